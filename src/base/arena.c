@@ -1,0 +1,111 @@
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+enum { FIRST_BLOCK_BYTES = 2048, LARGEST_STEP_BYTES = 1 << 20 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size; /* bytes in data */
+    size_t used;
+    alignas(max_align_t) char data[];
+};
+
+void arena_init(struct arena *arena, size_t max_bytes)
+{
+    *arena = (struct arena){ .max_bytes = max_bytes };
+}
+
+void arena_release(struct arena *arena)
+{
+    struct arena_block *block = arena->blocks;
+
+    while (block != NULL) {
+        struct arena_block *next = block->next;
+
+        free(block);
+        block = next;
+    }
+    arena_init(arena, arena->max_bytes);
+}
+
+void arena_clear(struct arena *arena)
+{
+    struct arena_block *keep = arena->blocks;
+
+    if (keep == NULL)
+        return;
+    arena->blocks = keep->next;
+    arena_release(arena);
+    memset(keep->data, 0, keep->used);
+    keep->next = NULL;
+    keep->used = 0;
+    arena->blocks = keep;
+    arena->used_bytes = keep->size;
+}
+
+static struct arena_block *add_block(struct arena *arena, size_t size)
+{
+    size_t step = arena->blocks == NULL ? FIRST_BLOCK_BYTES : arena->blocks->size * 2;
+    struct arena_block *block;
+
+    if (step > LARGEST_STEP_BYTES)
+        step = LARGEST_STEP_BYTES;
+    if (step < size)
+        step = size;
+    if (step > arena->max_bytes - arena->used_bytes)
+        step = size;
+    if (step > arena->max_bytes - arena->used_bytes)
+        return NULL;
+    block = calloc(1, sizeof(*block) + step);
+    if (block == NULL)
+        return NULL;
+    block->size = step;
+    block->next = arena->blocks;
+    arena->blocks = block;
+    arena->used_bytes += step;
+    return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    struct arena_block *block = arena->blocks;
+    size_t rounded;
+    void *place;
+
+    if (size > SIZE_MAX / 4)
+        return NULL;
+    rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    if (block == NULL || block->size - block->used < rounded)
+        block = add_block(arena, rounded);
+    if (block == NULL)
+        return NULL;
+    place = block->data + block->used;
+    block->used += rounded;
+    return place;
+}
+
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(count, size, &bytes))
+        return NULL;
+    return arena_alloc(arena, bytes);
+}
+
+char *arena_copy(struct arena *arena, const void *data, size_t len)
+{
+    char *copy = arena_alloc(arena, len + 1);
+
+    if (copy != NULL && len > 0)
+        memcpy(copy, data, len);
+    return copy;
+}
+
+struct slice arena_copy_slice(struct arena *arena, struct slice source)
+{
+    return (struct slice){ arena_copy(arena, source.data, source.len), source.len };
+}

@@ -1,0 +1,36 @@
+/*
+ * A region of memory that is freed in one call: a message owns one while it is mapped, a batch owns one while it is written.
+ * Nothing in it is freed singly. The maximum bounds what one input can make us allocate.
+ */
+#ifndef KOPRU_BASE_ARENA_H
+#define KOPRU_BASE_ARENA_H
+
+#include "base/slice.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; /* the newest first */
+    size_t used_bytes;          /* of all blocks, as allocated */
+    size_t max_bytes;
+};
+
+void arena_init(struct arena *arena, size_t max_bytes);
+void arena_release(struct arena *arena);
+
+/* Forgets all content and keeps one block for the next use. */
+void arena_clear(struct arena *arena);
+
+/* Zeroed and aligned for any type. NULL when there is no memory or max_bytes is reached. A size of 0 gives a valid pointer. */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* count elements of size bytes each; NULL also when the product overflows. */
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
+
+/* A copy followed by a NUL byte. NULL as above. */
+char *arena_copy(struct arena *arena, const void *data, size_t len);
+
+/* out->data is NULL when there is no memory. */
+struct slice arena_copy_slice(struct arena *arena, struct slice source);
+
+#endif

@@ -1,0 +1,15 @@
+#include "base/digest.h"
+
+#include <openssl/evp.h>
+
+int digest_sha256(uint8_t out[DIGEST_BYTES], const struct slice *parts, size_t part_count)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    int ok = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+
+    for (size_t i = 0; ok && i < part_count; i++)
+        ok = EVP_DigestUpdate(context, parts[i].data, parts[i].len) == 1;
+    ok = ok && EVP_DigestFinal_ex(context, out, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    return ok ? 0 : -1;
+}

@@ -1,0 +1,75 @@
+/*
+ * kopru.cfg, read, checked and completed with defaults. Immutable once loaded; every string belongs to the struct.
+ */
+#ifndef KOPRU_CONFIG_SETTINGS_H
+#define KOPRU_CONFIG_SETTINGS_H
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum queue_order { QUEUE_ORDER_DELIVERY, QUEUE_ORDER_TIMESTAMP };
+
+struct queue_settings {
+    char *name;
+    char *entity;
+    int writers;
+    int prefetch; /* messages, 1 to 65535 */
+    enum queue_order order;
+};
+
+struct settings {
+    char *path; /* of the file itself */
+
+    struct {
+        char *time_zone; /* IANA name, known to exist on this machine */
+    } erp;
+    struct {
+        char *uri; /* amqp:// or amqps://, may hold a password: never log it */
+        char *password_file; /* NULL if not given; re-read at each connect */
+        char *ca_file;       /* NULL: the system's store */
+        char *cert_file;     /* client certificate, NULL if none */
+        char *key_file;
+        bool verify_peer; /* certificate and host name; default true */
+        int heartbeat_s;
+        int connect_timeout_ms;
+        int rpc_timeout_ms;
+    } amqp;
+    struct {
+        char *conninfo; /* may hold a password: never log it */
+        int connect_timeout_ms;
+        int statement_timeout_ms;
+        int lock_timeout_ms;
+    } postgres;
+    char **entity_files; /* resolved against the directory of the file */
+    size_t entity_file_count;
+    struct queue_settings *queues;
+    size_t queue_count;
+    struct {
+        int64_t max_message_bytes;
+        int max_depth;
+        int64_t max_bytes_in_hand; /* per queue */
+    } limits;
+    struct {
+        int max_messages;
+        int64_t max_bytes;
+    } batch;
+    struct {
+        char *listen; /* host:port; "" switches the endpoint off */
+    } http;
+    struct {
+        enum log_level level;
+        enum log_format format;
+    } log;
+    int shutdown_timeout_s;
+};
+
+/* Reads the file, applies the environment's overrides and the defaults. Returns 0, or -1 with every problem added to problems
+   (file:line, what, why, hint). Release in both cases. */
+int settings_load(struct settings *settings, const char *path, struct error_list *problems);
+
+void settings_release(struct settings *settings);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * One cell of a row, in the form that both PostgreSQL's binary protocol and the folding of messages can use directly.
+ */
+#ifndef KOPRU_MODEL_VALUE_H
+#define KOPRU_MODEL_VALUE_H
+
+#include "base/slice.h"
+
+#include <stdint.h>
+
+enum value_type {
+    VALUE_TEXT,
+    VALUE_NUMERIC,     /* text in numeric's own canonical spelling (no exponent), so that equal text means an equal value */
+    VALUE_DATE,        /* number: days since 2000-01-01 */
+    VALUE_TIMESTAMPTZ, /* number: microseconds since 2000-01-01 00:00 UTC */
+    VALUE_BOOLEAN,     /* number: 0 or 1 */
+    VALUE_JSONB,       /* text as jsonb prints it (json_write_canonical) */
+    VALUE_INTEGER,     /* number: 32 bits */
+};
+
+struct value {
+    bool present; /* false is SQL null */
+    int64_t number;
+    struct slice text; /* owned by the arena of the message or the batch */
+};
+
+/* PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */
+const char *value_type_name(enum value_type type);
+
+/* Seconds from the Unix epoch to PostgreSQL's (2000-01-01). */
+#define POSTGRES_EPOCH_S INT64_C(946684800)
+
+static inline bool value_is_text(enum value_type type)
+{
+    return type == VALUE_TEXT || type == VALUE_NUMERIC || type == VALUE_JSONB;
+}
+
+bool value_equal(enum value_type type, const struct value *a, const struct value *b);
+
+/* An order for sorting and merging; nulls first, text by bytes. */
+int value_compare(enum value_type type, const struct value *a, const struct value *b);
+
+#endif
