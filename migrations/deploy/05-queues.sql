@@ -1,0 +1,44 @@
+-- Deploy kopru:05-queues to pg
+-- requires: 01-schema
+-- Who may write for a queue, and how fresh each queue is.
+
+BEGIN;
+
+DO $$
+BEGIN
+    IF current_user <> 'kopru_owner' THEN
+        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner', current_user
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'set PGOPTIONS=''-c role=kopru_owner'' (sql/roles.sql makes the role)';
+    END IF;
+END
+$$;
+
+-- A handful of rows, updated every few seconds: its one page has room, so no fillfactor; and no index beyond the key,
+-- so these updates stay HOT.
+CREATE TABLE kopru.queues (
+    queue           text NOT NULL,
+    entity          text NOT NULL,
+    epoch           bigint NOT NULL DEFAULT 0,
+    holder          text,
+    renewed_at      timestamptz,
+    last_message_at timestamptz,
+    last_commit_at  timestamptz,
+    CONSTRAINT queues_pkey PRIMARY KEY (queue)
+);
+COMMENT ON TABLE kopru.queues IS
+    'One row for each queue: which running kopru may write for it, and how fresh its data is. kopru keeps it; do not '
+    'edit it while a kopru runs.';
+COMMENT ON COLUMN kopru.queues.queue IS 'Name of the queue at the broker.';
+COMMENT ON COLUMN kopru.queues.entity IS 'Entity that the queue carries, e.g. customer.';
+COMMENT ON COLUMN kopru.queues.epoch IS
+    'Counts the takeovers. Each writing transaction checks it, so a kopru that lost its place cannot commit.';
+COMMENT ON COLUMN kopru.queues.holder IS 'The running kopru that may write. Null: none, the last one gave it back.';
+COMMENT ON COLUMN kopru.queues.renewed_at IS 'When the holder last confirmed that it lives. Null: never held.';
+COMMENT ON COLUMN kopru.queues.last_message_at IS 'When kopru last received a message of this queue. Null: none yet.';
+COMMENT ON COLUMN kopru.queues.last_commit_at IS
+    'When kopru last committed messages of this queue: compare with last_message_at. Null: none yet.';
+
+INSERT INTO kopru.schema_version (version, name, min_kopru_version) VALUES (5, '05-queues', '0.1.0');
+
+COMMIT;

@@ -1,0 +1,20 @@
+-- Revert kopru:05-queues from pg
+-- Takes the data with it.
+
+BEGIN;
+
+DO $$
+BEGIN
+    IF current_user <> 'kopru_owner' THEN
+        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner', current_user
+            USING ERRCODE = 'insufficient_privilege',
+                  HINT = 'set PGOPTIONS=''-c role=kopru_owner'' (sql/roles.sql makes the role)';
+    END IF;
+END
+$$;
+
+DROP TABLE kopru.queues;
+
+DELETE FROM kopru.schema_version WHERE version = 5;
+
+COMMIT;
