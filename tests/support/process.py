@@ -1,0 +1,144 @@
+"""Child processes that never outlive the program which started them."""
+
+import os
+import pwd
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from support.wait import patience
+
+# Below the kernel's range for outgoing connections (32768 and up): a client that reconnects in a loop
+# while a server is down could otherwise be given the server's own port as its source port.
+_PORTS = range(20000, 32000)
+_STOP_DEADLINE_S = 60
+
+
+def unprivileged_user(preferred: str) -> str | None:
+    """The user a server should run as: None for the current one, a name if we are root."""
+    if os.geteuid() != 0:
+        return None
+    for name in (preferred, "nobody"):
+        try:
+            if pwd.getpwnam(name).pw_uid != 0:
+                return name
+        except KeyError:
+            continue
+    raise RuntimeError(f"running as root, and there is neither a user {preferred!r} nor 'nobody' to drop to")
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    choice = random.SystemRandom()
+    for _ in range(200):
+        port = choice.choice(_PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError(f"no free TCP port found between {_PORTS.start} and {_PORTS.stop}")
+
+
+def make_directory(prefix: str, owner: str | None) -> Path:
+    """A new private directory. Short: the path of a UNIX socket below it has at most 107 bytes."""
+    path = Path(tempfile.mkdtemp(prefix=prefix))
+    if owner is not None:
+        shutil.chown(path, owner, pwd.getpwnam(owner).pw_gid)
+    return path
+
+
+def as_user(user: str | None, command: Sequence[str], death_signal: str | None = None) -> list[str]:
+    """The command as one that runs as user and receives death_signal when its parent's thread ends."""
+    prefix = ["setpriv"]
+    if user is not None:
+        prefix += [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"]
+    if death_signal is not None:
+        prefix += ["--pdeathsig", death_signal]
+    return [*prefix, "--", *command] if len(prefix) > 1 else list(command)
+
+
+class Child:
+    """One server process: started in its own session (Ctrl-C does not reach it), stopped by its id."""
+
+    def __init__(self, name: str, log_path: Path, user: str | None):
+        self.name = name
+        self.log_path = log_path
+        self.user = user
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        if self._popen is None:
+            raise RuntimeError(f"{self.name} is not running")
+        return self._popen.pid
+
+    def launch(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, death_signal: str | None) -> None:
+        """Start the command; its output is appended to the log.
+
+        With a death_signal it is stopped when the thread that called this ends: call it from the main thread.
+        """
+        if self.is_running():
+            raise RuntimeError(f"{self.name} is running already")
+        with open(self.log_path, "ab") as log:
+            self._popen = subprocess.Popen(
+                as_user(self.user, command, death_signal),
+                env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )
+
+    def is_running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def exit_code(self) -> int | None:
+        return None if self._popen is None else self._popen.poll()
+
+    def send(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Send the signal and wait for the end; killed, with a word on stderr, when the deadline passes."""
+        if not self.is_running():
+            return
+        assert self._popen is not None
+        self._popen.send_signal(signal.SIGCONT)
+        self._popen.send_signal(number)
+        try:
+            self._popen.wait(_STOP_DEADLINE_S * patience())
+        except subprocess.TimeoutExpired:
+            print(f"{self.name} (pid {self.pid}) did not stop, killing it", file=sys.stderr)
+            self.kill9()
+
+    def kill9(self) -> None:
+        if self.is_running():
+            assert self._popen is not None
+            self._popen.kill()
+            self._popen.wait()
+
+    def log_tail(self, lines: int = 20) -> str:
+        try:
+            return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+        except OSError as error:
+            return f"(no log: {error})"
+
+    def require_running(self) -> None:
+        """Fail with the end of the log if the process is gone: nothing to wait for any more."""
+        if not self.is_running():
+            raise RuntimeError(f"{self.name} ended with status {self.exit_code()}; its log ends:\n{self.log_tail()}")
+
+
+def exit_on_sigterm() -> None:
+    """Make SIGTERM and SIGHUP unwind like an exception, so that servers are stopped and directories removed."""
+
+    def leave(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGHUP, leave)
