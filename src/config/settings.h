@@ -12,8 +12,15 @@
 
 enum queue_order { QUEUE_ORDER_DELIVERY, QUEUE_ORDER_TIMESTAMP };
 
+/* What the caller is going to use. All that stands in the file is checked in both cases. */
+enum settings_scope {
+    SETTINGS_ALL,     /* amqp.uri, postgres.conninfo, queues and entity_files must be there */
+    SETTINGS_MAPPING, /* no server will be asked: of these only entity_files must be there, the others may be NULL or empty */
+};
+
 struct queue_settings {
     char *name;
+    unsigned line; /* of the file, where this queue begins; for messages */
     char *entity;
     int writers;
     int prefetch; /* messages, 1 to 65535 */
@@ -68,7 +75,7 @@ struct settings {
 
 /* Reads the file, applies the environment's overrides and the defaults. Returns 0, or -1 with every problem added to problems
    (file:line, what, why, hint). Release in both cases. */
-int settings_load(struct settings *settings, const char *path, struct error_list *problems);
+int settings_load(struct settings *settings, const char *path, enum settings_scope scope, struct error_list *problems);
 
 void settings_release(struct settings *settings);
 
