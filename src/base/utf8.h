@@ -1,0 +1,25 @@
+/*
+ * UTF-8 as Unicode and PostgreSQL define it: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+ */
+#ifndef KOPRU_BASE_UTF8_H
+#define KOPRU_BASE_UTF8_H
+
+#include "base/slice.h"
+
+#include <stdint.h>
+
+/* The number of bytes before the first ill-formed sequence; text.len if there is none. NUL bytes are well-formed. */
+size_t utf8_valid_len(struct slice text);
+
+static inline bool utf8_is_valid(struct slice text)
+{
+    return utf8_valid_len(text) == text.len;
+}
+
+/* The longest beginning of a valid text that has at most max_bytes and ends with a whole character. */
+struct slice utf8_cut(struct slice text, size_t max_bytes);
+
+/* Writes a code point (at most U+10FFFF, no surrogate) and returns its number of bytes, 1 to 4. */
+size_t utf8_encode(uint32_t code_point, char out[4]);
+
+#endif
