@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from support.wait import patience
@@ -134,11 +135,20 @@ class Child:
             raise RuntimeError(f"{self.name} ended with status {self.exit_code()}; its log ends:\n{self.log_tail()}")
 
 
-def exit_on_sigterm() -> None:
-    """Make SIGTERM and SIGHUP unwind like an exception, so that servers are stopped and directories removed."""
+def unwind_on_signals(leave: Callable[[int], object] | None = None) -> None:
+    """Make SIGTERM and SIGHUP unwind like an exception, so that servers are stopped and directories removed.
 
-    def leave(number: int, _frame: object) -> None:
+    leave raises what is to unwind; without it that is SystemExit with the shell's status for the signal.
+    """
+
+    def handler(number: int, _frame: object) -> None:
+        if leave is not None:
+            leave(number)
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGHUP, leave)
+    signal.signal(signal.SIGTERM, handler)
+    signal.signal(signal.SIGHUP, handler)
+
+
+def in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

@@ -1,0 +1,91 @@
+"""Fixtures for every test that needs real servers: see tests/support."""
+
+import secrets
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from support import database
+from support.daemon import Kopru, default_settings, merged
+from support.postgres import Postgres
+from support.process import unwind_on_signals
+from support.rabbitmq import RabbitMQ
+
+
+def pytest_configure() -> None:
+    def leave(number: int) -> None:
+        pytest.exit(f"ended by {signal.Signals(number).name}", returncode=128 + number)
+
+    unwind_on_signals(leave)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server() -> Iterator[RabbitMQ]:
+    with RabbitMQ() as broker:
+        yield broker
+
+
+@pytest.fixture
+def db(postgres_server: Postgres) -> Iterator[database.Database]:
+    """A fresh database with kopru's schema."""
+    fresh = database.create_installed(postgres_server)
+    yield fresh
+    fresh.drop()
+
+
+@dataclass(frozen=True)
+class Queues:
+    """Two fresh, empty, durable queues."""
+
+    customer: str
+    subscription: str
+
+    def entities(self) -> dict[str, str]:
+        return {self.customer: "customer", self.subscription: "subscription"}
+
+
+@pytest.fixture
+def queues(rabbitmq_server: RabbitMQ) -> Iterator[Queues]:
+    mark = secrets.token_hex(4)
+    fresh = Queues(f"customer-{mark}", f"subscription-{mark}")
+    for name in fresh.entities():
+        rabbitmq_server.declare_queue(name)
+    yield fresh
+    if not rabbitmq_server.is_running():  # a test that stopped it and failed
+        rabbitmq_server.start()
+    for name in fresh.entities():
+        rabbitmq_server.delete_queue(name)
+
+
+@pytest.fixture
+def kopru(rabbitmq_server: RabbitMQ, db: database.Database, queues: Queues) -> Iterator[Callable[..., Kopru]]:
+    """Makes daemons on the test's queues and database: kopru(batch={"max_messages": 10}).
+
+    Keywords change the configuration (see daemon.merged), env adds to the environment. The daemon is started and
+    consuming unless start=False. At the end those that still run are killed, and a sanitizer's report fails the test.
+    """
+    made: list[Kopru] = []
+
+    def make(*, start: bool = True, env: dict[str, str] | None = None, **changes: object) -> Kopru:
+        settings = default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities())
+        daemon = Kopru(merged(settings, changes), env=env)
+        made.append(daemon)
+        if start:
+            daemon.start()
+        return daemon
+
+    yield make
+    failures = []
+    for daemon in made:
+        try:
+            daemon.release()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
