@@ -1,0 +1,89 @@
+"""The checks of ./dev lint find what they are there to find, and the tree passes them."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from support.database import REPOSITORY
+
+
+def run(tool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(REPOSITORY / "tools" / tool), *map(str, arguments)],
+                          capture_output=True, text=True, check=False)
+
+
+def test_the_tree_keeps_its_layers():
+    done = run("check-layers")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("file", "include", "told"), [
+    ("base/a.c", '"model/value.h"', "base may include base, not model"),
+    ("model/a.h", '"config/settings.h"', "not config"),
+    ("config/a.c", '"model/value.h"', "not model"),
+    ("mapping/a.c", '"pg/conn.h"', "not pg"),
+    ("pg/a.c", '"amqp/consumer.h"', "not amqp"),
+    ("amqp/a.c", '"bridge/bridge.h"', "not bridge"),
+    ("bridge/a.c", '"mapping/mapper.h"', "not mapping"),
+    ("bridge/a.c", '"pg/conn.h"', "not pg"),
+    ("bridge/a.c", '"amqp/consumer.h"', "not amqp"),
+    ("main.c", '"bridge/bridge.h"', "not bridge"),
+    ("base/a.c", '"arena.h"', 'written "layer/file.h"'),
+    ("base/a.c", '"../cmd/cmd.h"', 'written "layer/file.h"'),
+    ("bridge/a.c", "<libpq-fe.h>", "libpq has one door: pg"),
+    ("pg/a.c", '"libconfig.h"', "libconfig has one door: config"),
+    ("mapping/a.c", "<json-c/json.h>", "json-c has one door: base/json_out"),
+    ("base/json_read.c", "<json-c/json.h>", "json-c has one door: base/json_out"),
+    ("cmd/a.c", "<amqp.h>", "rabbitmq-c has one door: amqp"),
+    ("cmd/a.c", "<amqp_framing.h>", "rabbitmq-c has one door: amqp"),
+    ("cmd/a.c", "<rabbitmq-c/ssl_socket.h>", "rabbitmq-c has one door: amqp"),
+    ("pg/a.c", "<openssl/evp.h>", "OpenSSL has one door: base, amqp"),
+    ("base/a.c", "HEADER", "cannot be checked"),
+    ("util/a.c", "<stdio.h>", "'util' is no layer"),
+])
+def test_a_wrong_include_is_found(tmp_path: Path, file: str, include: str, told: str):
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#include <stdio.h>\n  #  include {include} /* why */\n")
+    done = run("check-layers", tmp_path)
+    assert done.returncode == 1
+    assert told in done.stdout
+    assert done.stdout.startswith(f"{path}:")
+
+
+@pytest.mark.parametrize(("file", "include"), [
+    ("base/a.c", '"base/arena.h"'), ("base/json_out.c", "<json-c/json.h>"), ("base/digest.c", "<openssl/evp.h>"),
+    ("amqp/a.c", "<rabbitmq-c/amqp.h>"), ("amqp/a.h", '"amqp/consumer.h"'), ("pg/a.c", "<libpq-fe.h>"),
+    ("config/a.c", "<libconfig.h>"), ("cmd/a.c", '"pg/conn.h"'), ("main.c", '"cmd/cmd.h"'),
+])
+def test_a_right_include_passes(tmp_path: Path, file: str, include: str):
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#include {include}\n")
+    done = run("check-layers", tmp_path)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_an_empty_tree_is_no_success(tmp_path: Path):
+    assert run("check-layers", tmp_path).returncode == 1
+
+
+@pytest.mark.parametrize(("name", "text", "told"), [
+    ("a.c", "static int f(int a,\n             int b)\n{\n" + "    a++;\n" * 97 + "}\n", "a.c:1: 101 lines"),
+    ("a.py", "x = 1\ndef f():\n" + "    pass\n" * 100, "a.py:2: 101 lines, more than 100: def f"),
+    ("a.h", "int x;\n" * 601, "a.h:1: 601 lines, more than 600"),
+])
+def test_what_is_too_long_is_found(tmp_path: Path, name: str, text: str, told: str):
+    path = tmp_path / name
+    path.write_text(text)
+    done = run("check-sizes", path)
+    assert done.returncode == 1
+    assert told in done.stdout
+
+
+def test_what_is_just_short_enough_passes(tmp_path: Path):
+    path = tmp_path / "a.c"
+    function = "static int f(void)\n{\n" + "    x++;\n" * 97 + "}\n"
+    path.write_text("int x;\n/* why */\n" + function + "\n" + function)
+    done = run("check-sizes", path)
+    assert (done.returncode, done.stdout) == (0, "")
