@@ -1,0 +1,405 @@
+#include "config/cfg.h"
+
+#include "base/utf8.h"
+#include "config/cfg_text.h"
+
+#include <libconfig.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cfg_file {
+    config_t config;
+    struct cfg_text text;
+    struct error_list *problems;
+    bool failed;
+};
+
+static const char *const TYPE_NAMES[] = {
+    [CFG_NONE] = "nothing",       [CFG_GROUP] = "a group { ... }",          [CFG_LIST] = "a list ( ... ) or array [ ... ]",
+    [CFG_INTEGER] = "an integer", [CFG_FLOAT] = "a number with a fraction", [CFG_STRING] = "a string in double quotes",
+    [CFG_BOOL] = "true or false",
+};
+
+#ifndef __has_feature
+#define __has_feature(name) 0 /* of clang */
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
+
+/* libconfig 1.5 forgets the string it holds when it meets a syntax error behind it. */
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:strbuf_append\n";
+}
+
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
+#endif
+
+static void add(struct cfg_file *file, const struct error *err)
+{
+    file->failed = true;
+    error_list_add(file->problems, err);
+}
+
+static void add_parse_error(struct cfg_file *file)
+{
+    struct error err;
+    char place[256];
+    unsigned line;
+    const char *text = config_error_text(&file->config);
+    const struct cfg_source *source = cfg_text_source(&file->text, (unsigned)config_error_line(&file->config), &line);
+
+    error_set(&err, ERROR_CONFIG, "cannot read the configuration", cfg_text_place(source->path, line, place, sizeof(place)), "%s",
+              text != NULL ? text : "syntax error");
+    if (text != NULL && strcmp(text, "duplicate setting name") == 0)
+        error_hint(&err, "a setting may stand only once in its group: remove one");
+    else
+        error_hint(&err, "look at this line and the one before it: `name = value;`, strings in double quotes, no comma behind "
+                         "the last element of a list");
+    add(file, &err);
+}
+
+struct cfg_file *cfg_open(const char *path, struct error_list *problems)
+{
+    struct cfg_file *file = calloc(1, sizeof(*file));
+    struct error err;
+
+    if (file == NULL) {
+        error_no_memory(&err);
+        error_list_add(problems, &err);
+        return NULL;
+    }
+    file->problems = problems;
+    config_init(&file->config);
+    if (cfg_text_read(&file->text, path, problems) != 0)
+        goto failed;
+    if (config_read_string(&file->config, file->text.out.data != NULL ? file->text.out.data : "") != CONFIG_TRUE) {
+        add_parse_error(file);
+        goto failed;
+    }
+    return file;
+
+failed:
+    cfg_close(file);
+    return NULL;
+}
+
+void cfg_close(struct cfg_file *file)
+{
+    if (file == NULL)
+        return;
+    config_destroy(&file->config);
+    if (file->text.out.data != NULL)
+        explicit_bzero(file->text.out.data, file->text.out.len); /* it may hold passwords */
+    cfg_text_release(&file->text);
+    free(file);
+}
+
+bool cfg_failed(const struct cfg_file *file)
+{
+    return file->failed;
+}
+
+char *cfg_resolve(const struct cfg_file *file, const char *path)
+{
+    return cfg_text_beside(file->text.sources[0].path, path);
+}
+
+/* Places and problems. */
+
+static const struct cfg_source *source_of(struct cfg setting, unsigned *line)
+{
+    return cfg_text_source(&setting.file->text, config_setting_source_line(setting.setting), line);
+}
+
+char *cfg_place(struct cfg setting, char *out, size_t size)
+{
+    unsigned line;
+    const struct cfg_source *source = source_of(setting, &line);
+
+    if (config_setting_is_root(setting.setting))
+        snprintf(out, size, "%s", source->path);
+    else
+        cfg_text_place(source->path, line, out, size);
+    return out;
+}
+
+bool cfg_is_world_readable(struct cfg setting)
+{
+    unsigned line;
+
+    return source_of(setting, &line)->world_readable;
+}
+
+/* "queues[1].prefetch"; of the root "". Cut where it does not fit. */
+static void write_path(const config_setting_t *setting, char *out, size_t size)
+{
+    size_t len;
+
+    out[0] = '\0';
+    if (setting == NULL || config_setting_is_root(setting))
+        return;
+    write_path(config_setting_parent(setting), out, size);
+    len = strlen(out);
+    if (config_setting_name(setting) != NULL)
+        snprintf(out + len, size - len, "%s%s", len > 0 ? "." : "", config_setting_name(setting));
+    else
+        snprintf(out + len, size - len, "[%d]", config_setting_index(setting));
+}
+
+static void add_problem(struct cfg where, const char *what, const char *key, const char *hint, const char *why)
+{
+    struct error err;
+    char path[100];
+    char title[160];
+    char place[256];
+
+    write_path(where.setting, path, sizeof(path));
+    snprintf(title, sizeof(title), "%s%s%s%s%.40s", what, path[0] != '\0' || key != NULL ? " " : "", path,
+             path[0] != '\0' && key != NULL ? "." : "", key != NULL ? key : "");
+    error_set(&err, ERROR_CONFIG, title, cfg_place(where, place, sizeof(place)), "%s", why);
+    if (hint != NULL)
+        error_hint(&err, "%s", hint);
+    add(where.file, &err);
+}
+
+void cfg_problem(struct cfg setting, const char *hint, const char *why_format, ...)
+{
+    char why[512];
+    va_list args;
+
+    va_start(args, why_format);
+    vsnprintf(why, sizeof(why), why_format, args);
+    va_end(args);
+    add_problem(setting, "invalid setting", NULL, hint, why);
+}
+
+void cfg_missing(struct cfg group, const char *key, const char *hint)
+{
+    if (cfg_exists(group))
+        add_problem(group, "missing setting", key, hint, "it has no default");
+}
+
+static bool wrong_type(struct cfg setting, enum cfg_type wanted)
+{
+    cfg_problem(setting, NULL, "%s is expected, it is %s", TYPE_NAMES[wanted], TYPE_NAMES[cfg_type(setting)]);
+    return false;
+}
+
+/* Walking. */
+
+static struct cfg none(struct cfg_file *file)
+{
+    return (struct cfg){ file, NULL };
+}
+
+struct cfg cfg_root(struct cfg_file *file)
+{
+    return (struct cfg){ file, config_root_setting(&file->config) };
+}
+
+struct cfg cfg_get(struct cfg group, const char *key)
+{
+    if (!cfg_exists(group))
+        return group;
+    return (struct cfg){ group.file, config_setting_get_member(group.setting, key) };
+}
+
+enum cfg_type cfg_type(struct cfg setting)
+{
+    if (!cfg_exists(setting))
+        return CFG_NONE;
+    switch (config_setting_type(setting.setting)) {
+    case CONFIG_TYPE_GROUP:
+        return CFG_GROUP;
+    case CONFIG_TYPE_LIST:
+    case CONFIG_TYPE_ARRAY:
+        return CFG_LIST;
+    case CONFIG_TYPE_INT:
+    case CONFIG_TYPE_INT64:
+        return CFG_INTEGER;
+    case CONFIG_TYPE_FLOAT:
+        return CFG_FLOAT;
+    case CONFIG_TYPE_STRING:
+        return CFG_STRING;
+    case CONFIG_TYPE_BOOL:
+        return CFG_BOOL;
+    default:
+        return CFG_NONE;
+    }
+}
+
+static struct cfg of_type(struct cfg setting, enum cfg_type wanted)
+{
+    if (!cfg_exists(setting) || cfg_type(setting) == wanted)
+        return setting;
+    wrong_type(setting, wanted);
+    return none(setting.file);
+}
+
+struct cfg cfg_group(struct cfg group, const char *key)
+{
+    return of_type(cfg_get(group, key), CFG_GROUP);
+}
+
+struct cfg cfg_list(struct cfg group, const char *key)
+{
+    return of_type(cfg_get(group, key), CFG_LIST);
+}
+
+size_t cfg_count(struct cfg list)
+{
+    return cfg_exists(list) ? (size_t)config_setting_length(list.setting) : 0;
+}
+
+struct cfg cfg_item(struct cfg list, size_t index)
+{
+    if (!cfg_exists(list))
+        return list;
+    return (struct cfg){ list.file, config_setting_get_elem(list.setting, (unsigned)index) };
+}
+
+struct cfg cfg_item_group(struct cfg list, size_t index)
+{
+    return of_type(cfg_item(list, index), CFG_GROUP);
+}
+
+const char *cfg_name(struct cfg setting)
+{
+    return cfg_exists(setting) ? config_setting_name(setting.setting) : NULL;
+}
+
+/* Scalars. */
+
+static bool is_plain_text(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++)
+        if (((unsigned char)*at < ' ' && *at != '\t') || *at == '\x7f')
+            return false;
+    return utf8_is_valid(slice_of(text));
+}
+
+bool cfg_as_string(struct cfg setting, const char **out)
+{
+    const char *text;
+
+    if (!cfg_exists(setting))
+        return false;
+    if (cfg_type(setting) != CFG_STRING)
+        return wrong_type(setting, CFG_STRING);
+    text = config_setting_get_string(setting.setting);
+    if (!is_plain_text(text)) {
+        cfg_problem(setting, "save the file in UTF-8", "the string is not UTF-8 or holds a control character");
+        return false;
+    }
+    *out = text;
+    return true;
+}
+
+bool cfg_as_bool(struct cfg setting, bool *out)
+{
+    if (!cfg_exists(setting))
+        return false;
+    if (cfg_type(setting) != CFG_BOOL)
+        return wrong_type(setting, CFG_BOOL);
+    *out = config_setting_get_bool(setting.setting) != 0;
+    return true;
+}
+
+bool cfg_as_int64(struct cfg setting, int64_t min, int64_t max, int64_t *out)
+{
+    int64_t value;
+
+    if (!cfg_exists(setting))
+        return false;
+    if (cfg_type(setting) != CFG_INTEGER)
+        return wrong_type(setting, CFG_INTEGER);
+    value = config_setting_get_int64(setting.setting);
+    if (value < min || value > max) {
+        cfg_problem(setting, NULL, "it is %lld, and must be %lld to %lld", (long long)value, (long long)min, (long long)max);
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool cfg_as_choice(struct cfg setting, const char *const *names, int *out)
+{
+    const char *written;
+    const char *nearest;
+    char why[200] = "";
+    char hint[64];
+
+    if (!cfg_as_string(setting, &written))
+        return false;
+    for (int i = 0; names[i] != NULL; i++) {
+        size_t len = strlen(why);
+
+        if (strcmp(names[i], written) == 0) {
+            *out = i;
+            return true;
+        }
+        snprintf(why + len, sizeof(why) - len, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
+    }
+    nearest = cfg_nearest(written, names);
+    if (nearest != NULL)
+        snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);
+    cfg_problem(setting, nearest != NULL ? hint : NULL, "\"%.60s\" is none of %s", written, why);
+    return false;
+}
+
+bool cfg_string(struct cfg group, const char *key, const char **out)
+{
+    return cfg_as_string(cfg_get(group, key), out);
+}
+
+bool cfg_bool(struct cfg group, const char *key, bool *out)
+{
+    return cfg_as_bool(cfg_get(group, key), out);
+}
+
+bool cfg_int(struct cfg group, const char *key, int min, int max, int *out)
+{
+    int64_t value;
+
+    if (!cfg_int64(group, key, min, max, &value))
+        return false;
+    *out = (int)value;
+    return true;
+}
+
+bool cfg_int64(struct cfg group, const char *key, int64_t min, int64_t max, int64_t *out)
+{
+    return cfg_as_int64(cfg_get(group, key), min, max, out);
+}
+
+bool cfg_choice(struct cfg group, const char *key, const char *const *names, int *out)
+{
+    return cfg_as_choice(cfg_get(group, key), names, out);
+}
+
+bool cfg_need_string(struct cfg group, const char *key, const char **out)
+{
+    struct cfg setting = cfg_get(group, key);
+    const char *text;
+
+    if (!cfg_exists(setting)) {
+        cfg_missing(group, key, NULL);
+        return false;
+    }
+    if (!cfg_as_string(setting, &text))
+        return false;
+    if (text[0] == '\0') {
+        cfg_problem(setting, NULL, "it is empty");
+        return false;
+    }
+    *out = text;
+    return true;
+}

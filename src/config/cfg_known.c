@@ -1,0 +1,93 @@
+/* Names that are not known, and the known one that was probably meant. */
+#include "config/cfg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_NAME = 40 };
+
+/* How many letters must be changed, added, removed or swapped with their neighbour to make b out of a. Both at most MAX_NAME long. */
+static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    size_t rows[3][MAX_NAME + 1]; /* of the letters before last, the last one and the current one of a */
+
+    for (size_t j = 0; j <= b_len; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        size_t *current = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3];
+        const size_t *before = rows[(i + 1) % 3];
+
+        current[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
+
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
+            if (current[j - 1] + 1 < best)
+                best = current[j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
+            current[j] = best;
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+const char *cfg_nearest(const char *written, const char *const *names)
+{
+    size_t len = strlen(written);
+    size_t best = len / 3 + 1; /* beyond a third of its letters it is another word */
+    const char *nearest = NULL;
+
+    if (len > MAX_NAME)
+        return NULL;
+    for (size_t i = 0; names[i] != NULL; i++) {
+        size_t name_len = strlen(names[i]);
+        size_t steps = name_len <= MAX_NAME ? distance(written, len, names[i], name_len) : MAX_NAME;
+
+        if (steps <= best && steps < name_len) {
+            nearest = names[i];
+            best = steps;
+        }
+    }
+    return nearest;
+}
+
+static bool is_among(const char *name, const char *const *names)
+{
+    for (size_t i = 0; names[i] != NULL; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void write_all(const char *const *names, char *out, size_t size)
+{
+    snprintf(out, size, "known here:");
+    for (size_t i = 0; names[i] != NULL; i++) {
+        size_t len = strlen(out);
+
+        snprintf(out + len, size - len, "%s %s", i > 0 ? "," : "", names[i]);
+    }
+}
+
+void cfg_known(struct cfg group, const char *const *keys)
+{
+    if (cfg_type(group) != CFG_GROUP)
+        return;
+    for (size_t i = 0; i < cfg_count(group); i++) {
+        struct cfg member = cfg_item(group, i);
+        const char *nearest;
+        char hint[512];
+
+        if (is_among(cfg_name(member), keys))
+            continue;
+        nearest = cfg_nearest(cfg_name(member), keys);
+        if (nearest != NULL)
+            snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);
+        else
+            write_all(keys, hint, sizeof(hint));
+        cfg_problem(member, hint, "no setting of this name is known here");
+    }
+}
