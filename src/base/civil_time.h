@@ -5,22 +5,16 @@
  *     if (civil_read_timestamp(text, &moment)) ...                 from any thread
  *
  * A date is a number of days since 2000-01-01, an instant a number of microseconds since 2000-01-01 00:00 UTC: PostgreSQL's own
- * binary forms. Until civil_zone_set() the zone is UTC. Civil times that a change of the clocks skips or repeats are read as
- * PostgreSQL's AT TIME ZONE reads them: a skipped one by the offset before the change, a repeated one by the offset after it.
+ * binary forms.
  */
 #ifndef KOPRU_BASE_CIVIL_TIME_H
 #define KOPRU_BASE_CIVIL_TIME_H
 
 #include "base/buffer.h"
+#include "base/civil_zone.h"
 #include "base/slice.h"
 
 #include <stdint.h>
-
-struct error;
-
-/* Makes an IANA zone the zone of the whole process (TZ in the environment). Call before other threads exist. Returns 0, or -1
-   with err filled (ERROR_CONFIG) if the system's tzdata has no such zone; the old zone then stays. */
-int civil_zone_set(const char *iana, struct error *err);
 
 struct civil_moment {
     int64_t instant_us;

@@ -21,6 +21,9 @@
 
 struct arena;
 
+/* json_read() goes no deeper, whatever it is told: writing recurses once for each level. */
+enum { JSON_MAX_DEPTH = 1024 };
+
 enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /* Nodes stand in the order of the text; a container is followed by all that is in it. */
@@ -49,7 +52,7 @@ enum json_fault_kind {
     JSON_FAULT_DEPTH,          /* nested deeper than max_depth; of this and SYNTAX, whichever comes first in the text */
     JSON_FAULT_NUL_ESCAPE,     /* \u0000, which PostgreSQL's text cannot hold */
     JSON_FAULT_LONE_SURROGATE, /* \ud800 without its other half */
-    JSON_FAULT_MEMORY,
+    JSON_FAULT_MEMORY,         /* no memory, or a text of 4 GiB */
 };
 
 struct json_fault {
@@ -60,7 +63,8 @@ struct json_fault {
 void json_doc_init(struct json_doc *doc);
 void json_doc_release(struct json_doc *doc);
 
-/* Reads text, without a leading byte order mark, into doc. The document itself has depth 1. Returns 0, or -1 with fault filled. */
+/* Reads text, without a leading byte order mark, into doc. Depth counts objects and arrays: the document itself has depth 1, scalars
+   have none. Returns 0, or -1 with fault filled; then doc holds nothing. Texts of 4 GiB or more are JSON_FAULT_MEMORY. */
 int json_read(struct json_doc *doc, struct slice text, unsigned max_depth, struct json_fault *fault);
 
 /* The first member or element of a container, NULL if it has none; and the one after child. */
@@ -85,7 +89,8 @@ void json_write_canonical(const struct json_doc *doc, const struct json_node *no
 /* Appends text as a JSON string with quotes, escaped as PostgreSQL's jsonb output escapes it. */
 void json_write_string(struct slice text, struct buffer *out);
 
-/* Appends a JSON number's text in the canonical form of numeric: 1e5 as 100000, -0 as 0, 1.50 as 1.50. */
+/* Appends a JSON number's text in the canonical form of numeric: 1e5 as 100000, -0 as 0, 1.50 as 1.50. With an exponent beyond
+   +-1000, which no numeric column takes, it is left as it was sent. */
 void json_write_numeric(struct slice number, struct buffer *out);
 
 #endif
