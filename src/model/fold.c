@@ -1,0 +1,275 @@
+#include "model/fold.h"
+
+#include "base/json_read.h"
+
+#include <stdlib.h>
+
+enum { STORED_EXTRA_MAX_DEPTH = 10000 };
+
+int fold_start(struct fold_state *state, const struct entity *entity, struct slice id, struct arena *arena)
+{
+    *state = (struct fold_state){ .entity = entity };
+    state->root = arena_alloc_array(arena, entity->root.column_count, sizeof(*state->root));
+    state->sets = arena_alloc_array(arena, entity->set_count, sizeof(*state->sets));
+    if (state->root == NULL || state->sets == NULL)
+        return -1;
+    state->root[0] = (struct value){ .present = true, .text = id };
+    state->root[entity->root.extra] = (struct value){ .present = true, .text = SLICE_LITERAL("{}") };
+    state->extra_read = true;
+    return 0;
+}
+
+/* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the texts are canonical, too. */
+static int read_extra(struct fold_state *state, struct arena *arena)
+{
+    struct slice text = state->root[state->entity->root.extra].text;
+    struct json_doc doc;
+    struct json_fault fault;
+    const struct json_node *member;
+    size_t count = 0;
+    int result = -1;
+
+    json_doc_init(&doc);
+    if (json_read(&doc, text, STORED_EXTRA_MAX_DEPTH, &fault) != 0)
+        goto out;
+    state->extra = arena_alloc_array(arena, doc.count, sizeof(*state->extra));
+    if (state->extra == NULL)
+        goto out;
+    for (member = json_first(&doc, &doc.nodes[0]); member != NULL; member = json_next(&doc, &doc.nodes[0], member)) {
+        struct json_pair *pair = &state->extra[count++];
+
+        pair->name = json_name(&doc, member, arena);
+        pair->text = json_text(&doc, member);
+        if (pair->name.data == NULL)
+            goto out;
+    }
+    state->extra_count = count;
+    state->extra_read = true;
+    result = 0;
+out:
+    json_doc_release(&doc);
+    return result;
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+    return json_name_compare(((const struct json_pair *)a)->name, ((const struct json_pair *)b)->name);
+}
+
+/* The stored `extra` minus the names the message speaks about, plus its leftovers. */
+static int merge_extra(struct fold_state *state, const struct change *change, struct arena *arena)
+{
+    struct json_pair *merged;
+    size_t count = 0;
+
+    if (!state->extra_read && !change->replaces_extra && read_extra(state, arena) != 0)
+        return -1;
+    merged = arena_alloc_array(arena, state->extra_count + change->leftover_count, sizeof(*merged));
+    if (merged == NULL)
+        return -1;
+    for (size_t i = 0; i < state->extra_count && !change->replaces_extra; i++) {
+        if (!change_names(change, state->extra[i].name))
+            merged[count++] = state->extra[i];
+    }
+    for (size_t i = 0; i < change->leftover_count; i++)
+        merged[count++] = change->leftovers[i];
+    if (count > 1)
+        qsort(merged, count, sizeof(*merged), compare_pairs);
+    state->extra = merged;
+    state->extra_count = count;
+    state->extra_read = true;
+    return 0;
+}
+
+/* Prints the members as jsonb does. */
+static int write_extra(struct fold_state *state, struct arena *arena)
+{
+    struct value *extra = &state->root[state->entity->root.extra];
+    struct buffer text;
+    int result = -1;
+
+    if (state->extra_count == 0) {
+        *extra = (struct value){ .present = true, .text = SLICE_LITERAL("{}") };
+        return 0;
+    }
+    buffer_init(&text, arena->max_bytes);
+    for (size_t i = 0; i < state->extra_count; i++) {
+        buffer_append_text(&text, i == 0 ? "{" : ", ");
+        json_write_string(state->extra[i].name, &text);
+        buffer_append_text(&text, ": ");
+        buffer_append_slice(&text, state->extra[i].text);
+    }
+    buffer_append_byte(&text, '}');
+    if (!buffer_failed(&text)) {
+        *extra = (struct value){ .present = true, .text = arena_copy_slice(arena, buffer_slice(&text)) };
+        result = extra->text.data != NULL ? 0 : -1;
+    }
+    buffer_release(&text);
+    return result;
+}
+
+static int apply_root(struct fold_state *state, const struct change *change, struct arena *arena)
+{
+    const struct table *table = &state->entity->root;
+    struct value *root = arena_alloc_array(arena, table->column_count, sizeof(*root));
+
+    if (root == NULL)
+        return -1;
+    memcpy(root, state->root, table->column_count * sizeof(*root));
+    for (size_t i = table->key_count; i < table->extra; i++) {
+        if (change->root_set[i])
+            root[i] = change->root[i];
+    }
+    state->root = root;
+    if (change->leftover_count == 0 && state->extra_read && state->extra_count == 0)
+        return 0;
+    return merge_extra(state, change, arena) == 0 ? write_extra(state, arena) : -1;
+}
+
+static int apply_sets(struct fold_state *state, const struct change *change, struct arena *arena)
+{
+    size_t count = state->entity->set_count;
+    struct row_set *sets = arena_alloc_array(arena, count, sizeof(*sets));
+
+    if (sets == NULL)
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        sets[i] = change->set_present[i] ? change->sets[i] : state->sets[i];
+    state->sets = sets;
+    return 0;
+}
+
+enum fold_result fold_apply(struct fold_state *state, const struct change *change, struct arena *arena)
+{
+    bool newer = change->has_time && (!state->has_time || change->source_time > state->source_time);
+
+    if (change->may_be_late && change->has_time && state->has_time && change->source_time < state->source_time)
+        return FOLD_STALE;
+    if (state->has_hash && memcmp(state->hash, change->hash, DIGEST_BYTES) == 0) {
+        if (newer) {
+            state->has_time = true;
+            state->source_time = change->source_time;
+        }
+        return FOLD_IDENTICAL;
+    }
+    if (apply_root(state, change, arena) != 0 || apply_sets(state, change, arena) != 0)
+        return FOLD_NO_MEMORY;
+    state->exists = true;
+    state->has_hash = true;
+    memcpy(state->hash, change->hash, DIGEST_BYTES);
+    state->has_time = change->has_time;
+    state->source_time = change->has_time ? change->source_time : 0;
+    return FOLD_APPLIED;
+}
+
+static bool root_differs(const struct fold_state *stored, const struct fold_state *state)
+{
+    const struct table *table = &state->entity->root;
+
+    for (size_t i = table->key_count; i < table->column_count; i++) {
+        if (!value_equal(table->columns[i].type, &stored->root[i], &state->root[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Sorting needs the table; qsort has no argument for it, qsort_r is glibc's. */
+static int compare_keys(const void *a, const void *b, void *table_pointer)
+{
+    const struct table *table = table_pointer;
+    const struct value *left = *(struct value *const *)a;
+    const struct value *right = *(struct value *const *)b;
+
+    for (size_t i = 0; i < table->key_count; i++) {
+        int order = value_compare(table->columns[i].type, &left[i], &right[i]);
+
+        if (order != 0)
+            return order;
+    }
+    return 0;
+}
+
+static bool row_differs(const struct table *table, const struct value *stored, const struct value *row)
+{
+    for (size_t i = table->key_count; i < table->column_count; i++) {
+        if (!value_equal(table->columns[i].type, &stored[i], &row[i]))
+            return true;
+    }
+    return false;
+}
+
+static struct value **sorted_rows(const struct table *table, const struct row_set *set, struct arena *arena)
+{
+    struct value **rows = arena_alloc_array(arena, set->count, sizeof(*rows));
+
+    if (rows == NULL)
+        return NULL;
+    if (set->count > 0)
+        memcpy(rows, set->rows, set->count * sizeof(*rows));
+    if (set->count > 1)
+        qsort_r(rows, set->count, sizeof(*rows), compare_keys, (void *)(uintptr_t)table);
+    return rows;
+}
+
+/* Walks both sorted sets side by side. The difference's arrays have room for every row. */
+static int compare_set(size_t child_number, const struct table *table, const struct row_set *stored, const struct row_set *set,
+                       struct arena *arena, struct fold_difference *difference)
+{
+    struct value **before = sorted_rows(table, stored, arena);
+    struct value **after = sorted_rows(table, set, arena);
+    size_t b = 0;
+    size_t a = 0;
+
+    if (before == NULL || after == NULL)
+        return -1;
+    while (b < stored->count || a < set->count) {
+        int order = b == stored->count ? 1 : a == set->count ? -1 : compare_keys(&before[b], &after[a], (void *)(uintptr_t)table);
+
+        if (order < 0) {
+            difference->deletes[difference->delete_count++] = (struct child_row){ child_number, before[b++] };
+            continue;
+        }
+        if (order > 0 || row_differs(table, before[b], after[a]))
+            difference->writes[difference->write_count++] = (struct child_row){ child_number, after[a] };
+        b += order == 0;
+        a++;
+    }
+    return 0;
+}
+
+static bool same_metadata(const struct fold_state *stored, const struct fold_state *state)
+{
+    return stored->has_hash == state->has_hash && memcmp(stored->hash, state->hash, DIGEST_BYTES) == 0 &&
+           stored->has_time == state->has_time && stored->source_time == state->source_time;
+}
+
+int fold_compare(const struct fold_state *stored, const struct fold_state *state, struct arena *arena,
+                 struct fold_difference *difference)
+{
+    const struct entity *entity = state->entity;
+    size_t before = 0;
+    size_t after = 0;
+    size_t number = 0;
+
+    *difference = (struct fold_difference){ 0 };
+    for (size_t i = 0; i < entity->set_count; i++) {
+        before += stored->sets[i].count;
+        after += state->sets[i].count;
+    }
+    difference->deletes = arena_alloc_array(arena, before, sizeof(*difference->deletes));
+    difference->writes = arena_alloc_array(arena, after, sizeof(*difference->writes));
+    if (difference->deletes == NULL || difference->writes == NULL)
+        return -1;
+    for (size_t c = 0; c < entity->child_count; c++) {
+        for (size_t s = 0; s < entity->children[c].set_count; s++, number++) {
+            if (stored->sets[number].rows == state->sets[number].rows)
+                continue;
+            if (compare_set(c, &entity->children[c].table, &stored->sets[number], &state->sets[number], arena, difference) != 0)
+                return -1;
+        }
+    }
+    difference->touched = stored->exists != state->exists || root_differs(stored, state) || difference->delete_count > 0 ||
+                          difference->write_count > 0;
+    difference->root = difference->touched || !same_metadata(stored, state);
+    return 0;
+}

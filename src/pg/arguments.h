@@ -1,0 +1,37 @@
+/*
+ * The parameters of one statement under construction: some scalars, then arrays of equal length.
+ *
+ *     pg_arguments_init(&arguments, &statement, scalars, max_bytes)
+ *     pg_arguments_scalar(&arguments, 0, "queue", 5)
+ *     for each row: pg_array_value(&arguments.arrays[column], type, &value) ...
+ *     pg_arguments_finish(&arguments)          // arguments.params is ready
+ *     pg_arguments_release(&arguments)
+ */
+#ifndef KOPRU_PG_ARGUMENTS_H
+#define KOPRU_PG_ARGUMENTS_H
+
+#include "pg/array.h"
+#include "pg/conn.h"
+
+struct pg_arguments {
+    struct pg_array *arrays; /* arrays[0] is parameter `scalars` + 1 */
+    size_t array_count;
+    size_t scalars;
+    const char **values;
+    int *lengths;
+    struct pg_params params;
+};
+
+/* Returns 0, or -1 when there is no memory. Release in both cases. */
+int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement, size_t scalars, size_t max_bytes);
+
+/* Of an argument that was only zeroed, too. */
+void pg_arguments_release(struct pg_arguments *arguments);
+
+/* The bytes, in the parameter's binary form, must outlive the arguments. */
+void pg_arguments_scalar(struct pg_arguments *arguments, size_t number, const void *bytes, size_t len);
+
+/* Returns 0, or -1 when an array outgrew its limit or memory. */
+int pg_arguments_finish(struct pg_arguments *arguments);
+
+#endif

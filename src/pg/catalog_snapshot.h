@@ -1,0 +1,60 @@
+/*
+ * The parts of the database's catalog that kopru looks at, as read once. For the catalog files only; all others use catalog.h.
+ */
+#ifndef KOPRU_PG_CATALOG_SNAPSHOT_H
+#define KOPRU_PG_CATALOG_SNAPSHOT_H
+
+#include "pg/catalog.h"
+
+#include <stdbool.h>
+
+/* Columns of the single row about the server. */
+enum server_fact {
+    SERVER_VERSION_NUMBER,
+    SERVER_VERSION_TEXT,
+    SERVER_ENCODING,
+    SERVER_CLIENT_ENCODING,
+    SERVER_IN_RECOVERY,   /* "true": a standby */
+    SERVER_FSYNC,
+    SERVER_SYNCHRONOUS_COMMIT,
+    SERVER_STANDBY_NAMES,
+    SERVER_REPLICATION_CLIENTS, /* a number */
+    SERVER_DATABASE,
+    SERVER_USER,
+    SERVER_SCHEMA, /* "usage", "no usage"; "" if there is no schema kopru */
+};
+
+struct catalog_table {
+    const char *kind;       /* pg_class.relkind */
+    const char *privileges; /* letters of those the user has: S(elect) I(nsert) U(pdate) D(elete) */
+};
+
+struct catalog_column {
+    const char *type; /* as format_type() prints it */
+    bool not_null;
+    bool has_default; /* or is an identity */
+    bool is_generated; /* a value given by the writer is refused */
+};
+
+const char *catalog_server_fact(const struct catalog *catalog, enum server_fact fact);
+
+/* False if there is none of that name in schema kopru. */
+bool catalog_find_table(const struct catalog *catalog, const char *name, struct catalog_table *table);
+bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name, struct catalog_column *column);
+
+/* The columns of a table: the name of the nth one and what it is. NULL behind the last. */
+const char *catalog_next_column(const struct catalog *catalog, const char *table, size_t n, struct catalog_column *column);
+
+/* Whether a unique index that ON CONFLICT can use covers exactly these columns, in any order, with that predicate ("" for none). */
+bool catalog_has_unique(const struct catalog *catalog, const char *table, const char *const *columns, size_t count,
+                        const char *predicate);
+
+/* True if schema_version could be read. */
+bool catalog_knows_versions(const struct catalog *catalog);
+
+bool catalog_is_applied(const struct catalog *catalog, int version);
+
+/* The applied migration that asks for the newest kopru: its name and the release it asks for. False if none is known. */
+bool catalog_newest_demand(const struct catalog *catalog, const char **migration, const char **release);
+
+#endif

@@ -1,0 +1,128 @@
+#include "pg/lease.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { INT8_OID = 20, TEXT_OID = 25, BOOL_OID = 16, TIMESTAMPTZ_OID = 1184 };
+
+static const struct pg_statement ADD = {
+    .name = "kopru_lease_add",
+    .sql = "INSERT INTO kopru.queues (queue, entity) VALUES ($1, $2) ON CONFLICT (queue) DO UPDATE SET entity = excluded.entity"
+           " WHERE kopru.queues.entity IS DISTINCT FROM excluded.entity",
+    .param_count = 2,
+    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
+};
+
+static const struct pg_statement READ = {
+    .name = "kopru_lease_read",
+    .sql = "SELECT epoch, holder, (extract(epoch FROM clock_timestamp() - renewed_at) * 1000)::bigint"
+           " FROM kopru.queues WHERE queue = $1",
+    .param_count = 1,
+    .param_types = (const Oid[]){ TEXT_OID },
+};
+
+static const struct pg_statement LOCK = {
+    .name = "kopru_lease_lock",
+    .sql = "SELECT 1 FROM kopru.queues WHERE queue = $1 FOR UPDATE",
+    .param_count = 1,
+    .param_types = (const Oid[]){ TEXT_OID },
+};
+
+static const struct pg_statement TAKE = {
+    .name = "kopru_lease_take",
+    .sql = "UPDATE kopru.queues SET epoch = epoch + 1, holder = $3, renewed_at = clock_timestamp()"
+           " WHERE queue = $1 AND epoch = $2 RETURNING epoch",
+    .param_count = 3,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID },
+};
+
+static const struct pg_statement RENEW = {
+    .name = "kopru_lease_renew",
+    .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(), holder = CASE WHEN $5 THEN NULL ELSE holder END,"
+           " last_message_at = greatest(last_message_at, $3), last_commit_at = greatest(last_commit_at, $4)"
+           " WHERE queue = $1 AND epoch = $2 RETURNING 1",
+    .param_count = 5,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, BOOL_OID },
+};
+
+static int64_t swap(int64_t number)
+{
+    return (int64_t)__builtin_bswap64((uint64_t)number);
+}
+
+static int64_t read_i64(const PGresult *result, int column)
+{
+    int64_t wire;
+
+    memcpy(&wire, PQgetvalue(result, 0, column), sizeof(wire));
+    return swap(wire);
+}
+
+/* One transaction around the calls from the third on; the first two are filled in here. Keeps the results for the caller. */
+static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
+{
+    calls[0] = (struct pg_call){ .statement = &PG_BEGIN };
+    calls[1] = (struct pg_call){ .statement = &PG_SETTINGS, .params = pg_conn_settings(conn) };
+    if (pg_conn_trip(conn, calls, count, failure) == 0 && pg_conn_commit(conn, failure) == 0)
+        return 0;
+    if (!failure->connection_lost && pg_conn_rollback(conn) != 0)
+        failure->connection_lost = true;
+    return -1;
+}
+
+int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct pg_lease *lease, struct pg_failure *failure)
+{
+    const char *values[] = { queue, entity };
+    const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
+    const struct pg_params both = { 2, values, lengths };
+    const struct pg_params first = { 1, values, lengths };
+    struct pg_call calls[4] = { [2] = { .statement = &ADD, .params = &both }, [3] = { .statement = &READ, .params = &first } };
+    int result = run_transaction(conn, calls, 4, failure);
+
+    *lease = (struct pg_lease){ .silent_ms = INT64_MAX };
+    if (result == 0 && PQntuples(calls[3].result) == 1) {
+        lease->epoch = read_i64(calls[3].result, 0);
+        snprintf(lease->holder, sizeof(lease->holder), "%s", PQgetvalue(calls[3].result, 0, 1));
+        if (!PQgetisnull(calls[3].result, 0, 2))
+            lease->silent_ms = read_i64(calls[3].result, 2);
+    }
+    pg_calls_clear(calls, 4);
+    return result;
+}
+
+int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, struct pg_lease *lease, struct pg_failure *failure)
+{
+    int64_t epoch = swap(lease->epoch);
+    const char *values[] = { queue, (const char *)&epoch, holder };
+    const int lengths[] = { (int)strlen(queue), sizeof(epoch), (int)strlen(holder) };
+    const struct pg_params all = { 3, values, lengths };
+    const struct pg_params first = { 1, values, lengths };
+    struct pg_call calls[4] = { [2] = { .statement = &LOCK, .params = &first }, [3] = { .statement = &TAKE, .params = &all } };
+    int result = run_transaction(conn, calls, 4, failure);
+
+    if (result == 0) {
+        result = PQntuples(calls[3].result);
+        if (result == 1)
+            lease->epoch = read_i64(calls[3].result, 0);
+    }
+    pg_calls_clear(calls, 4);
+    return result;
+}
+
+int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, const struct pg_lease_news *news, bool give_back,
+                   struct pg_failure *failure)
+{
+    int64_t wire[] = { swap(epoch), swap(news->last_message_us), swap(news->last_commit_us) };
+    const char flag = give_back ? 1 : 0;
+    const char *values[] = { queue, (const char *)&wire[0], news->last_message_us != 0 ? (const char *)&wire[1] : NULL,
+                             news->last_commit_us != 0 ? (const char *)&wire[2] : NULL, &flag };
+    const int lengths[] = { (int)strlen(queue), 8, 8, 8, 1 };
+    const struct pg_params params = { 5, values, lengths };
+    struct pg_call calls[3] = { [2] = { .statement = &RENEW, .params = &params } };
+    int result = run_transaction(conn, calls, 3, failure);
+
+    if (result == 0)
+        result = PQntuples(calls[2].result);
+    pg_calls_clear(calls, 3);
+    return result;
+}
