@@ -6,13 +6,14 @@
 /* All of it is cast to text, so that a binary cell is a string. Names are looked up by value, not by to_regclass() and the like:
    those fail where the user may not use the schema. */
 static const struct pg_statement READ_SERVER = {
-    .sql = "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'),"
-           " pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('client_encoding'),"
-           " pg_catalog.pg_is_in_recovery()::text, pg_catalog.current_setting('fsync'),"
-           " pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('synchronous_standby_names'),"
-           " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication)::text, pg_catalog.current_database()::text,"
-           " current_user::text, (SELECT CASE WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') THEN 'usage' ELSE 'no usage' END"
-           " FROM pg_catalog.pg_namespace AS n WHERE n.nspname = '" ENTITY_SCHEMA "')",
+    .sql =
+        "SELECT pg_catalog.current_setting('server_version_num'), pg_catalog.current_setting('server_version'),"
+        " pg_catalog.current_setting('server_encoding'), pg_catalog.current_setting('client_encoding'),"
+        " pg_catalog.pg_is_in_recovery()::text, pg_catalog.current_setting('fsync'),"
+        " pg_catalog.current_setting('synchronous_commit'), pg_catalog.current_setting('synchronous_standby_names'),"
+        " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication)::text, pg_catalog.current_database()::text,"
+        " current_user::text, (SELECT CASE WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE') THEN 'usage' ELSE 'no usage' END"
+        " FROM pg_catalog.pg_namespace AS n WHERE n.nspname = '" ENTITY_SCHEMA "')",
 };
 
 static const struct pg_statement READ_TABLES = {

@@ -14,7 +14,7 @@ enum server_fact {
     SERVER_VERSION_TEXT,
     SERVER_ENCODING,
     SERVER_CLIENT_ENCODING,
-    SERVER_IN_RECOVERY,   /* "true": a standby */
+    SERVER_IN_RECOVERY, /* "true": a standby */
     SERVER_FSYNC,
     SERVER_SYNCHRONOUS_COMMIT,
     SERVER_STANDBY_NAMES,
@@ -32,7 +32,7 @@ struct catalog_table {
 struct catalog_column {
     const char *type; /* as format_type() prints it */
     bool not_null;
-    bool has_default; /* or is an identity */
+    bool has_default;  /* or is an identity */
     bool is_generated; /* a value given by the writer is refused */
 };
 

@@ -1,0 +1,188 @@
+#include "pg/catalog_review.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OBJECT_MAX_BYTES = 200 };
+
+void review_problem(struct review *review, const struct error *err)
+{
+    review->result = -1;
+    error_list_add(review->report->problems, err);
+}
+
+void review_warning(struct review *review, const struct error *err)
+{
+    if (review->report->warnings != NULL)
+        error_list_add(review->report->warnings, err);
+}
+
+static const char *object_name(char *out, const char *table, const char *column)
+{
+    snprintf(out, OBJECT_MAX_BYTES, "%s.%s%s%s", ENTITY_SCHEMA, table, column != NULL ? "." : "", column != NULL ? column : "");
+    return out;
+}
+
+static int migration_number(const char *migration)
+{
+    return atoi(migration);
+}
+
+/* Whose job it is to bring the object, and how. */
+static void hint_migration(const struct review *review, struct error *err, const char *table, const char *column)
+{
+    const char *migration = catalog_migration_of(table, column);
+
+    if (migration == NULL)
+        error_hint(err,
+                   "no migration of this kopru brings it: write one (migrations/README.md says how), or correct the entity file");
+    else if (catalog_knows_versions(review->catalog) && catalog_is_applied(review->catalog, migration_number(migration)))
+        error_hint(err,
+                   "migration %s made it, and somebody changed it since: put it back, as kopru_owner, as it stands in "
+                   "migrations/deploy/%s.sql",
+                   migration, migration);
+    else
+        error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY, migration, migration);
+}
+
+static void check_column(struct review *review, const struct wanted_table *table, const struct wanted_column *wanted)
+{
+    struct catalog_column found;
+    char object[OBJECT_MAX_BYTES];
+    struct error err;
+
+    object_name(object, table->name, wanted->name);
+    if (!catalog_find_column(review->catalog, table->name, wanted->name, &found)) {
+        error_set(&err, ERROR_PROBLEMS, "missing column", object, "the table does not have it");
+        hint_migration(review, &err, table->name, wanted->name);
+        review_problem(review, &err);
+        return;
+    }
+    if (strcmp(found.type, wanted->type) != 0) {
+        error_set(&err, ERROR_PROBLEMS, "wrong type of column", object, "it is %s, but must be %s", found.type, wanted->type);
+        hint_migration(review, &err, table->name, wanted->name);
+        review_problem(review, &err);
+    }
+    if (found.is_generated && !wanted->is_never_written) {
+        error_set(&err, ERROR_PROBLEMS, "column cannot be written", object, "its value is generated");
+        error_hint(&err, "make it a plain column, or take it out of the entity file");
+        review_problem(review, &err);
+    }
+    if (found.not_null && !wanted->never_null) {
+        error_set(&err, ERROR_PROBLEMS, "column must not be NOT NULL", object, "a message may leave it null");
+        error_hint(&err, "run, as kopru_owner: ALTER TABLE %s.%s ALTER COLUMN %s DROP NOT NULL", ENTITY_SCHEMA, table->name,
+                   wanted->name);
+        review_problem(review, &err);
+    }
+}
+
+static bool is_wanted(const struct wanted_table *table, const char *column)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, column) == 0)
+            return true;
+    return false;
+}
+
+/* Columns that are not kopru's are welcome as long as they fill themselves. */
+static void check_other_columns(struct review *review, const struct wanted_table *table)
+{
+    struct catalog_column found;
+    const char *name;
+
+    for (size_t n = 0; (name = catalog_next_column(review->catalog, table->name, n, &found)) != NULL; n++) {
+        char object[OBJECT_MAX_BYTES];
+        struct error err;
+
+        if (!found.not_null || found.has_default || is_wanted(table, name))
+            continue;
+        error_set(&err, ERROR_PROBLEMS, "column that nothing fills", object_name(object, table->name, name),
+                  "it is NOT NULL without a default, and kopru does not write it");
+        error_hint(&err, "give it a default, drop its NOT NULL, or feed it by a line in the entity file");
+        review_problem(review, &err);
+    }
+}
+
+static void check_key(struct review *review, const struct wanted_table *table)
+{
+    char object[OBJECT_MAX_BYTES];
+    char columns[256] = "";
+    struct error err;
+
+    if (table->key_count == 0 || catalog_has_unique(review->catalog, table->name, table->key, table->key_count, table->predicate))
+        return;
+    for (size_t i = 0; i < table->key_count; i++) {
+        strncat(columns, i > 0 ? ", " : "", sizeof(columns) - strlen(columns) - 1);
+        strncat(columns, table->key[i], sizeof(columns) - strlen(columns) - 1);
+    }
+    error_set(&err, ERROR_PROBLEMS, "missing unique key", object_name(object, table->name, NULL),
+              "ON CONFLICT needs a valid unique index on exactly (%s)%s%s", columns, table->predicate[0] != '\0' ? " WHERE " : "",
+              table->predicate);
+    hint_migration(review, &err, table->name, NULL);
+    review_problem(review, &err);
+}
+
+static const char *privilege_name(char letter)
+{
+    switch (letter) {
+    case 'S':
+        return "SELECT";
+    case 'I':
+        return "INSERT";
+    case 'U':
+        return "UPDATE";
+    default:
+        return "DELETE";
+    }
+}
+
+static void check_privileges(struct review *review, const struct wanted_table *table, const char *granted)
+{
+    const char *user = catalog_server_fact(review->catalog, SERVER_USER);
+    char missing[64] = "";
+    char object[OBJECT_MAX_BYTES];
+    struct error err;
+
+    for (const char *letter = table->privileges; *letter != '\0'; letter++) {
+        if (strchr(granted, *letter) != NULL)
+            continue;
+        strncat(missing, missing[0] != '\0' ? ", " : "", sizeof(missing) - strlen(missing) - 1);
+        strncat(missing, privilege_name(*letter), sizeof(missing) - strlen(missing) - 1);
+    }
+    if (missing[0] == '\0')
+        return;
+    error_set(&err, ERROR_PERMISSION, "missing privilege", object_name(object, table->name, NULL), "user %s lacks %s", user,
+              missing);
+    error_hint(&err,
+               "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
+               "kopru_writer TO %s; or, as kopru_owner: GRANT %s ON %s TO kopru_writer",
+               user, missing, object);
+    review_problem(review, &err);
+}
+
+void review_table(struct review *review, const struct wanted_table *wanted)
+{
+    struct catalog_table found;
+    char object[OBJECT_MAX_BYTES];
+    struct error err;
+
+    object_name(object, wanted->name, NULL);
+    if (!catalog_find_table(review->catalog, wanted->name, &found)) {
+        error_set(&err, ERROR_PROBLEMS, "missing table", object, "the schema does not have it");
+        hint_migration(review, &err, wanted->name, NULL);
+        review_problem(review, &err);
+        return;
+    }
+    if (strcmp(found.kind, "r") != 0 && strcmp(found.kind, "p") != 0) {
+        error_set(&err, ERROR_PROBLEMS, "not a table", object, "kopru needs a table, and this is a view or a foreign table");
+        hint_migration(review, &err, wanted->name, NULL);
+        review_problem(review, &err);
+        return;
+    }
+    for (size_t i = 0; i < wanted->column_count; i++)
+        check_column(review, wanted, &wanted->columns[i]);
+    check_other_columns(review, wanted);
+    check_key(review, wanted);
+    check_privileges(review, wanted, found.privileges);
+}
