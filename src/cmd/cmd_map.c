@@ -1,0 +1,136 @@
+#include "base/json_out.h"
+#include "base/json_read.h"
+#include "cmd/cmd.h"
+#include "cmd/configuration.h"
+#include "cmd/input.h"
+#include "cmd/map_print.h"
+
+#include <stdio.h>
+
+static const char *const FORMATS[] = { "json", NULL };
+
+static const struct option_spec OPTIONS[] = {
+    { .name = "entity", .letter = 'e', .argument = "NAME", .help = "what the payload is about", .required = true },
+    OPTION_CONFIG,
+    OPTION_OUTPUT("json", FORMATS),
+    OPTION_HELP,
+    OPTION_END,
+};
+
+static const char HELP[] =
+    "Prints the rows that one payload becomes, or why it would be a dead letter, without any server. FILE holds the\n"
+    "message's body; without it, or with -, the standard input does. Of the configuration it reads the entity files,\n"
+    "erp and limits.\n"
+    "\n"
+    "The result is one JSON object. Of the root table it shows the key, the columns that this payload sets, and as\n"
+    "extra what no column holds; of a child table all rows, if the payload replaces them. misfits counts the values\n"
+    "that did not fit their column, broken the array elements that became no row.\n"
+    "\n"
+    "Exit status: 0 accepted, 65 a dead letter.\n";
+
+/* A write that fails is seen by command_main(). */
+static void print_line(const struct buffer *text)
+{
+    fwrite(text->data, 1, text->len, stdout);
+    putchar('\n');
+}
+
+/* Prints the outcome on stdout. Returns the exit status. */
+static int print_outcome(const struct entity *entity, enum map_outcome outcome, const struct change *change,
+                         const struct refusal *refusal, struct error_list *errors)
+{
+    struct json_out *json = json_out_new();
+    struct buffer text;
+    struct error err;
+    int status = outcome == MAP_ACCEPTED ? 0 : ERROR_DATA;
+
+    buffer_init(&text, SIZE_MAX / 2);
+    if (outcome == MAP_ACCEPTED)
+        map_print_change(json, entity, change);
+    else
+        map_print_refusal(json, entity, refusal);
+    if (json_out_print(json, JSON_OUT_PLAIN, &text) == 0)
+        print_line(&text);
+    else {
+        error_no_memory(&err);
+        status = command_fail(errors, &err);
+    }
+    buffer_release(&text);
+    json_out_free(json);
+    return status;
+}
+
+static int map_body(const struct mapping *mapping, struct slice body, struct error_list *errors)
+{
+    struct mapper *mapper = mapper_new(mapping);
+    struct change *change = NULL;
+    struct refusal refusal = { 0 };
+    enum map_outcome outcome = MAP_NO_MEMORY;
+    struct arena arena;
+    struct error err;
+    int status;
+
+    arena_init(&arena, mapper_arena_limit(body.len));
+    if (mapper != NULL)
+        outcome = mapper_map(mapper, body, &arena, &change, &refusal);
+    if (outcome == MAP_NO_MEMORY) {
+        error_no_memory(&err);
+        status = command_fail(errors, &err);
+    } else {
+        status = print_outcome(mapping_entity(mapping), outcome, change, &refusal, errors);
+    }
+    mapper_free(mapper);
+    arena_release(&arena);
+    return status;
+}
+
+static int unknown_entity(const struct configuration *configuration, const char *name, struct error_list *errors)
+{
+    char names[256];
+    struct error err;
+
+    error_set(&err, ERROR_USAGE, "unknown entity", name, "no entity file of %s describes it", configuration->settings.path);
+    error_hint(&err, "the entity files describe: %s", configuration_entity_names(configuration, names, sizeof(names)));
+    return command_fail(errors, &err);
+}
+
+static int run(const struct invocation *call, struct error_list *errors)
+{
+    const char *entity = invocation_value(call, "entity");
+    const char *path = call->argument_count > 0 ? call->arguments[0] : NULL;
+    struct configuration configuration;
+    const struct mapping *mapping;
+    struct buffer body;
+    struct error err;
+    int status;
+
+    buffer_init(&body, 0);
+    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_MAPPING, errors) != 0) {
+        status = command_status(errors);
+        goto done;
+    }
+    mapping = configuration_mapping(&configuration, entity);
+    if (mapping == NULL) {
+        status = unknown_entity(&configuration, entity, errors);
+        goto done;
+    }
+    buffer_init(&body, (size_t)configuration.settings.limits.max_message_bytes + 1);
+    if (input_read(path, &body, &err) != 0)
+        status = command_fail(errors, &err);
+    else
+        status = map_body(mapping, buffer_slice(&body), errors);
+done:
+    buffer_release(&body);
+    configuration_release(&configuration);
+    return status;
+}
+
+const struct command CMD_MAP = {
+    .name = "map",
+    .summary = "print the rows one payload becomes, without any server",
+    .arguments = "[FILE]",
+    .help = HELP,
+    .options = OPTIONS,
+    .max_arguments = 1,
+    .run = run,
+};
