@@ -1,6 +1,7 @@
 """The harness itself: private servers are private, stop really stops, a wait says what it waited for."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,19 +14,15 @@ from support import libconfig
 from support.daemon import Kopru, merged, require_no_sanitizer_report
 from support.database import REPOSITORY
 from support.postgres import Postgres
+from support.process import is_gone
 from support.rabbitmq import RabbitMQ
 from support.wait import patience, wait_until
+
+pytestmark = pytest.mark.no_kopru
 
 
 def uid_of(pid: int) -> int:
     return Path(f"/proc/{pid}").stat().st_uid
-
-
-def is_gone(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 def listens(address: str, port: int) -> bool:
@@ -258,6 +255,7 @@ def impostor(tmp_path: Path, monkeypatch):
     yield use
     for daemon in daemons:
         daemon.kill9()
+        shutil.rmtree(daemon.directory, ignore_errors=True)
 
 
 CONSUMING = """echo '{"event":"consuming","queue":"q"}' >&2"""

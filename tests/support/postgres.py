@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 
-from support.process import Child, as_user, free_port, make_directory, unprivileged_user
+from support.process import Child, as_user, free_port, is_gone, make_directory, unprivileged_user
 from support.wait import wait_until
 
 SUPERUSER = "postgres"
@@ -134,8 +134,7 @@ class Postgres:
             return
         backends = _children_of(self.pid)
         self._child.kill9()
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in backends),
-                   30, "the killed server's backends to end")
+        wait_until(lambda: all(map(is_gone, backends)), 30, "the killed server's backends to end")
 
     def release(self) -> None:
         """Stop and remove everything. May be called twice."""

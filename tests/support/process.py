@@ -67,6 +67,14 @@ def as_user(user: str | None, command: Sequence[str], death_signal: str | None =
     return [*prefix, "--", *command] if len(prefix) > 1 else list(command)
 
 
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended, be it that nobody has asked for its status yet (in a container perhaps nobody will)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 class Child:
     """One server process: started in its own session (Ctrl-C does not reach it), stopped by its id."""
 

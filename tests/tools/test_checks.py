@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from support.database import REPOSITORY
 
+pytestmark = pytest.mark.no_kopru
+
 
 def run(tool: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([str(REPOSITORY / "tools" / tool), *map(str, arguments)],
