@@ -96,8 +96,6 @@ void cfg_close(struct cfg_file *file)
     if (file == NULL)
         return;
     config_destroy(&file->config);
-    if (file->text.out.data != NULL)
-        explicit_bzero(file->text.out.data, file->text.out.len); /* it may hold passwords */
     cfg_text_release(&file->text);
     free(file);
 }

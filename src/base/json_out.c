@@ -1,0 +1,178 @@
+#include "base/json_out.h"
+
+#include <json-c/json.h>
+#include <json-c/printbuf.h>
+#include <limits.h>
+#include <stdlib.h>
+
+enum { MAX_DEPTH = 32 };
+
+struct json_out {
+    struct json_object *document;
+    struct json_object *open[MAX_DEPTH]; /* the containers that were not ended, the innermost last; borrowed from document */
+    int depth;
+    bool failed;
+};
+
+struct json_out *json_out_new(void)
+{
+    return calloc(1, sizeof(struct json_out));
+}
+
+void json_out_free(struct json_out *out)
+{
+    if (out == NULL)
+        return;
+    json_object_put(out->document);
+    free(out);
+}
+
+/* Takes value, which is NULL when there was no memory for it. Returns whether it is in the document now. */
+static bool put(struct json_out *out, const char *name, struct json_object *value)
+{
+    struct json_object *container = out->depth > 0 ? out->open[out->depth - 1] : NULL;
+    bool done = false;
+
+    if (value == NULL) {
+        out->failed = true;
+        return false;
+    }
+    if (container == NULL) {
+        done = out->document == NULL && name == NULL;
+        if (done)
+            out->document = value;
+    } else if (json_object_is_type(container, json_type_object)) {
+        done = name != NULL && json_object_object_add(container, name, value) == 0;
+    } else {
+        done = name == NULL && json_object_array_add(container, value) == 0;
+    }
+    if (!done) {
+        out->failed = true;
+        json_object_put(value);
+    }
+    return done;
+}
+
+static void put_container(struct json_out *out, const char *name, struct json_object *container)
+{
+    if (!put(out, name, container))
+        return;
+    if (out->depth == MAX_DEPTH)
+        out->failed = true;
+    else
+        out->open[out->depth++] = container;
+}
+
+/* After a failure nothing is added: the containers that are open may not be the ones the caller means. */
+static bool is_usable(const struct json_out *out)
+{
+    return out != NULL && !out->failed;
+}
+
+void json_out_object(struct json_out *out, const char *name)
+{
+    if (is_usable(out))
+        put_container(out, name, json_object_new_object());
+}
+
+void json_out_array(struct json_out *out, const char *name)
+{
+    if (is_usable(out))
+        put_container(out, name, json_object_new_array());
+}
+
+void json_out_end(struct json_out *out)
+{
+    if (!is_usable(out))
+        return;
+    if (out->depth == 0)
+        out->failed = true;
+    else
+        out->depth--;
+}
+
+void json_out_string(struct json_out *out, const char *name, struct slice value)
+{
+    if (!is_usable(out))
+        return;
+    if (value.len > INT_MAX)
+        out->failed = true;
+    else
+        put(out, name, json_object_new_string_len(value.len > 0 ? value.data : "", (int)value.len));
+}
+
+void json_out_text(struct json_out *out, const char *name, const char *value)
+{
+    if (value == NULL)
+        json_out_null(out, name);
+    else
+        json_out_string(out, name, slice_of(value));
+}
+
+void json_out_integer(struct json_out *out, const char *name, int64_t value)
+{
+    if (is_usable(out))
+        put(out, name, json_object_new_int64(value));
+}
+
+void json_out_bool(struct json_out *out, const char *name, bool value)
+{
+    if (is_usable(out))
+        put(out, name, json_object_new_boolean(value));
+}
+
+/* json-c has no object for null, and NULL means no memory to us: null is raw text like any other. */
+void json_out_null(struct json_out *out, const char *name)
+{
+    json_out_raw(out, name, SLICE_LITERAL("null"));
+}
+
+static int print_raw(struct json_object *value, struct printbuf *text, int level, int flags)
+{
+    const char *raw = json_object_get_userdata(value);
+
+    (void)level;
+    (void)flags;
+    return printbuf_memappend(text, raw, (int)strlen(raw));
+}
+
+static void free_raw(struct json_object *value, void *raw)
+{
+    (void)value;
+    free(raw);
+}
+
+void json_out_raw(struct json_out *out, const char *name, struct slice json)
+{
+    struct json_object *value;
+    char *copy;
+
+    if (!is_usable(out))
+        return;
+    value = json_object_new_int(0);
+    copy = json.len > 0 && json.len <= INT_MAX ? strndup(json.data, json.len) : NULL;
+    if (value == NULL || copy == NULL) {
+        json_object_put(value);
+        free(copy);
+        out->failed = true;
+        return;
+    }
+    json_object_set_serializer(value, print_raw, copy, free_raw);
+    put(out, name, value);
+}
+
+int json_out_print(const struct json_out *out, enum json_out_style style, struct buffer *text)
+{
+    int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+    const char *printed;
+    size_t len;
+
+    if (!is_usable(out) || out->document == NULL || out->depth > 0)
+        return -1;
+    flags |= style == JSON_OUT_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN;
+    printed = json_object_to_json_string_length(out->document, flags, &len);
+    if (printed == NULL)
+        return -1;
+    buffer_append(text, printed, len);
+    return buffer_failed(text) ? -1 : 0;
+}

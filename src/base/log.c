@@ -1,0 +1,271 @@
+#include "base/log.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A line of at most PIPE_BUF bytes is written to a pipe whole, never mixed with that of another process. */
+enum { LINE_BYTES = 4096, END_BYTES = sizeof("...\",\"cut\":true}\n") };
+
+struct line {
+    char data[LINE_BYTES];
+    size_t len;
+    bool json;
+    bool cut; /* something did not fit: nothing more is added but the end */
+};
+
+static enum log_level max_level = LOG_INFO;
+static enum log_format output_format = LOG_FORMAT_AUTO;
+
+void log_configure(enum log_level level, enum log_format format)
+{
+    max_level = level;
+    output_format = format;
+}
+
+bool log_enabled(enum log_level level)
+{
+    return level <= max_level;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    static const char *const names[] = {
+        [LOG_ERROR] = "error",
+        [LOG_WARNING] = "warning",
+        [LOG_INFO] = "info",
+        [LOG_DEBUG] = "debug",
+    };
+
+    return names[level];
+}
+
+/* Adds all of it or nothing; the room for the end of the line stays free. */
+static bool put(struct line *line, const char *data, size_t len)
+{
+    if (line->cut || line->len + len > LINE_BYTES - END_BYTES) {
+        line->cut = true;
+        return false;
+    }
+    memcpy(line->data + line->len, data, len);
+    line->len += len;
+    return true;
+}
+
+static bool put_text(struct line *line, const char *text)
+{
+    return put(line, text, strlen(text));
+}
+
+/* Into the room that put() leaves. */
+static void put_end(struct line *line, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(line->data + line->len, text, len);
+    line->len += len;
+}
+
+/* Control characters, also those from U+0080 to U+009F, some of which terminals obey. */
+static bool is_control(const unsigned char *bytes, size_t len)
+{
+    return (len == 1 && (bytes[0] < ' ' || bytes[0] == 0x7F)) || (len == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0);
+}
+
+/* The bytes of the character at the start of a text that is not empty; 0 if they are none. */
+static size_t character_len(struct slice text)
+{
+    size_t len = 1;
+
+    while (len < 4 && len < text.len && ((unsigned char)text.data[len] & 0xC0) == 0x80)
+        len++;
+    return utf8_is_valid((struct slice){ text.data, len }) ? len : 0;
+}
+
+/* Adds one character, escaped where it could end a line or a quoted text or move a terminal's cursor. */
+static void put_character(struct line *line, const char *bytes, size_t len, bool quoted)
+{
+    const unsigned char *unsigned_bytes = (const unsigned char *)bytes;
+    char escape[8];
+
+    if (len == 0)
+        put_text(line, "\xEF\xBF\xBD"); /* U+FFFD, as everywhere for what is no character */
+    else if (bytes[0] == '\n')
+        put_text(line, "\\n");
+    else if (bytes[0] == '\\')
+        put_text(line, "\\\\");
+    else if (bytes[0] == '"' && quoted)
+        put_text(line, "\\\"");
+    else if (is_control(unsigned_bytes, len))
+        put(line, escape, (size_t)snprintf(escape, sizeof(escape), "\\u%04x", unsigned_bytes[len - 1]));
+    else
+        put(line, bytes, len);
+}
+
+static void put_characters(struct line *line, struct slice text, bool quoted)
+{
+    while (text.len > 0 && !line->cut) {
+        size_t len = character_len(text);
+        size_t step = len > 0 ? len : 1;
+
+        put_character(line, text.data, len, quoted);
+        text.data += step;
+        text.len -= step;
+    }
+    if (text.len > 0 || line->cut)
+        put_end(line, "...");
+}
+
+/* Returns whether it stands there, perhaps cut. */
+static bool put_quoted(struct line *line, struct slice text)
+{
+    if (!put_text(line, "\""))
+        return false;
+    put_characters(line, text, true);
+    put_end(line, "\"");
+    return true;
+}
+
+/* Whether a value of the text format can stand without quotes. */
+static bool is_word(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.data[i] <= ' ' || strchr("\"\\=\x7F", text.data[i]) != NULL ||
+            (i > 0 && is_control((const unsigned char *)text.data + i - 1, 2)))
+            return false;
+    return text.len > 0 && utf8_is_valid(text);
+}
+
+static bool put_name(struct line *line, const char *name)
+{
+    char start[64];
+
+    if (line->json)
+        snprintf(start, sizeof(start), "%s\"%s\":", line->len > 1 ? "," : "", name);
+    else
+        snprintf(start, sizeof(start), " %s=", name);
+    return put_text(line, start);
+}
+
+static bool put_value(struct line *line, const struct log_field *field)
+{
+    char number[24];
+
+    if (field->is_number)
+        return put(line, number, (size_t)snprintf(number, sizeof(number), "%lld", (long long)field->number));
+    if (line->json || !is_word(field->text) || field->text.len > LINE_BYTES / 2)
+        return put_quoted(line, field->text);
+    return put(line, field->text.data, field->text.len);
+}
+
+/* A field stands whole, with its text cut, or not at all. */
+static void put_field(struct line *line, const struct log_field *field)
+{
+    size_t start = line->len;
+
+    if (!put_name(line, field->name) || !put_value(line, field))
+        line->len = start;
+}
+
+static void put_fields(struct line *line, const struct log_field *fields)
+{
+    for (; fields != NULL && fields->name != NULL && !line->cut; fields++)
+        if (fields->is_number || fields->text.data != NULL)
+            put_field(line, fields);
+}
+
+static void put_time(char *out, size_t size)
+{
+    int64_t now_us = clock_wall_us();
+    time_t seconds = (time_t)(now_us / 1000000);
+    struct tm utc;
+    char date[32];
+
+    gmtime_r(&seconds, &utc);
+    strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(out, size, "%s.%03dZ", date, (int)(now_us / 1000 % 1000));
+}
+
+static void start_line(struct line *line, enum log_level level, const char *event, const char *message)
+{
+    char time_text[40];
+    char start[128];
+
+    put_time(time_text, sizeof(time_text));
+    if (line->json) {
+        put_text(line, "{");
+        put_fields(line, (const struct log_field[]){ LOG_TEXT("ts", time_text),
+                                                     LOG_TEXT("level", log_level_name(level)),
+                                                     LOG_TEXT("event", event),
+                                                     LOG_TEXT("msg", message),
+                                                     { 0 } });
+        return;
+    }
+    snprintf(start, sizeof(start), "%s %-5s %s: ", time_text, log_level_name(level), event);
+    put_text(line, start);
+    put_characters(line, slice_of(message), false);
+}
+
+static void write_line(const struct line *line)
+{
+    size_t done = 0;
+
+    while (done < line->len) {
+        ssize_t wrote = write(STDERR_FILENO, line->data + done, line->len - done);
+
+        if (wrote > 0)
+            done += (size_t)wrote;
+        else if (wrote == 0 || errno != EINTR)
+            return; /* nobody reads, or not fast enough: the work goes on without */
+    }
+}
+
+static bool is_json(void)
+{
+    return output_format == LOG_FORMAT_JSON || (output_format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO) == 0);
+}
+
+static void write_event(enum log_level level, const char *event, const char *message, const struct log_field *first,
+                        const struct log_field *second)
+{
+    int saved_errno = errno;
+    struct line line = { .json = is_json() };
+
+    start_line(&line, level, event, message);
+    put_fields(&line, first);
+    put_fields(&line, second);
+    if (line.json)
+        put_end(&line, line.cut ? ",\"cut\":true}\n" : "}\n");
+    else
+        put_end(&line, line.cut ? " ...\n" : "\n");
+    write_line(&line);
+    errno = saved_errno;
+}
+
+void log_write(enum log_level level, const char *event, const char *message, const struct log_field *fields)
+{
+    if (log_enabled(level))
+        write_event(level, event, message, fields, NULL);
+}
+
+static struct slice text_or_none(const char *text)
+{
+    return text[0] != '\0' ? slice_of(text) : (struct slice){ NULL, 0 };
+}
+
+void log_error(enum log_level level, const char *event, const struct error *err, const struct log_field *fields)
+{
+    const struct log_field of_error[] = {
+        LOG_SLICE("subject", text_or_none(err->subject)),
+        LOG_SLICE("why", text_or_none(err->why)),
+        LOG_SLICE("hint", text_or_none(err->hint)),
+        { 0 },
+    };
+
+    if (log_enabled(level))
+        write_event(level, event, err->what, of_error, fields);
+}

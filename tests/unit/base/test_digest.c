@@ -1,0 +1,51 @@
+#include "base/digest.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static void assert_digest(const struct slice *parts, size_t count, const char *expected)
+{
+    uint8_t digest[DIGEST_BYTES];
+    char text[2 * DIGEST_BYTES + 1];
+
+    assert_int_equal(digest_sha256(digest, parts, count), 0);
+    for (int i = 0; i < DIGEST_BYTES; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    assert_string_equal(text, expected);
+}
+
+/* The examples of FIPS 180-2. */
+static void known_values(void **state)
+{
+    static const char of_nothing[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    static const char of_abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    (void)state;
+    assert_digest(NULL, 0, of_nothing);
+    assert_digest(&(struct slice){ NULL, 0 }, 1, of_nothing);
+    assert_digest(&SLICE_LITERAL("abc"), 1, of_abc);
+}
+
+static void parts_are_one_after_another(void **state)
+{
+    static const char of_abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const struct slice parts[] = { SLICE_LITERAL("a"), { NULL, 0 }, SLICE_LITERAL("bc") };
+
+    (void)state;
+    assert_digest(parts, 3, of_abc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(known_values),
+        cmocka_unit_test(parts_are_one_after_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
