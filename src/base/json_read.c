@@ -247,7 +247,7 @@ static bool shadow_many(struct json_doc *doc, uint32_t first)
     for (size_t i = 0; i + 1 < count; i++) {
         struct json_node *member = &doc->nodes[members[i]];
 
-        member->shadowed = json_name_compare(doc, member, &doc->nodes[members[i + 1]]) == 0;
+        member->shadowed = json_compare_names(doc, member, &doc->nodes[members[i + 1]]) == 0;
     }
     free(members);
     return true;
@@ -265,7 +265,7 @@ static bool shadow_duplicates(struct json_doc *doc, uint32_t first)
         if (count == FEW_MEMBERS)
             return shadow_many(doc, first);
         for (size_t earlier = 0; earlier < count; earlier++)
-            if (json_name_compare(doc, members[earlier], member) == 0)
+            if (json_compare_names(doc, members[earlier], member) == 0)
                 members[earlier]->shadowed = true;
         members[count++] = member;
     }
@@ -283,9 +283,9 @@ static bool close_container(struct reader *reader)
     reader->open = container->end;
     container->end = doc->count;
     container->len = offset_of(reader, reader->at) - container->start;
-    if (container->type == JSON_OBJECT && !shadow_duplicates(doc, index + 1))
-        return fail(reader, JSON_FAULT_MEMORY, reader->at);
-    return true;
+    if (container->type != JSON_OBJECT || reader->lone_surrogate != NOWHERE) /* such a name has no decoded form to compare */
+        return true;
+    return shadow_duplicates(doc, index + 1) || fail(reader, JSON_FAULT_MEMORY, reader->at);
 }
 
 /* Takes a scalar, or the beginning of a container. */
