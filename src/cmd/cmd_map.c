@@ -84,16 +84,6 @@ static int map_body(const struct mapping *mapping, struct slice body, struct err
     return status;
 }
 
-static int unknown_entity(const struct configuration *configuration, const char *name, struct error_list *errors)
-{
-    char names[256];
-    struct error err;
-
-    error_set(&err, ERROR_USAGE, "unknown entity", name, "no entity file of %s describes it", configuration->settings.path);
-    error_hint(&err, "the entity files describe: %s", configuration_entity_names(configuration, names, sizeof(names)));
-    return command_fail(errors, &err);
-}
-
 static int run(const struct invocation *call, struct error_list *errors)
 {
     const char *entity = invocation_value(call, "entity");
@@ -111,7 +101,7 @@ static int run(const struct invocation *call, struct error_list *errors)
     }
     mapping = configuration_mapping(&configuration, entity);
     if (mapping == NULL) {
-        status = unknown_entity(&configuration, entity, errors);
+        status = configuration_unknown_entity(&configuration, entity, errors);
         goto done;
     }
     buffer_init(&body, (size_t)configuration.settings.limits.max_message_bytes + 1);

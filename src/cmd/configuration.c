@@ -1,6 +1,7 @@
 #include "cmd/configuration.h"
 
 #include "base/civil_time.h"
+#include "cmd/cmd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,17 @@
 static const char *entity_name(const struct mapping *mapping)
 {
     return mapping_entity(mapping)->name;
+}
+
+/* Writes "customer, subscription" into out. Returns out. */
+static char *entity_names(const struct configuration *configuration, char *out, size_t size)
+{
+    size_t used = 0;
+
+    *out = '\0';
+    for (size_t i = 0; i < configuration->mapping_count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", entity_name(configuration->mappings[i]));
+    return out;
 }
 
 /* A mapping that did not load leaves a NULL, so that mappings stay parallel to the entity files. */
@@ -75,7 +87,7 @@ static int check_queues(const struct configuration *configuration, struct error_
         snprintf(place, sizeof(place), "%s:%u", settings->path, queue->line);
         error_set(&err, ERROR_CONFIG, "a queue of an unknown entity", place, "no entity file describes \"%s\" of queue \"%s\"",
                   queue->entity, queue->name);
-        error_hint(&err, "the entity files describe: %s", configuration_entity_names(configuration, names, sizeof(names)));
+        error_hint(&err, "the entity files describe: %s", entity_names(configuration, names, sizeof(names)));
         error_list_add(problems, &err);
         result = -1;
     }
@@ -122,12 +134,12 @@ const struct mapping *configuration_mapping(const struct configuration *configur
     return NULL;
 }
 
-char *configuration_entity_names(const struct configuration *configuration, char *out, size_t size)
+int configuration_unknown_entity(const struct configuration *configuration, const char *name, struct error_list *errors)
 {
-    size_t used = 0;
+    char names[256];
+    struct error err;
 
-    *out = '\0';
-    for (size_t i = 0; i < configuration->mapping_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", entity_name(configuration->mappings[i]));
-    return out;
+    error_set(&err, ERROR_USAGE, "unknown entity", name, "no entity file of %s describes it", configuration->settings.path);
+    error_hint(&err, "the entity files describe: %s", entity_names(configuration, names, sizeof(names)));
+    return command_fail(errors, &err);
 }

@@ -29,7 +29,7 @@ void configuration_release(struct configuration *configuration);
 /* NULL if no entity file describes that entity. */
 const struct mapping *configuration_mapping(const struct configuration *configuration, const char *entity);
 
-/* Writes the entities' names into out, as in "customer, subscription". Returns out. */
-char *configuration_entity_names(const struct configuration *configuration, char *out, size_t size);
+/* The usage error of a command that was given a name no entity file describes. Adds it and returns the exit status. */
+int configuration_unknown_entity(const struct configuration *configuration, const char *name, struct error_list *errors);
 
 #endif
