@@ -3,7 +3,6 @@
 #include "base/error.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +22,7 @@ static bool is_zone_name(const char *iana)
            strncmp(iana, "right/", 6) != 0;
 }
 
-static bool zone_exists(const char *iana)
+bool civil_zone_exists(const char *iana)
 {
     const char *directory = getenv("TZDIR");
     char path[512];
@@ -31,6 +30,8 @@ static bool zone_exists(const char *iana)
     FILE *file;
     int len;
 
+    if (!is_zone_name(iana))
+        return false;
     len = snprintf(path, sizeof(path), "%s/%s", directory != NULL ? directory : "/usr/share/zoneinfo", iana);
     if (len < 0 || (size_t)len >= sizeof(path))
         return false;
@@ -49,7 +50,7 @@ int civil_zone_set(const char *iana, struct error *err)
 {
     char value[LONGEST_NAME + 2];
 
-    if (!is_zone_name(iana) || !zone_exists(iana)) {
+    if (!civil_zone_exists(iana)) {
         error_set(err, ERROR_CONFIG, "unknown time zone", iana, "the system's tzdata has no such zone");
         return error_hint(err, "give an IANA name such as Europe/Istanbul, and check that the package tzdata is installed");
     }

@@ -5,9 +5,13 @@
 #ifndef KOPRU_BASE_CIVIL_ZONE_H
 #define KOPRU_BASE_CIVIL_ZONE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct error;
+
+/* Whether the system's tzdata has a zone of that name. */
+bool civil_zone_exists(const char *iana);
 
 /* Makes an IANA zone the zone of the process (TZ in its environment). Call before other threads exist. Returns 0, or -1 with err
    filled (ERROR_CONFIG) if the system's tzdata has no such zone; the old zone then stays. */
