@@ -1,9 +1,12 @@
 """Fixtures for every test that needs real servers: see tests/support."""
 
+import os
 import secrets
 import signal
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 
 import pytest
 from support import database
@@ -17,7 +20,14 @@ def pytest_configure() -> None:
     def leave(number: int) -> None:
         pytest.exit(f"ended by {signal.Signals(number).name}", returncode=128 + number)
 
+    def give_up(_number: int, frame: FrameType | None) -> None:
+        where = "".join(traceback.format_stack(frame)[-5:])
+        pytest.exit(f"still running after KOPRU_TEST_LIMIT = {limit_s} s, in\n{where}", returncode=1)
+
     unwind_on_signals(leave)
+    limit_s = int(os.environ.get("KOPRU_TEST_LIMIT", "0"))
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(limit_s)
 
 
 @pytest.fixture(scope="session")

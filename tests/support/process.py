@@ -143,19 +143,27 @@ class Child:
             raise RuntimeError(f"{self.name} ended with status {self.exit_code()}; its log ends:\n{self.log_tail()}")
 
 
-def unwind_on_signals(leave: Callable[[int], object] | None = None) -> None:
-    """Make SIGTERM and SIGHUP unwind like an exception, so that servers are stopped and directories removed.
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-    leave raises what is to unwind; without it that is SystemExit with the shell's status for the signal.
+
+def unwind_on_signals(leave: Callable[[int], object] | None = None) -> None:
+    """Make Ctrl-C, SIGTERM and SIGHUP unwind as an exception, so that servers are stopped and directories removed.
+
+    Only the first one counts: a second would cut short the cleaning up that the first one began. leave raises
+    what is to unwind for SIGTERM and SIGHUP; without it that is SystemExit with the shell's status.
     """
 
     def handler(number: int, _frame: object) -> None:
+        for ending in _ENDING_SIGNALS:
+            signal.signal(ending, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         if leave is not None:
             leave(number)
         raise SystemExit(128 + number)
 
-    signal.signal(signal.SIGTERM, handler)
-    signal.signal(signal.SIGHUP, handler)
+    for ending in _ENDING_SIGNALS:
+        signal.signal(ending, handler)
 
 
 def in_main_thread() -> bool:
