@@ -1,0 +1,169 @@
+"""Every golden case through a real broker, the daemon and a real database.
+
+All cases share one database, because their ids and bodies differ (test_rules.py): everything is published before the
+daemon starts, the daemon works until the queues are empty, and each test compares its case's rows. This is done twice,
+with batches as large as they get and with batches of one message, which must end in the same rows.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from golden.cases import ENTITIES, SETTINGS, Case, Number, all_cases, in_key_order, parse
+from support.daemon import Kopru, default_settings, merged
+from support.database import REPOSITORY, Database, create_installed
+from support.postgres import Postgres
+from support.rabbitmq import RabbitMQ
+
+_EMPTY_DEADLINE_S = 120
+_BATCHES: dict[str, dict[str, object]] = {"folded": {}, "singly": {"batch": {"max_messages": 1}}}
+_INSTANTS = ("valid_from", "valid_to", "completion_start", "completion_end", "value_timestamp", "source_time")
+_NUMERICS = ("value_numeric",)
+_ABSENT_KEEP = re.compile(r'^absent\s*=\s*"keep"\s*;', re.MULTILINE)
+
+Row = dict[str, Any]
+
+
+def _queue(mark: str, case: Case) -> str:
+    return f"golden-{mark}-{case.entity_name}-{case.absent}-{case.order}"
+
+
+def _letter_key(queue: str, body: bytes) -> tuple[str, str]:
+    return queue, hashlib.sha256(body).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run left in the tables, as JSON would hold it."""
+
+    mark: str
+    tables: dict[str, list[Row]]
+    letters: list[Row]
+
+    def of(self, case: Case) -> dict[str, list[Row]]:
+        ids = case.root_ids()
+        found = {name: in_key_order(table, [row for row in self.tables[name] if row[table.key[0]] in ids])
+                 for name, table in case.entity.tables.items()}
+        return {**found, "dead_letters": self.letters_of(case)}
+
+    def letters_of(self, case: Case) -> list[Row]:
+        keys = {_letter_key(_queue(self.mark, case), message.body) for message in case.messages()}
+        return _in_letter_order([row for row in self.letters if (row["queue"], row["body_sha256"]) in keys])
+
+
+def _in_letter_order(letters: list[Row]) -> list[Row]:
+    return sorted(letters, key=lambda row: (row["reason"], int(row["occurrences"].digits)))
+
+
+def _entity_files(directory: Path, absent: str) -> list[str]:
+    """The entity files as they are shipped, but for what they do with absent properties."""
+    if absent == "keep":
+        return [str(REPOSITORY / "etc" / "entities" / f"{entity}.cfg") for entity in ENTITIES]
+    files = []
+    for entity in ENTITIES:
+        text = (REPOSITORY / "etc" / "entities" / f"{entity}.cfg").read_text(encoding="utf-8")
+        path = directory / f"{entity}.cfg"
+        path.write_text(f'absent = "{absent}";\n' + _ABSENT_KEEP.sub("", text), encoding="utf-8")
+        files.append(str(path))
+    return files
+
+
+def _publish(broker: RabbitMQ, mark: str) -> dict[str, list[dict[str, str]]]:
+    """Publish all cases, and say which queues there are, by the setting of absent that their daemon needs."""
+    pending: dict[str, list[tuple[bytes, dict[str, object]]]] = {}
+    queues: dict[str, list[dict[str, str]]] = {}
+    for case in all_cases():
+        name = _queue(mark, case)
+        if name not in pending:
+            pending[name] = []
+            queues.setdefault(case.absent, []).append({"name": name, "entity": case.entity_name, "order": case.order})
+        pending[name] += [(message.body, message.properties) for message in case.messages()]
+    for name, messages in pending.items():
+        broker.declare_queue(name)
+        assert broker.publish_many(name, messages) == len(messages)
+    return queues
+
+
+def _run(broker: RabbitMQ, db: Database, queues: list[dict[str, str]], changes: dict[str, object]) -> None:
+    settings = merged(default_settings(broker.uri, db.daemon_dsn, {}), {**SETTINGS, **changes, "queues": queues})
+    daemon = Kopru(settings)
+    try:
+        daemon.start()
+        for queue in queues:
+            daemon.wait_until(lambda name=queue["name"]: broker.depth(name).is_empty, _EMPTY_DEADLINE_S,
+                              f"queue {queue['name']} to be empty and acknowledged")
+        assert daemon.terminate() == 0
+    finally:
+        daemon.release()
+
+
+def _as_printed(row: Row) -> Row:
+    """A row as row_to_json() gives it in a UTC session, with instants and numerics in the spelling of the cases."""
+    for column, value in row.items():
+        if column in _INSTANTS and value is not None:
+            row[column] = re.sub(r"\+00:00$", "Z", value)
+        elif column in _NUMERICS and isinstance(value, Number):
+            row[column] = value.spelling
+    return row
+
+
+def _rows(db: Database, statement: str) -> list[Row]:
+    with db.admin() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return [_as_printed(parse(text)) for (text,) in connection.execute(statement)]
+
+
+def _fetch(db: Database, mark: str) -> Outcome:
+    tables = {}
+    for entity in ENTITIES.values():
+        for name, table in entity.tables.items():
+            columns = ", ".join(table.all_columns)
+            tables[name] = _rows(db, f"SELECT row_to_json(t)::text FROM (SELECT {columns} FROM kopru.{name}) t")
+    letters = _rows(db, """
+        SELECT row_to_json(t)::text
+        FROM (SELECT queue, encode(sha256(body), 'hex') AS body_sha256, reason, entity_id, occurrences, sqlstate, content_type
+              FROM kopru.dead_letters) t""")
+    return Outcome(mark, tables, letters)
+
+
+@pytest.fixture(scope="module", params=_BATCHES)
+def outcome(request: pytest.FixtureRequest, postgres_server: Postgres, rabbitmq_server: RabbitMQ,
+            tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+    mark = request.param
+    db = create_installed(postgres_server)
+    queues: dict[str, list[dict[str, str]]] = {}
+    try:
+        queues = _publish(rabbitmq_server, mark)
+        for absent, of_one_daemon in queues.items():
+            files = _entity_files(tmp_path_factory.mktemp("entities"), absent)
+            _run(rabbitmq_server, db, of_one_daemon, {**_BATCHES[mark], "entity_files": files})
+        yield _fetch(db, mark)
+    finally:
+        for of_one_daemon in queues.values():
+            for queue in of_one_daemon:
+                rabbitmq_server.delete_queue(queue["name"])
+        db.drop()
+
+
+@pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
+def test_tables_hold_what_the_case_expects(case: Case, outcome: Outcome) -> None:
+    expected = case.expected_tables()
+    actual = outcome.of(case)
+    wanted = _in_letter_order(expected.pop("dead_letters"))
+    letters = actual.pop("dead_letters")
+    assert actual == {name: in_key_order(case.entity.tables[name], rows) for name, rows in expected.items()}
+    assert len(letters) == len(wanted)
+    assert [{column: letter[column] for column in want} for letter, want in zip(letters, wanted, strict=True)] == wanted
+
+
+def test_no_row_belongs_to_no_case(outcome: Outcome) -> None:
+    known = {entity: {root_id for case in all_cases() if case.entity_name == entity for root_id in case.root_ids()}
+             for entity in ENTITIES}
+    for name, entity in ENTITIES.items():
+        stored = {row[entity.root_key] for row in outcome.tables[entity.root]}
+        assert stored and stored - known[name] == set()
+    assert len(outcome.letters) == sum(len(outcome.letters_of(case)) for case in all_cases()) > 0
