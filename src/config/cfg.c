@@ -105,6 +105,11 @@ bool cfg_failed(const struct cfg_file *file)
     return file->failed;
 }
 
+struct slice cfg_contents(const struct cfg_file *file)
+{
+    return buffer_slice(&file->text.out);
+}
+
 char *cfg_resolve(const struct cfg_file *file, const char *path)
 {
     return cfg_text_beside(file->text.sources[0].path, path);

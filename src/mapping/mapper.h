@@ -22,7 +22,7 @@
 
 /* What does not stand in the entity file but changes what a payload means. */
 struct mapping_rules {
-    const char *time_zone;    /* IANA name; a value without an offset is civil time there */
+    const char *time_zone;    /* IANA name, in force by civil_zone_set(); a value without an offset is civil time there */
     size_t max_message_bytes; /* a larger body is too_large */
     unsigned max_depth;       /* the root is 1 */
 };
@@ -41,8 +41,6 @@ const struct entity *mapping_entity(const struct mapping *mapping);
 /* NULL when there is no memory. The mapping must outlive the mapper. */
 struct mapper *mapper_new(const struct mapping *mapping);
 void mapper_free(struct mapper *mapper);
-
-enum map_outcome { MAP_ACCEPTED, MAP_REFUSED, MAP_NO_MEMORY };
 
 /* change->has_time and change->may_be_late are the caller's to fill: they do not stand in the body. */
 enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena, struct change **change,

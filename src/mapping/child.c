@@ -1,0 +1,218 @@
+#define _GNU_SOURCE /* qsort_r */
+#include "mapping/child.h"
+
+#include "mapping/bag.h"
+#include "mapping/convert.h"
+#include "mapping/leftovers.h"
+
+#include <stdlib.h>
+
+/* One set while it is read. */
+struct set_reading {
+    struct reading *reading;
+    const struct plan_child *plan;
+    const struct table *table;
+    struct slice root_id;
+    struct slice array; /* for the array name column; data is NULL if there is none */
+    struct object_view *view;
+    struct row_set *rows;
+};
+
+static void set_text(struct value *value, struct slice text)
+{
+    *value = (struct value){ .present = true, .text = text };
+}
+
+/* Fills the key columns but the ordinal. A misfit means that the element has no usable key. */
+static enum convert_fit fill_keys(const struct set_reading *set, struct value *row)
+{
+    uint32_t column = 0;
+
+    set_text(&row[column++], set->root_id);
+    if (set->array.data != NULL)
+        set_text(&row[column++], set->array);
+    for (uint32_t i = 0; i < set->plan->key_count; i++) {
+        const struct plan_key *key = &set->plan->keys[i];
+        struct slice text;
+        enum convert_fit fit = convert_key(set->reading, set->view->found[key->slot], &text);
+
+        if (fit != CONVERT_HELD)
+            return fit;
+        set_text(&row[key->column], text);
+        object_hold(set->view, key->slot);
+    }
+    return CONVERT_HELD;
+}
+
+/* The columns of an element whose key is there. */
+static bool fill_columns(const struct set_reading *set, const struct json_node *element, struct value *row)
+{
+    const struct plan_object *object = &set->plan->object;
+    struct slice extra;
+
+    if (!object_fill(set->reading, object, set->view, row))
+        return false;
+    if (set->plan->typed.type_slot != PLAN_NONE && !bag_fill(set->reading, &set->plan->typed, set->view, row))
+        return false;
+    if (!leftovers_of_object(set->reading, &object->paths, element, set->view, &extra))
+        return false;
+    set_text(&row[set->table->extra], extra);
+    return true;
+}
+
+/* A misfit means a broken element: it is left over as a whole, so its misfits do not count. */
+static enum convert_fit read_element(const struct set_reading *set, const struct json_node *element, struct value *row)
+{
+    unsigned misfits = set->reading->misfits;
+    enum convert_fit fit;
+
+    if (element->type != JSON_OBJECT)
+        return CONVERT_MISFIT;
+    if (!object_collect(set->reading, &set->plan->object, element, set->view))
+        return CONVERT_NO_MEMORY;
+    fit = fill_keys(set, row);
+    if (fit == CONVERT_MISFIT) {
+        set->reading->misfits = misfits;
+        memset(row, 0, set->table->column_count * sizeof(*row));
+    }
+    if (fit == CONVERT_HELD && !fill_columns(set, element, row))
+        return CONVERT_NO_MEMORY;
+    return fit;
+}
+
+/* An array's elements, an object itself, nothing of a null. */
+static const struct json_node *first_element(const struct json_doc *doc, const struct json_node *node)
+{
+    if (node->type == JSON_ARRAY)
+        return json_first(doc, node);
+    return node->type == JSON_OBJECT ? node : NULL;
+}
+
+static const struct json_node *next_element(const struct json_doc *doc, const struct json_node *node,
+                                            const struct json_node *element)
+{
+    return element != node ? json_next(doc, node, element) : NULL;
+}
+
+/* Makes room for all elements, as if none were broken. */
+static bool make_rows(const struct set_reading *set, const struct json_node *node, struct value **values)
+{
+    const struct json_doc *doc = set->reading->doc;
+    size_t count = 0;
+
+    for (const struct json_node *element = first_element(doc, node); element != NULL; element = next_element(doc, node, element))
+        count++;
+    *values = arena_alloc_array(set->reading->arena, count, set->table->column_count * sizeof(**values));
+    set->rows->rows = arena_alloc_array(set->reading->arena, count, sizeof(*set->rows->rows));
+    set->rows->count = 0;
+    return *values != NULL && set->rows->rows != NULL;
+}
+
+static void keep_broken(struct reading *reading, const struct json_node *element)
+{
+    struct buffer *text = reading->broken_text;
+
+    reading->broken++;
+    buffer_append_text(text, text->len == 0 ? "[" : ", ");
+    json_write_canonical(reading->doc, element, text);
+}
+
+static bool read_elements(const struct set_reading *set, const struct json_node *node)
+{
+    const struct json_doc *doc = set->reading->doc;
+    struct value *row;
+
+    if (!make_rows(set, node, &row))
+        return false;
+    for (const struct json_node *element = first_element(doc, node); element != NULL;
+         element = next_element(doc, node, element)) {
+        switch (read_element(set, element, row)) {
+        case CONVERT_HELD:
+        case CONVERT_IN_PART:
+            set->rows->rows[set->rows->count++] = row;
+            row += set->table->column_count;
+            break;
+        case CONVERT_MISFIT:
+            keep_broken(set->reading, element);
+            break;
+        case CONVERT_NO_MEMORY:
+            return false;
+        }
+    }
+    return true;
+}
+
+static int compare_rows(const void *a, const void *b, void *column)
+{
+    const struct value *left = *(struct value *const *)a;
+    const struct value *right = *(struct value *const *)b;
+    size_t index = *(const uint32_t *)column;
+    int order = slice_compare(left[index].text, right[index].text);
+
+    return order != 0 ? order : (left > right) - (left < right); /* rows lie in payload order */
+}
+
+/* Numbers the rows that share a key, each from 1. By sorting: many elements must not cost the square of their number. */
+static bool number_within(const struct set_reading *set)
+{
+    uint32_t within = set->plan->ordinal_within;
+    uint32_t ordinal = set->plan->ordinal_column;
+    size_t count = set->rows->count;
+    struct value **sorted = arena_alloc_array(set->reading->arena, count, sizeof(*sorted));
+
+    if (sorted == NULL)
+        return false;
+    if (count > 0)
+        memcpy(sorted, set->rows->rows, count * sizeof(*sorted));
+    qsort_r(sorted, count, sizeof(*sorted), compare_rows, &within);
+    for (size_t i = 0; i < count; i++) {
+        bool again = i > 0 && slice_equal(sorted[i - 1][within].text, sorted[i][within].text);
+
+        sorted[i][ordinal] = (struct value){ .present = true, .number = again ? sorted[i - 1][ordinal].number + 1 : 1 };
+    }
+    return true;
+}
+
+static bool number_rows(const struct set_reading *set)
+{
+    if (set->plan->ordinal_within != PLAN_NONE)
+        return number_within(set);
+    for (size_t i = 0; i < set->rows->count; i++)
+        set->rows->rows[i][set->plan->ordinal_column] = (struct value){ .present = true, .number = (int64_t)i + 1 };
+    return true;
+}
+
+static bool end_broken(struct reading *reading, struct slice *broken)
+{
+    struct buffer *text = reading->broken_text;
+
+    *broken = (struct slice){ NULL, 0 };
+    if (text->len == 0 && !buffer_failed(text))
+        return true;
+    buffer_append_byte(text, ']');
+    if (buffer_failed(text))
+        return false;
+    *broken = arena_copy_slice(reading->arena, buffer_slice(text));
+    return broken->data != NULL;
+}
+
+bool child_read_set(struct reading *reading, uint32_t number, const struct json_node *node, struct slice root_id,
+                    struct object_view *view, struct row_set *rows, struct slice *broken)
+{
+    const struct mapping *mapping = reading->mapping;
+    const struct plan_set *plan = &mapping->sets[number];
+    const struct child *child = &mapping->entity.children[plan->child];
+    struct set_reading set = {
+        .reading = reading,
+        .plan = &mapping->children[plan->child],
+        .table = &child->table,
+        .root_id = root_id,
+        .view = view,
+        .rows = rows,
+    };
+
+    if (child->has_set_column)
+        set.array = plan->array;
+    buffer_clear(reading->broken_text);
+    return read_elements(&set, node) && number_rows(&set) && end_broken(reading, broken);
+}

@@ -1,0 +1,137 @@
+#include "mapping/convert.h"
+
+#include "base/civil_time.h"
+#include "base/numeric.h"
+
+#include <strings.h>
+
+bool convert_sent(struct reading *reading, const struct json_node *node, struct sent *sent)
+{
+    sent->type = (enum json_type)node->type;
+    if (sent->type == JSON_STRING)
+        sent->text = json_string(reading->doc, node, reading->arena);
+    else
+        sent->text = json_text(reading->doc, node);
+    return sent->text.data != NULL;
+}
+
+static void set_text(struct value *value, struct slice text)
+{
+    *value = (struct value){ .present = true, .text = text };
+}
+
+static void set_number(struct value *value, int64_t number)
+{
+    *value = (struct value){ .present = true, .number = number };
+}
+
+static enum convert_fit to_text(struct sent sent, struct value *value)
+{
+    if (sent.type == JSON_ARRAY || sent.type == JSON_OBJECT)
+        return CONVERT_MISFIT;
+    set_text(value, sent.text);
+    return CONVERT_HELD;
+}
+
+static enum convert_fit to_numeric(struct reading *reading, struct sent sent, struct value *value)
+{
+    struct numeric number;
+    struct slice text = sent.text;
+
+    if (sent.type != JSON_NUMBER && sent.type != JSON_STRING)
+        return CONVERT_MISFIT;
+    if (!numeric_parse(text, &number) || !numeric_fits(&number))
+        return CONVERT_MISFIT;
+    if (number.negative || number.has_exponent) {
+        numeric_write(&number, reading_begin_text(reading));
+        if (!reading_end_text(reading, &text))
+            return CONVERT_NO_MEMORY;
+    }
+    set_text(value, text); /* without sign and exponent JSON's spelling is the canonical one */
+    return CONVERT_HELD;
+}
+
+static enum convert_fit to_date(struct sent sent, struct value *value)
+{
+    int64_t days;
+    bool exact;
+
+    if (sent.type != JSON_STRING || !civil_read_date(sent.text, &days, &exact))
+        return CONVERT_MISFIT;
+    set_number(value, days);
+    return exact ? CONVERT_HELD : CONVERT_IN_PART;
+}
+
+static enum convert_fit to_instant(struct sent sent, struct value *value, struct value *twin)
+{
+    struct civil_moment moment;
+
+    if (sent.type != JSON_STRING || !civil_read_timestamp(sent.text, &moment))
+        return CONVERT_MISFIT;
+    set_number(value, moment.instant_us);
+    if (twin != NULL && moment.has_days)
+        set_number(twin, moment.days);
+    return moment.exact ? CONVERT_HELD : CONVERT_IN_PART;
+}
+
+static bool is_word(struct slice text, const char *word)
+{
+    return text.len == strlen(word) && strncasecmp(text.data, word, text.len) == 0;
+}
+
+static enum convert_fit to_boolean(struct sent sent, struct value *value)
+{
+    bool is_string = sent.type == JSON_STRING;
+
+    if (sent.type == JSON_TRUE || (is_string && is_word(sent.text, "true")))
+        set_number(value, 1);
+    else if (sent.type == JSON_FALSE || (is_string && is_word(sent.text, "false")))
+        set_number(value, 0);
+    else
+        return CONVERT_MISFIT;
+    return CONVERT_HELD;
+}
+
+enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent, struct value *value,
+                               struct value *twin)
+{
+    switch (type) {
+    case VALUE_TEXT:
+        return to_text(sent, value);
+    case VALUE_NUMERIC:
+        return to_numeric(reading, sent, value);
+    case VALUE_DATE:
+        return to_date(sent, value);
+    case VALUE_TIMESTAMPTZ:
+        return to_instant(sent, value, twin);
+    case VALUE_BOOLEAN:
+        return to_boolean(sent, value);
+    case VALUE_JSONB:
+    case VALUE_INTEGER:
+        break; /* kopru's own columns: never fed from a path */
+    }
+    return CONVERT_MISFIT;
+}
+
+static bool is_integer_literal(struct slice text)
+{
+    struct numeric number;
+
+    return numeric_parse(text, &number) && number.fraction.len == 0 && !number.has_exponent;
+}
+
+enum convert_fit convert_key(struct reading *reading, const struct json_node *node, struct slice *key)
+{
+    struct sent sent;
+
+    if (node == NULL || (node->type != JSON_STRING && node->type != JSON_NUMBER))
+        return CONVERT_MISFIT;
+    if (!convert_sent(reading, node, &sent))
+        return CONVERT_NO_MEMORY;
+    if (sent.text.len == 0 || sent.text.len > CONVERT_KEY_MAX_BYTES)
+        return CONVERT_MISFIT;
+    if (sent.type == JSON_NUMBER && !is_integer_literal(sent.text))
+        return CONVERT_MISFIT;
+    *key = sent.text;
+    return CONVERT_HELD;
+}

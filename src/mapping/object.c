@@ -1,0 +1,154 @@
+#include "mapping/object.h"
+
+#include "mapping/convert.h"
+
+#include <stdlib.h>
+
+bool object_view_init(struct object_view *view, size_t slot_count)
+{
+    view->found = calloc(slot_count + 1, sizeof(const struct json_node *));
+    view->held = calloc(slot_count + 1, sizeof(*view->held));
+    return view->found != NULL && view->held != NULL;
+}
+
+void object_view_release(struct object_view *view)
+{
+    free(view->found);
+    free(view->held);
+}
+
+void object_hold(struct object_view *view, uint32_t slot)
+{
+    if (view->found[slot] == NULL || view->held[slot])
+        return;
+    view->held[slot] = true;
+    view->left--;
+}
+
+static bool collect_below(struct reading *reading, const struct path_level *level, const struct json_node *object,
+                          struct object_view *view);
+
+/* A name that is known, though no path ends at it. */
+static bool collect_inside(struct reading *reading, const struct path_step *step, const struct json_node *node,
+                           struct object_view *view)
+{
+    if (node->type == JSON_NULL)
+        return true;
+    if (node->type != JSON_OBJECT) {
+        view->left++;
+        reading->misfits++;
+        return true;
+    }
+    return collect_below(reading, step->below, node, view);
+}
+
+/* As deep as the longest path at most. */
+static bool collect_below(struct reading *reading, const struct path_level *level, const struct json_node *object,
+                          struct object_view *view)
+{
+    const struct json_doc *doc = reading->doc;
+
+    for (const struct json_node *node = json_first(doc, object); node != NULL; node = json_next(doc, object, node)) {
+        struct slice name = json_name(doc, node, reading->arena);
+        const struct path_step *step;
+
+        if (name.data == NULL)
+            return false;
+        step = path_find(level, name);
+        if (step != NULL && step->below != NULL) {
+            if (!collect_inside(reading, step, node, view))
+                return false;
+            continue;
+        }
+        view->left++;
+        if (step == NULL)
+            continue;
+        view->found[step->slot] = node;
+        if (node->type == JSON_NULL)
+            object_hold(view, step->slot); /* the column is null: that says it all */
+    }
+    return true;
+}
+
+bool object_collect(struct reading *reading, const struct plan_object *plan, const struct json_node *node,
+                    struct object_view *view)
+{
+    memset(view->found, 0, plan->slot_count * sizeof(const struct json_node *));
+    memset(view->held, 0, plan->slot_count * sizeof(*view->held));
+    view->left = 0;
+    return collect_below(reading, &plan->paths, node, view);
+}
+
+/* Whether both are the same value of JSON. */
+static bool same_value(struct reading *reading, const struct json_node *a, const struct json_node *b, bool *same)
+{
+    struct buffer *text = reading_begin_text(reading);
+    size_t length;
+
+    *same = slice_equal(json_text(reading->doc, a), json_text(reading->doc, b));
+    if (*same || a->type != b->type)
+        return true;
+    json_write_canonical(reading->doc, a, text);
+    length = text->len;
+    json_write_canonical(reading->doc, b, text);
+    if (buffer_failed(text))
+        return false;
+    *same = text->len == 2 * length && memcmp(text->data, text->data + length, length) == 0;
+    return true;
+}
+
+/* The alternatives behind the one that fed the column: those that say the same add nothing. */
+static bool hold_equals(struct reading *reading, const struct plan_source *source, uint32_t winner, struct object_view *view)
+{
+    for (uint32_t slot = winner + 1; slot < source->first_slot + source->slot_count; slot++) {
+        bool same;
+
+        if (!object_has(view, slot))
+            continue;
+        if (!same_value(reading, view->found[winner], view->found[slot], &same))
+            return false;
+        if (same)
+            object_hold(view, slot);
+    }
+    return true;
+}
+
+static bool fill_column(struct reading *reading, const struct plan_source *source, uint32_t winner, struct object_view *view,
+                        struct value *row)
+{
+    struct value *twin = source->twin != PLAN_NONE ? &row[source->twin] : NULL;
+    struct sent sent;
+
+    if (!convert_sent(reading, view->found[winner], &sent))
+        return false;
+    switch (convert_value(reading, source->type, sent, &row[source->column], twin)) {
+    case CONVERT_HELD:
+        object_hold(view, winner);
+        break;
+    case CONVERT_IN_PART:
+        break;
+    case CONVERT_MISFIT:
+        reading->misfits++;
+        break;
+    case CONVERT_NO_MEMORY:
+        return false;
+    }
+    return hold_equals(reading, source, winner, view);
+}
+
+bool object_fill(struct reading *reading, const struct plan_object *plan, struct object_view *view, struct value *row)
+{
+    for (uint32_t i = 0; i < plan->source_count; i++) {
+        const struct plan_source *source = &plan->sources[i];
+        uint32_t end = source->first_slot + source->slot_count;
+
+        for (uint32_t slot = source->first_slot; slot < end; slot++) {
+            if (!object_has(view, slot))
+                continue;
+            if (!fill_column(reading, source, slot, view, row))
+                return false;
+            break;
+        }
+    }
+    return true;
+}
