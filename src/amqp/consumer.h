@@ -10,6 +10,7 @@
  *     amqp_consumer_free(consumer)
  *
  * After any call returned -1 the connection is of no more use: free it, forget every unacknowledged tag, open a new one.
+ * rabbitmq-c reads nested headers by recursion without a limit: the thread needs a stack of 2 MiB or more (the default is 8).
  */
 #ifndef KOPRU_AMQP_CONSUMER_H
 #define KOPRU_AMQP_CONSUMER_H
@@ -19,17 +20,18 @@
 
 #include <stdint.h>
 
-/* Where and how to connect. Strings belong to the caller and must outlive the consumer. */
+/* Where and how to connect. What the URI says wins over the other fields. Strings belong to the caller and are needed only during
+   amqp_consumer_open(). */
 struct amqp_endpoint {
     const char *uri;           /* amqp:// or amqps://, with RabbitMQ's query parameters */
     const char *password_file; /* NULL: the password of the URI; read at each open */
     const char *ca_file;       /* NULL: the system's store */
     const char *cert_file;     /* NULL: no client certificate */
     const char *key_file;
-    bool verify_peer;
-    int heartbeat_s;
-    int connect_timeout_ms; /* for name resolution results together, TCP, TLS and login */
-    int rpc_timeout_ms;
+    bool verify_peer;       /* the certificate's chain and host name */
+    int heartbeat_s;        /* at least 1 */
+    int connect_timeout_ms; /* for all addresses of the host together, TCP, TLS and login; not for resolving its name */
+    int rpc_timeout_ms;     /* for each answer of the broker, and for a socket that takes nothing */
 };
 
 struct amqp_queue_state {
@@ -39,7 +41,15 @@ struct amqp_queue_state {
 
 struct amqp_consumer;
 
+/* Reads what can be read without the broker: the URI, the password file, and whether the certificate files are there. Returns 0, or -1
+   with an error of kind ERROR_CONFIG. */
+int amqp_endpoint_check(const struct amqp_endpoint *endpoint, struct error *err);
+
 int amqp_consumer_open(struct amqp_consumer **out, const struct amqp_endpoint *endpoint, struct error *err);
+
+/* From any other thread, while this consumer's own thread is inside a call or between calls: shuts the socket down, so that a call that is
+   stuck returns -1, and so does every later one. The caller sees to it that the consumer is not freed meanwhile. */
+void amqp_consumer_interrupt(struct amqp_consumer *consumer);
 
 /* NULL is allowed. Closes politely where that cannot hang or crash, else drops the socket. */
 void amqp_consumer_free(struct amqp_consumer *consumer);
@@ -50,7 +60,8 @@ int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, i
 
 /* Waits up to timeout_ms for a delivery. Returns 1 with *delivery (the caller's, delivery_free), 0 when the time is over or wake_fd
    became readable (it is not read), -1 when the connection, the channel or the subscription is gone. wake_fd may be -1. */
-int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err);
+int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
+                       struct error *err);
 
 /* Waits like amqp_consumer_next() but takes nothing from the socket: backpressure. Heartbeats are sent. Returns 0 or -1. */
 int amqp_consumer_pause(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err);
@@ -58,7 +69,8 @@ int amqp_consumer_pause(struct amqp_consumer *consumer, int wake_fd, int timeout
 /* Acknowledges all deliveries up to and including tag. 0 means handed to the kernel, not received by the broker. */
 int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err);
 
-/* basic.cancel; then amqp_consumer_next() still returns what had been sent before, until it returns 0. */
+/* basic.cancel; then amqp_consumer_next() still returns what had been sent before, until it returns 0. Until then it looks neither at
+   its timeout nor at wake_fd, but waits for the broker's answer, at most rpc_timeout_ms in each call. */
 int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err);
 
 /* The negotiated heartbeat, seconds. */

@@ -1,0 +1,21 @@
+/* From a target to a connection that is logged in and has channel 1 open. */
+#ifndef KOPRU_AMQP_CONNECT_H
+#define KOPRU_AMQP_CONNECT_H
+
+#include "amqp/library.h"
+#include "amqp/target.h"
+
+enum {
+    /* The one channel. rabbitmq-c loses deliveries when a connection has more. */
+    AMQP_CHANNEL = 1,
+    /* RabbitMQ's own default. 0 would mean no limit; 4.1 and newer refuse less than 8192. */
+    AMQP_FRAME_MAX_BYTES = 131072,
+};
+
+/*
+ * Tries each address of the host with its share of connect_timeout_ms (name resolution has its own limits, see resolv.conf(5)); TCP, TLS
+ * and login together do not take longer. Returns 0 with *out (amqp_destroy_connection), or -1.
+ */
+int amqp_connect(amqp_connection_state_t *out, const struct amqp_target *target, struct error *err);
+
+#endif

@@ -1,0 +1,280 @@
+#define _GNU_SOURCE /* POLLRDHUP */
+#include "amqp/consumer.h"
+
+#include "amqp/connect.h"
+#include "amqp/incoming.h"
+#include "amqp/wire.h"
+#include "base/clock.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+enum subscription {
+    SUBSCRIPTION_NONE,
+    SUBSCRIPTION_ACTIVE,
+    SUBSCRIPTION_ENDING, /* basic.cancel was sent; deliveries from before its answer may still come */
+};
+
+struct amqp_consumer {
+    struct wire wire;
+    struct incoming incoming;
+    enum subscription subscription;
+    char *queue; /* of the subscription, for messages; NULL before the first */
+};
+
+static const char CONSUMER_TAG[] = "kopru";
+static const char LOST[] = "lost the connection to the broker";
+
+int amqp_endpoint_check(const struct amqp_endpoint *endpoint, struct error *err)
+{
+    struct amqp_target target;
+    int result = amqp_target_init(&target, endpoint, err);
+
+    amqp_target_release(&target);
+    return result;
+}
+
+int amqp_consumer_open(struct amqp_consumer **out, const struct amqp_endpoint *endpoint, struct error *err)
+{
+    struct amqp_target target;
+    struct amqp_consumer *consumer = calloc(1, sizeof(*consumer));
+    int result;
+
+    if (consumer == NULL)
+        return error_no_memory(err);
+    incoming_init(&consumer->incoming);
+    result = amqp_target_init(&target, endpoint, err);
+    if (result == 0)
+        result = wire_open(&consumer->wire, &target, err);
+    amqp_target_release(&target);
+    if (result == 0)
+        *out = consumer;
+    else
+        amqp_consumer_free(consumer);
+    return result;
+}
+
+void amqp_consumer_free(struct amqp_consumer *consumer)
+{
+    if (consumer == NULL)
+        return;
+    wire_release(&consumer->wire);
+    incoming_release(&consumer->incoming);
+    free(consumer->queue);
+    free(consumer);
+}
+
+void amqp_consumer_interrupt(struct amqp_consumer *consumer)
+{
+    wire_interrupt(&consumer->wire);
+}
+
+int amqp_consumer_heartbeat_s(const struct amqp_consumer *consumer)
+{
+    return consumer->wire.heartbeat_s;
+}
+
+static int check_queue_name(const char *queue, const char *what, struct error *err)
+{
+    size_t len = strlen(queue);
+
+    if (len >= 1 && len <= 255)
+        return 0;
+    error_set(err, ERROR_CONFIG, what, queue, "a queue's name has 1 to 255 bytes");
+    return error_hint(err, "check queues in the configuration");
+}
+
+/* What the library keeps of frames that were taken. */
+static void release_frames(struct amqp_consumer *consumer)
+{
+    if (!incoming_needs_frames(&consumer->incoming))
+        amqp_maybe_release_buffers(consumer->wire.connection);
+}
+
+int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue, struct amqp_queue_state *state, struct error *err)
+{
+    static const char what[] = "cannot look at the queue";
+    const amqp_queue_declare_ok_t *answer;
+
+    if (check_queue_name(queue, what, err) != 0 || wire_prepare_send(&consumer->wire, what, err) != 0)
+        return -1;
+    answer = amqp_queue_declare(consumer->wire.connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0, amqp_empty_table);
+    if (wire_finish_rpc(&consumer->wire, what, queue, err) != 0)
+        return -1;
+    *state = (struct amqp_queue_state){ answer->message_count, answer->consumer_count };
+    release_frames(consumer);
+    return 0;
+}
+
+int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, int prefetch, struct error *err)
+{
+    static const char what[] = "cannot subscribe to the queue";
+    struct wire *wire = &consumer->wire;
+
+    if (check_queue_name(queue, what, err) != 0)
+        return -1;
+    if (prefetch < 1 || prefetch > UINT16_MAX) {
+        error_set(err, ERROR_CONFIG, what, queue, "prefetch %d is not a number from 1 to 65535", prefetch);
+        return error_hint(err, "check prefetch of the queue in the configuration");
+    }
+    free(consumer->queue);
+    consumer->queue = strdup(queue);
+    if (consumer->queue == NULL)
+        return error_no_memory(err);
+    if (wire_prepare_send(wire, what, err) != 0)
+        return -1;
+    amqp_basic_qos(wire->connection, AMQP_CHANNEL, 0, (uint16_t)prefetch, 0);
+    if (wire_finish_rpc(wire, what, queue, err) != 0)
+        return -1;
+    amqp_basic_consume(wire->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(CONSUMER_TAG), 0, 0, 0,
+                       amqp_empty_table);
+    if (wire_finish_rpc(wire, what, queue, err) != 0)
+        return -1;
+    consumer->subscription = SUBSCRIPTION_ACTIVE;
+    release_frames(consumer);
+    return 0;
+}
+
+static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
+{
+    /* While our own cancellation is on its way, the answer to that still comes. */
+    if (consumer->subscription != SUBSCRIPTION_ACTIVE)
+        return 0;
+    consumer->wire.state = WIRE_CHANNEL_GONE;
+    error_set(err, ERROR_UNAVAILABLE, "the broker ended the subscription", consumer->queue, "it sent basic.cancel");
+    return error_hint(err, "the queue was deleted, or its leader is moving to another node");
+}
+
+/* A frame that is no part of a delivery. Returns 0 when consuming goes on. */
+static int take_other(struct amqp_consumer *consumer, const amqp_frame_t *frame, struct error *err)
+{
+    const amqp_method_t *method = &frame->payload.method;
+
+    if (frame->frame_type == AMQP_FRAME_HEARTBEAT)
+        return 0;
+    switch (frame->frame_type == AMQP_FRAME_METHOD ? method->id : 0) {
+    case AMQP_CONNECTION_BLOCKED_METHOD: /* concerns publishers only */
+    case AMQP_CONNECTION_UNBLOCKED_METHOD:
+        return 0;
+    case AMQP_BASIC_CANCEL_OK_METHOD:
+        consumer->subscription = SUBSCRIPTION_NONE;
+        return 0;
+    case AMQP_BASIC_CANCEL_METHOD:
+        return end_by_broker(consumer, err);
+    case AMQP_CHANNEL_CLOSE_METHOD:
+        return wire_closed_by_broker(&consumer->wire, method, "the broker closed the channel", consumer->queue, err);
+    case AMQP_CONNECTION_CLOSE_METHOD:
+        return wire_closed_by_broker(&consumer->wire, method, LOST, consumer->wire.name, err);
+    default:
+        return wire_fail(&consumer->wire, LOST, AMQP_STATUS_UNEXPECTED_STATE, err);
+    }
+}
+
+static bool is_content(const amqp_frame_t *frame)
+{
+    return frame->channel == AMQP_CHANNEL &&
+           (frame->frame_type == AMQP_FRAME_HEADER || frame->frame_type == AMQP_FRAME_BODY ||
+            (frame->frame_type == AMQP_FRAME_METHOD && frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD));
+}
+
+/* Takes all that is there without waiting, up to one whole delivery. Returns 1, 0 when there is no more, or -1. */
+static int drain(struct amqp_consumer *consumer, struct delivery **delivery, struct error *err)
+{
+    amqp_frame_t frame;
+    int status;
+
+    while ((status = wire_take_frame(&consumer->wire, 0, &frame)) == AMQP_STATUS_OK) {
+        int taken = 0;
+
+        if (is_content(&frame)) {
+            taken = incoming_take(&consumer->incoming, &frame, delivery, &status);
+            if (taken < 0)
+                return wire_fail(&consumer->wire, "cannot take a message from the broker", status, err);
+        } else if (take_other(consumer, &frame, err) != 0) {
+            return -1;
+        }
+        release_frames(consumer);
+        if (taken > 0)
+            return 1;
+    }
+    return status == AMQP_STATUS_TIMEOUT ? 0 : wire_fail(&consumer->wire, LOST, status, err);
+}
+
+int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+{
+    struct wire *wire = &consumer->wire;
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t deadline_ms = now_ms + timeout_ms;
+    bool is_ending = consumer->subscription == SUBSCRIPTION_ENDING;
+    int ready = 0;
+
+    *delivery = NULL;
+    if (wire_require_open(wire, LOST, err) != 0)
+        return -1;
+    if (is_ending) { /* 0 must mean that all was delivered, so nothing but the broker's answer ends the wait */
+        deadline_ms = now_ms + wire->rpc_timeout_ms;
+        wake_fd = -1;
+    }
+    for (;;) {
+        int got = wire_keep_alive(wire, now_ms, err) == 0 ? drain(consumer, delivery, err) : -1;
+
+        if (got != 0)
+            return got;
+        if ((ready & WIRE_WAKE) != 0 || (is_ending && consumer->subscription == SUBSCRIPTION_NONE))
+            return 0;
+        if (clock_left_ms(deadline_ms) == 0)
+            return is_ending ? wire_fail(wire, "cannot end the subscription", AMQP_STATUS_TIMEOUT, err) : 0;
+        ready = wire_wait(wire, POLLIN, wake_fd, wire_patience_ms(wire, deadline_ms));
+        now_ms = clock_monotonic_ms();
+    }
+}
+
+int amqp_consumer_pause(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err)
+{
+    struct wire *wire = &consumer->wire;
+    int64_t now_ms = clock_monotonic_ms();
+    int64_t deadline_ms = now_ms + timeout_ms;
+    int ready = 0;
+
+    if (wire_require_open(wire, LOST, err) != 0)
+        return -1;
+    for (;;) {
+        if ((ready & WIRE_INPUT) != 0) /* only the end of the connection was asked for */
+            return wire_fail(wire, LOST, AMQP_STATUS_CONNECTION_CLOSED, err);
+        if (wire_keep_alive(wire, now_ms, err) != 0)
+            return -1;
+        if ((ready & WIRE_WAKE) != 0 || clock_left_ms(deadline_ms) == 0)
+            return 0;
+        ready = wire_wait(wire, POLLRDHUP, wake_fd, wire_patience_ms(wire, deadline_ms));
+        now_ms = clock_monotonic_ms();
+    }
+}
+
+int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err)
+{
+    static const char what[] = "cannot acknowledge";
+    int status;
+
+    if (wire_prepare_send(&consumer->wire, what, err) != 0)
+        return -1;
+    status = amqp_basic_ack(consumer->wire.connection, AMQP_CHANNEL, tag, 1);
+    return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
+}
+
+int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err)
+{
+    static const char what[] = "cannot end the subscription";
+    amqp_basic_cancel_t method = { .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
+    int status;
+
+    if (consumer->subscription != SUBSCRIPTION_ACTIVE)
+        return wire_require_open(&consumer->wire, what, err);
+    if (wire_prepare_send(&consumer->wire, what, err) != 0)
+        return -1;
+    /* Not by the library's call: it would hold all that is still on its way, however much, until the answer comes. */
+    status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &method);
+    if (status != AMQP_STATUS_OK)
+        return wire_fail(&consumer->wire, what, status, err);
+    consumer->subscription = SUBSCRIPTION_ENDING;
+    return 0;
+}

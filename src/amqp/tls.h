@@ -1,0 +1,31 @@
+/*
+ * TLS to the broker: 1.2 or newer, the certificate's chain and host name verified by OpenSSL during the handshake. rabbitmq-c 0.11
+ * would check the name afterwards, by itself, and only against DNS names.
+ *
+ *     struct amqp_tls tls;
+ *     amqp_tls_attach(&tls, state, target, &err)
+ *     status = amqp_socket_open_noblock(tls.socket, address, port, timeout)
+ *     amqp_tls_explain(&tls, &err)      // when status says that TLS failed
+ *     amqp_tls_detach(&tls)             // before tls goes out of scope
+ */
+#ifndef KOPRU_AMQP_TLS_H
+#define KOPRU_AMQP_TLS_H
+
+#include "amqp/library.h"
+#include "amqp/target.h"
+
+struct amqp_tls {
+    amqp_socket_t *socket; /* belongs to the connection */
+    const struct amqp_target *target;
+    int verify_error; /* X509_V_OK, or why the certificate was refused */
+};
+
+/* Gives the connection a TLS socket that is not open yet. */
+int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state, const struct amqp_target *target, struct error *err);
+
+/* Fills err with the reason of the last failed handshake. Returns -1. */
+int amqp_tls_explain(const struct amqp_tls *tls, int status, struct error *err);
+
+void amqp_tls_detach(struct amqp_tls *tls);
+
+#endif

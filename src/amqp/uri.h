@@ -1,0 +1,47 @@
+/*
+ * An AMQP URI with RabbitMQ's query parameters. rabbitmq-c's own parser refuses every query and upper-case schemes, and says only
+ * "bad URL".
+ *
+ *     amqps://user:password@host:port/vhost?heartbeat=20&cacertfile=/etc/ca.pem
+ *
+ * Nothing after the scheme means guest:guest@localhost, vhost "/"; a path of "/" alone means the vhost with the empty name. In every
+ * part %XX stands for a byte. An error never repeats a piece of the text, because a password with an unescaped / or @ can land in any of
+ * them.
+ */
+#ifndef KOPRU_AMQP_URI_H
+#define KOPRU_AMQP_URI_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum amqp_verify { AMQP_VERIFY_UNSAID, AMQP_VERIFY_PEER, AMQP_VERIFY_NONE };
+enum amqp_auth { AMQP_AUTH_PLAIN, AMQP_AUTH_EXTERNAL };
+
+struct amqp_uri {
+    bool tls;
+    char *host; /* without the brackets of an IPv6 address */
+    uint16_t port;
+    char *user;
+    char *password; /* NULL: a user without a password */
+    char *vhost;
+
+    /* Of the query; NULL, 0 or UNSAID where it says nothing. */
+    char *ca_file;           /* cacertfile */
+    char *cert_file;         /* certfile */
+    char *key_file;          /* keyfile */
+    char *server_name;       /* server_name_indication; "disable" sends none */
+    int heartbeat_s;         /* heartbeat, 1 to 600 */
+    int connect_timeout_ms;  /* connection_timeout, 1 to 600000 */
+    enum amqp_verify verify; /* verify */
+    enum amqp_auth auth;     /* auth_mechanism */
+};
+
+/* Returns 0, or -1 with err of kind ERROR_CONFIG. Release in both cases. */
+int amqp_uri_parse(struct amqp_uri *uri, const char *text, struct error *err);
+
+/* Overwrites the password. */
+void amqp_uri_release(struct amqp_uri *uri);
+
+#endif

@@ -1,0 +1,221 @@
+#include "amqp/wire.h"
+
+#include "amqp/connect.h"
+#include "amqp/status.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { POLITE_CLOSE_MS = 2000 };
+
+int wire_open(struct wire *wire, const struct amqp_target *target, struct error *err)
+{
+    *wire = (struct wire){ .socket = -1, .state = WIRE_DEAD };
+    if (amqp_connect(&wire->connection, target, err) != 0)
+        return -1;
+    wire->socket = fcntl(amqp_get_sockfd(wire->connection), F_DUPFD_CLOEXEC, 0);
+    if (wire->socket < 0)
+        return error_set(err, ERROR_INTERNAL, "cannot keep a connection to the broker", target->name, "%s", strerror(errno));
+    memcpy(wire->name, target->name, sizeof(wire->name));
+    wire->heartbeat_s = amqp_get_heartbeat(wire->connection);
+    wire->rpc_timeout_ms = target->rpc_timeout_ms;
+    wire->sent_at_ms = clock_monotonic_ms();
+    wire->state = WIRE_OPEN;
+    return 0;
+}
+
+void wire_interrupt(struct wire *wire)
+{
+    atomic_store(&wire->is_interrupted, true);
+    shutdown(wire->socket, SHUT_RDWR);
+}
+
+int wire_wait(struct wire *wire, short events, int wake_fd, int timeout_ms)
+{
+    struct pollfd waiting[] = { { wire->socket, events, 0 }, { wake_fd, POLLIN, 0 } };
+    int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+    int ready;
+
+    do
+        ready = poll(waiting, 2, clock_left_ms(deadline_ms));
+    while (ready < 0 && errno == EINTR);
+    if (ready <= 0)
+        return 0;
+    return (waiting[0].revents != 0 ? WIRE_INPUT : 0) | (waiting[1].revents != 0 ? WIRE_WAKE : 0);
+}
+
+/* A broken socket counts: the send then says what is wrong. */
+static bool can_send(struct wire *wire, int timeout_ms)
+{
+    return wire_wait(wire, POLLOUT, -1, timeout_ms) != 0;
+}
+
+/* Nothing must be sent any more: a status of the library can mean half a frame on the wire, and closing politely after bad data has
+   crashed. */
+static int die(struct wire *wire)
+{
+    wire->state = WIRE_DEAD;
+    shutdown(wire->socket, SHUT_RDWR);
+    return -1;
+}
+
+int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
+{
+    struct timeval timeout = { timeout_ms / 1000, (timeout_ms % 1000) * 1000L };
+
+    return amqp_simple_wait_frame_noblock(wire->connection, frame, &timeout);
+}
+
+static int close_error_of(const amqp_method_t *method, const char *what, const char *subject, struct error *err)
+{
+    amqp_rpc_reply_t reply = { .reply_type = AMQP_RESPONSE_SERVER_EXCEPTION, .reply = *method };
+
+    return amqp_reply_error(err, what, subject, &reply);
+}
+
+int wire_closed_by_broker(struct wire *wire, const amqp_method_t *method, const char *what, const char *subject,
+                          struct error *err)
+{
+    amqp_connection_close_ok_t answer = { 0 };
+
+    close_error_of(method, what, subject, err);
+    if (method->id == AMQP_CHANNEL_CLOSE_METHOD) {
+        wire->state = WIRE_CHANNEL_GONE;
+        return -1;
+    }
+    if (can_send(wire, 0))
+        amqp_send_method(wire->connection, 0, AMQP_CONNECTION_CLOSE_OK_METHOD, &answer);
+    return die(wire);
+}
+
+static bool is_close(const amqp_frame_t *frame)
+{
+    return frame->frame_type == AMQP_FRAME_METHOD &&
+           (frame->payload.method.id == AMQP_CHANNEL_CLOSE_METHOD || frame->payload.method.id == AMQP_CONNECTION_CLOSE_METHOD);
+}
+
+/* A broker says why it closes before it does, but a failed send is noticed first. What can still be read without waiting is looked
+   through for that reason; deliveries among it are of no use, the broker hands them out again. */
+static void find_reason(struct wire *wire, const char *what, struct error *err)
+{
+    amqp_frame_t frame;
+
+    while (wire_take_frame(wire, 0, &frame) == AMQP_STATUS_OK) {
+        if (is_close(&frame)) {
+            close_error_of(&frame.payload.method, what, wire->name, err);
+            return;
+        }
+        amqp_maybe_release_buffers(wire->connection);
+    }
+}
+
+int wire_fail(struct wire *wire, const char *what, int status, struct error *err)
+{
+    amqp_status_error(err, what, wire->name, status);
+    if (atomic_load(&wire->is_interrupted)) {
+        error_set(err, ERROR_UNAVAILABLE, what, wire->name, "a call did not return in time and was interrupted");
+        error_hint(err, "the broker or the network did not move for several heartbeats");
+    } else if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_CONNECTION_CLOSED) {
+        find_reason(wire, what, err);
+    }
+    return die(wire);
+}
+
+static int fail_as_stuck(struct wire *wire, const char *what, struct error *err)
+{
+    error_set(err, ERROR_UNAVAILABLE, what, wire->name, "the broker does not take what is sent to it");
+    error_hint(err, "check the broker's load and alarms, and the network");
+    return die(wire);
+}
+
+int wire_require_open(const struct wire *wire, const char *what, struct error *err)
+{
+    if (wire->state == WIRE_OPEN)
+        return 0;
+    return amqp_status_error(err, what, wire->name, AMQP_STATUS_SOCKET_CLOSED);
+}
+
+int wire_prepare_send(struct wire *wire, const char *what, struct error *err)
+{
+    if (wire_require_open(wire, what, err) != 0)
+        return -1;
+    if (!can_send(wire, wire->rpc_timeout_ms))
+        return fail_as_stuck(wire, what, err);
+    wire->sent_at_ms = clock_monotonic_ms();
+    return 0;
+}
+
+int wire_finish_rpc(struct wire *wire, const char *what, const char *subject, struct error *err)
+{
+    amqp_rpc_reply_t reply = amqp_get_rpc_reply(wire->connection);
+
+    switch (reply.reply_type) {
+    case AMQP_RESPONSE_NORMAL:
+        return 0;
+    case AMQP_RESPONSE_SERVER_EXCEPTION:
+        return wire_closed_by_broker(wire, &reply.reply, what, subject, err);
+    case AMQP_RESPONSE_LIBRARY_EXCEPTION:
+    case AMQP_RESPONSE_NONE:
+        break;
+    }
+    return wire_fail(wire, what, reply.library_error, err);
+}
+
+int wire_keep_alive(struct wire *wire, int64_t now_ms, struct error *err)
+{
+    static const char what[] = "cannot keep the connection to the broker alive";
+    const amqp_frame_t heartbeat = { .frame_type = AMQP_FRAME_HEARTBEAT, .channel = 0 };
+    int64_t silent_ms = now_ms - wire->sent_at_ms;
+    int status;
+
+    if (silent_ms < wire->heartbeat_s * 500)
+        return 0;
+    if (!can_send(wire, 0)) /* the library itself would try after a whole heartbeat, and hang */
+        return silent_ms < wire->heartbeat_s * 900 ? 0 : fail_as_stuck(wire, what, err);
+    status = amqp_send_frame(wire->connection, &heartbeat);
+    if (status != AMQP_STATUS_OK)
+        return wire_fail(wire, what, status, err);
+    wire->sent_at_ms = now_ms;
+    return 0;
+}
+
+int wire_patience_ms(const struct wire *wire, int64_t deadline_ms)
+{
+    int left_ms = clock_left_ms(deadline_ms);
+    int step_ms = wire->heartbeat_s * 250;
+
+    return left_ms < step_ms ? left_ms : step_ms;
+}
+
+/* Not by the library's call: it would hold all that is still on its way, however much, until the answer comes. */
+static void close_politely(struct wire *wire)
+{
+    amqp_connection_close_t method = { .reply_code = AMQP_REPLY_SUCCESS, .reply_text = amqp_cstring_bytes("kopru is done") };
+    int64_t deadline_ms = clock_monotonic_ms() + POLITE_CLOSE_MS;
+    amqp_frame_t frame;
+
+    if (!can_send(wire, 0) || amqp_send_method(wire->connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &method) != AMQP_STATUS_OK)
+        return;
+    while (wire_take_frame(wire, clock_left_ms(deadline_ms), &frame) == AMQP_STATUS_OK) {
+        if (frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD)
+            return;
+        amqp_maybe_release_buffers(wire->connection);
+    }
+}
+
+void wire_release(struct wire *wire)
+{
+    if (wire->connection == NULL)
+        return;
+    if (wire->state != WIRE_DEAD)
+        close_politely(wire);
+    amqp_destroy_connection(wire->connection);
+    if (wire->socket >= 0)
+        close(wire->socket);
+    *wire = (struct wire){ .socket = -1, .state = WIRE_DEAD };
+}

@@ -1,0 +1,77 @@
+/*
+ * A connection with one channel, and the rules of rabbitmq-c around it: nothing is sent on a socket that would not take it at once,
+ * heartbeats are sent whatever the library holds unread, and after an error nothing is sent at all.
+ *
+ * Functions that return int return -1 with err filled when the connection or the channel is gone; what is the text of err->what.
+ */
+#ifndef KOPRU_AMQP_WIRE_H
+#define KOPRU_AMQP_WIRE_H
+
+#include "amqp/library.h"
+#include "amqp/target.h"
+
+#include <stdatomic.h>
+
+enum wire_state {
+    WIRE_OPEN,
+    WIRE_CHANNEL_GONE, /* the connection can still be closed politely */
+    WIRE_DEAD,
+};
+
+enum {
+    WIRE_INPUT = 1, /* the socket has something to read, or is at its end */
+    WIRE_WAKE = 2,
+};
+
+struct wire {
+    amqp_connection_state_t connection;
+    /* A duplicate of the library's descriptor: the library closes its own inside many calls, and another thread that meets the number
+       again must not hit a stranger's file. Shutting down the duplicate shuts down the connection. */
+    int socket;
+    atomic_bool is_interrupted;
+    enum wire_state state;
+    int heartbeat_s;
+    int rpc_timeout_ms;
+    int64_t sent_at_ms; /* when something was last sent: the broker drops a client that is silent for two heartbeats */
+    char name[AMQP_TARGET_NAME_BYTES];
+};
+
+int wire_open(struct wire *wire, const struct amqp_target *target, struct error *err);
+
+/* Closes politely where that cannot hang or crash, else drops the socket. */
+void wire_release(struct wire *wire);
+
+/* From any thread: makes a call that is stuck fail, and all later ones. */
+void wire_interrupt(struct wire *wire);
+
+int wire_require_open(const struct wire *wire, const char *what, struct error *err);
+
+/* Before each send: waits up to rpc_timeout_ms until the socket takes a small frame at once. rabbitmq-c 0.11 to 0.13 can hang for ever in
+   a send that has to wait. */
+int wire_prepare_send(struct wire *wire, const char *what, struct error *err);
+
+/* After a call of the library that waits for the broker's answer. */
+int wire_finish_rpc(struct wire *wire, const char *what, const char *subject, struct error *err);
+
+/* Sends a heartbeat if one is due. rabbitmq-c does so only when it has read all that it holds, which a busy or paused consumer never
+   does; and then also on a socket that takes nothing, and hangs. To be called before each wire_take_frame(). */
+int wire_keep_alive(struct wire *wire, int64_t now_ms, struct error *err);
+
+/* Until the deadline, but not longer than until wire_keep_alive() wants to be called again. */
+int wire_patience_ms(const struct wire *wire, int64_t deadline_ms);
+
+/* Waits until events (as for poll(2)) are there on the socket or wake_fd, unless it is -1, is readable; gives WIRE_INPUT, WIRE_WAKE,
+   both or 0. All that the library holds must have been taken before. */
+int wire_wait(struct wire *wire, short events, int wake_fd, int timeout_ms);
+
+/* The next frame of any channel: one that the library holds, else from the socket. Gives a status of the library. */
+int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame);
+
+/* A call of the library ended with that status: fills err, if it can with the reason that the broker gave, and ends the connection. Returns -1. */
+int wire_fail(struct wire *wire, const char *what, int status, struct error *err);
+
+/* The broker sent channel.close or connection.close. Returns -1. */
+int wire_closed_by_broker(struct wire *wire, const amqp_method_t *method, const char *what, const char *subject,
+                          struct error *err);
+
+#endif
