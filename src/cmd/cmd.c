@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* In the order of `kopru --help`. */
-static const struct command *const COMMANDS[] = { &CMD_MAP, &CMD_SQL };
+static const struct command *const COMMANDS[] = { &CMD_RUN, &CMD_CHECK, &CMD_MAP, &CMD_SQL };
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 

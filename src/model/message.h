@@ -24,6 +24,7 @@ struct message {
     size_t bytes;            /* counted against max_bytes_in_hand */
     atomic_bool done;        /* its effect is committed; set by the writer, read by the consumer thread */
     struct message *next;    /* in a writer's queue */
+    struct message *younger; /* among all that are in hand: the one that arrived next */
 };
 
 /* Takes over the delivery. NULL when there is no memory; the delivery is then still the caller's. */

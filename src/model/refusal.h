@@ -29,6 +29,9 @@ struct refusal {
     struct slice entity_id; /* data is NULL where none could be read; owned by the message's arena */
 };
 
+/* What mapping a payload comes to. NO_MEMORY says nothing about the message: try again later. */
+enum map_outcome { MAP_ACCEPTED, MAP_REFUSED, MAP_NO_MEMORY };
+
 /* As it stands in dead_letters.reason: "not_json". */
 const char *refusal_reason_name(enum refusal_reason reason);
 

@@ -45,6 +45,8 @@ static const struct pg_statement RENEW = {
     .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, BOOL_OID },
 };
 
+const struct pg_statement *const PG_LEASE_STATEMENTS[] = { &ADD, &READ, &LOCK, &TAKE, &RENEW };
+
 static int64_t swap(int64_t number)
 {
     return (int64_t)__builtin_bswap64((uint64_t)number);
@@ -70,7 +72,7 @@ static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t c
     return -1;
 }
 
-int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct pg_lease *lease, struct pg_failure *failure)
+int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease, struct pg_failure *failure)
 {
     const char *values[] = { queue, entity };
     const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
@@ -79,7 +81,7 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     struct pg_call calls[4] = { [2] = { .statement = &ADD, .params = &both }, [3] = { .statement = &READ, .params = &first } };
     int result = run_transaction(conn, calls, 4, failure);
 
-    *lease = (struct pg_lease){ .silent_ms = INT64_MAX };
+    *lease = (struct lease){ .silent_ms = INT64_MAX };
     if (result == 0 && PQntuples(calls[3].result) == 1) {
         lease->epoch = read_i64(calls[3].result, 0);
         snprintf(lease->holder, sizeof(lease->holder), "%s", PQgetvalue(calls[3].result, 0, 1));
@@ -90,7 +92,7 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     return result;
 }
 
-int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, struct pg_lease *lease, struct pg_failure *failure)
+int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, struct lease *lease, struct pg_failure *failure)
 {
     int64_t epoch = swap(lease->epoch);
     const char *values[] = { queue, (const char *)&epoch, holder };
@@ -109,7 +111,7 @@ int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, s
     return result;
 }
 
-int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, const struct pg_lease_news *news, bool give_back,
+int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
                    struct pg_failure *failure)
 {
     int64_t wire[] = { swap(epoch), swap(news->last_message_us), swap(news->last_commit_us) };

@@ -1,0 +1,366 @@
+#include "bridge/consumer.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bridge/in_hand.h"
+#include "bridge/policy.h"
+#include "bridge/writer.h"
+
+#include <time.h>
+#include <unistd.h>
+
+/* One subscription: from a connection to its end. */
+struct subscription {
+    struct stream *stream;
+    void *broker; /* the port's consumer */
+    void *mapper;
+    struct in_hand in_hand;
+    int64_t epoch;
+    bool in_leading_run;     /* still holding it back */
+    struct message *run;     /* held, linked by `next` */
+    struct message *run_last;
+    size_t run_count;
+    int64_t last_delivery_ms;
+    bool cancelled;
+    bool drained; /* cancelled, and nothing more comes */
+    bool overfull; /* said already that the socket is not read */
+};
+
+static const char *queue_of(const struct subscription *subscription)
+{
+    return subscription->stream->settings.queue;
+}
+
+/* The same id goes to the same writer always, so that order holds per entity. FNV-1a. */
+static size_t writer_of(const struct stream *stream, const struct message *message)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    if (message->refused)
+        return message->position % (size_t)stream->settings.writers;
+    for (size_t i = 0; i < message->change->id.len; i++)
+        hash = (hash ^ (unsigned char)message->change->id.data[i]) * UINT64_C(1099511628211);
+    return (hash >> 32) % (size_t)stream->settings.writers;
+}
+
+static void dispatch(struct subscription *subscription, struct message *message)
+{
+    struct stream *stream = subscription->stream;
+
+    message->next = NULL;
+    writer_enqueue(&stream->writers[writer_of(stream, message)], message, message);
+}
+
+/* Each writer gets its part of the run in one piece, so that it commits one state per entity. */
+static void release_run(struct subscription *subscription, const char *why)
+{
+    struct stream *stream = subscription->stream;
+
+    subscription->in_leading_run = false;
+    if (subscription->run == NULL)
+        return;
+    log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together", LOG_TEXT("queue", queue_of(subscription)),
+              LOG_NUMBER("messages", subscription->run_count), LOG_TEXT("ended_by", why));
+    for (int w = 0; w < stream->settings.writers; w++) {
+        struct message *first = NULL;
+        struct message *last = NULL;
+        struct message **link = &subscription->run;
+
+        while (*link != NULL) {
+            struct message *message = *link;
+
+            if (writer_of(stream, message) != (size_t)w) {
+                link = &message->next;
+                continue;
+            }
+            *link = message->next;
+            message->next = NULL;
+            if (last != NULL)
+                last->next = message;
+            else
+                first = message;
+            last = message;
+        }
+        if (first != NULL)
+            writer_enqueue(&stream->writers[w], first, last);
+    }
+    subscription->run_last = NULL;
+    subscription->run_count = 0;
+}
+
+static void hold(struct subscription *subscription, struct message *message)
+{
+    message->in_leading_run = true;
+    message->next = NULL;
+    if (subscription->run_last != NULL)
+        subscription->run_last->next = message;
+    else
+        subscription->run = message;
+    subscription->run_last = message;
+    subscription->run_count++;
+    if (subscription->run_count == (size_t)subscription->stream->settings.prefetch)
+        release_run(subscription, "prefetch");
+}
+
+/* A clock that is wrong beyond belief counts as none. */
+static void take_timestamp(struct change *change, const struct delivery *delivery)
+{
+    uint64_t latest = (uint64_t)(clock_wall_s() + FUTURE_TIMESTAMP_S);
+
+    change->has_time = delivery->has_timestamp && delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S && delivery->timestamp_s <= latest;
+    if (change->has_time)
+        change->source_time = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
+}
+
+static void note_order(struct subscription *subscription, struct message *message)
+{
+    struct stream *stream = subscription->stream;
+    bool late = message->delivery->redelivered && !subscription->in_leading_run;
+
+    if (late && atomic_fetch_add(&stream->late, 1) == 0)
+        log_event(LOG_WARNING, "late_redelivery", "the broker returned a message out of order; an older state may show for a moment",
+                  LOG_TEXT("queue", queue_of(subscription)));
+    if (message->change == NULL)
+        return;
+    take_timestamp(message->change, message->delivery);
+    message->change->may_be_late = late || stream->settings.order_by_timestamp;
+}
+
+/* Maps the delivery and gives it to the run or to its writer. -1 when there is no memory: the delivery is freed and comes back. */
+static int accept(struct subscription *subscription, struct delivery *delivery, struct error *err)
+{
+    const struct mapper_port *port = &subscription->stream->ports.mapper;
+    struct message *message = message_new(delivery, port->arena_limit(delivery->body.len));
+    enum map_outcome outcome;
+
+    if (message == NULL) {
+        delivery_free(delivery);
+        return error_no_memory(err);
+    }
+    outcome = port->map(subscription->mapper, delivery->body, &message->arena, &message->change, &message->refusal);
+    if (outcome == MAP_NO_MEMORY) {
+        message_free(message);
+        return error_no_memory(err);
+    }
+    message->refused = outcome == MAP_REFUSED;
+    if (message->refused)
+        message->change = NULL;
+    message->arrived_at_ms = subscription->last_delivery_ms;
+    if (subscription->in_leading_run && !delivery->redelivered)
+        release_run(subscription, "first_delivery");
+    note_order(subscription, message);
+    in_hand_add(&subscription->in_hand, message);
+    if (subscription->in_leading_run)
+        hold(subscription, message);
+    else
+        dispatch(subscription, message);
+    return 0;
+}
+
+/* One wait for a delivery, for done messages, or for the end of the run's silence. */
+static int wait_and_take(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+    const struct broker_port *port = &stream->ports.broker;
+    bool full = subscription->in_hand.bytes >= stream->settings.max_bytes_in_hand;
+    int timeout_ms = subscription->run != NULL ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
+    struct delivery *delivery = NULL;
+    int result;
+
+    if (full || subscription->drained) {
+        if (subscription->run != NULL)
+            release_run(subscription, full ? "max_bytes_in_hand" : "cancel");
+        return port->pause(subscription->broker, stream->wake_fd, timeout_ms, err);
+    }
+    result = port->next(subscription->broker, stream->wake_fd, subscription->cancelled ? 0 : timeout_ms, &delivery, err);
+    if (result == 1) {
+        subscription->last_delivery_ms = clock_monotonic_ms();
+        atomic_store(&stream->last_message_us, stream_now_us());
+        atomic_fetch_add(&stream->delivered, 1);
+        return accept(subscription, delivery, err);
+    }
+    subscription->drained = result == 0 && subscription->cancelled;
+    if (result == 0 && subscription->run != NULL &&
+        (subscription->cancelled || clock_monotonic_ms() - subscription->last_delivery_ms >= LEADING_RUN_SILENCE_MS))
+        release_run(subscription, "silence");
+    return result;
+}
+
+static void clear_wake(const struct stream *stream)
+{
+    uint64_t count;
+
+    if (read(stream->wake_fd, &count, sizeof(count)) < 0)
+        return; /* nothing to clear */
+}
+
+static int acknowledge(struct subscription *subscription, struct error *err)
+{
+    uint64_t tag;
+
+    if (!in_hand_settle(&subscription->in_hand, &tag))
+        return 0;
+    return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
+}
+
+/* Why a subscription that still works must end; NULL if it need not. */
+static const char *reason_to_leave(const struct subscription *subscription)
+{
+    struct stream_place place = stream_place(subscription->stream);
+    const struct message *oldest = subscription->in_hand.oldest;
+
+    if (!place.held || place.epoch != subscription->epoch)
+        return "another instance holds the queue";
+    if (atomic_load(&subscription->stream->broken))
+        return "a writer could not go on";
+    if (oldest != NULL && clock_monotonic_ms() - oldest->arrived_at_ms > HOLD_LIMIT_MS)
+        return "messages were in hand for too long, the broker takes them back until the database is there";
+    return NULL;
+}
+
+/* Consumes until the daemon stops (0) or the subscription has to end (-1). */
+static int consume(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+
+    for (;;) {
+        const char *why;
+
+        clear_wake(stream);
+        if (acknowledge(subscription, err) != 0)
+            return -1;
+        why = reason_to_leave(subscription);
+        if (why != NULL)
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription), "%s", why);
+        if (atomic_load(&stream->stopping) && !subscription->cancelled) {
+            if (stream->ports.broker.cancel(subscription->broker, err) != 0)
+                return -1;
+            subscription->cancelled = true;
+        }
+        if (subscription->drained && subscription->in_hand.count == 0)
+            return 0;
+        if (wait_and_take(subscription, err) < 0)
+            return -1;
+    }
+}
+
+/* Sleeps until the place changes, the daemon stops, or the time is over. */
+static void sleep_ms(struct stream *stream, int wait_ms)
+{
+    int64_t deadline = clock_monotonic_ms() + wait_ms;
+    struct timespec until = { .tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000 };
+
+    pthread_mutex_lock(&stream->lock);
+    while (!atomic_load(&stream->stopping) && clock_monotonic_ms() < deadline)
+        pthread_cond_timedwait(&stream->changed, &stream->lock, &until);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+/* A predecessor that is silent may still hold deliveries, which the broker will hand out again, late: wait until the broker has
+   dropped it. Returns -1 when the connection fails, 0 otherwise, also when the daemon stops. */
+static int wait_until_alone(struct subscription *subscription, bool must_be_alone, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+    const struct broker_port *port = &stream->ports.broker;
+    int64_t give_up = clock_monotonic_ms() + (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker);
+    struct broker_queue_state state;
+    bool told = false;
+
+    for (;;) {
+        if (port->inspect(subscription->broker, queue_of(subscription), &state, err) != 0)
+            return -1;
+        if (!must_be_alone || state.consumers == 0 || clock_monotonic_ms() >= give_up || atomic_load(&stream->stopping))
+            return 0;
+        if (!told)
+            log_event(LOG_WARNING, "waiting_alone", "another consumer is still on the queue",
+                      LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state.consumers));
+        told = true;
+        sleep_ms(stream, ALONE_CHECK_MS);
+        if (port->pause(subscription->broker, -1, 0, err) != 0)
+            return -1;
+    }
+}
+
+static int subscribe(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+    const struct broker_port *port = &stream->ports.broker;
+    struct stream_place place = stream_place(stream);
+
+    subscription->epoch = place.epoch;
+    if (port->open(port->context, &subscription->broker, err) != 0)
+        return -1;
+    if (wait_until_alone(subscription, place.must_be_alone, err) != 0)
+        return -1;
+    atomic_store(&stream->epoch, place.epoch);
+    atomic_store(&stream->broken, false);
+    if (port->subscribe(subscription->broker, queue_of(subscription), stream->settings.prefetch, err) != 0)
+        return -1;
+    subscription->in_leading_run = true;
+    subscription->last_delivery_ms = clock_monotonic_ms();
+    log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", queue_of(subscription)),
+              LOG_TEXT("entity", stream->settings.entity), LOG_NUMBER("prefetch", stream->settings.prefetch),
+              LOG_NUMBER("writers", stream->settings.writers), LOG_NUMBER("epoch", place.epoch));
+    return 0;
+}
+
+/* One connection from open to close. Returns 0 when the daemon stops and all is acknowledged, else -1. *consumed tells whether it
+   got as far as consuming. */
+static int run_subscription(struct stream *stream, void *mapper, bool *consumed, struct error *err)
+{
+    struct subscription subscription = { .stream = stream, .mapper = mapper };
+    int result;
+
+    in_hand_init(&subscription.in_hand);
+    result = subscribe(&subscription, err);
+    *consumed = result == 0;
+    if (result == 0)
+        result = consume(&subscription, err);
+    if (result != 0 && subscription.in_hand.count > 0)
+        atomic_store(&stream->gave_up, atomic_load(&stream->stopping));
+    /* Closed first: the broker takes everything back while the writers finish what they are at. */
+    if (subscription.broker != NULL)
+        stream->ports.broker.close(subscription.broker);
+    stream_quiesce(stream);
+    in_hand_release(&subscription.in_hand);
+    return result;
+}
+
+/* Until this instance holds the queue and the database answers. Returns false when the daemon stops. */
+static bool wait_for_place(struct stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    while (!atomic_load(&stream->stopping) && !(stream->place.held && stream->place.database_ok))
+        pthread_cond_wait(&stream->changed, &stream->lock);
+    pthread_mutex_unlock(&stream->lock);
+    return !atomic_load(&stream->stopping);
+}
+
+void *consumer_main(void *argument)
+{
+    struct stream *stream = argument;
+    struct backoff backoff;
+    void *mapper = NULL;
+
+    backoff_init(&backoff, RETRY_POLICY);
+    while (wait_for_place(stream)) {
+        struct error err;
+        bool consumed = false;
+        int wait_ms;
+
+        error_no_memory(&err);
+        if (mapper == NULL)
+            mapper = stream->ports.mapper.open(stream->ports.mapper.context);
+        if (mapper != NULL && run_subscription(stream, mapper, &consumed, &err) == 0)
+            break;
+        if (consumed)
+            backoff_reset(&backoff);
+        wait_ms = backoff_next_ms(&backoff);
+        log_error(LOG_WARNING, "broker_unavailable", &err,
+                  (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
+        sleep_ms(stream, wait_ms);
+    }
+    if (mapper != NULL)
+        stream->ports.mapper.close(mapper);
+    return NULL;
+}

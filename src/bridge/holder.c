@@ -1,0 +1,71 @@
+#include "bridge/holder.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One word that is the same for all processes that can see each other's ids, and for no others. */
+static void name_world(char *out, size_t size)
+{
+    char boot[64] = "unknown";
+    struct stat space = { 0 };
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+
+    if (file != NULL) {
+        if (fscanf(file, "%63s", boot) != 1)
+            strcpy(boot, "unknown");
+        fclose(file);
+    }
+    if (stat("/proc/self/ns/pid", &space) != 0)
+        space.st_ino = (ino_t)getpid(); /* never equal to another's: then only expiry helps */
+    snprintf(out, size, "%s/%ju", boot, (uintmax_t)space.st_ino);
+}
+
+/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. The command's name, in parentheses, may
+   hold anything. */
+static unsigned long long start_of(long pid)
+{
+    char path[64];
+    char line[1024];
+    unsigned long long start = 0;
+    const char *cursor;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    cursor = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+    for (int field = 2; cursor != NULL && field < 22; field++)
+        cursor = strchr(cursor + 1, ' ');
+    if (cursor == NULL || sscanf(cursor, " %llu", &start) != 1)
+        start = 0;
+    fclose(file);
+    return start;
+}
+
+void holder_name_self(char *out, size_t size)
+{
+    char host[65] = "unknown";
+    char world[96];
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        strcpy(host, "unknown");
+    name_world(world, sizeof(world));
+    snprintf(out, size, "%s %s %ld %llu", host, world, (long)getpid(), start_of(getpid()));
+}
+
+bool holder_is_dead(const char *holder)
+{
+    char world[96];
+    char theirs[96];
+    long pid;
+    unsigned long long start;
+
+    if (sscanf(holder, "%*s %95s %ld %llu", theirs, &pid, &start) != 3)
+        return false;
+    name_world(world, sizeof(world));
+    return strcmp(world, theirs) == 0 && start_of(pid) != start;
+}

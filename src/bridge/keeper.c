@@ -1,0 +1,186 @@
+#include "bridge/keeper.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bridge/holder.h"
+#include "bridge/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams, size_t stream_count)
+{
+    pthread_condattr_t attributes;
+
+    *keeper = (struct keeper){ .port = *port, .streams = streams, .stream_count = stream_count };
+    holder_name_self(keeper->holder, sizeof(keeper->holder));
+    pthread_mutex_init(&keeper->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&keeper->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+void keeper_release(struct keeper *keeper)
+{
+    pthread_cond_destroy(&keeper->changed);
+    pthread_mutex_destroy(&keeper->lock);
+}
+
+void keeper_end(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->end = true;
+    pthread_cond_broadcast(&keeper->changed);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+/* Returns false when the keeper shall end. */
+static bool wait_for(struct keeper *keeper, int wait_ms)
+{
+    int64_t deadline = clock_monotonic_ms() + wait_ms;
+    struct timespec until = { .tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000 };
+    bool end;
+
+    pthread_mutex_lock(&keeper->lock);
+    while (!keeper->end && clock_monotonic_ms() < deadline)
+        pthread_cond_timedwait(&keeper->changed, &keeper->lock, &until);
+    end = keeper->end;
+    pthread_mutex_unlock(&keeper->lock);
+    return !end;
+}
+
+static struct lease_news news_of(struct stream *stream)
+{
+    return (struct lease_news){ .last_message_us = atomic_load(&stream->last_message_us),
+                                .last_commit_us = atomic_load(&stream->last_commit_us) };
+}
+
+static void set_database_ok(struct keeper *keeper, bool ok)
+{
+    for (size_t i = 0; i < keeper->stream_count; i++)
+        stream_set_database_ok(&keeper->streams[i], ok);
+}
+
+/* A lease may be taken when nobody holds it, when its holder is silent for too long, or died here. */
+static bool may_take(const struct keeper *keeper, const struct lease *lease)
+{
+    return lease->holder[0] == '\0' || strcmp(lease->holder, keeper->holder) == 0 || lease->silent_ms > LEASE_EXPIRES_MS ||
+           holder_is_dead(lease->holder);
+}
+
+static int try_to_take(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
+{
+    struct lease lease;
+    struct stream_place place = { .database_ok = true };
+    int taken;
+
+    if (keeper->port.read(session, stream->settings.queue, stream->settings.entity, &lease, err) != 0)
+        return -1;
+    if (!may_take(keeper, &lease)) {
+        log_event(LOG_DEBUG, "standby", "another instance holds the queue", LOG_TEXT("queue", stream->settings.queue),
+                  LOG_TEXT("holder", lease.holder));
+        return 0;
+    }
+    place.must_be_alone = lease.holder[0] != '\0';
+    taken = keeper->port.take(session, stream->settings.queue, keeper->holder, &lease, err);
+    if (taken != 1)
+        return taken;
+    place.held = true;
+    place.epoch = lease.epoch;
+    log_event(LOG_INFO, "place_taken", "this instance writes for the queue", LOG_TEXT("queue", stream->settings.queue),
+              LOG_NUMBER("epoch", lease.epoch), LOG_TEXT("taken_over_from", place.must_be_alone ? lease.holder : NULL));
+    stream_set_place(stream, &place);
+    return 0;
+}
+
+static int tend(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
+{
+    struct stream_place place = stream_place(stream);
+    struct lease_news news = news_of(stream);
+    int renewed;
+
+    if (!place.held)
+        return try_to_take(keeper, session, stream, err);
+    renewed = keeper->port.renew(session, stream->settings.queue, place.epoch, &news, false, err);
+    if (renewed == 0) {
+        log_event(LOG_WARNING, "place_lost", "another instance took the queue over", LOG_TEXT("queue", stream->settings.queue),
+                  LOG_NUMBER("epoch", place.epoch));
+        stream_lose_place(stream, place.epoch);
+    }
+    return renewed < 0 ? -1 : 0;
+}
+
+/* Says what is wrong: all of it when it is new, one line when it is what was said before. */
+static void report(const struct error_list *problems, size_t *said, int wait_ms)
+{
+    size_t count = problems->count == *said && problems->count > 1 ? 1 : problems->count;
+
+    for (size_t i = 0; i < count; i++)
+        log_error(LOG_WARNING, "database_unavailable", &problems->items[i],
+                  (const struct log_field[]){ LOG_NUMBER("problems", problems->count), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
+    *said = problems->count;
+}
+
+/* Connects and keeps all queues until the connection fails or the keeper shall end. Returns false in the latter case. */
+static bool keep(struct keeper *keeper, void *session, struct error *err)
+{
+    do {
+        for (size_t i = 0; i < keeper->stream_count; i++) {
+            if (tend(keeper, session, &keeper->streams[i], err) != 0)
+                return true;
+        }
+        set_database_ok(keeper, true);
+    } while (wait_for(keeper, LEASE_RENEW_MS));
+    return false;
+}
+
+static void give_back(struct keeper *keeper, void *session)
+{
+    for (size_t i = 0; i < keeper->stream_count; i++) {
+        struct stream *stream = &keeper->streams[i];
+        struct stream_place place = stream_place(stream);
+        struct lease_news news = news_of(stream);
+        struct error err;
+
+        if (place.held && keeper->port.renew(session, stream->settings.queue, place.epoch, &news, true, &err) < 0)
+            log_error(LOG_WARNING, "place_kept", &err, (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
+    }
+}
+
+void *keeper_main(void *argument)
+{
+    struct keeper *keeper = argument;
+    struct backoff backoff;
+    struct error_list problems;
+    size_t said = 0;
+    bool more = true;
+
+    backoff_init(&backoff, PAUSE_POLICY);
+    while (more) {
+        void *session = NULL;
+        struct error err;
+        int wait_ms;
+
+        error_list_init(&problems);
+        if (keeper->port.open(keeper->port.context, &session, &problems) == 0) {
+            backoff_reset(&backoff);
+            said = 0;
+            more = keep(keeper, session, &err);
+            if (!more)
+                give_back(keeper, session);
+            else
+                error_list_add(&problems, &err);
+        }
+        if (more) {
+            set_database_ok(keeper, false);
+            wait_ms = backoff_next_ms(&backoff);
+            report(&problems, &said, wait_ms);
+            more = wait_for(keeper, wait_ms);
+        }
+        keeper->port.close(session);
+        error_list_release(&problems);
+    }
+    return NULL;
+}

@@ -1,0 +1,164 @@
+#include "bridge/stream.h"
+
+#include "base/clock.h"
+#include "bridge/consumer.h"
+#include "bridge/writer.h"
+
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* Conditions wait on the monotonic clock: a jump of the wall clock must not shorten or stretch a wait. */
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports, struct error *err)
+{
+    *stream = (struct stream){ .settings = *settings, .ports = *ports };
+    pthread_mutex_init(&stream->lock, NULL);
+    init_condition(&stream->changed);
+    stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    stream->writers = calloc((size_t)settings->writers, sizeof(*stream->writers));
+    if (stream->wake_fd < 0 || stream->writers == NULL)
+        return error_no_memory(err);
+    for (int i = 0; i < settings->writers; i++) {
+        struct writer *writer = &stream->writers[i];
+
+        writer->stream = stream;
+        writer->number = (unsigned)i;
+        pthread_mutex_init(&writer->lock, NULL);
+        init_condition(&writer->changed);
+        writer->store = ports->store.open(ports->store.context);
+        if (writer->store == NULL)
+            return error_no_memory(err);
+    }
+    return 0;
+}
+
+void stream_release(struct stream *stream)
+{
+    for (int i = 0; stream->writers != NULL && i < stream->settings.writers; i++) {
+        struct writer *writer = &stream->writers[i];
+
+        if (writer->store != NULL)
+            stream->ports.store.close(writer->store);
+        if (writer->stream != NULL) {
+            pthread_cond_destroy(&writer->changed);
+            pthread_mutex_destroy(&writer->lock);
+        }
+    }
+    free(stream->writers);
+    if (stream->wake_fd >= 0)
+        close(stream->wake_fd);
+    pthread_cond_destroy(&stream->changed);
+    pthread_mutex_destroy(&stream->lock);
+}
+
+int stream_start(struct stream *stream, struct error *err)
+{
+    int failed = 0;
+
+    for (int i = 0; failed == 0 && i < stream->settings.writers; i++)
+        failed = pthread_create(&stream->writers[i].thread, NULL, writer_main, &stream->writers[i]);
+    if (failed == 0)
+        failed = pthread_create(&stream->consumer, NULL, consumer_main, stream);
+    if (failed != 0)
+        return error_set(err, ERROR_INTERNAL, "cannot start a thread", stream->settings.queue, "%s", strerror(failed));
+    return 0;
+}
+
+void stream_wake(struct stream *stream)
+{
+    uint64_t one = 1;
+
+    /* It can only fail when the counter is full, and then the thread wakes up anyway. */
+    if (write(stream->wake_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+void stream_stop(struct stream *stream)
+{
+    atomic_store(&stream->stopping, true);
+    pthread_mutex_lock(&stream->lock);
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+    stream_wake(stream);
+}
+
+void stream_end_writers(struct stream *stream)
+{
+    for (int i = 0; i < stream->settings.writers; i++) {
+        struct writer *writer = &stream->writers[i];
+
+        pthread_mutex_lock(&writer->lock);
+        writer->end = true;
+        pthread_cond_broadcast(&writer->changed);
+        pthread_mutex_unlock(&writer->lock);
+    }
+}
+
+struct stream_place stream_place(struct stream *stream)
+{
+    struct stream_place place;
+
+    pthread_mutex_lock(&stream->lock);
+    place = stream->place;
+    pthread_mutex_unlock(&stream->lock);
+    return place;
+}
+
+void stream_set_place(struct stream *stream, const struct stream_place *place)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->place = *place;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+    stream_wake(stream);
+}
+
+void stream_set_database_ok(struct stream *stream, bool ok)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->place.database_ok = ok;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void stream_lose_place(struct stream *stream, int64_t epoch)
+{
+    pthread_mutex_lock(&stream->lock);
+    if (stream->place.epoch == epoch)
+        stream->place.held = false;
+    pthread_cond_broadcast(&stream->changed);
+    pthread_mutex_unlock(&stream->lock);
+    stream_wake(stream);
+}
+
+void stream_quiesce(struct stream *stream)
+{
+    atomic_store(&stream->abandoned, true);
+    for (int i = 0; i < stream->settings.writers; i++) {
+        struct writer *writer = &stream->writers[i];
+
+        pthread_mutex_lock(&writer->lock);
+        writer->first = NULL;
+        writer->last = NULL;
+        pthread_cond_broadcast(&writer->changed);
+        while (writer->busy)
+            pthread_cond_wait(&writer->changed, &writer->lock);
+        pthread_mutex_unlock(&writer->lock);
+    }
+    atomic_store(&stream->abandoned, false);
+}
+
+int64_t stream_now_us(void)
+{
+    return clock_wall_us() - POSTGRES_EPOCH_S * 1000000;
+}

@@ -1,0 +1,112 @@
+/*
+ * One queue on its way into its entity's tables: the state that its consumer thread, its writers and the keeper share.
+ *
+ * The consumer thread owns the AMQP connection, maps deliveries and hands them to the writers; the writers commit and mark messages
+ * done; the consumer thread acknowledges and frees them. All messages in hand belong to one subscription: before a new one begins,
+ * the old one's are out of every writer's hands (stream_quiesce).
+ */
+#ifndef KOPRU_BRIDGE_STREAM_H
+#define KOPRU_BRIDGE_STREAM_H
+
+#include "bridge/ports.h"
+
+#include <pthread.h>
+
+struct stream_settings {
+    const char *queue;
+    const char *entity;
+    int writers;
+    int prefetch;              /* messages */
+    bool order_by_timestamp;   /* every message may be late */
+    size_t max_bytes_in_hand;  /* the socket is not read beyond it */
+    size_t max_batch_messages;
+    size_t max_batch_bytes;
+};
+
+struct stream_ports {
+    struct broker_port broker;
+    struct mapper_port mapper;
+    struct store_port store;
+};
+
+/* Written by the keeper, read by all: guarded by stream.lock. */
+struct stream_place {
+    bool held;          /* this instance may write for the queue */
+    int64_t epoch;
+    bool must_be_alone; /* taken from somebody who may still hold deliveries */
+    bool database_ok;   /* the keeper reached it at its last look */
+};
+
+struct writer {
+    struct stream *stream;
+    pthread_t thread;
+    unsigned number;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct message *first; /* waiting, in order of arrival */
+    struct message *last;
+    bool busy;             /* a batch is being written */
+    bool end;              /* leave when there is nothing to do */
+    void *store;
+};
+
+struct stream {
+    struct stream_settings settings;
+    struct stream_ports ports;
+    pthread_t consumer;
+    struct writer *writers;
+    int wake_fd; /* eventfd: messages are done, the place changed, or the daemon stops */
+
+    pthread_mutex_t lock; /* guards place; changed tells of it */
+    pthread_cond_t changed;
+    struct stream_place place;
+
+    atomic_llong epoch; /* the place under which the present subscription began: what writers write under */
+    atomic_bool stopping;
+    atomic_bool broken;    /* a writer could not go on: begin a new subscription */
+    atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back by itself */
+    atomic_bool gave_up;   /* something in hand was not committed when it stopped */
+
+    /* counters and freshness, for the log and the row in kopru.queues */
+    atomic_llong last_message_us; /* microseconds since 2000-01-01 UTC */
+    atomic_llong last_commit_us;
+    atomic_ullong delivered;
+    atomic_ullong committed;
+    atomic_ullong dead_letters;
+    atomic_ullong stale;
+    atomic_ullong late; /* redelivered outside the leading run */
+};
+
+int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports, struct error *err);
+void stream_release(struct stream *stream);
+
+/* Starts the threads. */
+int stream_start(struct stream *stream, struct error *err);
+
+/* Asks the consumer thread to finish what it has and leave. */
+void stream_stop(struct stream *stream);
+
+/* After the consumer thread has left: ends the writers. */
+void stream_end_writers(struct stream *stream);
+
+/* Makes the consumer thread look at what changed. Safe from any thread. */
+void stream_wake(struct stream *stream);
+
+struct stream_place stream_place(struct stream *stream);
+
+/* The keeper took the queue: sets the place and tells everybody. */
+void stream_set_place(struct stream *stream, const struct stream_place *place);
+
+/* The keeper reached the database, or did not. */
+void stream_set_database_ok(struct stream *stream, bool ok);
+
+/* A writer found that the queue is another instance's now. */
+void stream_lose_place(struct stream *stream, int64_t epoch);
+
+/* Takes every message out of the writers' hands: what waits is dropped, what is being written is waited for. */
+void stream_quiesce(struct stream *stream);
+
+/* The wall clock in the unit of the tables. */
+int64_t stream_now_us(void);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * A writer: takes all that waits for it, up to a batch, and writes it until it is committed or the subscription is gone. It never
+ * waits for a batch to fill: a batch is what gathered while the last one was committed.
+ */
+#ifndef KOPRU_BRIDGE_WRITER_H
+#define KOPRU_BRIDGE_WRITER_H
+
+#include "bridge/stream.h"
+
+/* The thread; argument is a struct writer. */
+void *writer_main(void *argument);
+
+/* Appends messages, linked by `next`, in order of arrival. A leading run must come in one call. */
+void writer_enqueue(struct writer *writer, struct message *first, struct message *last);
+
+/* How an attempt to write ended for good. */
+enum settled { SETTLED_COMMITTED, SETTLED_REFUSED, SETTLED_ABANDONED };
+
+/* Writes in one transaction; repeats it while the reason lies outside the messages. After COMMITTED the messages (unless it was a
+   probe) are done and must not be touched any more. */
+enum settled writer_settle(struct writer *writer, const struct write_request *request, struct write_report *report);
+
+#endif

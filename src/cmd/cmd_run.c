@@ -1,0 +1,134 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "cmd/wiring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { FINISH_LOOK_MS = 20 };
+
+static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
+
+static const char HELP[] =
+    "Consumes the queues of the configuration until SIGTERM or SIGINT, in the foreground, with logs on stderr. It ends\n"
+    "by itself only for what is wrong with its own files (exit status 78). Whatever the servers lack it waits for, says\n"
+    "so in the log, and goes on alone.\n"
+    "\n"
+    "On SIGTERM or SIGINT it takes no more deliveries, commits and acknowledges those it has, and leaves within\n"
+    "shutdown_timeout: status 0 if all was committed and acknowledged, 1 if not (what was not comes back by itself).\n"
+    "A second signal ends it at once; nothing is lost by that either.\n";
+
+/* Signals become readable on a descriptor; threads started later inherit the mask. */
+static int open_signals(struct error *err)
+{
+    sigset_t signals;
+    int fd;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    signal(SIGPIPE, SIG_IGN);
+    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
+        return error_set(err, ERROR_INTERNAL, "cannot block signals", NULL, "the system refused it");
+    fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    if (fd < 0)
+        return error_set(err, ERROR_INTERNAL, "cannot watch for signals", NULL, "%s", strerror(errno));
+    return fd;
+}
+
+/* The signal's number, or 0 when the time is over. timeout_ms -1: for ever. */
+static int wait_for_signal(int fd, int timeout_ms)
+{
+    struct pollfd watched = { .fd = fd, .events = POLLIN };
+    struct signalfd_siginfo info;
+
+    if (poll(&watched, 1, timeout_ms) <= 0 || read(fd, &info, sizeof(info)) != sizeof(info))
+        return 0;
+    return (int)info.ssi_signo;
+}
+
+/* Leaves without freeing: threads still use everything. Logs are unbuffered, so nothing is lost. */
+static _Noreturn void leave_at_once(const char *event, const char *message)
+{
+    log_event(LOG_WARNING, event, message, LOG_TEXT("effect", "what is not acknowledged comes back by itself"));
+    _exit(ERROR_PROBLEMS);
+}
+
+static int finish(struct bridge *bridge, int signals, int timeout_s)
+{
+    int64_t deadline = clock_monotonic_ms() + (int64_t)timeout_s * 1000;
+    int status;
+
+    bridge_stop(bridge);
+    while (!bridge_finished(bridge)) {
+        if (wait_for_signal(signals, FINISH_LOOK_MS) != 0)
+            leave_at_once("stopped_at_once", "a second signal came before everything was finished");
+        if (clock_left_ms(deadline) == 0)
+            leave_at_once("shutdown_timeout", "shutdown_timeout is over before everything was finished");
+    }
+    status = bridge_clean(bridge) ? 0 : ERROR_PROBLEMS;
+    bridge_free(bridge);
+    log_event(LOG_INFO, "stopped", "everything in hand is settled", LOG_NUMBER("status", status));
+    return status;
+}
+
+static int run_bridge(const struct configuration *configuration, struct error *err)
+{
+    const struct settings *settings = &configuration->settings;
+    struct wiring wiring;
+    struct bridge *bridge;
+    int signals = open_signals(err);
+    int status = -1;
+    int number;
+
+    if (signals < 0)
+        return -1;
+    if (wiring_init(&wiring, configuration, err) != 0 ||
+        bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0)
+        goto out;
+    log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()), LOG_TEXT("config", settings->path),
+              LOG_NUMBER("queues", settings->queue_count));
+    do {
+        number = wait_for_signal(signals, -1);
+    } while (number == 0);
+    log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand", LOG_TEXT("signal", strsignal(number)),
+              LOG_NUMBER("shutdown_timeout_s", settings->shutdown_timeout_s));
+    status = finish(bridge, signals, settings->shutdown_timeout_s);
+out:
+    wiring_release(&wiring);
+    close(signals);
+    return status;
+}
+
+static int run(const struct invocation *call, struct error_list *errors)
+{
+    struct configuration configuration;
+    struct error err;
+    int status;
+
+    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_ALL, errors) != 0) {
+        configuration_release(&configuration);
+        return command_status(errors);
+    }
+    log_configure(configuration.settings.log.level, configuration.settings.log.format);
+    status = run_bridge(&configuration, &err);
+    if (status < 0)
+        status = command_fail(errors, &err);
+    configuration_release(&configuration);
+    return status;
+}
+
+const struct command CMD_RUN = {
+    .name = "run",
+    .summary = "consume the queues and keep the tables in step",
+    .arguments = "",
+    .help = HELP,
+    .options = OPTIONS,
+    .max_arguments = 0,
+    .run = run,
+};

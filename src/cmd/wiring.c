@@ -1,0 +1,291 @@
+#include "cmd/wiring.h"
+
+#include "cmd/cmd.h"
+#include "pg/catalog.h"
+#include "pg/lease.h"
+
+#include <stdlib.h>
+
+enum {
+    /* A batch in memory while it is written: its rows as they are, as they shall be, and as parameters. A body of n bytes becomes
+       some 10 times as much. */
+    BATCH_MEMORY_FACTOR = 40,
+};
+
+/* ---- broker ---- */
+
+static int broker_open(void *context, void **consumer, struct error *err)
+{
+    return amqp_consumer_open((struct amqp_consumer **)consumer, context, err);
+}
+
+static void broker_close(void *consumer)
+{
+    amqp_consumer_free(consumer);
+}
+
+static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state, struct error *err)
+{
+    struct amqp_queue_state found;
+
+    if (amqp_consumer_inspect(consumer, queue, &found, err) != 0)
+        return -1;
+    *state = (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
+    return 0;
+}
+
+static int broker_subscribe(void *consumer, const char *queue, int prefetch, struct error *err)
+{
+    return amqp_consumer_subscribe(consumer, queue, prefetch, err);
+}
+
+static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+{
+    return amqp_consumer_next(consumer, wake_fd, timeout_ms, delivery, err);
+}
+
+static int broker_pause(void *consumer, int wake_fd, int timeout_ms, struct error *err)
+{
+    return amqp_consumer_pause(consumer, wake_fd, timeout_ms, err);
+}
+
+static int broker_ack(void *consumer, uint64_t tag, struct error *err)
+{
+    return amqp_consumer_ack(consumer, tag, err);
+}
+
+static int broker_cancel(void *consumer, struct error *err)
+{
+    return amqp_consumer_cancel(consumer, err);
+}
+
+static int broker_heartbeat_s(const void *consumer)
+{
+    return amqp_consumer_heartbeat_s(consumer);
+}
+
+/* ---- mapper ---- */
+
+static void *open_mapper(void *context)
+{
+    return mapper_new(((const struct wired_queue *)context)->mapping);
+}
+
+static void close_mapper(void *mapper)
+{
+    mapper_free(mapper);
+}
+
+static enum map_outcome map(void *mapper, struct slice body, struct arena *arena, struct change **change, struct refusal *refusal)
+{
+    return mapper_map(mapper, body, arena, change, refusal);
+}
+
+/* ---- store ---- */
+
+static void *open_store(void *context)
+{
+    return pg_store_new(&((const struct wired_queue *)context)->target);
+}
+
+static void close_store(void *store)
+{
+    pg_store_free(store);
+}
+
+static enum write_outcome store_write(void *store, int64_t epoch, const struct write_request *request,
+                                      struct write_report *report)
+{
+    return pg_store_write(store, epoch, request, report);
+}
+
+/* ---- lease ---- */
+
+static int check_catalog(const struct wiring *wiring, struct pg_conn *conn, struct error_list *problems)
+{
+    struct catalog_report report = { .problems = problems };
+    struct catalog *catalog;
+    struct pg_failure failure;
+    int result;
+
+    if (catalog_load(&catalog, conn, &failure) != 0) {
+        error_list_add(problems, &failure.error);
+        return -1;
+    }
+    result = catalog_check_server(catalog, kopru_version(), &report);
+    for (size_t i = 0; i < wiring->queue_count; i++) {
+        if (catalog_check_entity(catalog, mapping_entity(wiring->wired[i].mapping), &report) != 0)
+            result = -1;
+    }
+    catalog_free(catalog);
+    return result;
+}
+
+static int lease_open(void *context, void **session, struct error_list *problems)
+{
+    const struct wiring *wiring = context;
+    struct pg_conn *conn;
+    struct pg_failure failure;
+
+    *session = NULL;
+    if (pg_conn_open(&conn, &wiring->postgres, &failure) != 0) {
+        error_list_add(problems, &failure.error);
+        return -1;
+    }
+    if (check_catalog(wiring, conn, problems) != 0) {
+        pg_conn_close(conn);
+        return -1;
+    }
+    *session = conn;
+    return 0;
+}
+
+static void lease_close(void *session)
+{
+    pg_conn_close(session);
+}
+
+static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease, struct error *err)
+{
+    struct pg_failure failure;
+    int result = pg_lease_read(session, queue, entity, lease, &failure);
+
+    if (result < 0)
+        *err = failure.error;
+    return result;
+}
+
+static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease, struct error *err)
+{
+    struct pg_failure failure;
+    int result = pg_lease_take(session, queue, holder, lease, &failure);
+
+    if (result < 0)
+        *err = failure.error;
+    return result;
+}
+
+static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
+                       struct error *err)
+{
+    struct pg_failure failure;
+    int result = pg_lease_renew(session, queue, epoch, news, give_back, &failure);
+
+    if (result < 0)
+        *err = failure.error;
+    return result;
+}
+
+/* ---- all together ---- */
+
+struct amqp_endpoint wiring_endpoint(const struct settings *settings)
+{
+    return (struct amqp_endpoint){
+        .uri = settings->amqp.uri,
+        .password_file = settings->amqp.password_file,
+        .ca_file = settings->amqp.ca_file,
+        .cert_file = settings->amqp.cert_file,
+        .key_file = settings->amqp.key_file,
+        .verify_peer = settings->amqp.verify_peer,
+        .heartbeat_s = settings->amqp.heartbeat_s,
+        .connect_timeout_ms = settings->amqp.connect_timeout_ms,
+        .rpc_timeout_ms = settings->amqp.rpc_timeout_ms,
+    };
+}
+
+struct pg_settings wiring_postgres(const struct settings *settings)
+{
+    return (struct pg_settings){
+        .conninfo = settings->postgres.conninfo,
+        .connect_timeout_ms = settings->postgres.connect_timeout_ms,
+        .statement_timeout_ms = settings->postgres.statement_timeout_ms,
+        .lock_timeout_ms = settings->postgres.lock_timeout_ms,
+    };
+}
+
+static struct stream_settings stream_settings(const struct settings *settings, const struct queue_settings *queue)
+{
+    return (struct stream_settings){
+        .queue = queue->name,
+        .entity = queue->entity,
+        .writers = queue->writers,
+        .prefetch = queue->prefetch,
+        .order_by_timestamp = queue->order == QUEUE_ORDER_TIMESTAMP,
+        .max_bytes_in_hand = (size_t)settings->limits.max_bytes_in_hand,
+        .max_batch_messages = (size_t)settings->batch.max_messages,
+        .max_batch_bytes = (size_t)settings->batch.max_bytes,
+    };
+}
+
+static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queue *wired)
+{
+    return (struct stream_ports){
+        .broker = { .context = &wiring->endpoint,
+                    .open = broker_open,
+                    .close = broker_close,
+                    .inspect = broker_inspect,
+                    .subscribe = broker_subscribe,
+                    .next = broker_next,
+                    .pause = broker_pause,
+                    .ack = broker_ack,
+                    .cancel = broker_cancel,
+                    .heartbeat_s = broker_heartbeat_s },
+        .mapper = { .context = wired, .open = open_mapper, .close = close_mapper, .map = map, .arena_limit = mapper_arena_limit },
+        .store = { .context = wired, .open = open_store, .close = close_store, .write = store_write },
+    };
+}
+
+static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
+{
+    const struct settings *settings = &wiring->configuration->settings;
+    const struct queue_settings *queue = &settings->queues[number];
+    struct wired_queue *wired = &wiring->wired[number];
+    struct stream_settings stream = stream_settings(settings, queue);
+
+    wired->mapping = configuration_mapping(wiring->configuration, queue->entity);
+    if (pg_statements_init(&wired->statements, mapping_entity(wired->mapping)) != 0)
+        return error_no_memory(err);
+    wired->target = (struct pg_store_target){
+        .settings = &wiring->postgres,
+        .statements = &wired->statements,
+        .queue = queue->name,
+        .max_batch_bytes = BATCH_MEMORY_FACTOR * (stream.max_bytes_in_hand + (size_t)settings->limits.max_message_bytes),
+    };
+    wiring->queues[number] = (struct bridge_queue){ .settings = stream, .ports = stream_ports(wiring, wired) };
+    return 0;
+}
+
+int wiring_init(struct wiring *wiring, const struct configuration *configuration, struct error *err)
+{
+    const struct settings *settings = &configuration->settings;
+
+    *wiring = (struct wiring){
+        .configuration = configuration,
+        .endpoint = wiring_endpoint(settings),
+        .postgres = wiring_postgres(settings),
+        .wired = calloc(settings->queue_count, sizeof(*wiring->wired)),
+        .queues = calloc(settings->queue_count, sizeof(*wiring->queues)),
+        .lease = { .context = wiring,
+                   .open = lease_open,
+                   .close = lease_close,
+                   .read = lease_read,
+                   .take = lease_take,
+                   .renew = lease_renew },
+    };
+    if (wiring->wired == NULL || wiring->queues == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        wiring->queue_count = i + 1;
+        if (wire_queue(wiring, i, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+void wiring_release(struct wiring *wiring)
+{
+    for (size_t i = 0; i < wiring->queue_count; i++)
+        pg_statements_release(&wiring->wired[i].statements);
+    free(wiring->wired);
+    free(wiring->queues);
+}

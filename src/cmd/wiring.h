@@ -1,0 +1,42 @@
+/*
+ * The real broker, mapper, store and lease behind the bridge's function tables, for one configuration.
+ *
+ *     wiring_init(&wiring, &configuration, &err)
+ *     bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, &err)
+ *     ... after bridge_free() ...
+ *     wiring_release(&wiring)
+ */
+#ifndef KOPRU_CMD_WIRING_H
+#define KOPRU_CMD_WIRING_H
+
+#include "amqp/consumer.h"
+#include "bridge/bridge.h"
+#include "cmd/configuration.h"
+#include "pg/store.h"
+
+/* What the ports of one queue work with. */
+struct wired_queue {
+    const struct mapping *mapping;
+    struct pg_statements statements;
+    struct pg_store_target target;
+};
+
+struct wiring {
+    const struct configuration *configuration;
+    struct amqp_endpoint endpoint;
+    struct pg_settings postgres;
+    struct wired_queue *wired;
+    struct bridge_queue *queues;
+    size_t queue_count;
+    struct lease_port lease;
+};
+
+/* The configuration must outlive it. Returns 0, or -1; release in both cases. */
+int wiring_init(struct wiring *wiring, const struct configuration *configuration, struct error *err);
+void wiring_release(struct wiring *wiring);
+
+/* The parts of the settings that the doors take. */
+struct amqp_endpoint wiring_endpoint(const struct settings *settings);
+struct pg_settings wiring_postgres(const struct settings *settings);
+
+#endif
