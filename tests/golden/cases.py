@@ -139,8 +139,9 @@ class Case:
         return self.content.get("order", "delivery")
 
     @property
-    def absent(self) -> str:
-        return self.content.get("absent", "keep")
+    def clears(self) -> tuple[str, ...]:
+        """What the entity file clears when a message leaves it out: ("*",) for everything, else names of properties."""
+        return tuple(self.content.get("absent_clears", ()))
 
     def messages(self) -> list[Message]:
         specs = [self.content] if self.is_single else self.content["messages"]

@@ -23,13 +23,12 @@ _EMPTY_DEADLINE_S = 120
 _BATCHES: dict[str, dict[str, object]] = {"folded": {}, "singly": {"batch": {"max_messages": 1}}}
 _INSTANTS = ("valid_from", "valid_to", "completion_start", "completion_end", "value_timestamp", "source_time")
 _NUMERICS = ("value_numeric",)
-_ABSENT_KEEP = re.compile(r'^absent\s*=\s*"keep"\s*;', re.MULTILINE)
 
 Row = dict[str, Any]
 
 
 def _queue(mark: str, case: Case) -> str:
-    return f"golden-{mark}-{case.entity_name}-{case.absent}-{case.order}"
+    return "-".join(("golden", mark, case.entity_name, case.order, *case.clears)).replace("*", "all")
 
 
 def _letter_key(queue: str, body: bytes) -> tuple[str, str]:
@@ -59,28 +58,33 @@ def _in_letter_order(letters: list[Row]) -> list[Row]:
     return sorted(letters, key=lambda row: (row["reason"], int(row["occurrences"].digits)))
 
 
-def _entity_files(directory: Path, absent: str) -> list[str]:
-    """The entity files as they are shipped, but for what they do with absent properties."""
-    if absent == "keep":
-        return [str(REPOSITORY / "etc" / "entities" / f"{entity}.cfg") for entity in ENTITIES]
-    files = []
-    for entity in ENTITIES:
-        text = (REPOSITORY / "etc" / "entities" / f"{entity}.cfg").read_text(encoding="utf-8")
-        path = directory / f"{entity}.cfg"
-        path.write_text(f'absent = "{absent}";\n' + _ABSENT_KEEP.sub("", text), encoding="utf-8")
-        files.append(str(path))
-    return files
+def _entity_file(entity: str, clears: tuple[str, ...], directory: Path) -> str:
+    """The entity file as it is shipped, or a copy that clears what these cases want cleared."""
+    shipped = REPOSITORY / "etc" / "entities" / f"{entity}.cfg"
+    if not clears:
+        return str(shipped)
+    text = shipped.read_text(encoding="utf-8")
+    for name in clears:
+        if name == "*":
+            text = 'absent = "clear";\n' + text
+        else:
+            source = re.compile(rf'\b(?:path\s*=\s*"{name}"|arrays\s*=\s*\[\s*"{name}"\s*\])\s*;')
+            text, count = source.subn(r'\g<0> absent = "clear";', text)
+            assert count == 1, f"{shipped.name} does not feed one thing from {name!r}"
+    path = directory / shipped.name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
 
 
-def _publish(broker: RabbitMQ, mark: str) -> dict[str, list[dict[str, str]]]:
-    """Publish all cases, and say which queues there are, by the setting of absent that their daemon needs."""
+def _publish(broker: RabbitMQ, mark: str) -> dict[tuple[str, ...], list[dict[str, str]]]:
+    """Publish all cases, and say which queues there are, by what the entity files of their daemon clear."""
     pending: dict[str, list[tuple[bytes, dict[str, object]]]] = {}
-    queues: dict[str, list[dict[str, str]]] = {}
+    queues: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for case in all_cases():
         name = _queue(mark, case)
         if name not in pending:
             pending[name] = []
-            queues.setdefault(case.absent, []).append({"name": name, "entity": case.entity_name, "order": case.order})
+            queues.setdefault(case.clears, []).append({"name": name, "entity": case.entity_name, "order": case.order})
         pending[name] += [(message.body, message.properties) for message in case.messages()]
     for name, messages in pending.items():
         broker.declare_queue(name)
@@ -135,11 +139,13 @@ def outcome(request: pytest.FixtureRequest, postgres_server: Postgres, rabbitmq_
             tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     mark = request.param
     db = create_installed(postgres_server)
-    queues: dict[str, list[dict[str, str]]] = {}
+    queues: dict[tuple[str, ...], list[dict[str, str]]] = {}
     try:
         queues = _publish(rabbitmq_server, mark)
-        for absent, of_one_daemon in queues.items():
-            files = _entity_files(tmp_path_factory.mktemp("entities"), absent)
+        for clears, of_one_daemon in queues.items():
+            directory = tmp_path_factory.mktemp("entities")
+            entities = {queue["entity"] for queue in of_one_daemon}
+            files = [_entity_file(entity, clears, directory) for entity in sorted(entities)]
             _run(rabbitmq_server, db, of_one_daemon, {**_BATCHES[mark], "entity_files": files})
         yield _fetch(db, mark)
     finally:
