@@ -146,7 +146,8 @@ static void write_object(struct writer *writer, const struct json_node *object)
         if (!push_member(writer, member))
             return;
     behind = writer->count;
-    json_sort_by_name(doc, writer->members + first, behind - first);
+    if (behind > first)
+        json_sort_by_name(doc, writer->members + first, behind - first);
     buffer_append_byte(writer->out, '{');
     for (size_t i = first; i < behind; i++) {
         const struct json_node *member = &doc->nodes[writer->members[i]];
