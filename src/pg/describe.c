@@ -109,7 +109,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const take[] = { "queue", "epoch", "holder" };
     static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at", "give_back" };
     const struct pg_description all[] = {
-        { &PG_BEGIN, "every transaction begins with this", NULL, none },
+        { &PG_BEGIN, "every transaction begins with this, and ends with a plain COMMIT", NULL, none },
         { &PG_SETTINGS, "nothing in the transaction depends on settings of a role, a database or a pooler", NULL, timeouts },
         { &PG_CHECK_EPOCH, "is the queue still this instance's; a takeover waits for the transaction", NULL, epoch },
         { &PG_WRITE_DEAD_LETTERS, "keep the refused messages of the batch, or count them where they are open already", NULL,

@@ -1,0 +1,247 @@
+#include "amqp/target.h"
+#include "cmd/check_report.h"
+#include "cmd/cmd.h"
+#include "cmd/configuration.h"
+#include "cmd/wiring.h"
+#include "pg/catalog.h"
+#include "pg/conninfo.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct option_spec OPTIONS[] = {
+    OPTION_CONFIG,
+    { .name = "offline", .help = "check only the files, ask neither broker nor database" },
+    OPTION_OUTPUT("table", OUTPUT_FORMATS),
+    OPTION_HELP,
+    OPTION_END,
+};
+
+static const char HELP[] =
+    "Checks the configuration and the entity files, the broker (that the queues exist, TLS), and the database (schema,\n"
+    "tables, columns, types, unique keys, privileges, migrations), and names every problem at once: where it is, what\n"
+    "is wrong, what to run. It changes nothing and takes no message. It also prints the most memory that kopru run\n"
+    "will take.\n"
+    "\n"
+    "Run it as the user who runs the daemon: it uses the same files and logins.\n"
+    "\n"
+    "Exit status, the first that applies: 78 configuration or schema version, 69 a server cannot be reached, 77 a\n"
+    "privilege is missing, 1 other problems, 0 none. Warnings do not count.\n";
+
+static void say(struct check_section *section, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends to the summary. */
+static void say(struct check_section *section, const char *format, ...)
+{
+    size_t used = strlen(section->summary);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(section->summary + used, sizeof(section->summary) - used, format, args);
+    va_end(args);
+}
+
+static void skip(struct check_section *section, const char *why)
+{
+    section->skipped = true;
+    say(section, "%s", why);
+}
+
+static void warn(struct check_section *section, const char *what, const char *subject, const char *why, const char *hint)
+{
+    struct error err;
+
+    error_set(&err, ERROR_PROBLEMS, what, subject, "%s", why);
+    error_hint(&err, "%s", hint);
+    error_list_add(&section->warnings, &err);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+/* What the files alone tell about the connection to the broker. */
+static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_section *section)
+{
+    struct amqp_target target;
+    struct error err;
+    int result = amqp_target_init(&target, endpoint, &err);
+
+    if (result != 0) {
+        error_list_add(&section->problems, &err);
+    } else {
+        say(section, "%s", target.name);
+        if (!target.uri.tls && !is_loopback(target.uri.host))
+            warn(section, "no TLS to the broker", "amqp.uri", "payloads and the password can be read on the way",
+                 "write amqps://, and amqp.ca_file if the broker's certificate is of an authority of your own");
+        if (target.uri.tls && !target.verify_peer)
+            warn(section, "the broker's certificate is not verified", "amqp.verify_peer", "anybody can pretend to be the broker",
+                 "set verify_peer = true and amqp.ca_file");
+    }
+    amqp_target_release(&target);
+    return result;
+}
+
+/* A failed inspection costs the connection: each queue gets one of its own. Returns -1 when the broker cannot be asked at all. */
+static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, struct check_section *section)
+{
+    struct amqp_consumer *consumer = NULL;
+    struct amqp_queue_state state;
+    struct error err;
+
+    if (amqp_consumer_open(&consumer, endpoint, &err) != 0) {
+        error_list_add(&section->problems, &err);
+        return -1;
+    }
+    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0)
+        error_list_add(&section->problems, &err);
+    else
+        say(section, ", %s: %u message%s, %u consumer%s", queue, state.messages, state.messages == 1 ? "" : "s", state.consumers,
+            state.consumers == 1 ? "" : "s");
+    amqp_consumer_free(consumer);
+    return 0;
+}
+
+static void check_broker(const struct settings *settings, bool offline, struct check_section *section)
+{
+    struct amqp_endpoint endpoint = wiring_endpoint(settings);
+
+    if (endpoint.uri == NULL) {
+        skip(section, "amqp.uri is missing");
+        return;
+    }
+    if (check_endpoint(&endpoint, section) != 0)
+        return;
+    if (offline) {
+        skip(section, ", not asked");
+        return;
+    }
+    for (size_t i = 0; i < settings->queue_count; i++)
+        if (check_queue(&endpoint, settings->queues[i].name, section) != 0)
+            return;
+}
+
+static int check_conninfo(const char *conninfo, struct check_section *section)
+{
+    struct pg_conninfo parsed;
+    struct error err;
+
+    if (pg_conninfo_read(conninfo, &parsed, &err) != 0) {
+        error_list_add(&section->problems, &err);
+        return -1;
+    }
+    say(section, "%s", parsed.name);
+    if (parsed.is_remote && !parsed.verifies_server)
+        warn(section, "the database server is not verified", "postgres.conninfo",
+             "without sslmode=verify-full anybody can pretend to be the server",
+             "add sslmode=verify-full, and sslrootcert if needed");
+    if (parsed.has_many_hosts && !parsed.asks_read_write)
+        warn(section, "a standby may be taken for the primary", "postgres.conninfo",
+             "it names several hosts and does not ask for one that can write", "add target_session_attrs=read-write");
+    return 0;
+}
+
+static void check_catalog(const struct configuration *configuration, struct pg_conn *conn, struct check_section *section)
+{
+    struct catalog_report report = { &section->problems, &section->warnings };
+    struct catalog *catalog;
+    struct pg_failure failure;
+    int version = pg_conn_server_version(conn);
+
+    if (catalog_load(&catalog, conn, &failure) != 0) {
+        error_list_add(&section->problems, &failure.error);
+        return;
+    }
+    say(section, ", PostgreSQL %d.%d", version / 10000, version % 10000);
+    catalog_check_server(catalog, kopru_version(), &report);
+    for (size_t i = 0; i < configuration->mapping_count; i++)
+        if (configuration->mappings[i] != NULL)
+            catalog_check_entity(catalog, mapping_entity(configuration->mappings[i]), &report);
+    catalog_free(catalog);
+}
+
+static void check_database(const struct configuration *configuration, bool offline, struct check_section *section)
+{
+    const struct settings *settings = &configuration->settings;
+    struct pg_settings connection = wiring_postgres(settings);
+    struct pg_conn *conn;
+    struct pg_failure failure;
+
+    if (connection.conninfo == NULL) {
+        skip(section, "postgres.conninfo is missing");
+        return;
+    }
+    if (check_conninfo(connection.conninfo, section) != 0)
+        return;
+    if (offline) {
+        skip(section, ", not asked");
+        return;
+    }
+    if (pg_conn_open(&conn, &connection, &failure) != 0) {
+        error_list_add(&section->problems, &failure.error);
+        return;
+    }
+    check_catalog(configuration, conn, section);
+    pg_conn_close(conn);
+}
+
+static void describe_configuration(const char *path, const struct configuration *configuration, struct check_section *section)
+{
+    say(section, "%s", path);
+    for (size_t i = 0; i < configuration->mapping_count; i++)
+        if (configuration->mappings[i] != NULL)
+            say(section, ", %s", mapping_entity(configuration->mappings[i])->name);
+}
+
+static int print_report(const struct check_report *report, bool as_json, struct error_list *errors)
+{
+    struct buffer text;
+    struct error err;
+    int status = check_report_status(report);
+
+    buffer_init(&text, SIZE_MAX / 2);
+    if (!as_json)
+        check_report_text(report, &text);
+    if ((as_json && check_report_json(report, &text) != 0) || buffer_failed(&text)) {
+        error_no_memory(&err);
+        status = command_fail(errors, &err);
+    } else {
+        printf("%s%s", text.data, as_json ? "\n" : "");
+    }
+    buffer_release(&text);
+    return status;
+}
+
+static int run(const struct invocation *call, struct error_list *errors)
+{
+    const char *path = invocation_value(call, "config");
+    bool offline = invocation_has(call, "offline");
+    struct configuration configuration;
+    struct check_report report;
+    int status;
+
+    check_report_init(&report);
+    report.has_memory =
+        configuration_load(&configuration, path, SETTINGS_ALL, &report.sections[CHECK_CONFIGURATION].problems) == 0;
+    describe_configuration(path, &configuration, &report.sections[CHECK_CONFIGURATION]);
+    check_broker(&configuration.settings, offline, &report.sections[CHECK_BROKER]);
+    check_database(&configuration, offline, &report.sections[CHECK_DATABASE]);
+    if (report.has_memory)
+        memory_bound_compute(&configuration.settings, &report.memory);
+    status = print_report(&report, strcmp(invocation_value(call, "output"), "json") == 0, errors);
+    configuration_release(&configuration);
+    check_report_release(&report);
+    return status;
+}
+
+const struct command CMD_CHECK = {
+    .name = "check",
+    .summary = "check configuration, mappings, broker and database; name every problem",
+    .arguments = "",
+    .help = HELP,
+    .options = OPTIONS,
+    .max_arguments = 0,
+    .run = run,
+};
