@@ -12,7 +12,8 @@
 
 enum queue_order { QUEUE_ORDER_DELIVERY, QUEUE_ORDER_TIMESTAMP };
 
-/* What the caller is going to use. All that stands in the file is checked in both cases. */
+/* What the caller is going to use. All that stands in the file is checked in both cases, but the files that amqp names are looked at
+   only with SETTINGS_ALL: a payload can be mapped on a machine that has no passwords. */
 enum settings_scope {
     SETTINGS_ALL,     /* amqp.uri, postgres.conninfo, queues and entity_files must be there */
     SETTINGS_MAPPING, /* no server will be asked: of these only entity_files must be there, the others may be NULL or empty */
@@ -34,7 +35,7 @@ struct settings {
         char *time_zone; /* IANA name, known to exist on this machine */
     } erp;
     struct {
-        char *uri; /* amqp:// or amqps://, may hold a password: never log it */
+        char *uri;           /* amqp:// or amqps://, may hold a password: never log it */
         char *password_file; /* NULL if not given; re-read at each connect */
         char *ca_file;       /* NULL: the system's store */
         char *cert_file;     /* client certificate, NULL if none */
@@ -71,10 +72,13 @@ struct settings {
         enum log_format format;
     } log;
     int shutdown_timeout_s;
+
+    struct error_list advice; /* accepted, but worth a look: for `check` to print and `run` to log; kind ERROR_NONE */
 };
 
-/* Reads the file, applies the environment's overrides and the defaults. Returns 0, or -1 with every problem added to problems
-   (file:line, what, why, hint). Release in both cases. */
+/* Reads the file, applies the environment's overrides (an empty variable counts as not set) and the defaults. Returns 0, or -1 with
+   every problem added to problems (file:line, what, why, hint). What was refused then has its default, or is NULL if it has none;
+   refused queues are left out. Release in both cases. */
 int settings_load(struct settings *settings, const char *path, enum settings_scope scope, struct error_list *problems);
 
 void settings_release(struct settings *settings);

@@ -1,0 +1,13 @@
+/* Whether a connection text holds a password, so that a file with it may not be readable by everybody. */
+#ifndef KOPRU_CONFIG_PASSWORD_H
+#define KOPRU_CONFIG_PASSWORD_H
+
+#include <stdbool.h>
+
+/* scheme://user:password@host */
+bool password_in_uri(const char *uri);
+
+/* libpq's `keyword=value ...` with password or sslpassword, or a postgresql:// URI with either. */
+bool password_in_conninfo(const char *conninfo);
+
+#endif

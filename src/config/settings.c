@@ -1,0 +1,192 @@
+#include "config/settings.h"
+
+#include "config/reader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { QUORUM_PREFETCH = 2000 };
+
+static void read_entity_files(struct reader *reader)
+{
+    struct settings *settings = reader->settings;
+    struct cfg list = cfg_list(cfg_root(reader->file), "entity_files");
+
+    settings->entity_files = calloc(cfg_count(list) + 1, sizeof(char *));
+    if (settings->entity_files == NULL) {
+        reader_no_memory(reader);
+        return;
+    }
+    for (size_t i = 0; i < cfg_count(list); i++) {
+        const char *text;
+        char *path;
+
+        if (!cfg_as_string(cfg_item(list, i), &text))
+            continue;
+        path = cfg_resolve(reader->file, text);
+        if (path == NULL) {
+            reader_no_memory(reader);
+            continue;
+        }
+        if (text[0] == '\0')
+            cfg_problem(cfg_item(list, i), NULL, "it is empty");
+        for (size_t k = 0; k < settings->entity_file_count; k++)
+            if (strcmp(settings->entity_files[k], path) == 0)
+                cfg_problem(cfg_item(list, i), "remove it", "the file is listed twice");
+        settings->entity_files[settings->entity_file_count++] = path;
+    }
+    if (cfg_exists(list) && cfg_count(list) == 0)
+        cfg_problem(list, "name at least one file, such as \"entities/customer.cfg\"", "the list is empty");
+}
+
+static void queue_release(struct queue_settings *queue)
+{
+    free(queue->name);
+    free(queue->entity);
+}
+
+/* Fills queue with what one element says. Returns whether it has a name and an entity. */
+static bool read_queue(struct reader *reader, struct cfg element, const char *const *names, struct queue_settings *queue)
+{
+    char place[256];
+
+    memset(queue, 0, sizeof(*queue));
+    if (!cfg_exists(element))
+        return false;
+    cfg_known(element, names);
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if (strcmp(OPTIONS[i].group, "queues") == 0)
+            reader_option(reader, &OPTIONS[i], element, queue);
+    cfg_place(element, place, sizeof(place));
+    queue->line = (unsigned)strtoul(strrchr(place, ':') + 1, NULL, 10);
+    return queue->name != NULL && queue->entity != NULL;
+}
+
+/* Two queues of one entity have no order between them, and two consumers of one queue would fight over its row. */
+static void check_queue_is_new(const struct reader *reader, struct cfg element, const struct queue_settings *queue)
+{
+    const struct settings *settings = reader->settings;
+
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        const struct queue_settings *other = &settings->queues[i];
+
+        if (strcmp(other->name, queue->name) == 0)
+            cfg_problem(element, "remove one", "queue \"%.100s\" stands in line %u already", queue->name, other->line);
+        else if (strcmp(other->entity, queue->entity) == 0)
+            cfg_problem(element, "let the ERP publish an entity to one queue",
+                        "entity \"%.60s\" has a queue in line %u already, and two queues have no order between them, so the last "
+                        "message published could not win",
+                        queue->entity, other->line);
+    }
+}
+
+static void read_queues(struct reader *reader)
+{
+    struct settings *settings = reader->settings;
+    struct cfg list = cfg_list(cfg_root(reader->file), "queues");
+    const char **names = calloc(OPTION_COUNT + 1, sizeof(*names));
+
+    settings->queues = calloc(cfg_count(list) + 1, sizeof(*settings->queues));
+    if (settings->queues == NULL || names == NULL) {
+        reader_no_memory(reader);
+        free(names);
+        return;
+    }
+    option_names("queues", names);
+    for (size_t i = 0; i < cfg_count(list); i++) {
+        struct cfg element = cfg_item_group(list, i);
+        struct queue_settings *queue = &settings->queues[settings->queue_count];
+
+        if (!read_queue(reader, element, names, queue)) {
+            queue_release(queue);
+            memset(queue, 0, sizeof(*queue));
+            continue;
+        }
+        check_queue_is_new(reader, element, queue);
+        if (queue->prefetch > QUORUM_PREFETCH) {
+            struct error err;
+            char place[256];
+
+            error_set(&err, ERROR_NONE, "prefetch is beyond what a quorum queue allows",
+                      cfg_place(cfg_get(element, "prefetch"), place, sizeof(place)), "a quorum queue caps it at %d",
+                      QUORUM_PREFETCH);
+            error_list_add(&settings->advice, &err);
+        }
+        settings->queue_count++;
+    }
+    if (cfg_exists(list) && cfg_count(list) == 0)
+        cfg_problem(list, "name at least one: { name = \"...\"; entity = \"...\"; }", "the list is empty");
+    free(names);
+}
+
+/* Finds a group, and says what in it is not known. */
+static struct cfg open_group(struct reader *reader, const char *name)
+{
+    struct cfg root = cfg_root(reader->file);
+    struct cfg group = name[0] == '\0' ? root : cfg_group(root, name);
+    const char **names = calloc(OPTION_COUNT + 1, sizeof(*names));
+
+    if (names == NULL) {
+        reader_no_memory(reader);
+        return group;
+    }
+    option_names(name, names);
+    cfg_known(group, names);
+    free(names);
+    return group;
+}
+
+static void read_all(struct reader *reader)
+{
+    struct cfg group = { reader->file, NULL };
+
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (strcmp(OPTIONS[i].group, "queues") == 0)
+            continue;
+        if (i == 0 || strcmp(OPTIONS[i].group, OPTIONS[i - 1].group) != 0)
+            group = open_group(reader, OPTIONS[i].group);
+        reader_option(reader, &OPTIONS[i], group, reader->settings);
+    }
+    read_entity_files(reader);
+    read_queues(reader);
+    reader_check(reader);
+}
+
+int settings_load(struct settings *settings, const char *path, enum settings_scope scope, struct error_list *problems)
+{
+    struct reader reader = { .settings = settings, .scope = scope, .problems = problems };
+    bool failed;
+
+    memset(settings, 0, sizeof(*settings));
+    error_list_init(&settings->advice);
+    settings->path = strdup(path);
+    reader.refused = calloc(OPTION_COUNT, sizeof(*reader.refused));
+    if (settings->path == NULL || reader.refused == NULL) {
+        reader_no_memory(&reader);
+        free(reader.refused);
+        return -1;
+    }
+    reader.file = cfg_open(path, problems);
+    if (reader.file != NULL)
+        read_all(&reader);
+    failed = reader.file == NULL || reader.failed || cfg_failed(reader.file);
+    cfg_close(reader.file);
+    free(reader.refused);
+    return failed ? -1 : 0;
+}
+
+void settings_release(struct settings *settings)
+{
+    for (size_t i = 0; i < OPTION_COUNT; i++)
+        if ((OPTIONS[i].type == OPTION_TEXT || OPTIONS[i].type == OPTION_FILE) && strcmp(OPTIONS[i].group, "queues") != 0)
+            free(*(char **)(void *)((char *)settings + OPTIONS[i].offset));
+    for (size_t i = 0; i < settings->entity_file_count; i++)
+        free(settings->entity_files[i]);
+    for (size_t i = 0; i < settings->queue_count; i++)
+        queue_release(&settings->queues[i]);
+    free(settings->entity_files);
+    free(settings->queues);
+    free(settings->path);
+    error_list_release(&settings->advice);
+    memset(settings, 0, sizeof(*settings));
+}
