@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* POLLRDHUP */
 #include "amqp/consumer.h"
 
 #include "amqp/connect.h"

@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* qsort_r */
-
 #include "base/json_string.h"
 
 #include "base/arena.h"
