@@ -1,0 +1,292 @@
+#include "model/fold.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* A small entity: root t(id, name, extra) with child c(id, bag, key, value, extra) fed by the arrays "one" and "two". */
+static const struct column ROOT_COLUMNS[] = { { "id", VALUE_TEXT }, { "name", VALUE_TEXT }, { "extra", VALUE_JSONB } };
+static const struct column CHILD_COLUMNS[] = {
+    { "id", VALUE_TEXT }, { "bag", VALUE_TEXT }, { "key", VALUE_INTEGER }, { "value", VALUE_TEXT }, { "extra", VALUE_JSONB },
+};
+static const struct child_set SETS[] = { { "one" }, { "two" } };
+static const struct child CHILDREN[] = {
+    { .table = { "c", CHILD_COLUMNS, 5, 3, 4 }, .sets = SETS, .set_count = 2, .has_set_column = true },
+};
+static const struct entity ENTITY = {
+    .name = "e", .root = { "t", ROOT_COLUMNS, 3, 1, 2 }, .children = CHILDREN, .child_count = 1, .set_count = 2
+};
+
+static struct arena arena;
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena_init(&arena, 1 << 20);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_release(&arena);
+    return 0;
+}
+
+static struct value text(const char *content)
+{
+    return (struct value){ .present = true, .text = slice_of(content) };
+}
+
+/* A message that says nothing; hash number makes it differ from others. */
+static struct change *message(uint8_t hash)
+{
+    struct change *change = arena_alloc(&arena, sizeof(*change));
+
+    change->id = SLICE_LITERAL("1");
+    change->hash[0] = hash;
+    change->names = arena_alloc_array(&arena, 8, sizeof(struct slice));
+    change->root_set = arena_alloc_array(&arena, 3, sizeof(bool));
+    change->root = arena_alloc_array(&arena, 3, sizeof(struct value));
+    change->leftovers = arena_alloc_array(&arena, 8, sizeof(struct json_pair));
+    change->set_present = arena_alloc_array(&arena, 2, sizeof(bool));
+    change->sets = arena_alloc_array(&arena, 2, sizeof(struct row_set));
+    return change;
+}
+
+static void says_name(struct change *change, const char *name)
+{
+    change->names[change->name_count++] = SLICE_LITERAL("name");
+    change->root_set[1] = true;
+    change->root[1] = name != NULL ? text(name) : (struct value){ 0 };
+}
+
+static void says_extra(struct change *change, const char *name, const char *json)
+{
+    change->names[change->name_count++] = slice_of(name);
+    change->leftovers[change->leftover_count++] = (struct json_pair){ slice_of(name), slice_of(json) };
+}
+
+static struct value *row(const char *bag, int64_t key, const char *value)
+{
+    struct value *values = arena_alloc_array(&arena, 5, sizeof(*values));
+
+    values[0] = text("1");
+    values[1] = text(bag);
+    values[2] = (struct value){ .present = true, .number = key };
+    values[3] = text(value);
+    values[4] = text("{}");
+    return values;
+}
+
+static void says_rows(struct change *change, size_t set, struct value *first, struct value *second)
+{
+    change->set_present[set] = true;
+    change->sets[set].rows = arena_alloc_array(&arena, 2, sizeof(struct value *));
+    if (first != NULL)
+        change->sets[set].rows[change->sets[set].count++] = first;
+    if (second != NULL)
+        change->sets[set].rows[change->sets[set].count++] = second;
+}
+
+static struct fold_state empty(void)
+{
+    struct fold_state state;
+
+    assert_int_equal(fold_start(&state, &ENTITY, SLICE_LITERAL("1"), &arena), 0);
+    return state;
+}
+
+static void absent_keeps_null_clears_present_replaces(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *silent = message(2);
+    struct change *sets = message(1);
+    struct change *clears = message(3);
+
+    (void)state;
+    says_name(sets, "a");
+    says_name(clears, NULL);
+    assert_int_equal(fold_apply(&folded, sets, &arena), FOLD_APPLIED);
+    assert_true(folded.exists);
+    assert_int_equal(fold_apply(&folded, silent, &arena), FOLD_APPLIED);
+    assert_true(slice_is(folded.root[1].text, "a"));
+    assert_int_equal(fold_apply(&folded, clears, &arena), FOLD_APPLIED);
+    assert_false(folded.root[1].present);
+}
+
+static void extra_is_merged_by_name(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *change = message(1);
+
+    (void)state;
+    folded.root[2] = text("{\"a\": 1, \"b\": {\"x\": 1.10}, \"\xc3\xbc\": [1, 2]}");
+    folded.extra_read = false;
+    says_extra(change, "b", "2");
+    says_extra(change, "cc", "\"new\"");
+    says_extra(change, "d", "null");
+    change->leftover_count = 2; /* d is spoken about and leaves nothing */
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_true(slice_is(folded.root[2].text, "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
+}
+
+static void a_clearing_entity_replaces_all_of_extra(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *change = message(1);
+
+    (void)state;
+    folded.root[2] = text("{\"a\": 1}");
+    folded.extra_read = false;
+    change->replaces_extra = true;
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_true(slice_is(folded.root[2].text, "{}"));
+}
+
+static void the_same_payload_again_is_identical(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *change = message(1);
+    struct change *later = message(1);
+
+    (void)state;
+    says_name(change, "a");
+    says_name(later, "a");
+    later->has_time = true;
+    later->source_time = 5;
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_IDENTICAL);
+    assert_false(folded.has_time);
+    assert_int_equal(fold_apply(&folded, later, &arena), FOLD_IDENTICAL);
+    assert_true(folded.has_time);
+    assert_int_equal(folded.source_time, 5);
+}
+
+/* smaller is stale, equal and absent are applied */
+static void only_late_messages_are_compared_by_time(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *change = message(1);
+
+    (void)state;
+    folded.exists = folded.has_time = true;
+    folded.source_time = 10;
+    says_name(change, "a");
+    change->has_time = true;
+    change->source_time = 9;
+    change->may_be_late = true;
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_STALE);
+    assert_false(folded.root[1].present);
+    change->source_time = 10;
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    change->hash[0] = 2;
+    change->has_time = false;
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_false(folded.has_time); /* that of the last message applied, none if it had none */
+    folded.has_time = true;
+    folded.source_time = 10;
+    change->hash[0] = 3;
+    change->has_time = true;
+    change->source_time = 9;
+    change->may_be_late = false;
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_int_equal(folded.source_time, 9);
+}
+
+static void only_the_difference_is_written(void **state)
+{
+    struct fold_state stored = empty();
+    struct fold_state folded;
+    struct fold_difference difference;
+    struct change *change = message(1);
+
+    (void)state;
+    stored.exists = true;
+    stored.sets[0].rows = (struct value *[]){ row("one", 3, "old"), row("one", 1, "same"), row("one", 2, "gone") };
+    stored.sets[0].count = 3;
+    stored.sets[1].rows = (struct value *[]){ row("two", 1, "untouched") };
+    stored.sets[1].count = 1;
+    folded = stored;
+    says_rows(change, 0, row("one", 1, "same"), row("one", 3, "new"));
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_compare(&stored, &folded, &arena, &difference), 0);
+    assert_int_equal(difference.delete_count, 1);
+    assert_int_equal(difference.deletes[0].values[2].number, 2);
+    assert_int_equal(difference.write_count, 1);
+    assert_int_equal(difference.writes[0].values[2].number, 3);
+    assert_true(difference.touched);
+}
+
+static void an_emptied_set_is_deleted_and_a_new_entity_is_written_whole(void **state)
+{
+    struct fold_state stored = empty();
+    struct fold_state folded = stored;
+    struct fold_difference difference;
+    struct change *fills = message(1);
+    struct change *empties = message(2);
+
+    (void)state;
+    says_rows(fills, 1, row("two", 1, "a"), row("two", 2, "b"));
+    says_rows(empties, 1, NULL, NULL);
+    assert_int_equal(fold_apply(&folded, fills, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_compare(&stored, &folded, &arena, &difference), 0);
+    assert_int_equal(difference.write_count, 2);
+    assert_true(difference.root && difference.touched);
+    stored = folded;
+    assert_int_equal(fold_apply(&folded, empties, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_compare(&stored, &folded, &arena, &difference), 0);
+    assert_int_equal(difference.delete_count, 2);
+    assert_int_equal(difference.write_count, 0);
+}
+
+/* The same content in another spelling has another hash: the row is written, updated_at stays. */
+static void only_metadata_moves_for_equal_content(void **state)
+{
+    struct fold_state stored = empty();
+    struct fold_state folded;
+    struct fold_difference difference;
+    struct change *change = message(1);
+    struct change *respelt = message(2);
+
+    (void)state;
+    says_name(change, "a");
+    says_name(respelt, "a");
+    assert_int_equal(fold_apply(&stored, change, &arena), FOLD_APPLIED);
+    folded = stored;
+    assert_int_equal(fold_apply(&folded, respelt, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_compare(&stored, &folded, &arena, &difference), 0);
+    assert_true(difference.root);
+    assert_false(difference.touched);
+}
+
+static void a_full_arena_is_reported(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *change = message(1);
+    struct arena small;
+
+    (void)state;
+    arena_init(&small, 16);
+    assert_int_equal(fold_apply(&folded, change, &small), FOLD_NO_MEMORY);
+    arena_release(&small);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(absent_keeps_null_clears_present_replaces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(extra_is_merged_by_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_clearing_entity_replaces_all_of_extra, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_same_payload_again_is_identical, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_late_messages_are_compared_by_time, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_the_difference_is_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_emptied_set_is_deleted_and_a_new_entity_is_written_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(only_metadata_moves_for_equal_content, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_full_arena_is_reported, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
