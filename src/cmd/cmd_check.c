@@ -76,9 +76,9 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
         if (!target.uri.tls && !is_loopback(target.uri.host))
             warn(section, "no TLS to the broker", "amqp.uri", "payloads and the password can be read on the way",
                  "write amqps://, and amqp.ca_file if the broker's certificate is of an authority of your own");
-        if (target.uri.tls && !target.verify_peer)
-            warn(section, "the broker's certificate is not verified", "amqp.verify_peer", "anybody can pretend to be the broker",
-                 "set verify_peer = true and amqp.ca_file");
+        if (target.uri.tls && target.uri.verify == AMQP_VERIFY_NONE)
+            warn(section, "the broker's certificate is not verified", "amqp.uri, verify", "anybody can pretend to be the broker",
+                 "take verify=verify_none out of the URI, and set amqp.ca_file");
     }
     amqp_target_release(&target);
     return result;
@@ -189,7 +189,11 @@ static void check_database(const struct configuration *configuration, bool offli
 
 static void describe_configuration(const char *path, const struct configuration *configuration, struct check_section *section)
 {
+    const struct error_list *advice = &configuration->settings.advice;
+
     say(section, "%s", path);
+    for (size_t i = 0; i < advice->count; i++)
+        error_list_add(&section->warnings, &advice->items[i]);
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
             say(section, ", %s", mapping_entity(configuration->mappings[i])->name);

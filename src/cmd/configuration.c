@@ -60,12 +60,14 @@ static int check_entities_unique(const struct configuration *configuration, stru
             if (configuration->mappings[i] == NULL || configuration->mappings[k] == NULL ||
                 strcmp(entity_name(configuration->mappings[i]), entity_name(configuration->mappings[k])) != 0)
                 continue;
+            result = -1;
+            if (strcmp(configuration->settings.entity_files[i], configuration->settings.entity_files[k]) == 0)
+                continue; /* one file listed twice: said already */
             error_set(&err, ERROR_CONFIG, "two entity files describe the same entity", configuration->settings.entity_files[i],
                       "%s describes \"%s\" as well", configuration->settings.entity_files[k],
                       entity_name(configuration->mappings[i]));
             error_hint(&err, "take one of them out of entity_files");
             error_list_add(problems, &err);
-            result = -1;
         }
     }
     return result;
