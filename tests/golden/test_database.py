@@ -25,6 +25,9 @@ _INSTANTS = ("valid_from", "valid_to", "completion_start", "completion_end", "va
 _NUMERICS = ("value_numeric",)
 
 Row = dict[str, Any]
+Queue = dict[str, str]
+# What a daemon is told for its cases: an entity has one queue in a configuration, so each manner is a daemon of its own.
+Manner = tuple[str, tuple[str, ...]]
 
 
 def _queue(mark: str, case: Case) -> str:
@@ -42,6 +45,8 @@ class Outcome:
     mark: str
     tables: dict[str, list[Row]]
     letters: list[Row]
+    transactions: dict[str, int]  # how many wrote the rows of a root table as they stand
+    batches: dict[str, object]
 
     def of(self, case: Case) -> dict[str, list[Row]]:
         ids = case.root_ids()
@@ -76,15 +81,16 @@ def _entity_file(entity: str, clears: tuple[str, ...], directory: Path) -> str:
     return str(path)
 
 
-def _publish(broker: RabbitMQ, mark: str) -> dict[tuple[str, ...], list[dict[str, str]]]:
-    """Publish all cases, and say which queues there are, by what the entity files of their daemon clear."""
+def _publish(broker: RabbitMQ, mark: str) -> dict[Manner, list[Queue]]:
+    """Publish all cases, and say which queues there are now."""
     pending: dict[str, list[tuple[bytes, dict[str, object]]]] = {}
-    queues: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    queues: dict[Manner, list[Queue]] = {}
     for case in all_cases():
         name = _queue(mark, case)
         if name not in pending:
             pending[name] = []
-            queues.setdefault(case.clears, []).append({"name": name, "entity": case.entity_name, "order": case.order})
+            queue = {"name": name, "entity": case.entity_name, "order": case.order}
+            queues.setdefault((case.order, case.clears), []).append(queue)
         pending[name] += [(message.body, message.properties) for message in case.messages()]
     for name, messages in pending.items():
         broker.declare_queue(name)
@@ -92,7 +98,7 @@ def _publish(broker: RabbitMQ, mark: str) -> dict[tuple[str, ...], list[dict[str
     return queues
 
 
-def _run(broker: RabbitMQ, db: Database, queues: list[dict[str, str]], changes: dict[str, object]) -> None:
+def _run(broker: RabbitMQ, db: Database, queues: list[Queue], changes: dict[str, object]) -> None:
     settings = merged(default_settings(broker.uri, db.daemon_dsn, {}), {**SETTINGS, **changes, "queues": queues})
     daemon = Kopru(settings)
     try:
@@ -123,7 +129,9 @@ def _rows(db: Database, statement: str) -> list[Row]:
 
 def _fetch(db: Database, mark: str) -> Outcome:
     tables = {}
+    transactions = {}
     for entity in ENTITIES.values():
+        transactions[entity.root] = db.value(f"SELECT count(DISTINCT xmin::text) FROM kopru.{entity.root}")
         for name, table in entity.tables.items():
             columns = ", ".join(table.all_columns)
             tables[name] = _rows(db, f"SELECT row_to_json(t)::text FROM (SELECT {columns} FROM kopru.{name}) t")
@@ -131,28 +139,43 @@ def _fetch(db: Database, mark: str) -> Outcome:
         SELECT row_to_json(t)::text
         FROM (SELECT queue, encode(sha256(body), 'hex') AS body_sha256, reason, entity_id, occurrences, sqlstate, content_type
               FROM kopru.dead_letters) t""")
-    return Outcome(mark, tables, letters)
+    return Outcome(mark, tables, letters, transactions, _BATCHES[mark])
 
 
 @pytest.fixture(scope="module", params=_BATCHES)
-def outcome(request: pytest.FixtureRequest, postgres_server: Postgres, rabbitmq_server: RabbitMQ,
-            tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+def run(request: pytest.FixtureRequest, postgres_server: Postgres, rabbitmq_server: RabbitMQ,
+        tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome | Exception]:
+    """What is in the tables when all is done, or why it was not done."""
     mark = request.param
     db = create_installed(postgres_server)
-    queues: dict[tuple[str, ...], list[dict[str, str]]] = {}
+    queues: dict[Manner, list[Queue]] = {}
+    result: Outcome | Exception
     try:
         queues = _publish(rabbitmq_server, mark)
-        for clears, of_one_daemon in queues.items():
+        for (_order, clears), of_one_daemon in queues.items():
             directory = tmp_path_factory.mktemp("entities")
-            entities = {queue["entity"] for queue in of_one_daemon}
-            files = [_entity_file(entity, clears, directory) for entity in sorted(entities)]
+            files = [_entity_file(queue["entity"], clears, directory) for queue in of_one_daemon]
             _run(rabbitmq_server, db, of_one_daemon, {**_BATCHES[mark], "entity_files": files})
-        yield _fetch(db, mark)
-    finally:
-        for of_one_daemon in queues.values():
-            for queue in of_one_daemon:
-                rabbitmq_server.delete_queue(queue["name"])
-        db.drop()
+        result = _fetch(db, mark)
+    except Exception as failure:  # said once, by test_all_messages_are_worked_off
+        result = failure
+    yield result
+    for of_one_daemon in queues.values():
+        for queue in of_one_daemon:
+            rabbitmq_server.delete_queue(queue["name"])
+    db.drop()
+
+
+def test_all_messages_are_worked_off(run: Outcome | Exception) -> None:
+    if isinstance(run, Exception):
+        raise run
+
+
+@pytest.fixture
+def outcome(run: Outcome | Exception) -> Outcome:
+    if isinstance(run, Exception):
+        pytest.fail("the run failed: see test_all_messages_are_worked_off", pytrace=False)
+    return run
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)
@@ -173,3 +196,10 @@ def test_no_row_belongs_to_no_case(outcome: Outcome) -> None:
         stored = {row[entity.root_key] for row in outcome.tables[entity.root]}
         assert stored and stored - known[name] == set()
     assert len(outcome.letters) == sum(len(outcome.letters_of(case)) for case in all_cases()) > 0
+
+
+def test_batches_were_as_large_as_asked(outcome: Outcome) -> None:
+    """Without this the two runs might be one and the same."""
+    for root, transactions in outcome.transactions.items():
+        rows = len(outcome.tables[root])
+        assert transactions == rows if outcome.batches else transactions < rows

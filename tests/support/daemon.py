@@ -112,6 +112,7 @@ class Kopru:
         """Begin to start, without waiting."""
         if self.is_running():
             raise RuntimeError("the daemon is running already")
+        self.config_path.touch(mode=0o600)  # the broker's URI holds a password
         self.config_path.write_text(libconfig.to_text(self.settings), encoding="utf-8")
         self._runs += 1
         # The kernel sends that signal when the launching thread ends, and only the main one lives as long as we do.
