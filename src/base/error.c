@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* A text that had to be cut says so instead of ending silently. */
-static void fit(char *field, size_t size, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void fit(char *field, size_t size, const char *format, va_list args)
 {
     int wanted = vsnprintf(field, size, format, args);
 
@@ -14,7 +14,7 @@ static void fit(char *field, size_t size, const char *format, va_list args)
         memcpy(field + size - 4, "...", 4);
 }
 
-static void put(char *field, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void put(char *field, size_t size, const char *format, ...)
 {
     va_list args;
 
