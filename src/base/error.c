@@ -5,13 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A text that had to be cut says so instead of ending silently. */
+/* A text that had to be cut says so instead of ending silently, and ends with a whole character of UTF-8. */
 __attribute__((format(printf, 3, 0))) static void fit(char *field, size_t size, const char *format, va_list args)
 {
     int wanted = vsnprintf(field, size, format, args);
 
-    if (wanted >= 0 && (size_t)wanted >= size)
-        memcpy(field + size - 4, "...", 4);
+    if (wanted >= 0 && (size_t)wanted >= size) {
+        size_t end = size - 4;
+
+        while (end > 0 && ((unsigned char)field[end] & 0xC0) == 0x80)
+            end--;
+        memcpy(field + end, "...", 4);
+    }
 }
 
 __attribute__((format(printf, 3, 4))) static void put(char *field, size_t size, const char *format, ...)

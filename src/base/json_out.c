@@ -1,5 +1,7 @@
 #include "base/json_out.h"
 
+#include "base/utf8.h"
+
 #include <json-c/json.h>
 #include <json-c/printbuf.h>
 #include <limits.h>
@@ -91,6 +93,31 @@ void json_out_end(struct json_out *out)
         out->depth--;
 }
 
+/* A string of json-c in which each byte that is no UTF-8 is U+FFFD. NULL when there is no memory. */
+static struct json_object *new_string(struct slice text)
+{
+    struct buffer repaired;
+    struct json_object *string = NULL;
+
+    if (text.len == 0 || utf8_is_valid(text))
+        return json_object_new_string_len(text.len > 0 ? text.data : "", (int)text.len);
+    buffer_init(&repaired, INT_MAX);
+    while (text.len > 0) {
+        size_t valid = utf8_valid_len(text);
+
+        buffer_append(&repaired, text.data, valid);
+        if (valid == text.len)
+            break;
+        buffer_append_text(&repaired, "\xEF\xBF\xBD");
+        text.data += valid + 1;
+        text.len -= valid + 1;
+    }
+    if (!buffer_failed(&repaired))
+        string = json_object_new_string_len(repaired.data, (int)repaired.len);
+    buffer_release(&repaired);
+    return string;
+}
+
 void json_out_string(struct json_out *out, const char *name, struct slice value)
 {
     if (!is_usable(out))
@@ -98,7 +125,7 @@ void json_out_string(struct json_out *out, const char *name, struct slice value)
     if (value.len > INT_MAX)
         out->failed = true;
     else
-        put(out, name, json_object_new_string_len(value.len > 0 ? value.data : "", (int)value.len));
+        put(out, name, new_string(value));
 }
 
 void json_out_text(struct json_out *out, const char *name, const char *value)

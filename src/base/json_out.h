@@ -14,7 +14,8 @@
  *     json_out_free(out);
  *
  * name is the member's name inside an object, NULL inside an array and for the document itself. Every function takes out == NULL,
- * so that json_out_new() need not be checked. Strings are UTF-8 and are printed as they are, but for what JSON must escape.
+ * so that json_out_new() need not be checked. Strings are UTF-8 and are printed as they are, but for what JSON must escape; a
+ * byte that is no UTF-8 becomes U+FFFD.
  */
 #ifndef KOPRU_BASE_JSON_OUT_H
 #define KOPRU_BASE_JSON_OUT_H

@@ -64,6 +64,18 @@ static void a_text_that_is_cut_says_so(void **state)
     assert_string_equal(error_text(&err, text, sizeof(text)), "xxxxxx...");
 }
 
+static void a_text_is_cut_between_characters(void **state)
+{
+    struct error err;
+    char text[10];
+
+    (void)state;
+    error_set(&err, ERROR_DATA, "x\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0", NULL, "%s", "");
+    assert_string_equal(error_text(&err, text, sizeof(text)), "x\xc4\xb0\xc4\xb0...");
+    error_set(&err, ERROR_DATA, "xx\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0", NULL, "%s", "");
+    assert_string_equal(error_text(&err, text, sizeof(text)), "xx\xc4\xb0\xc4\xb0...");
+}
+
 static void the_kinds_are_the_exit_codes(void **state)
 {
     (void)state;

@@ -98,6 +98,22 @@ static void strings_are_escaped_no_more_than_needed(void **state)
     assert_printed(out, JSON_OUT_PLAIN, "{\"a/\\\"b\\\"\":\"İŞĞ / \\\"\\\\\\n\\u0001\\u0000x\",\"empty\":\"\"}");
 }
 
+static void what_is_no_utf8_is_replaced(void **state)
+{
+    struct json_out *out = json_out_new();
+
+    (void)state;
+    json_out_array(out, NULL);
+    json_out_text(out, NULL,
+                  "a\xff"
+                  "b\xc4\xb0\xc4");
+    json_out_text(out, NULL, "\xc4");
+    json_out_end(out);
+    assert_printed(out, JSON_OUT_PLAIN,
+                   "[\"a\xef\xbf\xbd"
+                   "b\xc4\xb0\xef\xbf\xbd\",\"\xef\xbf\xbd\"]");
+}
+
 static void a_scalar_is_a_document(void **state)
 {
     struct json_out *out = json_out_new();
@@ -190,6 +206,7 @@ int main(void)
         cmocka_unit_test(pretty_differs_only_in_space),
         cmocka_unit_test(raw_text_survives),
         cmocka_unit_test(strings_are_escaped_no_more_than_needed),
+        cmocka_unit_test(what_is_no_utf8_is_replaced),
         cmocka_unit_test(a_scalar_is_a_document),
         cmocka_unit_test(misuse_fails_at_the_end),
         cmocka_unit_test(nesting_is_bounded),

@@ -275,11 +275,14 @@ static void no_permission(void **state)
 {
     struct fixture *fixture = *state;
     const char *path = scratch_write(&fixture->scratch, "a.cfg", "a = 1;");
+    bool is_root = geteuid() == 0;
 
-    if (geteuid() == 0)
-        skip(); /* root may read everything */
     assert_int_equal(chmod(path, 0), 0);
+    if (is_root)
+        assert_int_equal(seteuid(65534), 0); /* root may read everything */
     assert_null(cfg_open(path, &fixture->problems));
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
     assert_one_problem(&fixture->problems, "a.cfg", "cannot read", "Permission denied");
 }
 
