@@ -87,6 +87,25 @@ static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGre
         error_hint(&failure->error, "run `kopru check`: it names what is missing and the migration that brings it");
 }
 
+/* libpq has no field for the SQLSTATE of a refused login, but with PQERRORS_VERBOSE it stands behind the severity. */
+static void refused_login(struct pg_conn *conn, struct pg_failure *failure)
+{
+    const char *state = strstr(PQerrorMessage(conn->pg), "FATAL:  ");
+
+    lost(conn, failure, "cannot connect to the database", NULL);
+    if (state == NULL)
+        return;
+    snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%.5s", state + strlen("FATAL:  "));
+    if (strncmp(failure->sqlstate, "28", 2) == 0 || strcmp(failure->sqlstate, "42501") == 0) {
+        failure->error.kind = ERROR_PERMISSION;
+        error_hint(&failure->error,
+                   "check user and password (a passfile, not postgres.conninfo), CONNECT on the database, and the "
+                   "server's pg_hba.conf");
+    } else if (strcmp(failure->sqlstate, "3D000") == 0) {
+        error_hint(&failure->error, "check dbname in postgres.conninfo");
+    }
+}
+
 static void ignore_notice(void *unused, const PGresult *result)
 {
     (void)unused;
@@ -112,7 +131,7 @@ static int finish_connect(struct pg_conn *conn, int timeout_ms, struct pg_failur
 
     while (status != PGRES_POLLING_OK) {
         if (status == PGRES_POLLING_FAILED || PQstatus(conn->pg) == CONNECTION_BAD) {
-            lost(conn, failure, "cannot connect to the database", NULL);
+            refused_login(conn, failure);
             return -1;
         }
         if (wait_socket(conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline) < 0) {
@@ -127,8 +146,10 @@ static int finish_connect(struct pg_conn *conn, int timeout_ms, struct pg_failur
 /* What stands before dbname is a default that conninfo overrides; what stands behind it holds. */
 static PGconn *start_connect(const char *conninfo)
 {
-    static const char *const keywords[] = { "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-                                            "fallback_application_name", "dbname", "client_encoding", NULL };
+    static const char *const keywords[] = { "keepalives_idle",           "keepalives_interval",
+                                            "keepalives_count",          "tcp_user_timeout",
+                                            "fallback_application_name", "dbname",
+                                            "client_encoding",           NULL };
     const char *const values[] = { "30", "10", "3", "30000", "kopru", conninfo, "UTF8", NULL };
 
     return PQconnectStartParams(keywords, values, 1);
@@ -143,7 +164,8 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
     if (conn == NULL)
         return error_no_memory(&failure->error);
     conn->trip_timeout_ms = settings->statement_timeout_ms + PG_CLIENT_GRACE_MS;
-    conn->setting_lengths[0] = snprintf(conn->statement_timeout, sizeof(conn->statement_timeout), "%d", settings->statement_timeout_ms);
+    conn->setting_lengths[0] =
+        snprintf(conn->statement_timeout, sizeof(conn->statement_timeout), "%d", settings->statement_timeout_ms);
     conn->setting_lengths[1] = snprintf(conn->lock_timeout, sizeof(conn->lock_timeout), "%d", settings->lock_timeout_ms);
     conn->setting_values[0] = conn->statement_timeout;
     conn->setting_values[1] = conn->lock_timeout;
@@ -153,12 +175,13 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
         free(conn);
         return error_no_memory(&failure->error);
     }
-    PQsetErrorVerbosity(conn->pg, PQERRORS_SQLSTATE);
+    PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE); /* a refused login names user and database, never a value */
     PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
     if (finish_connect(conn, settings->connect_timeout_ms, failure) != 0) {
         pg_conn_close(conn);
         return -1;
     }
+    PQsetErrorVerbosity(conn->pg, PQERRORS_SQLSTATE);
     if (PQsetnonblocking(conn->pg, 1) != 0 || PQenterPipelineMode(conn->pg) != 1) {
         lost(conn, failure, "cannot set up the database connection", NULL);
         pg_conn_close(conn);
@@ -206,7 +229,8 @@ static bool is_prepared(const struct pg_conn *conn, const struct pg_statement *s
 /* Queues one statement, and its preparation before it where that is due. */
 static int queue_call(struct pg_conn *conn, const struct pg_call *call, bool *prepares)
 {
-    static const int all_binary[32] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+    static const int all_binary[32] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
     const struct pg_statement *statement = call->statement;
     const struct pg_params none = { 0 };
     const struct pg_params *params = call->params != NULL ? call->params : &none;
@@ -257,8 +281,8 @@ static bool is_ok(const PGresult *result)
 }
 
 /* Reads one statement's result. The first failure of the trip is the one that counts; what follows it was not run. */
-static int read_answer(struct pg_conn *conn, const struct pg_statement *statement, int64_t deadline_ms, PGresult **keep, bool *failed,
-                       struct pg_failure *failure)
+static int read_answer(struct pg_conn *conn, const struct pg_statement *statement, int64_t deadline_ms, PGresult **keep,
+                       bool *failed, struct pg_failure *failure)
 {
     PGresult *result;
 
