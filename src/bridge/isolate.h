@@ -7,8 +7,8 @@
 
 #include "bridge/writer.h"
 
-/* The messages as struct write_request wants them, but refused ones anywhere. All of them are done afterwards (true), or the
-   subscription was abandoned (false). */
+/* The messages as struct write_request wants them, refused ones first; the array is reordered. All of them are done afterwards (true),
+   or the subscription was abandoned or there was no memory (false). */
 bool isolate_write(struct writer *writer, struct message **messages, size_t count);
 
 #endif

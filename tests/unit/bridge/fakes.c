@@ -1,0 +1,331 @@
+#include "fakes.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { DEADLINE_S = 20 };
+
+void fakes_init(struct fakes *fakes)
+{
+    memset(fakes, 0, sizeof(*fakes));
+    pthread_mutex_init(&fakes->lock, NULL);
+    pthread_cond_init(&fakes->changed, NULL);
+}
+
+void fakes_release(struct fakes *fakes)
+{
+    pthread_cond_destroy(&fakes->changed);
+    pthread_mutex_destroy(&fakes->lock);
+}
+
+static void changed(struct fakes *fakes)
+{
+    pthread_cond_broadcast(&fakes->changed);
+    pthread_mutex_unlock(&fakes->lock);
+}
+
+void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered)
+{
+    pthread_mutex_lock(&fakes->lock);
+    fakes->script[fakes->script_count++] = (struct fake_delivery){ body, redelivered };
+    changed(fakes);
+}
+
+void fakes_wait(struct fakes *fakes, bool (*condition)(const struct fakes *), const char *what)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DEADLINE_S;
+    while (!condition(fakes)) {
+        if (pthread_cond_timedwait(&fakes->changed, &fakes->lock, &until) == ETIMEDOUT) {
+            pthread_mutex_unlock(&fakes->lock);
+            fail_msg("waited in vain for: %s", what);
+        }
+    }
+}
+
+/* ---- broker ---- */
+
+static int broker_open(void *context, void **consumer, struct error *err)
+{
+    struct fakes *fakes = context;
+
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->connections++;
+    fakes->open++;
+    fakes->next_tag = 1;
+    fakes->cut = false;
+    fakes->cancelled = false;
+    changed(fakes);
+    *consumer = fakes;
+    return 0;
+}
+
+static void broker_close(void *consumer)
+{
+    struct fakes *fakes = consumer;
+
+    pthread_mutex_lock(&fakes->lock);
+    fakes->open--;
+    changed(fakes);
+}
+
+static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state, struct error *err)
+{
+    struct fakes *fakes = consumer;
+
+    (void)queue;
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->inspections++;
+    *state = (struct broker_queue_state){ .consumers = fakes->other_consumers };
+    changed(fakes);
+    return 0;
+}
+
+static int broker_subscribe(void *consumer, const char *queue, int prefetch, struct error *err)
+{
+    (void)consumer;
+    (void)queue;
+    (void)prefetch;
+    (void)err;
+    return 0;
+}
+
+static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+{
+    struct fakes *fakes = consumer;
+    struct delivery source = { .properties = SLICE_LITERAL("{}") };
+    int result = 0;
+
+    pthread_mutex_lock(&fakes->lock);
+    if (fakes->cut) {
+        result = error_set(err, ERROR_UNAVAILABLE, "the broker is gone", NULL, "scripted");
+    } else if (fakes->delivered < fakes->script_count && !fakes->cancelled) {
+        source.body = slice_of(fakes->script[fakes->delivered].body);
+        source.redelivered = fakes->script[fakes->delivered++].redelivered;
+        source.tag = fakes->next_tag++;
+        *delivery = delivery_copy(&source);
+        result = 1;
+    }
+    changed(fakes);
+    if (result == 0) {
+        struct pollfd watched = { .fd = wake_fd, .events = POLLIN };
+
+        poll(&watched, 1, timeout_ms < 20 ? timeout_ms : 20);
+    }
+    return result;
+}
+
+static int broker_pause(void *consumer, int wake_fd, int timeout_ms, struct error *err)
+{
+    struct fakes *fakes = consumer;
+    struct pollfd watched = { .fd = wake_fd, .events = POLLIN };
+    bool cut;
+
+    poll(&watched, 1, timeout_ms < 20 ? timeout_ms : 20);
+    pthread_mutex_lock(&fakes->lock);
+    cut = fakes->cut;
+    changed(fakes);
+    return cut ? error_set(err, ERROR_UNAVAILABLE, "the broker is gone", NULL, "scripted") : 0;
+}
+
+static int broker_ack(void *consumer, uint64_t tag, struct error *err)
+{
+    struct fakes *fakes = consumer;
+
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->acks[fakes->ack_count++] = (uint64_t)fakes->connections * 1000 + tag;
+    changed(fakes);
+    return 0;
+}
+
+static int broker_cancel(void *consumer, struct error *err)
+{
+    struct fakes *fakes = consumer;
+
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->cancelled = true;
+    changed(fakes);
+    return 0;
+}
+
+static int broker_heartbeat_s(const void *consumer)
+{
+    (void)consumer;
+    return 1;
+}
+
+/* ---- mapper ---- */
+
+static void *mapper_open(void *context)
+{
+    return context;
+}
+
+static void ignore(void *unused)
+{
+    (void)unused;
+}
+
+static enum map_outcome map(void *mapper, struct slice body, struct arena *arena, struct change **change, struct refusal *refusal)
+{
+    (void)mapper;
+    if (body.data[0] == '?') {
+        *refusal = (struct refusal){ .reason = REFUSAL_NOT_JSON };
+        return MAP_REFUSED;
+    }
+    *change = arena_alloc(arena, sizeof(**change));
+    if (*change == NULL)
+        return MAP_NO_MEMORY;
+    (*change)->id = (struct slice){ body.data, 1 };
+    return MAP_ACCEPTED;
+}
+
+static size_t arena_limit(size_t body_bytes)
+{
+    return 4096 + body_bytes;
+}
+
+struct message *fakes_message(const char *body, uint64_t position)
+{
+    const struct delivery source = { .body = slice_of(body), .properties = SLICE_LITERAL("{}") };
+    struct message *message = message_new(delivery_copy(&source), arena_limit(source.body.len));
+
+    message->refused =
+        map(NULL, message->delivery->body, &message->arena, &message->change, &message->refusal) == MAP_REFUSED;
+    message->position = position;
+    return message;
+}
+
+/* ---- store ---- */
+
+static void *store_open(void *context)
+{
+    return context;
+}
+
+/* A body's last character tells what the database thinks of it. */
+static bool is_bad(const struct message *message)
+{
+    struct slice body = message->delivery->body;
+
+    return !message->refused && body.data[body.len - 1] == '!';
+}
+
+static void record(struct fakes *fakes, const struct write_request *request)
+{
+    char *line = fakes->transactions[fakes->transaction_count++];
+    size_t used = (size_t)snprintf(line, sizeof(fakes->transactions[0]), "%s", request->probe ? "probe" : "");
+
+    for (size_t i = 0; i < request->count; i++) {
+        const struct message *message = request->messages[i];
+
+        used += (size_t)snprintf(line + used, sizeof(fakes->transactions[0]) - used, "%s%s%.*s", used > 0 ? " " : "",
+                                 message->refused ? "dead:" : "", SLICE_ARG(message->delivery->body));
+    }
+}
+
+static enum write_outcome store_write(void *store, int64_t epoch, const struct write_request *request, struct write_report *report)
+{
+    struct fakes *fakes = store;
+    enum write_outcome outcome = WRITE_COMMITTED;
+
+    *report = (struct write_report){ 0 };
+    pthread_mutex_lock(&fakes->lock);
+    while (fakes->blocked)
+        pthread_cond_wait(&fakes->changed, &fakes->lock);
+    if (fakes->attempts < fakes->outcome_count)
+        outcome = fakes->outcomes[fakes->attempts];
+    else if (epoch != fakes->epoch)
+        outcome = WRITE_LOST_PLACE;
+    fakes->attempts++;
+    for (size_t i = 0; outcome == WRITE_COMMITTED && i < request->count; i++)
+        outcome = is_bad(request->messages[i]) ? WRITE_REFUSED : WRITE_COMMITTED;
+    if (outcome == WRITE_COMMITTED)
+        record(fakes, request);
+    else
+        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s", outcome == WRITE_REFUSED ? "23514" : "57P01");
+    changed(fakes);
+    return outcome;
+}
+
+/* ---- lease ---- */
+
+static int lease_open(void *context, void **session, struct error_list *problems)
+{
+    (void)problems;
+    *session = context;
+    return 0;
+}
+
+static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease, struct error *err)
+{
+    struct fakes *fakes = session;
+
+    (void)queue;
+    (void)entity;
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->looks++;
+    *lease = (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
+    if (fakes->expired_holder || fakes->fresh_holder)
+        snprintf(lease->holder, sizeof(lease->holder), "elsewhere boot/1 1 1");
+    changed(fakes);
+    return 0;
+}
+
+static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease, struct error *err)
+{
+    struct fakes *fakes = session;
+
+    (void)queue;
+    (void)holder;
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    lease->epoch = ++fakes->epoch;
+    changed(fakes);
+    return 1;
+}
+
+static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
+                       struct error *err)
+{
+    struct fakes *fakes = session;
+    int ours;
+
+    (void)queue;
+    (void)news;
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    ours = epoch == fakes->epoch;
+    fakes->given_back += give_back && ours;
+    changed(fakes);
+    return ours;
+}
+
+struct stream_ports fakes_ports(struct fakes *fakes)
+{
+    return (struct stream_ports){
+        .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next, broker_pause, broker_ack,
+                    broker_cancel, broker_heartbeat_s },
+        .mapper = { fakes, mapper_open, ignore, map, arena_limit },
+        .store = { fakes, store_open, ignore, store_write },
+    };
+}
+
+struct lease_port fakes_lease(struct fakes *fakes)
+{
+    return (struct lease_port){ fakes, lease_open, ignore, lease_read, lease_take, lease_renew };
+}

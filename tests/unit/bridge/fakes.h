@@ -1,0 +1,66 @@
+/*
+ * Scripted ends for the bridge: a broker that delivers what the script says and remembers acknowledgements, a mapper for bodies like
+ * "id" or "id!" (refused by the store) or "?" (refused by the mapper), a store that follows orders, a lease that is always to be had.
+ * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.
+ */
+#ifndef KOPRU_TESTS_BRIDGE_FAKES_H
+#define KOPRU_TESTS_BRIDGE_FAKES_H
+
+#include "bridge/bridge.h"
+
+enum { FAKE_MAX = 256 };
+
+struct fake_delivery {
+    const char *body;
+    bool redelivered;
+};
+
+struct fakes {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+
+    /* the broker */
+    struct fake_delivery script[FAKE_MAX];
+    size_t script_count;
+    size_t delivered;  /* of the script, over all connections */
+    uint64_t next_tag; /* of the present connection */
+    int connections;   /* opened so far */
+    int open;          /* right now */
+    bool cut;          /* the next wait fails */
+    bool cancelled;
+    unsigned other_consumers;
+    int inspections;
+    uint64_t acks[FAKE_MAX]; /* as connection * 1000 + tag */
+    size_t ack_count;
+
+    /* the store */
+    char transactions[FAKE_MAX][128]; /* "a b dead:c", in order; "probe a" */
+    size_t transaction_count;
+    enum write_outcome outcomes[FAKE_MAX]; /* of the first attempts; beyond them it decides by the bodies */
+    size_t outcome_count;
+    size_t attempts;
+    bool blocked; /* writes wait */
+
+    /* the lease */
+    int64_t epoch;
+    bool expired_holder; /* on another machine, silent for long */
+    bool fresh_holder;   /* on another machine, alive */
+    int looks;           /* at the lease */
+    int given_back;
+};
+
+void fakes_init(struct fakes *fakes);
+void fakes_release(struct fakes *fakes);
+
+void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered);
+
+struct stream_ports fakes_ports(struct fakes *fakes);
+struct lease_port fakes_lease(struct fakes *fakes);
+
+/* Fails the test when the condition does not hold within some seconds. Called with the lock held. */
+void fakes_wait(struct fakes *fakes, bool (*condition)(const struct fakes *), const char *what);
+
+/* A message of that body, mapped, as the consumer thread would hand it over. */
+struct message *fakes_message(const char *body, uint64_t position);
+
+#endif

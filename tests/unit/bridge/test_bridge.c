@@ -1,0 +1,263 @@
+/* The whole bridge with its threads, between scripted ends. */
+#include "bridge/bridge.h"
+
+#include "fakes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct fakes fakes;
+static struct bridge *bridge;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fakes_init(&fakes);
+    return 0;
+}
+
+static void start(void)
+{
+    const struct lease_port lease = fakes_lease(&fakes);
+    const struct bridge_queue queue = {
+        .settings = { .queue = "q",
+                      .entity = "e",
+                      .writers = 2,
+                      .prefetch = 10,
+                      .max_bytes_in_hand = 1 << 20,
+                      .max_batch_messages = 1,
+                      .max_batch_bytes = 1 << 20 },
+        .ports = fakes_ports(&fakes),
+    };
+    struct error err;
+
+    assert_int_equal(bridge_start(&bridge, &queue, 1, &lease, &err), 0);
+}
+
+static bool nothing_open(const struct fakes *now)
+{
+    return now->open == 0 && now->given_back == 1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    bridge_stop(bridge);
+    pthread_mutex_lock(&fakes.lock);
+    fakes_wait(&fakes, nothing_open, "the bridge to end");
+    pthread_mutex_unlock(&fakes.lock);
+    bridge_free(bridge);
+    fakes_release(&fakes);
+    return 0;
+}
+
+static void block(bool blocked)
+{
+    pthread_mutex_lock(&fakes.lock);
+    fakes.blocked = blocked;
+    pthread_cond_broadcast(&fakes.changed);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static void wait_for(bool (*condition)(const struct fakes *), const char *what)
+{
+    pthread_mutex_lock(&fakes.lock);
+    fakes_wait(&fakes, condition, what);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool two_delivered(const struct fakes *now)
+{
+    return now->delivered == 2;
+}
+
+static bool second_acked(const struct fakes *now)
+{
+    return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1002;
+}
+
+static void nothing_is_acknowledged_before_it_is_committed(void **state)
+{
+    (void)state;
+    block(true);
+    start();
+    fakes_deliver(&fakes, "a", false);
+    fakes_deliver(&fakes, "b", false);
+    wait_for(two_delivered, "both deliveries");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.ack_count, 0);
+    pthread_mutex_unlock(&fakes.lock);
+    block(false);
+    wait_for(second_acked, "the acknowledgement of both");
+}
+
+static bool third_acked(const struct fakes *now)
+{
+    return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1003;
+}
+
+/* max_batch_messages is 1: only the run goes together. */
+static void the_leading_run_is_one_transaction(void **state)
+{
+    (void)state;
+    fakes_deliver(&fakes, "a1", true);
+    fakes_deliver(&fakes, "a2", true);
+    fakes_deliver(&fakes, "a3", false);
+    start();
+    wait_for(third_acked, "the acknowledgement of all");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.transaction_count, 2);
+    assert_string_equal(fakes.transactions[0], "a1 a2");
+    assert_string_equal(fakes.transactions[1], "a3");
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static void silence_ends_the_leading_run(void **state)
+{
+    (void)state;
+    fakes_deliver(&fakes, "a1", true);
+    fakes_deliver(&fakes, "a2", true);
+    start();
+    wait_for(second_acked, "the acknowledgement of both");
+    pthread_mutex_lock(&fakes.lock);
+    assert_string_equal(fakes.transactions[0], "a1 a2");
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool reconnected_and_acked(const struct fakes *now)
+{
+    return now->ack_count > 0 && now->acks[now->ack_count - 1] == 2001;
+}
+
+/* Tags of the lost connection are never sent on the next one. */
+static void a_lost_connection_forgets_its_tags(void **state)
+{
+    (void)state;
+    block(true);
+    start();
+    fakes_deliver(&fakes, "a", false);
+    fakes_deliver(&fakes, "b", false);
+    wait_for(two_delivered, "both deliveries");
+    pthread_mutex_lock(&fakes.lock);
+    fakes.cut = true;
+    pthread_mutex_unlock(&fakes.lock);
+    block(false);
+    fakes_deliver(&fakes, "c", false);
+    wait_for(reconnected_and_acked, "the acknowledgement on the second connection");
+    pthread_mutex_lock(&fakes.lock);
+    for (size_t i = 0; i < fakes.ack_count; i++)
+        assert_true(fakes.acks[i] == 1001 || fakes.acks[i] == 1002 || fakes.acks[i] == 2001);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool second_connection(const struct fakes *now)
+{
+    return now->connections == 2;
+}
+
+/* Another instance raised the epoch: what is in hand is dropped unacknowledged, and this one begins again when it may. */
+static void a_lost_place_begins_a_new_subscription(void **state)
+{
+    (void)state;
+    fakes.outcomes[0] = WRITE_LOST_PLACE;
+    fakes.outcome_count = 1;
+    start();
+    fakes_deliver(&fakes, "a", false);
+    wait_for(second_connection, "the second connection");
+    fakes_deliver(&fakes, "b", true);
+    wait_for(reconnected_and_acked, "the acknowledgement on the second connection");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.connections, 2);
+    assert_int_equal(fakes.ack_count, 1);
+    assert_int_equal(fakes.epoch, 2);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static void stopping_finishes_what_was_delivered(void **state)
+{
+    (void)state;
+    block(true);
+    start();
+    fakes_deliver(&fakes, "a", false);
+    fakes_deliver(&fakes, "b", false);
+    wait_for(two_delivered, "both deliveries");
+    bridge_stop(bridge);
+    assert_false(bridge_finished(bridge));
+    block(false);
+    wait_for(nothing_open, "the bridge to end");
+    pthread_mutex_lock(&fakes.lock);
+    assert_true(fakes.cancelled);
+    assert_int_equal(fakes.acks[fakes.ack_count - 1], 1002);
+    pthread_mutex_unlock(&fakes.lock);
+    assert_true(bridge_clean(bridge));
+}
+
+static bool looked_twice(const struct fakes *now)
+{
+    return now->inspections >= 2;
+}
+
+static bool connected(const struct fakes *now)
+{
+    return now->connections == 1;
+}
+
+static bool first_acked(const struct fakes *now)
+{
+    return now->ack_count == 1;
+}
+
+/* A silent predecessor may still hold deliveries: nothing is taken while the broker still has its consumer. */
+static void a_taken_over_queue_is_consumed_when_alone(void **state)
+{
+    (void)state;
+    fakes.expired_holder = true;
+    fakes.other_consumers = 1;
+    fakes_deliver(&fakes, "a", false);
+    start();
+    wait_for(looked_twice, "two looks at who else consumes");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.delivered, 0);
+    fakes.other_consumers = 0;
+    pthread_mutex_unlock(&fakes.lock);
+    wait_for(first_acked, "the acknowledgement");
+}
+
+static bool given_up_once(const struct fakes *now)
+{
+    return now->looks >= 2;
+}
+
+/* Its lease is fresh and it runs on another machine: this instance only stands by. */
+static void a_held_queue_is_left_alone(void **state)
+{
+    (void)state;
+    fakes.fresh_holder = true;
+    start();
+    wait_for(given_up_once, "two looks at the lease");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.connections, 0);
+    assert_int_equal(fakes.epoch, 0);
+    fakes.fresh_holder = false;
+    pthread_mutex_unlock(&fakes.lock);
+    wait_for(connected, "the connection once nobody holds the queue");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(nothing_is_acknowledged_before_it_is_committed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_leading_run_is_one_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_held_queue_is_left_alone, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,211 @@
+#include "bridge/isolate.h"
+
+#include "fakes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct fakes fakes;
+    struct stream stream;
+    struct message *messages[FAKE_MAX];
+    size_t count;
+};
+
+static struct fixture fixture;
+
+static int set_up(void **state)
+{
+    const struct stream_settings settings = { .queue = "q", .entity = "e", .writers = 1, .prefetch = 10 };
+    struct stream_ports ports;
+    struct error err;
+
+    (void)state;
+    memset(&fixture, 0, sizeof(fixture));
+    fakes_init(&fixture.fakes);
+    ports = fakes_ports(&fixture.fakes);
+    return stream_init(&fixture.stream, &settings, &ports, &err);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < fixture.count; i++)
+        message_free(fixture.messages[i]);
+    stream_release(&fixture.stream);
+    fakes_release(&fixture.fakes);
+    return 0;
+}
+
+static void add(const char *body)
+{
+    fixture.messages[fixture.count] = fakes_message(body, fixture.count);
+    fixture.count++;
+}
+
+static bool write_all(void)
+{
+    struct message *batch[FAKE_MAX]; /* isolation reorders what it is given */
+
+    memcpy(batch, fixture.messages, sizeof(batch));
+    return isolate_write(&fixture.stream.writers[0], batch, fixture.count);
+}
+
+static void expect_transactions(const char *const *expected, size_t count)
+{
+    assert_int_equal(fixture.fakes.transaction_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(fixture.fakes.transactions[i], expected[i]);
+}
+
+#define EXPECT_TRANSACTIONS(...)                                                                                                 \
+    expect_transactions((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static void expect_done(void)
+{
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_true(atomic_load(&fixture.messages[i]->done));
+}
+
+static void a_good_batch_is_one_transaction(void **state)
+{
+    (void)state;
+    add("a");
+    add("b");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a b");
+    expect_done();
+}
+
+static void a_bad_message_goes_with_its_neighbours(void **state)
+{
+    (void)state;
+    add("a");
+    add("b!");
+    add("c");
+    add("d");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b! c d");
+    expect_done();
+    assert_true(fixture.messages[1]->refused);
+    assert_int_equal(fixture.messages[1]->refusal.reason, REFUSAL_REJECTED_BY_DATABASE);
+    assert_string_equal(fixture.messages[1]->refusal.sqlstate, "23514");
+}
+
+static void a_bad_message_at_the_end_has_its_own_transaction(void **state)
+{
+    (void)state;
+    add("a");
+    add("b!");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b!");
+    expect_done();
+}
+
+static void what_the_mapper_refused_goes_with_the_first(void **state)
+{
+    (void)state;
+    add("?");
+    add("a");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:? a");
+    expect_done();
+}
+
+static void dead_letters_alone_are_written(void **state)
+{
+    (void)state;
+    add("?");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:?");
+    expect_done();
+}
+
+/* Tried one on top of the other, committed at once: nobody sees a1 without a3. */
+static void messages_of_one_entity_are_tried_singly_and_committed_together(void **state)
+{
+    (void)state;
+    add("a1");
+    add("a2!");
+    add("a3");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("probe a1", "probe a1 a3", "dead:a2! a1 a3");
+    expect_done();
+    assert_true(fixture.messages[1]->refused);
+}
+
+static void all_bad_is_all_dead(void **state)
+{
+    (void)state;
+    add("a!");
+    add("b!");
+    add("c!");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:a! dead:b! dead:c!");
+    expect_done();
+}
+
+/* One bad entity among n costs about 2*log2(n) extra transactions. */
+static void isolation_is_logarithmic(void **state)
+{
+    static char bodies[64][3];
+
+    (void)state;
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(bodies[i], sizeof(bodies[i]), "%c%s", (char)('@' + i), i == 40 ? "!" : "");
+        add(bodies[i]);
+    }
+    assert_true(write_all());
+    assert_true(fixture.fakes.attempts <= 1 + 2 * 6 + 1);
+    expect_done();
+}
+
+static void an_outage_is_no_refusal(void **state)
+{
+    (void)state;
+    add("a");
+    fixture.fakes.outcomes[0] = WRITE_RETRY;
+    fixture.fakes.outcomes[1] = WRITE_RETRY;
+    fixture.fakes.outcome_count = 2;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a");
+    assert_int_equal(fixture.fakes.attempts, 3);
+    assert_false(fixture.messages[0]->refused);
+}
+
+static void a_lost_place_writes_nothing_and_says_so(void **state)
+{
+    const struct stream_place place = { .held = true, .epoch = 0 };
+
+    (void)state;
+    stream_set_place(&fixture.stream, &place);
+    add("a");
+    fixture.fakes.outcomes[0] = WRITE_LOST_PLACE;
+    fixture.fakes.outcome_count = 1;
+    assert_false(write_all());
+    assert_int_equal(fixture.fakes.transaction_count, 0);
+    assert_false(atomic_load(&fixture.messages[0]->done));
+    assert_false(stream_place(&fixture.stream).held);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_good_batch_is_one_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_message_goes_with_its_neighbours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_message_at_the_end_has_its_own_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_the_mapper_refused_goes_with_the_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dead_letters_alone_are_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(messages_of_one_entity_are_tried_singly_and_committed_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_bad_is_all_dead, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(isolation_is_logarithmic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_outage_is_no_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_place_writes_nothing_and_says_so, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
