@@ -40,7 +40,7 @@ char *cfg_text_beside(const char *path, const char *name)
     if (joined == NULL)
         return NULL;
     memcpy(joined, path, directory_len);
-    strcpy(joined + directory_len, name);
+    memcpy(joined + directory_len, name, strlen(name) + 1);
     return joined;
 }
 

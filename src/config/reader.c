@@ -196,6 +196,7 @@ static void read_environment(struct reader *reader, const struct option *option,
 static void report_missing(struct reader *reader, const struct option *option, struct cfg group)
 {
     char hint[100];
+    char title[100];
     struct error err;
 
     snprintf(hint, sizeof(hint), "or set %s", option->environment != NULL ? option->environment : "");
@@ -204,7 +205,8 @@ static void report_missing(struct reader *reader, const struct option *option, s
         cfg_missing(group, option->key, option->environment != NULL ? hint : NULL);
         return;
     }
-    error_set(&err, ERROR_CONFIG, "missing setting", reader->settings->path, "%s.%s has no default", option->group, option->key);
+    snprintf(title, sizeof(title), "missing setting %s.%s", option->group, option->key);
+    error_set(&err, ERROR_CONFIG, title, reader->settings->path, "it has no default");
     if (option->environment != NULL)
         error_hint(&err, "%s", hint);
     error_list_add(reader->problems, &err);

@@ -11,6 +11,7 @@ static void read_entity_files(struct reader *reader)
 {
     struct settings *settings = reader->settings;
     struct cfg list = cfg_list(cfg_root(reader->file), "entity_files");
+    size_t count = 0;
 
     settings->entity_files = calloc(cfg_count(list) + 1, sizeof(char *));
     if (settings->entity_files == NULL) {
@@ -30,10 +31,11 @@ static void read_entity_files(struct reader *reader)
         }
         if (text[0] == '\0')
             cfg_problem(cfg_item(list, i), NULL, "it is empty");
-        for (size_t k = 0; k < settings->entity_file_count; k++)
+        for (size_t k = 0; k < count; k++)
             if (strcmp(settings->entity_files[k], path) == 0)
                 cfg_problem(cfg_item(list, i), "remove it", "the file is listed twice");
-        settings->entity_files[settings->entity_file_count++] = path;
+        settings->entity_files[count++] = path;
+        settings->entity_file_count = count;
     }
     if (cfg_exists(list) && cfg_count(list) == 0)
         cfg_problem(list, "name at least one file, such as \"entities/customer.cfg\"", "the list is empty");

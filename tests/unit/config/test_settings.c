@@ -162,8 +162,8 @@ static void what_has_no_default_must_be_there(void **state)
 
     assert_int_equal(load(fixture, ""), -1);
     assert_problem_count(&fixture->problems, 4);
-    assert_true(has_problem(&fixture->problems, "amqp.uri has no default (hint: or set KOPRU_AMQP_URI)"));
-    assert_true(has_problem(&fixture->problems, "postgres.conninfo has no default (hint: or set KOPRU_POSTGRES_CONNINFO)"));
+    assert_true(has_problem(&fixture->problems, "kopru.cfg\": it has no default (hint: or set KOPRU_AMQP_URI)"));
+    assert_true(has_problem(&fixture->problems, "missing setting postgres.conninfo"));
     assert_true(has_problem(&fixture->problems, "missing setting entity_files"));
     assert_true(has_problem(&fixture->problems, "missing setting queues"));
 
