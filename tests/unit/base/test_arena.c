@@ -89,7 +89,7 @@ static void clearing_keeps_one_zeroed_block(void **state)
         memset(arena_alloc(&arena, 100), 0xAA, 100);
     arena_clear(&arena);
     kept = arena.used_bytes;
-    assert_true(kept > 0 && kept < 100 * 100);
+    assert_true(kept > 0 && kept < (size_t)100 * 100);
     place = arena_alloc(&arena, 1000);
     for (int i = 0; i < 1000; i++)
         assert_int_equal(place[i], 0);

@@ -14,7 +14,7 @@ static void assert_digest(const struct slice *parts, size_t count, const char *e
     char text[2 * DIGEST_BYTES + 1];
 
     assert_int_equal(digest_sha256(digest, parts, count), 0);
-    for (int i = 0; i < DIGEST_BYTES; i++)
+    for (size_t i = 0; i < DIGEST_BYTES; i++)
         snprintf(text + 2 * i, 3, "%02x", digest[i]);
     assert_string_equal(text, expected);
 }

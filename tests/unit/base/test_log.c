@@ -210,7 +210,7 @@ static void long_lines_are_cut(void **state)
 {
     static const char *const units[] = { "a", "ğ", "\n", "\x01", "\xff", "😀" };
     static const size_t printed[] = { 1, 2, 2, 6, 3, 4 }; /* bytes of each in the line */
-    char *value = malloc(4 * 5000);
+    char *value = malloc((size_t)4 * 5000);
 
     (void)state;
     assert_non_null(value);

@@ -32,9 +32,10 @@ static void every_row_is_complete(void **state)
         assert_true(option->type == OPTION_LIST || option->size > 0);
         assert_true(!option->required || option->initial == NULL);
         if (option->type == OPTION_INTEGER) {
-            assert_non_null(option->initial);
+            long long initial = option->initial != NULL ? atoll(option->initial) : INT64_MIN;
+
+            assert_true(option->min <= initial && initial <= option->max);
             assert_non_null(option->unit);
-            assert_true(option->min <= atoll(option->initial) && atoll(option->initial) <= option->max);
             assert_true(option->size == 8 || option->max * option->factor <= INT32_MAX);
         }
         if (option->type == OPTION_CHOICE) {
