@@ -20,7 +20,7 @@ struct stream_settings {
     bool order_by_timestamp;   /* every message may be late */
     size_t max_bytes_in_hand;  /* the socket is not read beyond it */
     size_t max_batch_messages;
-    size_t max_batch_bytes;
+    size_t max_batch_bytes; /* of bodies */
 };
 
 struct stream_ports {

@@ -30,7 +30,7 @@ static size_t count_batch(const struct writer *writer)
     size_t count = 0;
 
     for (const struct message *message = writer->first; message != NULL; message = message->next) {
-        bytes += message->bytes;
+        bytes += message->delivery->body.len;
         if (message->in_leading_run != run)
             break;
         if (!run && count > 0 && (count == settings->max_batch_messages || bytes > settings->max_batch_bytes))

@@ -20,8 +20,10 @@ enum value_type {
 
 struct value {
     bool present; /* false is SQL null */
-    int64_t number;
-    struct slice text; /* owned by the arena of the message or the batch */
+    union {
+        int64_t number;
+        struct slice text; /* owned by the arena of the message or the batch */
+    };
 };
 
 /* PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */
