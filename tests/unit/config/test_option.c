@@ -230,8 +230,10 @@ static void the_sample_shows_each_option_with_its_default_and_unit(void **state)
             assert_false(parsed.commented);
             continue;
         }
-        if (option == NULL)
+        if (option == NULL) {
             fail_msg("the sample has %s.%s, the table has not", group, parsed.key);
+            break;
+        }
         if (seen[option - OPTIONS] && !is_of_queue(option))
             fail_msg("the sample has %s.%s twice", option->group, option->key);
         seen[option - OPTIONS] = true;
