@@ -125,13 +125,15 @@ static void read_key_within(struct child_reader *child, struct cfg entry, uint32
 {
     struct plan_child *plan = child->plan;
     const char *name;
+    uint32_t within;
 
     plan->ordinal_column = column;
     if (!cfg_need_string(entry, "ordinal_within", &name))
         return;
+    within = table_draft_find(&child->table, name);
     for (uint32_t i = 0; i < plan->key_count; i++)
-        if (strcmp(child->table.columns[plan->keys[i].column].name, name) == 0)
-            plan->ordinal_within = plan->keys[i].column;
+        if (plan->keys[i].column == within)
+            plan->ordinal_within = within;
     if (plan->ordinal_within == PLAN_NONE)
         cfg_problem(cfg_get(entry, "ordinal_within"), "name a column of this key that has a path and stands before this one",
                     "no such key column: \"%.80s\"", name);

@@ -1,5 +1,7 @@
 #include "mapping/entity_file.h"
 
+#include <stdio.h>
+
 static const char *const OWN_TABLES[] = { "dead_letters", "queues", "schema_version", NULL };
 
 static char *copy_text(struct entity_reader *reader, const char *text)
@@ -238,6 +240,7 @@ static void read_root_key(struct entity_reader *reader, struct table_draft *tabl
     struct cfg key = cfg_group(reader->root, "key");
     const char *column;
     const char *path;
+    size_t id_path_size;
     char *id_path;
 
     mapping->root.slot_count = 1;
@@ -254,13 +257,13 @@ static void read_root_key(struct entity_reader *reader, struct table_draft *tabl
     mapping->root.slot_count = 0; /* the id has slot 0 */
     if (!add_path(reader, &mapping->root, cfg_get(key, "path"), path))
         mapping->root.slot_count = 1;
-    id_path = arena_alloc(reader->arena, strlen(path) + 3);
+    id_path_size = strlen(path) + sizeof("$.");
+    id_path = arena_alloc(reader->arena, id_path_size);
     if (id_path == NULL) {
         reader->out_of_memory = true;
         return;
     }
-    memcpy(id_path, "$.", 2);
-    memcpy(id_path + 2, path, strlen(path));
+    snprintf(id_path, id_path_size, "$.%s", path);
     mapping->id_path = id_path;
 }
 

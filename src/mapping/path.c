@@ -76,7 +76,7 @@ static bool make_room(struct path_level *level, struct arena *arena)
 
     if (steps == NULL || table == NULL)
         return false;
-    if (level->count > 0)
+    if (level->steps != NULL)
         memcpy(steps, level->steps, level->count * sizeof(*steps));
     level->steps = steps;
     level->table = table;
@@ -92,7 +92,7 @@ static struct path_step *add_step(struct path_level *level, struct slice name, s
     struct path_step *step;
     struct slice copy;
 
-    if (level->count == level->capacity && !make_room(level, arena))
+    if ((level->steps == NULL || level->count == level->capacity) && !make_room(level, arena))
         return NULL;
     copy = arena_copy_slice(arena, name);
     if (copy.data == NULL)
