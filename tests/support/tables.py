@@ -42,9 +42,10 @@ def said(row: Row) -> Row:
             if name not in _METADATA and value is not None and not (name == "extra" and value == {})}
 
 
-def read_said(db: Database) -> dict[str, list[Row]]:
-    """The five tables, as said() shows their rows."""
-    return {table: [said(row) for row in read_table(db, table)] for table in DATA_TABLES}
+def read_said(db: Database) -> dict[str, dict[tuple, Row]]:
+    """The rows of the five tables by key, as said() shows them."""
+    return {table: {tuple(row[column] for column in key): said(row) for row in read_table(db, table)}
+            for table, key in DATA_TABLES.items()}
 
 
 def read_all(db: Database) -> dict[str, list[Row]]:
