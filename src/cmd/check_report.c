@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { SUMMARY_MAX_BYTES = 16384 };
+
 void check_report_init(struct check_report *report)
 {
     memset(report, 0, sizeof(*report));
     for (size_t i = 0; i < CHECK_AREAS; i++) {
+        buffer_init(&report->sections[i].summary, SUMMARY_MAX_BYTES);
         error_list_init(&report->sections[i].problems);
         error_list_init(&report->sections[i].warnings);
     }
@@ -17,6 +20,7 @@ void check_report_init(struct check_report *report)
 void check_report_release(struct check_report *report)
 {
     for (size_t i = 0; i < CHECK_AREAS; i++) {
+        buffer_release(&report->sections[i].summary);
         error_list_release(&report->sections[i].problems);
         error_list_release(&report->sections[i].warnings);
     }
@@ -84,6 +88,11 @@ static const char *section_verdict(const struct check_section *section, char *ou
     return out;
 }
 
+static const char *summary_text(const struct check_section *section)
+{
+    return section->summary.len > 0 ? section->summary.data : "";
+}
+
 static double mib(int64_t bytes)
 {
     return (double)bytes / (1 << 20);
@@ -98,8 +107,8 @@ void check_report_text(const struct check_report *report, struct buffer *out)
         char verdict[64];
 
         buffer_append_format(out, "%-13s  %s%s%s\n", check_area_name((enum check_area)i),
-                             section_verdict(section, verdict, sizeof(verdict)), section->summary[0] != '\0' ? ": " : "",
-                             section->summary);
+                             section_verdict(section, verdict, sizeof(verdict)), section->summary.len > 0 ? ": " : "",
+                             summary_text(section));
         text_of_findings("problem", &section->problems, out);
         text_of_findings("warning", &section->warnings, out);
     }
@@ -158,7 +167,7 @@ int check_report_json(const struct check_report *report, struct buffer *out)
         json_out_object(json, NULL);
         json_out_text(json, "area", check_area_name((enum check_area)i));
         json_out_text(json, "result", section->problems.count > 0 ? "problems" : section->skipped ? "skipped" : "ok");
-        json_out_text(json, "summary", section->summary);
+        json_out_text(json, "summary", summary_text(section));
         json_out_end(json);
     }
     json_out_end(json);

@@ -12,7 +12,7 @@ enum check_area { CHECK_CONFIGURATION, CHECK_BROKER, CHECK_DATABASE, CHECK_AREAS
 
 struct check_section {
     bool skipped;
-    char summary[512];          /* what was looked at, or why it was skipped */
+    struct buffer summary;      /* what was looked at, or why it was skipped */
     struct error_list problems; /* each makes the check fail */
     struct error_list warnings; /* what weakens a promise */
 };

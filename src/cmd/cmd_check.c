@@ -6,7 +6,6 @@
 #include "pg/catalog.h"
 #include "pg/conninfo.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,23 +28,10 @@ static const char HELP[] =
     "Exit status, the first that applies: 78 configuration or schema version, 69 a server cannot be reached, 77 a\n"
     "privilege is missing, 1 other problems, 0 none. Warnings do not count.\n";
 
-static void say(struct check_section *section, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Appends to the summary. */
-static void say(struct check_section *section, const char *format, ...)
-{
-    size_t used = strlen(section->summary);
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(section->summary + used, sizeof(section->summary) - used, format, args);
-    va_end(args);
-}
-
 static void skip(struct check_section *section, const char *why)
 {
     section->skipped = true;
-    say(section, "%s", why);
+    buffer_append_text(&section->summary, why);
 }
 
 static void warn(struct check_section *section, const char *what, const char *subject, const char *why, const char *hint)
@@ -72,7 +58,7 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
     if (result != 0) {
         error_list_add(&section->problems, &err);
     } else {
-        say(section, "%s", target.name);
+        buffer_append_format(&section->summary, "%s", target.name);
         if (!target.uri.tls && !is_loopback(target.uri.host))
             warn(section, "no TLS to the broker", "amqp.uri", "payloads and the password can be read on the way",
                  "write amqps://, and amqp.ca_file if the broker's certificate is of an authority of your own");
@@ -98,8 +84,8 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, 
     if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0)
         error_list_add(&section->problems, &err);
     else
-        say(section, ", %s: %u message%s, %u consumer%s", queue, state.messages, state.messages == 1 ? "" : "s", state.consumers,
-            state.consumers == 1 ? "" : "s");
+        buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue, state.messages,
+                             state.messages == 1 ? "" : "s", state.consumers, state.consumers == 1 ? "" : "s");
     amqp_consumer_free(consumer);
     return 0;
 }
@@ -132,7 +118,7 @@ static int check_conninfo(const char *conninfo, struct check_section *section)
         error_list_add(&section->problems, &err);
         return -1;
     }
-    say(section, "%s", parsed.name);
+    buffer_append_format(&section->summary, "%s", parsed.name);
     if (parsed.is_remote && !parsed.verifies_server)
         warn(section, "the database server is not verified", "postgres.conninfo",
              "without sslmode=verify-full anybody can pretend to be the server",
@@ -154,7 +140,7 @@ static void check_catalog(const struct configuration *configuration, struct pg_c
         error_list_add(&section->problems, &failure.error);
         return;
     }
-    say(section, ", PostgreSQL %d.%d", version / 10000, version % 10000);
+    buffer_append_format(&section->summary, ", PostgreSQL %d.%d", version / 10000, version % 10000);
     catalog_check_server(catalog, kopru_version(), &report);
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
@@ -191,12 +177,12 @@ static void describe_configuration(const char *path, const struct configuration 
 {
     const struct error_list *advice = &configuration->settings.advice;
 
-    say(section, "%s", path);
+    buffer_append_format(&section->summary, "%s", path);
     for (size_t i = 0; i < advice->count; i++)
         error_list_add(&section->warnings, &advice->items[i]);
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
-            say(section, ", %s", mapping_entity(configuration->mappings[i])->name);
+            buffer_append_format(&section->summary, ", %s", mapping_entity(configuration->mappings[i])->name);
 }
 
 static int print_report(const struct check_report *report, bool as_json, struct error_list *errors)

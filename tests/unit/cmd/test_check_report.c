@@ -43,7 +43,7 @@ static void text_shows_findings_below_their_area(void **state)
 
     (void)state;
     check_report_init(&report);
-    strcpy(report.sections[CHECK_CONFIGURATION].summary, "k.cfg");
+    buffer_append_text(&report.sections[CHECK_CONFIGURATION].summary, "k.cfg");
     add(&report.sections[CHECK_BROKER].problems, ERROR_PROBLEMS);
     add(&report.sections[CHECK_DATABASE].warnings, ERROR_PROBLEMS);
     report.has_memory = true;
@@ -79,7 +79,7 @@ static void memory_is_the_sum_of_the_formula(void **state)
     (void)state;
     settings.limits.max_bytes_in_hand = 1000;
     memory_bound_compute(&settings, &bound);
-    assert_int_equal(bound.total_bytes, bound.fixed_bytes + 3 * 1000 + 3 * bound.largest_message_bytes);
+    assert_int_equal(bound.total_bytes, bound.fixed_bytes + 3000 + 3 * bound.largest_message_bytes);
     settings.limits.max_message_bytes = INT64_C(1) << 30;
     memory_bound_compute(&settings, &bound);
     assert_int_equal(bound.largest_message_bytes, INT64_C(1) << 30);
