@@ -16,13 +16,13 @@ struct subscription {
     void *mapper;
     struct in_hand in_hand;
     int64_t epoch;
-    bool in_leading_run;     /* still holding it back */
-    struct message *run;     /* held, linked by `next` */
+    bool in_leading_run; /* still holding it back */
+    struct message *run; /* held, linked by `next` */
     struct message *run_last;
     size_t run_count;
     int64_t last_delivery_ms;
     bool cancelled;
-    bool drained; /* cancelled, and nothing more comes */
+    bool drained;  /* cancelled, and nothing more comes */
     bool overfull; /* said already that the socket is not read */
 };
 
@@ -59,8 +59,9 @@ static void release_run(struct subscription *subscription, const char *why)
     subscription->in_leading_run = false;
     if (subscription->run == NULL)
         return;
-    log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together", LOG_TEXT("queue", queue_of(subscription)),
-              LOG_NUMBER("messages", subscription->run_count), LOG_TEXT("ended_by", why));
+    log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together",
+              LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->run_count),
+              LOG_TEXT("ended_by", why));
     for (int w = 0; w < stream->settings.writers; w++) {
         struct message *first = NULL;
         struct message *last = NULL;
@@ -107,7 +108,8 @@ static void take_timestamp(struct change *change, const struct delivery *deliver
 {
     uint64_t latest = (uint64_t)(clock_wall_s() + FUTURE_TIMESTAMP_S);
 
-    change->has_time = delivery->has_timestamp && delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S && delivery->timestamp_s <= latest;
+    change->has_time =
+        delivery->has_timestamp && delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S && delivery->timestamp_s <= latest;
     if (change->has_time)
         change->source_time = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
 }
@@ -118,7 +120,8 @@ static void note_order(struct subscription *subscription, struct message *messag
     bool late = message->delivery->redelivered && !subscription->in_leading_run;
 
     if (late && atomic_fetch_add(&stream->late, 1) == 0)
-        log_event(LOG_WARNING, "late_redelivery", "the broker returned a message out of order; an older state may show for a moment",
+        log_event(LOG_WARNING, "late_redelivery",
+                  "the broker returned a message out of order; an older state may show for a moment",
                   LOG_TEXT("queue", queue_of(subscription)));
     if (message->change == NULL)
         return;
@@ -356,8 +359,9 @@ void *consumer_main(void *argument)
         if (consumed)
             backoff_reset(&backoff);
         wait_ms = backoff_next_ms(&backoff);
-        log_error(LOG_WARNING, "broker_unavailable", &err,
-                  (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
+        log_error(
+            LOG_WARNING, "broker_unavailable", &err,
+            (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
         sleep_ms(stream, wait_ms);
     }
     if (mapper != NULL)

@@ -111,8 +111,7 @@ static size_t count_messages(const struct group *groups, size_t count)
 static bool isolate(struct isolation *isolation, const struct group *groups, size_t count)
 {
     size_t half = count / 2;
-    enum settled settled =
-        write_messages(isolation, isolation->messages + groups[0].first, count_messages(groups, count), false);
+    enum settled settled = write_messages(isolation, isolation->messages + groups[0].first, count_messages(groups, count), false);
 
     if (settled != SETTLED_REFUSED)
         return settled == SETTLED_COMMITTED;

@@ -145,7 +145,8 @@ static void give_back(struct keeper *keeper, void *session)
         struct error err;
 
         if (place.held && keeper->port.renew(session, stream->settings.queue, place.epoch, &news, true, &err) < 0)
-            log_error(LOG_WARNING, "place_kept", &err, (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
+            log_error(LOG_WARNING, "place_kept", &err,
+                      (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
     }
 }
 

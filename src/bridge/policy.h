@@ -14,11 +14,11 @@ enum {
     LEADING_RUN_SILENCE_MS = 500, /* ends the run of redelivered messages */
     IDLE_WAIT_MS = 500,           /* how long a thread sleeps at most before it looks around; nothing waits for it */
     LEASE_RENEW_MS = 1000,
-    LEASE_EXPIRES_MS = 6000,      /* a holder that was silent for so long may be replaced */
-    ALONE_CHECK_MS = 500,         /* between two looks at who else consumes */
-    ALONE_HEARTBEATS = 3,         /* after so many the broker has dropped a silent consumer */
-    HOLD_LIMIT_MS = 15 * 60000,   /* half of RabbitMQ's consumer timeout: give unacknowledged messages back before it does */
-    FUTURE_TIMESTAMP_S = 3600,    /* a timestamp further ahead counts as absent */
+    LEASE_EXPIRES_MS = 6000,    /* a holder that was silent for so long may be replaced */
+    ALONE_CHECK_MS = 500,       /* between two looks at who else consumes */
+    ALONE_HEARTBEATS = 3,       /* after so many the broker has dropped a silent consumer */
+    HOLD_LIMIT_MS = 15 * 60000, /* half of RabbitMQ's consumer timeout: give unacknowledged messages back before it does */
+    FUTURE_TIMESTAMP_S = 3600,  /* a timestamp further ahead counts as absent */
 };
 
 #endif

@@ -37,7 +37,8 @@ struct mapper_port {
     void *context;
     void *(*open)(void *context); /* NULL when there is no memory */
     void (*close)(void *mapper);
-    enum map_outcome (*map)(void *mapper, struct slice body, struct arena *arena, struct change **change, struct refusal *refusal);
+    enum map_outcome (*map)(void *mapper, struct slice body, struct arena *arena, struct change **change,
+                            struct refusal *refusal);
     size_t (*arena_limit)(size_t body_bytes);
 };
 

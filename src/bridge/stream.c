@@ -19,7 +19,8 @@ static void init_condition(pthread_cond_t *condition)
     pthread_condattr_destroy(&attributes);
 }
 
-int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports, struct error *err)
+int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
+                struct error *err)
 {
     *stream = (struct stream){ .settings = *settings, .ports = *ports };
     pthread_mutex_init(&stream->lock, NULL);

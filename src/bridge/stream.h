@@ -16,9 +16,9 @@ struct stream_settings {
     const char *queue;
     const char *entity;
     int writers;
-    int prefetch;              /* messages */
-    bool order_by_timestamp;   /* every message may be late */
-    size_t max_bytes_in_hand;  /* the socket is not read beyond it */
+    int prefetch;             /* messages */
+    bool order_by_timestamp;  /* every message may be late */
+    size_t max_bytes_in_hand; /* the socket is not read beyond it */
     size_t max_batch_messages;
     size_t max_batch_bytes; /* of bodies */
 };
@@ -31,7 +31,7 @@ struct stream_ports {
 
 /* Written by the keeper, read by all: guarded by stream.lock. */
 struct stream_place {
-    bool held;          /* this instance may write for the queue */
+    bool held; /* this instance may write for the queue */
     int64_t epoch;
     bool must_be_alone; /* taken from somebody who may still hold deliveries */
     bool database_ok;   /* the keeper reached it at its last look */
@@ -45,8 +45,8 @@ struct writer {
     pthread_cond_t changed;
     struct message *first; /* waiting, in order of arrival */
     struct message *last;
-    bool busy;             /* a batch is being written */
-    bool end;              /* leave when there is nothing to do */
+    bool busy; /* a batch is being written */
+    bool end;  /* leave when there is nothing to do */
     void *store;
 };
 
@@ -77,7 +77,8 @@ struct stream {
     atomic_ullong late; /* redelivered outside the leading run */
 };
 
-int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports, struct error *err);
+int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
+                struct error *err);
 void stream_release(struct stream *stream);
 
 /* Starts the threads. */

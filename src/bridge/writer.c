@@ -163,9 +163,11 @@ static void finish(struct writer *writer, const struct write_request *request, c
 
 static void log_trouble(const struct writer *writer, enum write_outcome outcome, const struct write_report *report, int wait_ms)
 {
-    const struct log_field fields[] = { LOG_TEXT("queue", writer->stream->settings.queue), LOG_NUMBER("writer", writer->number),
+    const struct log_field fields[] = { LOG_TEXT("queue", writer->stream->settings.queue),
+                                        LOG_NUMBER("writer", writer->number),
                                         LOG_TEXT("sqlstate", report->sqlstate[0] != '\0' ? report->sqlstate : NULL),
-                                        LOG_NUMBER("retry_ms", wait_ms), { 0 } };
+                                        LOG_NUMBER("retry_ms", wait_ms),
+                                        { 0 } };
 
     log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING, outcome == WRITE_PAUSE ? "paused" : "database_unavailable",
               &report->error, fields);

@@ -105,6 +105,13 @@ out:
     return status;
 }
 
+/* What was accepted but is worth a look. */
+static void log_advice(const struct error_list *advice)
+{
+    for (size_t i = 0; i < advice->count; i++)
+        log_error(LOG_WARNING, "configuration", &advice->items[i], (const struct log_field[]){ { 0 } });
+}
+
 static int run(const struct invocation *call, struct error_list *errors)
 {
     struct configuration configuration;
@@ -116,6 +123,7 @@ static int run(const struct invocation *call, struct error_list *errors)
         return command_status(errors);
     }
     log_configure(configuration.settings.log.level, configuration.settings.log.format);
+    log_advice(&configuration.settings.advice);
     status = run_bridge(&configuration, &err);
     if (status < 0)
         status = command_fail(errors, &err);

@@ -31,8 +31,8 @@ struct change {
     size_t name_count;
     bool replaces_extra; /* absent = "clear" for the whole entity: nothing of the stored `extra` survives */
 
-    bool *root_set;      /* per column of the root table: fed by a name in `names`; key and extra are false */
-    struct value *root;  /* per column of the root table; the key is filled, extra is not */
+    bool *root_set;              /* per column of the root table: fed by a name in `names`; key and extra are false */
+    struct value *root;          /* per column of the root table; the key is filled, extra is not */
     struct json_pair *leftovers; /* what no column of the root holds, sorted by jsonb's order of names */
     size_t leftover_count;
 

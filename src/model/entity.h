@@ -35,8 +35,8 @@ struct child {
 };
 
 struct entity {
-    const char *name;   /* "subscription" */
-    struct table root;  /* key_count is 1 */
+    const char *name;  /* "subscription" */
+    struct table root; /* key_count is 1 */
     const struct child *children;
     size_t child_count;
     size_t set_count; /* of all children together; sets are numbered through in their order */

@@ -17,15 +17,15 @@
 
 struct fold_state {
     const struct entity *entity;
-    bool exists; /* there is a root row */
-    struct value *root;        /* per column of the root table; the key is filled, `extra` has its canonical text */
-    struct json_pair *extra;   /* the same `extra`, member by member; valid when extra_read */
+    bool exists;             /* there is a root row */
+    struct value *root;      /* per column of the root table; the key is filled, `extra` has its canonical text */
+    struct json_pair *extra; /* the same `extra`, member by member; valid when extra_read */
     size_t extra_count;
     bool extra_read;
     bool has_hash;
     uint8_t hash[DIGEST_BYTES];
     bool has_time;
-    int64_t source_time; /* microseconds since 2000-01-01 UTC */
+    int64_t source_time;  /* microseconds since 2000-01-01 UTC */
     struct row_set *sets; /* per set of the entity, any order of rows */
 };
 
@@ -48,8 +48,8 @@ struct child_row {
 };
 
 struct fold_difference {
-    bool root;     /* the root row must be written (also when only its hash or source_time moved) */
-    bool touched;  /* a column or a child differs: updated_at moves */
+    bool root;    /* the root row must be written (also when only its hash or source_time moved) */
+    bool touched; /* a column or a child differs: updated_at moves */
     struct child_row *deletes;
     size_t delete_count;
     struct child_row *writes;

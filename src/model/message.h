@@ -51,13 +51,13 @@ enum write_outcome {
 };
 
 struct write_report {
-    char sqlstate[6];     /* "" where the server said none */
-    char table[64];       /* of a refusal, "" if unknown */
-    char constraint[64];  /* likewise */
-    char column[64];      /* likewise */
-    struct error error;   /* of every outcome but WRITE_COMMITTED; without values */
+    char sqlstate[6];    /* "" where the server said none */
+    char table[64];      /* of a refusal, "" if unknown */
+    char constraint[64]; /* likewise */
+    char column[64];     /* likewise */
+    struct error error;  /* of every outcome but WRITE_COMMITTED; without values */
     unsigned roots_written;
-    unsigned stale;       /* late messages that changed nothing */
+    unsigned stale; /* late messages that changed nothing */
 };
 
 #endif

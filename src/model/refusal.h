@@ -23,9 +23,9 @@ enum { REFUSAL_REASON_COUNT = REFUSAL_REJECTED_BY_DATABASE + 1, REFUSAL_DETAIL_M
 
 struct refusal {
     enum refusal_reason reason;
-    char path[256];   /* JSON path, "" where there is none; never a value */
-    char detail[512]; /* the rule that was broken, in words; never a value */
-    char sqlstate[6]; /* of rejected_by_database, else "" */
+    char path[256];         /* JSON path, "" where there is none; never a value */
+    char detail[512];       /* the rule that was broken, in words; never a value */
+    char sqlstate[6];       /* of rejected_by_database, else "" */
     struct slice entity_id; /* data is NULL where none could be read; owned by the message's arena */
 };
 

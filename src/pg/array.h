@@ -23,7 +23,7 @@ struct pg_type {
     Oid element;
     Oid array;
     const char *array_name;
-    const char *cast; /* appended to the unnested column: "" or "::numeric" */
+    const char *cast;      /* appended to the unnested column: "" or "::numeric" */
     const char *read_cast; /* appended where the column is read: numeric and jsonb are read as text */
 };
 

@@ -7,8 +7,8 @@
 
 struct letter {
     uint8_t sha256[DIGEST_BYTES];
-    size_t order;                /* of arrival within the batch */
-    const struct message *first; /* of the equal bodies: gives what stays */
+    size_t order;                 /* of arrival within the batch */
+    const struct message *first;  /* of the equal bodies: gives what stays */
     const struct message *latest; /* gives what is replaced */
     int64_t occurrences;
 };
@@ -88,7 +88,8 @@ int pg_dead_letters_encode(struct pg_arguments *arguments, const char *queue, co
     int result = letters == NULL ? -1 : pg_arguments_init(arguments, &PG_WRITE_DEAD_LETTERS, 2, max_bytes);
 
     for (size_t i = 0; result == 0 && i < count; i++) {
-        letters[i] = (struct letter){ .order = messages[i]->position, .first = messages[i], .latest = messages[i], .occurrences = 1 };
+        letters[i] =
+            (struct letter){ .order = messages[i]->position, .first = messages[i], .latest = messages[i], .occurrences = 1 };
         result = digest_sha256(letters[i].sha256, &messages[i]->delivery->body, 1);
     }
     if (result == 0) {

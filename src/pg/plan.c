@@ -191,7 +191,8 @@ int plan_take_roots(struct plan *plan, const PGresult *result)
 }
 
 /* The set of the child that a row belongs to; an array that no mapping names any more has none. */
-static struct row_set *set_of_row(const struct plan *plan, struct plan_entity *entity, size_t child_number, const struct value *row)
+static struct row_set *set_of_row(const struct plan *plan, struct plan_entity *entity, size_t child_number,
+                                  const struct value *row)
 {
     const struct child *child = &plan->entity->children[child_number];
     struct row_set *first = &entity->before.sets[entity_first_set(plan->entity, child_number)];

@@ -108,9 +108,8 @@ static int make_find(struct draft *draft, struct pg_statements *statements)
     add_array(draft, pg_type_of(VALUE_TEXT));
     add_array(draft, &PG_TYPE_BYTEA);
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
-    buffer_append_format(&draft->sql,
-                         ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\nJOIN kopru.%s AS t ON t.%s = i.id", table->name,
-                         table->columns[0].name);
+    buffer_append_format(&draft->sql, ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\nJOIN kopru.%s AS t ON t.%s = i.id",
+                         table->name, table->columns[0].name);
     return finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
@@ -136,8 +135,9 @@ static int make_write(struct draft *draft, struct pg_statements *statements)
     add_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ", payload_hash, source_time, created_at, updated_at)\nSELECT ");
     add_unnested(draft, table);
-    buffer_append_text(&draft->sql, ", i.payload_hash, i.source_time, now(),"
-                                    " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\nFROM unnest(");
+    buffer_append_text(&draft->sql,
+                       ", i.payload_hash, i.source_time, now(),"
+                       " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\nFROM unnest(");
     add_arrays(draft, table, table->column_count);
     add_array(draft, &PG_TYPE_BYTEA);
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
@@ -145,8 +145,7 @@ static int make_write(struct draft *draft, struct pg_statements *statements)
     add_array(draft, pg_type_of(VALUE_BOOLEAN));
     buffer_append_text(&draft->sql, ")\n  AS i(");
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_format(&draft->sql,
-                         ", payload_hash, source_time, updated_at, touched)\nON CONFLICT (%s) DO UPDATE SET ",
+    buffer_append_format(&draft->sql, ", payload_hash, source_time, updated_at, touched)\nON CONFLICT (%s) DO UPDATE SET ",
                          table->columns[0].name);
     add_excluded(draft, table);
     buffer_append_text(&draft->sql, ", payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
@@ -208,7 +207,8 @@ static int make_children(struct draft *draft, struct pg_statements *statements)
         struct pg_child_statements *child = &statements->children[i];
 
         if (make_child_load(draft, arena, table, &child->load) != 0 ||
-            make_child_remove(draft, arena, table, &child->remove) != 0 || make_child_write(draft, arena, table, &child->write) != 0)
+            make_child_remove(draft, arena, table, &child->remove) != 0 ||
+            make_child_write(draft, arena, table, &child->write) != 0)
             return -1;
     }
     return 0;

@@ -50,8 +50,7 @@ static struct pg_arguments *add_call(struct transaction *tx, const struct pg_sta
 {
     struct pg_arguments *arguments = &tx->arguments[tx->call_count];
 
-    if (tx->call_count == MAX_CALLS ||
-        pg_arguments_init(arguments, statement, scalars, tx->store->target.max_batch_bytes) != 0) {
+    if (tx->call_count == MAX_CALLS || pg_arguments_init(arguments, statement, scalars, tx->store->target.max_batch_bytes) != 0) {
         pg_arguments_release(arguments);
         return NULL;
     }

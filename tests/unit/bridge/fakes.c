@@ -203,8 +203,7 @@ struct message *fakes_message(const char *body, uint64_t position)
     const struct delivery source = { .body = slice_of(body), .properties = SLICE_LITERAL("{}") };
     struct message *message = message_new(delivery_copy(&source), arena_limit(source.body.len));
 
-    message->refused =
-        map(NULL, message->delivery->body, &message->arena, &message->change, &message->refusal) == MAP_REFUSED;
+    message->refused = map(NULL, message->delivery->body, &message->arena, &message->change, &message->refusal) == MAP_REFUSED;
     message->position = position;
     return message;
 }
@@ -237,7 +236,8 @@ static void record(struct fakes *fakes, const struct write_request *request)
     }
 }
 
-static enum write_outcome store_write(void *store, int64_t epoch, const struct write_request *request, struct write_report *report)
+static enum write_outcome store_write(void *store, int64_t epoch, const struct write_request *request,
+                                      struct write_report *report)
 {
     struct fakes *fakes = store;
     enum write_outcome outcome = WRITE_COMMITTED;

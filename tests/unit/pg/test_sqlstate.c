@@ -66,7 +66,7 @@ static void outages_and_conflicts_are_repeated(void **state)
 static void the_unknown_is_kept_and_repeated(void **state)
 {
     static const struct expectation expected[] = {
-        { "ZZ999", SQLSTATE_RETRY }, { "54999", SQLSTATE_RETRY }, { "", SQLSTATE_RECONNECT },
+        { "ZZ999", SQLSTATE_RETRY },  { "54999", SQLSTATE_RETRY },  { "", SQLSTATE_RECONNECT },
         { NULL, SQLSTATE_RECONNECT }, { "22", SQLSTATE_RECONNECT },
     };
 
@@ -98,7 +98,7 @@ static void each_row_is_reachable_and_says_why(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dead_letters_are_an_allow_list),   cmocka_unit_test(what_a_person_must_change_pauses),
+        cmocka_unit_test(dead_letters_are_an_allow_list),     cmocka_unit_test(what_a_person_must_change_pauses),
         cmocka_unit_test(outages_and_conflicts_are_repeated), cmocka_unit_test(the_unknown_is_kept_and_repeated),
         cmocka_unit_test(each_row_is_reachable_and_says_why),
     };

@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 static const struct column ROOT_COLUMNS[] = { { "id", VALUE_TEXT }, { "price", VALUE_NUMERIC }, { "extra", VALUE_JSONB } };
-static const struct column CHILD_COLUMNS[] = { { "id", VALUE_TEXT }, { "n", VALUE_INTEGER }, { "day", VALUE_DATE }, { "extra", VALUE_JSONB } };
+static const struct column CHILD_COLUMNS[] = {
+    { "id", VALUE_TEXT }, { "n", VALUE_INTEGER }, { "day", VALUE_DATE }, { "extra", VALUE_JSONB }
+};
 static const struct child_set SET = { "list" };
 static const struct child CHILD = { .table = { "parts", CHILD_COLUMNS, 4, 2, 3 }, .sets = &SET, .set_count = 1 };
 static const struct entity ENTITY = {
@@ -66,8 +68,9 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
                                           "FROM unnest($1::text[], $2::integer[], $3::date[], $4::jsonb[])\n"
                                           "  AS i(id, n, day, extra)\n"
                                           "ON CONFLICT (id, n) DO UPDATE SET day = excluded.day, extra = excluded.extra");
-    assert_string_equal(child->remove.sql, "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
-                                           "WHERE (t.id, t.n) = (i.id, i.n)");
+    assert_string_equal(child->remove.sql,
+                        "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
+                        "WHERE (t.id, t.n) = (i.id, i.n)");
     assert_string_equal(child->load.sql, "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
 }
 
