@@ -215,6 +215,22 @@ static amqp_rpc_reply_t log_in(amqp_connection_state_t state, const struct amqp_
                                       AMQP_SASL_METHOD_PLAIN, target->uri.user, target->password);
 }
 
+static int fail_to_log_in(const struct amqp_target *target, const amqp_rpc_reply_t *reply, struct error *err)
+{
+    bool is_cut = reply->reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+                  (reply->library_error == AMQP_STATUS_CONNECTION_CLOSED || reply->library_error == AMQP_STATUS_SOCKET_ERROR ||
+                   reply->library_error == AMQP_STATUS_SSL_ERROR);
+
+    amqp_reply_error(err, "cannot log in to the broker", target->name, reply);
+    /* A broker that refuses a user says so. One that refuses a certificate does too, but often hangs up before that can be read. */
+    if (is_cut && target->uri.tls)
+        error_hint(err,
+                   "the broker may want a client certificate (amqp.cert_file), or refuse the one it got: its log says which");
+    else if (is_cut)
+        error_hint(err, "check that host and port are those of an AMQP 0-9-1 listener, with amqps:// where it speaks TLS");
+    return -1;
+}
+
 static int start_session(amqp_connection_state_t state, const struct amqp_target *target, int64_t deadline, struct error *err)
 {
     struct timeval login_timeout = timeval_of_ms(clock_left_ms(deadline));
@@ -226,7 +242,7 @@ static int start_session(amqp_connection_state_t state, const struct amqp_target
         return amqp_status_error(err, WHAT, target->name, AMQP_STATUS_INVALID_PARAMETER);
     reply = log_in(state, target);
     if (reply.reply_type != AMQP_RESPONSE_NORMAL)
-        return amqp_reply_error(err, "cannot log in to the broker", target->name, &reply);
+        return fail_to_log_in(target, &reply, err);
     bound_silence(state);
     amqp_channel_open(state, AMQP_CHANNEL);
     reply = amqp_get_rpc_reply(state);

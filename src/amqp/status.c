@@ -109,16 +109,20 @@ static bool is_tls_status(int status)
 
 int amqp_status_error(struct error *err, const char *what, const char *subject, int status)
 {
-    const struct meaning *meaning = find_status(status);
     int cause = errno;
     const char *detail = NULL;
+    const struct meaning *meaning;
 
+    /* OpenSSL failed without an error of its own: the connection below it ended. */
+    if (status == AMQP_STATUS_SSL_ERROR && ERR_peek_last_error() == 0)
+        status = AMQP_STATUS_CONNECTION_CLOSED;
     /* Both are left behind by the call that failed; rabbitmq-c has no other way to tell. */
     if (status == AMQP_STATUS_SOCKET_ERROR && cause != 0 && cause != EAGAIN)
         detail = strerror(cause);
     else if (is_tls_status(status))
         detail = ERR_reason_error_string(ERR_peek_last_error());
 
+    meaning = find_status(status);
     error_set(err, meaning != NULL ? meaning->kind : ERROR_UNAVAILABLE, what, subject, detail != NULL ? "%s: %s" : "%s",
               amqp_status_text(status), detail);
     if (meaning != NULL && meaning->hint != NULL)

@@ -120,7 +120,7 @@ int wire_fail(struct wire *wire, const char *what, int status, struct error *err
     if (atomic_load(&wire->is_interrupted)) {
         error_set(err, ERROR_UNAVAILABLE, what, wire->name, "a call did not return in time and was interrupted");
         error_hint(err, "the broker or the network did not move for several heartbeats");
-    } else if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_CONNECTION_CLOSED) {
+    } else if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_CONNECTION_CLOSED || status == AMQP_STATUS_SSL_ERROR) {
         find_reason(wire, what, err);
     }
     return die(wire);

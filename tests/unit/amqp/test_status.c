@@ -1,6 +1,7 @@
 #include "amqp/status.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,8 +34,21 @@ static void test_every_status_has_text(void **state)
         assert_has_text(status);
     for (int status = AMQP_STATUS_TCP_ERROR; status > _AMQP_STATUS_TCP_NEXT_VALUE; status--)
         assert_has_text(status);
-    for (int status = AMQP_STATUS_SSL_ERROR; status > _AMQP_STATUS_SSL_NEXT_VALUE; status--)
+    for (int status = AMQP_STATUS_SSL_ERROR - 1; status > _AMQP_STATUS_SSL_NEXT_VALUE; status--)
         assert_has_text(status);
+}
+
+static void test_tls_error_tells_openssl(void **state)
+{
+    struct error err;
+
+    (void)state;
+    ERR_raise(ERR_LIB_X509, ERR_R_MALLOC_FAILURE);
+    amqp_status_error(&err, "cannot try", "broker", AMQP_STATUS_SSL_ERROR);
+    assert_string_equal(err.why, "TLS failed: malloc failure");
+    ERR_clear_error();
+    amqp_status_error(&err, "cannot try", "broker", AMQP_STATUS_SSL_ERROR);
+    assert_string_equal(err.why, amqp_status_text(AMQP_STATUS_CONNECTION_CLOSED));
 }
 
 static void test_unknown_status(void **state)
@@ -142,9 +156,13 @@ static void test_replies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_status_has_text),        cmocka_unit_test(test_unknown_status),
-        cmocka_unit_test(test_socket_error_tells_errno),     cmocka_unit_test(test_every_reply_code_has_a_kind),
-        cmocka_unit_test(test_reply_text_is_made_printable), cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_every_status_has_text),
+        cmocka_unit_test(test_tls_error_tells_openssl),
+        cmocka_unit_test(test_unknown_status),
+        cmocka_unit_test(test_socket_error_tells_errno),
+        cmocka_unit_test(test_every_reply_code_has_a_kind),
+        cmocka_unit_test(test_reply_text_is_made_printable),
+        cmocka_unit_test(test_replies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
