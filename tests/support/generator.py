@@ -108,6 +108,8 @@ class Erp:
 
         Two of the characteristics differ from those of the version before.
         """
+        if customer is None:
+            customer = number
         dice = _Dice(self._seed, 2, number)
         start = dice.day()
         payload: dict[str, object] = {
@@ -118,7 +120,7 @@ class Erp:
             "status": "Passive" if dice.one_in(12) else "Active",
             "characteristic": _characteristics(dice, start, version),
             "completionDate": {"endDateTime": str(start + timedelta(days=730)), "startDateTime": str(start)},
-            "engagedParty": [{"id": self.customer_id(number if customer is None else customer)}],
+            "engagedParty": [{"id": self.customer_id(customer)}],
         }
         if dice.one_in(3):
             payload["properties"] = [
@@ -128,8 +130,8 @@ class Erp:
             ][:1 + dice.below(3)]
         if dice.one_in(10):
             payload["engagedParty"] = [
-                {"id": self.customer_id(number if customer is None else customer), "role": "Sözleşme Sahibi"},
-                {"id": self.customer_id(dice.below(number + 1)), "name": _person(dice), "role": "Ödeyen", "@referredType": "Customer"},
+                {"id": self.customer_id(customer), "role": "Sözleşme Sahibi"},
+                {"id": self.customer_id(dice.below(customer + 1)), "name": _person(dice), "role": "Ödeyen", "@referredType": "Customer"},
             ]
         return _body(payload)
 

@@ -146,6 +146,12 @@ class Child:
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def ignore_ending_signals() -> None:
+    """Let nothing cut short what comes now: the cleaning up."""
+    for ending in _ENDING_SIGNALS:
+        signal.signal(ending, signal.SIG_IGN)
+
+
 def unwind_on_signals(leave: Callable[[int], object] | None = None) -> None:
     """Make Ctrl-C, SIGTERM and SIGHUP unwind as an exception, so that servers are stopped and directories removed.
 
@@ -154,8 +160,7 @@ def unwind_on_signals(leave: Callable[[int], object] | None = None) -> None:
     """
 
     def handler(number: int, _frame: object) -> None:
-        for ending in _ENDING_SIGNALS:
-            signal.signal(ending, signal.SIG_IGN)
+        ignore_ending_signals()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         if leave is not None:

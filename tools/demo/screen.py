@@ -1,0 +1,81 @@
+"""What the demo says: one line a step, and a line that moves where there is a terminal."""
+
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_NAME_WIDTH = 11
+_NARROWEST, _WIDEST = 80, 120
+_BAR_WIDTH = 30
+_REDRAW_S = 0.05
+_PLAIN_LINE_S = 1.0
+
+
+class Step:
+    """A step while it is being done; done() gives its line."""
+
+    def __init__(self, screen: "Screen", name: str, text: str):
+        self._screen = screen
+        self._name = name
+        self._started = time.monotonic()
+        self._drawn = self._started
+        self.text = text
+
+    def done(self, text: str) -> None:
+        self.text = text
+
+    def seconds(self) -> float:
+        """Since the step began."""
+        return time.monotonic() - self._started
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        """On a terminal a bar; elsewhere now and then a plain line."""
+        now = time.monotonic()
+        if now - self._drawn < (_REDRAW_S if self._screen.is_live else _PLAIN_LINE_S):
+            return
+        self._drawn = now
+        text = f"{done:,} of {total:,} {what}"
+        if self._screen.is_live:
+            self._screen.live(self._name, f"[{'#' * (_BAR_WIDTH * done // max(total, 1)):<{_BAR_WIDTH}}] {text}")
+        else:
+            self._screen.line(f"  {self._name:<{_NAME_WIDTH}}{text}")
+
+    def end(self) -> None:
+        self._screen.clear()
+        self._screen.line(f"  {self._name:<{_NAME_WIDTH}}{self.text}  ({self.seconds():.1f} s)")
+
+
+class Screen:
+    def __init__(self) -> None:
+        self.is_live = sys.stdout.isatty()
+        self.columns = min(max(shutil.get_terminal_size((_WIDEST, 0)).columns, _NARROWEST), _WIDEST)
+        # Turkish letters must not end a demo on a terminal that cannot show them.
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+    def line(self, text: str = "") -> None:
+        print(text, flush=True)
+
+    def heading(self, text: str) -> None:
+        self.line(f"\n{text}")
+
+    @contextmanager
+    def step(self, name: str, doing: str) -> Iterator[Step]:
+        """One step; when it fails its line is not printed, for then the failure is what counts."""
+        step = Step(self, name, doing)
+        self.live(name, f"{doing} ...")
+        try:
+            yield step
+        except BaseException:
+            self.clear()
+            raise
+        step.end()
+
+    def live(self, name: str, text: str) -> None:
+        if self.is_live:
+            print(f"\r\x1b[K  {name:<{_NAME_WIDTH}}{text}"[:self.columns + 4], end="", flush=True)
+
+    def clear(self) -> None:
+        if self.is_live:
+            print("\r\x1b[K", end="", flush=True)
