@@ -4,12 +4,10 @@
 
 #include <stdlib.h>
 
-enum { TEXT_MAX_BYTES = 131072 * AMQP_PROPERTIES_TEXT_FACTOR };
-
 void incoming_init(struct incoming *incoming)
 {
     *incoming = (struct incoming){ 0 };
-    buffer_init(&incoming->text, TEXT_MAX_BYTES);
+    buffer_init(&incoming->text, AMQP_PROPERTIES_MAX_BYTES);
 }
 
 void incoming_release(struct incoming *incoming)

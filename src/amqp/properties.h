@@ -11,9 +11,9 @@
 enum {
     AMQP_PROPERTIES_MAX_DEPTH = 64, /* of nested tables and arrays in a header; what lies deeper becomes a note */
 
-    /* No header frame of frame_max bytes becomes more text than this: the worst is a table of one-byte names that are not UTF-8,
-       6.4 bytes for each of the frame. */
-    AMQP_PROPERTIES_TEXT_FACTOR = 8,
+    /* No header frame of frame_max (128 KiB) becomes more text than this: the worst is a table of one-byte names that are not UTF-8, 6.4
+       bytes for each of the frame. */
+    AMQP_PROPERTIES_MAX_BYTES = 1024 * 1024,
 };
 
 /*

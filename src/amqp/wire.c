@@ -170,13 +170,14 @@ int wire_keep_alive(struct wire *wire, int64_t now_ms, struct error *err)
 {
     static const char what[] = "cannot keep the connection to the broker alive";
     const amqp_frame_t heartbeat = { .frame_type = AMQP_FRAME_HEARTBEAT, .channel = 0 };
+    int64_t heartbeat_ms = wire->heartbeat_s * INT64_C(1000);
     int64_t silent_ms = now_ms - wire->sent_at_ms;
     int status;
 
-    if (silent_ms < wire->heartbeat_s * 500)
+    if (silent_ms < heartbeat_ms / 2)
         return 0;
     if (!can_send(wire, 0)) /* the library itself would try after a whole heartbeat, and hang */
-        return silent_ms < wire->heartbeat_s * 900 ? 0 : fail_as_stuck(wire, what, err);
+        return silent_ms < heartbeat_ms / 10 * 9 ? 0 : fail_as_stuck(wire, what, err);
     status = amqp_send_frame(wire->connection, &heartbeat);
     if (status != AMQP_STATUS_OK)
         return wire_fail(wire, what, status, err);

@@ -134,7 +134,7 @@ static void run_line(char *line)
     char *command = strtok(line, " \n");
     char *first = strtok(NULL, " \n");
     char *second = strtok(NULL, " \n");
-    struct error err;
+    struct error err = { 0 };
 
     if (command == NULL)
         return;

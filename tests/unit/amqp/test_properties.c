@@ -16,7 +16,7 @@ static struct buffer out;
 static int set_up(void **state)
 {
     (void)state;
-    buffer_init(&out, 131072 * AMQP_PROPERTIES_TEXT_FACTOR);
+    buffer_init(&out, AMQP_PROPERTIES_MAX_BYTES);
     return 0;
 }
 
@@ -227,7 +227,7 @@ static void test_worst_expansion(void **state)
     buffer_clear(&out);
     amqp_properties_write(&properties, SLICE_LITERAL(""), SLICE_LITERAL(""), &out);
     assert_false(buffer_failed(&out));
-    assert_true(out.len > FRAME_BYTES * 6);
+    assert_true(out.len / FRAME_BYTES >= 6);
     free(entries);
 }
 

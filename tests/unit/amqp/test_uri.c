@@ -13,32 +13,31 @@ static void test_parts(void **state)
 {
     static const struct {
         const char *uri;
-        bool tls;
-        const char *user, *password, *host;
+        const char *user, *password, *host, *vhost;
         int port;
-        const char *vhost;
+        bool tls;
     } cases[] = {
-        { "amqp://", false, "guest", "guest", "localhost", 5672, "/" },
-        { "amqps://", true, "guest", "guest", "localhost", 5671, "/" },
-        { "AMQP://host", false, "guest", "guest", "host", 5672, "/" },
-        { "AmqpS://host", true, "guest", "guest", "host", 5671, "/" },
-        { "amqp://host/", false, "guest", "guest", "host", 5672, "" },
-        { "amqp://host/%2F", false, "guest", "guest", "host", 5672, "/" },
-        { "amqp://host/%2f%2F", false, "guest", "guest", "host", 5672, "//" },
-        { "amqp://host:1/v", false, "guest", "guest", "host", 1, "v" },
-        { "amqp://host:65535/v", false, "guest", "guest", "host", 65535, "v" },
-        { "amqp://u@host", false, "u", NULL, "host", 5672, "/" },
-        { "amqp://u:@host", false, "u", "", "host", 5672, "/" },
-        { "amqp://u:p:q@host", false, "u", "p:q", "host", 5672, "/" },
-        { "amqp://u:p%40%3a%2F@host", false, "u", "p@:/", "host", 5672, "/" },
-        { "amqp://k%c3%b6pr%C3%BC:p@host/%C5%9F", false, "k\u00f6pr\u00fc", "p", "host", 5672, "\u015f" },
-        { "amqp://u:p@:5673/v", false, "u", "p", "localhost", 5673, "v" },
-        { "amqp://[::1]", false, "guest", "guest", "::1", 5672, "/" },
-        { "amqps://u:p@[fe80::1%25eth0]:5671/v", true, "u", "p", "fe80::1%eth0", 5671, "v" },
-        { "amqp://host?heartbeat=5", false, "guest", "guest", "host", 5672, "/" },
-        { "amqp://host/?heartbeat=5", false, "guest", "guest", "host", 5672, "" },
-        { "amqp://host/v?", false, "guest", "guest", "host", 5672, "v" },
-        { "amqps://kopru@erp.example.com:5671/prod", true, "kopru", NULL, "erp.example.com", 5671, "prod" },
+        { "amqp://", "guest", "guest", "localhost", "/", 5672, false },
+        { "amqps://", "guest", "guest", "localhost", "/", 5671, true },
+        { "AMQP://host", "guest", "guest", "host", "/", 5672, false },
+        { "AmqpS://host", "guest", "guest", "host", "/", 5671, true },
+        { "amqp://host/", "guest", "guest", "host", "", 5672, false },
+        { "amqp://host/%2F", "guest", "guest", "host", "/", 5672, false },
+        { "amqp://host/%2f%2F", "guest", "guest", "host", "//", 5672, false },
+        { "amqp://host:1/v", "guest", "guest", "host", "v", 1, false },
+        { "amqp://host:65535/v", "guest", "guest", "host", "v", 65535, false },
+        { "amqp://u@host", "u", NULL, "host", "/", 5672, false },
+        { "amqp://u:@host", "u", "", "host", "/", 5672, false },
+        { "amqp://u:p:q@host", "u", "p:q", "host", "/", 5672, false },
+        { "amqp://u:p%40%3a%2F@host", "u", "p@:/", "host", "/", 5672, false },
+        { "amqp://k%c3%b6pr%C3%BC:p@host/%C5%9F", "k\u00f6pr\u00fc", "p", "host", "\u015f", 5672, false },
+        { "amqp://u:p@:5673/v", "u", "p", "localhost", "v", 5673, false },
+        { "amqp://[::1]", "guest", "guest", "::1", "/", 5672, false },
+        { "amqps://u:p@[fe80::1%25eth0]:5671/v", "u", "p", "fe80::1%eth0", "v", 5671, true },
+        { "amqp://host?heartbeat=5", "guest", "guest", "host", "/", 5672, false },
+        { "amqp://host/?heartbeat=5", "guest", "guest", "host", "", 5672, false },
+        { "amqp://host/v?", "guest", "guest", "host", "v", 5672, false },
+        { "amqps://kopru@erp.example.com:5671/prod", "kopru", NULL, "erp.example.com", "prod", 5671, true },
     };
 
     (void)state;
