@@ -75,8 +75,11 @@ static bool grow_nodes(struct reader *reader)
 {
     struct json_doc *doc = reader->doc;
     uint32_t capacity = doc->capacity == 0 ? FIRST_NODES : doc->capacity * 2;
-    struct json_node *nodes = capacity > doc->capacity ? reallocarray(doc->nodes, capacity, sizeof(*nodes)) : NULL;
+    struct json_node *nodes;
 
+    if (capacity <= doc->capacity)
+        return fail(reader, JSON_FAULT_MEMORY, reader->at);
+    nodes = realloc(doc->nodes, capacity * sizeof(*nodes));
     if (nodes == NULL)
         return fail(reader, JSON_FAULT_MEMORY, reader->at);
     doc->nodes = nodes;

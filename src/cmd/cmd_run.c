@@ -88,7 +88,7 @@ static int run_bridge(const struct configuration *configuration, struct error *e
 
     if (signals < 0)
         return -1;
-    if (wiring_init(&wiring, configuration, err) != 0 ||
+    if (wiring_init(&wiring, configuration, err) != 0 || amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
         bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0)
         goto out;
     log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()), LOG_TEXT("config", settings->path),

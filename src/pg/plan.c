@@ -119,7 +119,7 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
         value->number = read_i64(bytes);
         return 0;
     case VALUE_BOOLEAN:
-        value->number = bytes[0];
+        value->number = bytes[0] != 0;
         return 0;
     }
     return -1;

@@ -220,7 +220,7 @@ int pg_statements_init(struct pg_statements *statements, const struct entity *en
     int result;
 
     *statements = (struct pg_statements){ .entity = entity };
-    arena_init(&statements->arena, 16 * STATEMENT_MAX_BYTES);
+    arena_init(&statements->arena, 16 * (size_t)STATEMENT_MAX_BYTES);
     buffer_init(&draft.sql, STATEMENT_MAX_BYTES);
     result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 && make_write(&draft, statements) == 0 &&
                      make_children(&draft, statements) == 0

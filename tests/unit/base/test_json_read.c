@@ -193,7 +193,7 @@ static char *object_with_duplicates(size_t count, size_t period)
     *at++ = '{';
     for (size_t i = 0; i < count; i++)
         at += sprintf(at, "%s\"%s%zu\":%zu", i == 0 ? "" : ",", i % 3 == 0 ? "\\u006e" : "n", i % period, i);
-    strcpy(at, "}");
+    sprintf(at, "}");
     return text;
 }
 

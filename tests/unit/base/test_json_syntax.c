@@ -138,7 +138,7 @@ static void assert_faults(const struct fault_case *cases, size_t count, enum jso
     json_doc_release(&doc);
 }
 
-static void texts_that_are_not_json(void **state)
+static void scalars_that_are_not_json(void **state)
 {
     static const struct fault_case cases[] = {
         { "", 0 },
@@ -191,6 +191,15 @@ static void texts_that_are_not_json(void **state)
         { "1a", 1 },
         { "1_000", 1 },
         { "\xD9\xA1", 0 }, /* an Arabic digit */
+    };
+
+    (void)state;
+    assert_faults(cases, COUNT_OF(cases), JSON_FAULT_SYNTAX);
+}
+
+static void strings_that_are_not_json(void **state)
+{
+    static const struct fault_case cases[] = {
         { "\"", 1 },
         { "\"abc", 4 },
         { "\"abcdefgh", 9 },
@@ -227,6 +236,15 @@ static void texts_that_are_not_json(void **state)
         { "\"a\"\"b\"", 3 },
         { "\"a\"b", 3 },
         { "abc", 0 },
+    };
+
+    (void)state;
+    assert_faults(cases, COUNT_OF(cases), JSON_FAULT_SYNTAX);
+}
+
+static void containers_that_are_not_json(void **state)
+{
+    static const struct fault_case cases[] = {
         { "[", 1 },
         { "[ ", 2 },
         { "[1", 2 },
@@ -494,7 +512,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_that_are_json),
-        cmocka_unit_test(texts_that_are_not_json),
+        cmocka_unit_test(scalars_that_are_not_json),
+        cmocka_unit_test(strings_that_are_not_json),
+        cmocka_unit_test(containers_that_are_not_json),
         cmocka_unit_test(a_raw_nul_is_not_json),
         cmocka_unit_test(bytes_that_are_not_utf8_are_found_before_all_else),
         cmocka_unit_test(syntax_comes_before_escapes),

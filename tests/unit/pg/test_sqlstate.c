@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -82,13 +83,11 @@ static void each_row_is_reachable_and_says_why(void **state)
     (void)state;
     assert_true(count > 0);
     for (size_t i = 0; i < count; i++) {
-        char whole[6] = "";
+        char whole[6];
 
         assert_true(strlen(rows[i].state) == 2 || strlen(rows[i].state) == 5);
         assert_true(strlen(rows[i].why) > 0);
-        strncat(whole, rows[i].state, 5);
-        if (strlen(whole) == 2)
-            strcat(whole, "ZZZ");
+        snprintf(whole, sizeof(whole), "%s%s", rows[i].state, strlen(rows[i].state) == 2 ? "ZZZ" : "");
         assert_int_equal(sqlstate_classify(whole), rows[i].class);
         for (size_t j = i + 1; j < count; j++)
             assert_string_not_equal(rows[i].state, rows[j].state);
