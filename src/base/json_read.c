@@ -35,7 +35,7 @@ struct name {
 
 void json_doc_init(struct json_doc *doc)
 {
-    *doc = (struct json_doc){ .nodes = NULL };
+    memset(doc, 0, sizeof(*doc));
 }
 
 void json_doc_release(struct json_doc *doc)
