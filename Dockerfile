@@ -1,0 +1,28 @@
+# kopru as a small image: built in one stage, and only the program, its libraries and its files in the other.
+# Not built where it was written (no engine there); what its steps do was run on Debian 12 itself: see docker-compose.yml.
+
+FROM debian:bookworm-20250929-slim AS build
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends \
+        cmake gcc libc6-dev libconfig-dev libjson-c-dev libpq-dev librabbitmq-dev libssl-dev ninja-build pkg-config \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY src src
+RUN cmake --preset release && cmake --build --preset release
+
+FROM debian:bookworm-20250929-slim
+# ca-certificates: TLS peers are verified against these; tzdata: erp.time_zone is looked up there.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends \
+        ca-certificates libconfig9 libjson-c5 libpq5 librabbitmq4 libssl3 tzdata \
+ && rm -rf /var/lib/apt/lists/* \
+ && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kopru
+COPY --from=build /source/build-release/kopru /usr/local/bin/kopru
+COPY docker/entrypoint.sh /usr/local/bin/kopru-entrypoint
+COPY etc/kopru.cfg /etc/kopru/kopru.cfg
+COPY etc/entities /etc/kopru/entities
+USER 10001:10001
+ENTRYPOINT ["kopru-entrypoint"]
+CMD ["run"]
