@@ -3,7 +3,7 @@
  * until the top. An error says what failed, on what, why, and what to check.
  *
  *     struct error err;
- *     error_set(&err, ERROR_CONFIG, "cannot read the configuration", path, strerror(errno));
+ *     error_set(&err, ERROR_CONFIG, "cannot read the configuration", path, "%s", strerror(errno));
  *     error_hint(&err, "check the path given with --config");
  *
  * Texts are lower case without a full stop and never hold payload values. A text longer than its field ends in "...".
@@ -43,8 +43,6 @@ int error_hint(struct error *err, const char *format, ...) __attribute__((format
 
 /* Returns -1 with the one text for a failed allocation. */
 int error_no_memory(struct error *err);
-
-void error_clear(struct error *err);
 
 /* Writes `what "subject": why (hint)` into out, always NUL-terminated. Returns out. */
 char *error_text(const struct error *err, char *out, size_t size);

@@ -1,6 +1,7 @@
 #include "cmd/configuration.h"
 
-#include "base/civil_time.h"
+#include "base/civil_zone.h"
+#include "base/text.h"
 #include "cmd/cmd.h"
 
 #include <stdio.h>
@@ -15,11 +16,9 @@ static const char *entity_name(const struct mapping *mapping)
 /* Writes "customer, subscription" into out. Returns out. */
 static char *entity_names(const struct configuration *configuration, char *out, size_t size)
 {
-    size_t used = 0;
-
-    *out = '\0';
-    for (size_t i = 0; i < configuration->mapping_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i > 0 ? ", " : "", entity_name(configuration->mappings[i]));
+    out[0] = '\0';
+    for (size_t i = 0; i < configuration->mapping_count; i++)
+        text_append(out, size, "%s%s", i > 0 ? ", " : "", entity_name(configuration->mappings[i]));
     return out;
 }
 

@@ -1,5 +1,6 @@
 #include "cmd/options.h"
 
+#include "base/text.h"
 #include "cmd/cmd.h"
 
 #include <getopt.h>
@@ -78,8 +79,7 @@ static int check_choice(struct error *err, const struct option_spec *option, con
     for (size_t i = 0; option->choices[i] != NULL; i++) {
         if (strcmp(option->choices[i], value) == 0)
             return 0;
-        strncat(known, i > 0 ? ", " : "", sizeof(known) - strlen(known) - 1);
-        strncat(known, option->choices[i], sizeof(known) - strlen(known) - 1);
+        text_append(known, sizeof(known), "%s%s", i > 0 ? ", " : "", option->choices[i]);
     }
     error_set(err, ERROR_USAGE, "unknown value of option", option->name, "it is \"%s\"", value);
     return error_hint(err, "--%s is one of: %s", option->name, known);

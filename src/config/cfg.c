@@ -1,5 +1,6 @@
 #include "config/cfg.h"
 
+#include "base/text.h"
 #include "base/utf8.h"
 #include "config/cfg_text.h"
 
@@ -141,20 +142,17 @@ bool cfg_is_world_readable(struct cfg setting)
     return source_of(setting, &line)->world_readable;
 }
 
-/* "queues[1].prefetch"; of the root "". Cut where it does not fit. */
+/* "queues[1].prefetch"; of the root "". */
 static void write_path(const config_setting_t *setting, char *out, size_t size)
 {
-    size_t len;
-
     out[0] = '\0';
     if (setting == NULL || config_setting_is_root(setting))
         return;
     write_path(config_setting_parent(setting), out, size);
-    len = strlen(out);
     if (config_setting_name(setting) != NULL)
-        snprintf(out + len, size - len, "%s%s", len > 0 ? "." : "", config_setting_name(setting));
+        text_append(out, size, "%s%s", out[0] != '\0' ? "." : "", config_setting_name(setting));
     else
-        snprintf(out + len, size - len, "[%d]", config_setting_index(setting));
+        text_append(out, size, "[%d]", config_setting_index(setting));
 }
 
 static void add_problem(struct cfg where, const char *what, const char *key, const char *hint, const char *why)
@@ -179,7 +177,7 @@ void cfg_problem(struct cfg setting, const char *hint, const char *why_format, .
     va_list args;
 
     va_start(args, why_format);
-    vsnprintf(why, sizeof(why), why_format, args);
+    text_set_list(why, sizeof(why), why_format, args);
     va_end(args);
     add_problem(setting, "invalid setting", NULL, hint, why);
 }
@@ -343,13 +341,11 @@ bool cfg_as_choice(struct cfg setting, const char *const *names, int *out)
     if (!cfg_as_string(setting, &written))
         return false;
     for (int i = 0; names[i] != NULL; i++) {
-        size_t len = strlen(why);
-
         if (strcmp(names[i], written) == 0) {
             *out = i;
             return true;
         }
-        snprintf(why + len, sizeof(why) - len, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
+        text_append(why, sizeof(why), "%s\"%s\"", i > 0 ? ", " : "", names[i]);
     }
     nearest = cfg_nearest(written, names);
     if (nearest != NULL)

@@ -1,6 +1,8 @@
 /* Names that are not known, and the known one that was probably meant. */
 #include "config/cfg.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -64,12 +66,9 @@ static bool is_among(const char *name, const char *const *names)
 
 static void write_all(const char *const *names, char *out, size_t size)
 {
-    snprintf(out, size, "known here:");
-    for (size_t i = 0; names[i] != NULL; i++) {
-        size_t len = strlen(out);
-
-        snprintf(out + len, size - len, "%s %s", i > 0 ? "," : "", names[i]);
-    }
+    text_set(out, size, "known here:");
+    for (size_t i = 0; names[i] != NULL; i++)
+        text_append(out, size, "%s %s", i > 0 ? "," : "", names[i]);
 }
 
 void cfg_known(struct cfg group, const char *const *keys)

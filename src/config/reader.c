@@ -1,5 +1,7 @@
 #include "config/reader.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ void reader_problem(struct reader *reader, const struct option *option, struct o
     va_list args;
 
     va_start(args, why_format);
-    vsnprintf(why, sizeof(why), why_format, args);
+    text_set_list(why, sizeof(why), why_format, args);
     va_end(args);
     reader->failed = true;
     if (origin.variable == NULL && cfg_exists(origin.setting)) {

@@ -1,21 +1,19 @@
 #include "mapping/payload.h"
 
+#include "base/text.h"
 #include "mapping/convert.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
-static enum map_outcome refuse(struct refusal *refusal, enum refusal_reason reason, const char *path, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static enum map_outcome refuse(struct refusal *refusal, enum refusal_reason reason, const char *path, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static enum map_outcome refuse(struct refusal *refusal, enum refusal_reason reason,
+                                                                     const char *path, const char *format, ...)
 {
     va_list args;
 
     *refusal = (struct refusal){ .reason = reason };
-    snprintf(refusal->path, sizeof(refusal->path), "%s", path);
+    text_set(refusal->path, sizeof(refusal->path), "%s", path);
     va_start(args, format);
-    vsnprintf(refusal->detail, sizeof(refusal->detail), format, args);
+    text_set_list(refusal->detail, sizeof(refusal->detail), format, args);
     va_end(args);
     return MAP_REFUSED;
 }
@@ -90,7 +88,7 @@ enum map_outcome payload_check_arrays(struct reading *reading, const struct obje
 
         if (node == NULL || node->type == JSON_ARRAY || node->type == JSON_OBJECT || node->type == JSON_NULL)
             continue;
-        snprintf(path, sizeof(path), "$.%.*s", SLICE_ARG(mapping->sets[set].array));
+        text_set(path, sizeof(path), "$.%.*s", SLICE_ARG(mapping->sets[set].array));
         refuse(refusal, REFUSAL_INVALID_STRUCTURE, path, "a scalar where an array of objects belongs");
         refusal->entity_id = arena_copy_slice(reading->arena, id); /* id may point into the body */
         return refusal->entity_id.data != NULL ? MAP_REFUSED : MAP_NO_MEMORY;

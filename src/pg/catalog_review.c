@@ -1,5 +1,7 @@
 #include "pg/catalog_review.h"
 
+#include "base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,10 +114,8 @@ static void check_key(struct review *review, const struct wanted_table *table)
 
     if (table->key_count == 0 || catalog_has_unique(review->catalog, table->name, table->key, table->key_count, table->predicate))
         return;
-    for (size_t i = 0; i < table->key_count; i++) {
-        strncat(columns, i > 0 ? ", " : "", sizeof(columns) - strlen(columns) - 1);
-        strncat(columns, table->key[i], sizeof(columns) - strlen(columns) - 1);
-    }
+    for (size_t i = 0; i < table->key_count; i++)
+        text_append(columns, sizeof(columns), "%s%s", i > 0 ? ", " : "", table->key[i]);
     error_set(&err, ERROR_PROBLEMS, "missing unique key", object_name(object, table->name, NULL),
               "ON CONFLICT needs a valid unique index on exactly (%s)%s%s", columns, table->predicate[0] != '\0' ? " WHERE " : "",
               table->predicate);
@@ -145,10 +145,8 @@ static void check_privileges(struct review *review, const struct wanted_table *t
     struct error err;
 
     for (const char *letter = table->privileges; *letter != '\0'; letter++) {
-        if (strchr(granted, *letter) != NULL)
-            continue;
-        strncat(missing, missing[0] != '\0' ? ", " : "", sizeof(missing) - strlen(missing) - 1);
-        strncat(missing, privilege_name(*letter), sizeof(missing) - strlen(missing) - 1);
+        if (strchr(granted, *letter) == NULL)
+            text_append(missing, sizeof(missing), "%s%s", missing[0] != '\0' ? ", " : "", privilege_name(*letter));
     }
     if (missing[0] == '\0')
         return;

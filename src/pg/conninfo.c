@@ -1,7 +1,8 @@
 #include "pg/conninfo.h"
 
+#include "base/text.h"
+
 #include <libpq-fe.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,14 +44,12 @@ static void describe(const PQconninfoOption *options, struct pg_conninfo *out)
     static const char *const keywords[] = { "service", "host", "hostaddr", "port", "dbname", "user" };
     const char *hosts = *value_of(options, "host") != '\0' ? value_of(options, "host") : value_of(options, "hostaddr");
     const char *session = value_of(options, "target_session_attrs");
-    size_t used = 0;
 
-    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]) && used < sizeof(out->name); i++) {
+    for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         const char *value = value_of(options, keywords[i]);
 
         if (*value != '\0')
-            used +=
-                (size_t)snprintf(out->name + used, sizeof(out->name) - used, "%s%s=%s", used > 0 ? " " : "", keywords[i], value);
+            text_append(out->name, sizeof(out->name), "%s%s=%s", out->name[0] != '\0' ? " " : "", keywords[i], value);
     }
     out->is_remote = any_remote(hosts);
     out->has_many_hosts = strchr(hosts, ',') != NULL;

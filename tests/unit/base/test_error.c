@@ -25,9 +25,6 @@ static void fields_are_kept_apart(void **state)
     error_set(&err, ERROR_DATA, "again", NULL, "%s", "");
     assert_string_equal(err.hint, "");
     assert_string_equal(err.subject, "");
-    error_clear(&err);
-    assert_int_equal(err.kind, ERROR_NONE);
-    assert_string_equal(err.what, "");
 }
 
 static void text_leaves_out_what_is_empty(void **state)
@@ -62,18 +59,6 @@ static void a_text_that_is_cut_says_so(void **state)
     assert_string_equal(err.why + sizeof(err.why) - 5, "x...");
     assert_string_equal(err.hint + sizeof(err.hint) - 5, "x...");
     assert_string_equal(error_text(&err, text, sizeof(text)), "xxxxxx...");
-}
-
-static void a_text_is_cut_between_characters(void **state)
-{
-    struct error err;
-    char text[10];
-
-    (void)state;
-    error_set(&err, ERROR_DATA, "x\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0", NULL, "%s", "");
-    assert_string_equal(error_text(&err, text, sizeof(text)), "x\xc4\xb0\xc4\xb0...");
-    error_set(&err, ERROR_DATA, "xx\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0\xc4\xb0", NULL, "%s", "");
-    assert_string_equal(error_text(&err, text, sizeof(text)), "xx\xc4\xb0\xc4\xb0...");
 }
 
 static void the_kinds_are_the_exit_codes(void **state)
