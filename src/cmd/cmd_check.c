@@ -151,7 +151,8 @@ static void check_catalog(const struct configuration *configuration, struct pg_c
 static void check_database(const struct configuration *configuration, bool offline, struct check_section *section)
 {
     const struct settings *settings = &configuration->settings;
-    struct pg_settings connection = wiring_postgres(settings);
+    atomic_bool unprepared = false;
+    struct pg_settings connection = wiring_postgres(settings, &unprepared);
     struct pg_conn *conn;
     struct pg_failure failure;
 

@@ -193,13 +193,14 @@ struct amqp_endpoint wiring_endpoint(const struct settings *settings)
     };
 }
 
-struct pg_settings wiring_postgres(const struct settings *settings)
+struct pg_settings wiring_postgres(const struct settings *settings, atomic_bool *unprepared)
 {
     return (struct pg_settings){
         .conninfo = settings->postgres.conninfo,
         .connect_timeout_ms = settings->postgres.connect_timeout_ms,
         .statement_timeout_ms = settings->postgres.statement_timeout_ms,
         .lock_timeout_ms = settings->postgres.lock_timeout_ms,
+        .unprepared = unprepared,
     };
 }
 
@@ -262,7 +263,7 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
     *wiring = (struct wiring){
         .configuration = configuration,
         .endpoint = wiring_endpoint(settings),
-        .postgres = wiring_postgres(settings),
+        .postgres = wiring_postgres(settings, &wiring->unprepared),
         .wired = calloc(settings->queue_count, sizeof(*wiring->wired)),
         .queues = calloc(settings->queue_count, sizeof(*wiring->queues)),
         .lease = { .context = wiring,

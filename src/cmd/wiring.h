@@ -25,6 +25,7 @@ struct wiring {
     const struct configuration *configuration;
     struct amqp_endpoint endpoint;
     struct pg_settings postgres;
+    atomic_bool unprepared; /* see struct pg_settings */
     struct wired_queue *wired;
     struct bridge_queue *queues;
     size_t queue_count;
@@ -37,6 +38,6 @@ void wiring_release(struct wiring *wiring);
 
 /* The parts of the settings that the doors take. */
 struct amqp_endpoint wiring_endpoint(const struct settings *settings);
-struct pg_settings wiring_postgres(const struct settings *settings);
+struct pg_settings wiring_postgres(const struct settings *settings, atomic_bool *unprepared);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,10 +11,17 @@
 
 enum { MAX_PREPARED = 64, TEXT_OID = 25 };
 
+/* A statement the server knows, under a name that tells its text: behind a pooler another release may have left its own there. */
+struct prepared {
+    const struct pg_statement *statement;
+    char name[96];
+};
+
 struct pg_conn {
     PGconn *pg;
     int trip_timeout_ms;
-    const struct pg_statement *prepared[MAX_PREPARED];
+    atomic_bool *unprepared;
+    struct prepared prepared[MAX_PREPARED];
     size_t prepared_count;
     bool in_transaction;
     /* the parameters of PG_SETTINGS */
@@ -66,6 +74,12 @@ static void lost(struct pg_conn *conn, struct pg_failure *failure, const char *w
     error_hint(&failure->error, "check that the server runs and postgres.conninfo points to it");
 }
 
+/* Prepared statements come and go by themselves only behind a pooler that hands each transaction to another server session. */
+static bool is_pooler(const char *sqlstate)
+{
+    return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0;
+}
+
 /* A person reads SQLSTATE, table, constraint, column; the server's message may quote a value and stays away. */
 static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGresult *result, const char *statement)
 {
@@ -74,6 +88,8 @@ static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGre
     copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
     copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
     failure->class = sqlstate_classify(failure->sqlstate);
+    if (is_pooler(failure->sqlstate))
+        atomic_store(conn->unprepared, true);
     if (PQstatus(conn->pg) == CONNECTION_BAD) {
         lost(conn, failure, "lost the connection to the database", NULL);
         return;
@@ -163,6 +179,7 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
     *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
     if (conn == NULL)
         return error_no_memory(&failure->error);
+    conn->unprepared = settings->unprepared;
     conn->trip_timeout_ms = settings->statement_timeout_ms + PG_CLIENT_GRACE_MS;
     conn->setting_lengths[0] =
         snprintf(conn->statement_timeout, sizeof(conn->statement_timeout), "%d", settings->statement_timeout_ms);
@@ -217,13 +234,29 @@ static int pump(struct pg_conn *conn, bool need_input, int64_t deadline_ms)
     return 0;
 }
 
-static bool is_prepared(const struct pg_conn *conn, const struct pg_statement *statement)
+static const char *prepared_name(const struct pg_conn *conn, const struct pg_statement *statement)
 {
     for (size_t i = 0; i < conn->prepared_count; i++) {
-        if (conn->prepared[i] == statement)
-            return true;
+        if (conn->prepared[i].statement == statement)
+            return conn->prepared[i].name;
     }
-    return false;
+    return NULL;
+}
+
+/* Queues the preparation of a statement. Returns its name, or NULL when it could not be sent. FNV-1a. */
+static const char *prepare(struct pg_conn *conn, const struct pg_statement *statement)
+{
+    struct prepared *prepared = &conn->prepared[conn->prepared_count];
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (const char *at = statement->sql; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    prepared->statement = statement;
+    snprintf(prepared->name, sizeof(prepared->name), "%.40s_%016" PRIx64, statement->name, hash);
+    if (PQsendPrepare(conn->pg, prepared->name, statement->sql, statement->param_count, statement->param_types) != 1)
+        return NULL;
+    conn->prepared_count++;
+    return prepared->name;
 }
 
 /* Queues one statement, and its preparation before it where that is due. */
@@ -235,15 +268,15 @@ static int queue_call(struct pg_conn *conn, const struct pg_call *call, bool *pr
     const struct pg_params none = { 0 };
     const struct pg_params *params = call->params != NULL ? call->params : &none;
     const int *formats = params->count <= 32 ? all_binary : NULL;
+    const char *name = prepared_name(conn, statement);
     int *many = NULL;
     int sent;
 
-    *prepares = false;
-    if (statement->name != NULL && !is_prepared(conn, statement) && conn->prepared_count < MAX_PREPARED) {
-        if (PQsendPrepare(conn->pg, statement->name, statement->sql, statement->param_count, statement->param_types) != 1)
+    *prepares = name == NULL && conn->prepared_count < MAX_PREPARED && !atomic_load(conn->unprepared);
+    if (*prepares) {
+        name = prepare(conn, statement);
+        if (name == NULL)
             return -1;
-        *prepares = true;
-        conn->prepared[conn->prepared_count++] = statement;
     }
     if (formats == NULL) {
         many = malloc((size_t)params->count * sizeof(*many));
@@ -253,8 +286,8 @@ static int queue_call(struct pg_conn *conn, const struct pg_call *call, bool *pr
             many[i] = 1;
         formats = many;
     }
-    if (is_prepared(conn, statement))
-        sent = PQsendQueryPrepared(conn->pg, statement->name, params->count, params->values, params->lengths, formats, 1);
+    if (name != NULL)
+        sent = PQsendQueryPrepared(conn->pg, name, params->count, params->values, params->lengths, formats, 1);
     else
         sent = PQsendQueryParams(conn->pg, statement->sql, params->count, statement->param_types, params->values, params->lengths,
                                  formats, 1);
@@ -335,7 +368,7 @@ static void forget_prepared(struct pg_conn *conn, const struct pg_call *calls, c
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t p = 0; prepares[i] && p < conn->prepared_count; p++) {
-            if (conn->prepared[p] == calls[i].statement)
+            if (conn->prepared[p].statement == calls[i].statement)
                 conn->prepared[p--] = conn->prepared[--conn->prepared_count];
         }
     }

@@ -18,12 +18,15 @@
 #include "pg/sqlstate.h"
 
 #include <libpq-fe.h>
+#include <stdatomic.h>
 
 struct pg_settings {
     const char *conninfo;
     int connect_timeout_ms;   /* over all hosts together */
     int statement_timeout_ms; /* the server's; the client gives up PG_CLIENT_GRACE_MS later */
     int lock_timeout_ms;
+    atomic_bool *unprepared; /* shared by all connections to that database: set once a pooler shows that it does not keep
+                                prepared statements, and then none is prepared any more */
 };
 
 enum { PG_CLIENT_GRACE_MS = 5000 };
@@ -39,7 +42,7 @@ struct pg_failure {
 };
 
 struct pg_statement {
-    const char *name; /* unique within a connection; NULL: sent unnamed, never prepared */
+    const char *name; /* unique within a connection */
     const char *sql;
     int param_count;
     const Oid *param_types;

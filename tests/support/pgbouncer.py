@@ -1,0 +1,76 @@
+"""A private PgBouncer that pools by transaction, in front of a private PostgreSQL."""
+
+import os
+import shutil
+
+import psycopg
+
+from support.database import DAEMON, Database
+from support.postgres import SUPERUSER, Postgres
+from support.process import Child, free_port, make_directory, unprivileged_user
+from support.wait import wait_until
+
+_START_DEADLINE_S = 30
+
+_CONFIG = """\
+[databases]
+* = host=127.0.0.1 port={server_port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {port}
+unix_socket_dir =
+auth_type = trust
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {pool_size}
+server_round_robin = 1
+"""
+
+
+class PgBouncer:
+    """Server sessions are handed out in turn, so a client rarely meets the same one twice.
+
+        with PgBouncer(server) as pooler:
+            psycopg.connect(pooler.daemon_dsn(database))
+    """
+
+    def __init__(self, server: Postgres, *, pool_size: int = 3):
+        self.port = free_port()
+        self.directory = make_directory("kopru-pgbouncer-", unprivileged_user("postgres"))
+        self._config = self.directory / "pgbouncer.ini"
+        users = self.directory / "users.txt"
+        users.write_text(f'"{SUPERUSER}" ""\n"{DAEMON}" ""\n')
+        self._config.write_text(
+            _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size, users=users))
+        self._child = Child("pgbouncer", self.directory / "pgbouncer.log", unprivileged_user("postgres"))
+
+    def __enter__(self) -> "PgBouncer":
+        program = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
+        if program is None:
+            raise RuntimeError("no pgbouncer; ./dev setup installs it")
+        self._child.launch([program, str(self._config)], {"PATH": os.defpath}, self.directory, "INT")
+        try:
+            wait_until(self._answers, _START_DEADLINE_S, f"PgBouncer to answer on port {self.port}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._child.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def dsn(self, dbname: str, user: str) -> str:
+        return psycopg.conninfo.make_conninfo(host="127.0.0.1", port=self.port, dbname=dbname, user=user)
+
+    def daemon_dsn(self, database: Database) -> str:
+        """What the daemon connects with, through the pooler."""
+        return psycopg.conninfo.make_conninfo(database.daemon_dsn, port=self.port)
+
+    def _answers(self) -> bool:
+        self._child.require_running()
+        try:
+            psycopg.connect(self.dsn("postgres", SUPERUSER), connect_timeout=5).close()
+        except psycopg.OperationalError:
+            return False
+        return True
