@@ -1,6 +1,7 @@
 #include "bridge/isolate.h"
 
 #include "base/log.h"
+#include "bridge/settle.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,7 @@ static enum settled write_messages(struct isolation *isolation, struct message *
         isolation->scratch[request.count++] = messages[i];
     if (request.count == 0)
         return SETTLED_COMMITTED;
-    settled = writer_settle(isolation->writer, &request, &isolation->report);
+    settled = settle(isolation->writer, &request, &isolation->report);
     if (settled == SETTLED_COMMITTED && !probe)
         isolation->dead_count = 0;
     return settled;

@@ -5,7 +5,7 @@
 #ifndef KOPRU_BRIDGE_ISOLATE_H
 #define KOPRU_BRIDGE_ISOLATE_H
 
-#include "bridge/writer.h"
+#include "bridge/stream.h"
 
 /* The messages as struct write_request wants them, refused ones first; the array is reordered. All of them are done afterwards (true),
    or the subscription was abandoned or there was no memory (false). */

@@ -13,11 +13,4 @@ void *writer_main(void *argument);
 /* Appends messages, linked by `next`, in order of arrival. A leading run must come in one call. */
 void writer_enqueue(struct writer *writer, struct message *first, struct message *last);
 
-/* How an attempt to write ended for good. */
-enum settled { SETTLED_COMMITTED, SETTLED_REFUSED, SETTLED_ABANDONED };
-
-/* Writes in one transaction; repeats it while the reason lies outside the messages. After COMMITTED the messages (unless it was a
-   probe) are done and must not be touched any more. */
-enum settled writer_settle(struct writer *writer, const struct write_request *request, struct write_report *report);
-
 #endif

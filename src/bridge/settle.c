@@ -1,0 +1,101 @@
+#include "bridge/settle.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "bridge/policy.h"
+
+#include <time.h>
+
+/* Sleeps, but no longer than the subscription lives. Returns false when it is gone. */
+static bool wait_to_retry(struct writer *writer, int wait_ms)
+{
+    int64_t deadline = clock_monotonic_ms() + wait_ms;
+    struct timespec until = { .tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000 };
+
+    pthread_mutex_lock(&writer->lock);
+    while (!atomic_load(&writer->stream->abandoned) && clock_monotonic_ms() < deadline)
+        pthread_cond_timedwait(&writer->changed, &writer->lock, &until);
+    pthread_mutex_unlock(&writer->lock);
+    return !atomic_load(&writer->stream->abandoned);
+}
+
+static void log_dead_letter(const struct stream *stream, const struct message *message)
+{
+    const struct refusal *refusal = &message->refusal;
+    struct slice id = refusal->entity_id.data == NULL && message->change != NULL ? message->change->id : refusal->entity_id;
+
+    log_event(LOG_WARNING, "dead_letter", "a message became a dead letter", LOG_TEXT("queue", stream->settings.queue),
+              LOG_TEXT("reason", refusal_reason_name(refusal->reason)), LOG_SLICE("entity_id", id),
+              LOG_TEXT("path", refusal->path[0] != '\0' ? refusal->path : NULL),
+              LOG_TEXT("sqlstate", refusal->sqlstate[0] != '\0' ? refusal->sqlstate : NULL));
+}
+
+/* After `done` a message belongs to the consumer thread again. */
+static void finish(struct writer *writer, const struct write_request *request, const struct write_report *report)
+{
+    struct stream *stream = writer->stream;
+
+    atomic_store(&stream->last_commit_us, stream_now_us());
+    atomic_fetch_add(&stream->stale, report->stale);
+    for (size_t i = 0; i < request->count; i++) {
+        struct message *message = request->messages[i];
+
+        if (message->refused) {
+            atomic_fetch_add(&stream->dead_letters, 1);
+            log_dead_letter(stream, message);
+        }
+        atomic_store(&message->done, true);
+    }
+    atomic_fetch_add(&stream->committed, request->count);
+    log_event(LOG_DEBUG, "committed", "a batch is committed", LOG_TEXT("queue", stream->settings.queue),
+              LOG_NUMBER("writer", writer->number), LOG_NUMBER("messages", request->count),
+              LOG_NUMBER("roots_written", report->roots_written));
+    stream_wake(stream);
+}
+
+static void log_trouble(const struct writer *writer, enum write_outcome outcome, const struct write_report *report, int wait_ms)
+{
+    const struct log_field fields[] = { LOG_TEXT("queue", writer->stream->settings.queue),
+                                        LOG_NUMBER("writer", writer->number),
+                                        LOG_TEXT("sqlstate", report->sqlstate[0] != '\0' ? report->sqlstate : NULL),
+                                        LOG_NUMBER("retry_ms", wait_ms),
+                                        { 0 } };
+
+    log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING, outcome == WRITE_PAUSE ? "paused" : "database_unavailable",
+              &report->error, fields);
+}
+
+enum settled settle(struct writer *writer, const struct write_request *request, struct write_report *report)
+{
+    struct stream *stream = writer->stream;
+    struct backoff retry;
+    struct backoff pause;
+
+    backoff_init(&retry, RETRY_POLICY);
+    backoff_init(&pause, PAUSE_POLICY);
+    while (!atomic_load(&stream->abandoned)) {
+        int64_t epoch = atomic_load(&stream->epoch);
+        enum write_outcome outcome = stream->ports.store.write(writer->store, epoch, request, report);
+        int wait_ms;
+
+        if (outcome == WRITE_COMMITTED) {
+            if (retry.attempts + pause.attempts > 0)
+                log_event(LOG_INFO, "resumed", "the database takes messages again", LOG_TEXT("queue", stream->settings.queue),
+                          LOG_NUMBER("writer", writer->number));
+            if (!request->probe)
+                finish(writer, request, report);
+            return SETTLED_COMMITTED;
+        }
+        if (outcome == WRITE_REFUSED)
+            return SETTLED_REFUSED;
+        if (outcome == WRITE_LOST_PLACE) {
+            stream_lose_place(stream, epoch);
+            break;
+        }
+        wait_ms = backoff_next_ms(outcome == WRITE_PAUSE ? &pause : &retry);
+        log_trouble(writer, outcome, report, wait_ms);
+        if (!wait_to_retry(writer, wait_ms))
+            break;
+    }
+    return SETTLED_ABANDONED;
+}
