@@ -250,7 +250,7 @@ static bool shadow_many(struct json_doc *doc, uint32_t first)
     for (size_t i = 0; i + 1 < count; i++) {
         struct json_node *member = &doc->nodes[members[i]];
 
-        member->shadowed = json_compare_names(doc, member, &doc->nodes[members[i + 1]]) == 0;
+        member->shadowed = json_compare_members(doc, member, &doc->nodes[members[i + 1]]) == 0;
     }
     free(members);
     return true;
@@ -268,7 +268,7 @@ static bool shadow_duplicates(struct json_doc *doc, uint32_t first)
         if (count == FEW_MEMBERS)
             return shadow_many(doc, first);
         for (size_t earlier = 0; earlier < count; earlier++)
-            if (json_compare_names(doc, members[earlier], member) == 0)
+            if (json_compare_members(doc, members[earlier], member) == 0)
                 members[earlier]->shadowed = true;
         members[count++] = member;
     }

@@ -14,7 +14,6 @@
 #ifndef KOPRU_BASE_JSON_READ_H
 #define KOPRU_BASE_JSON_READ_H
 
-#include "base/buffer.h"
 #include "base/slice.h"
 
 #include <stdint.h>
@@ -81,16 +80,5 @@ struct slice json_text(const struct json_doc *doc, const struct json_node *node)
    data is NULL when there is no memory. */
 struct slice json_string(const struct json_doc *doc, const struct json_node *node, struct arena *arena);
 struct slice json_name(const struct json_doc *doc, const struct json_node *node, struct arena *arena);
-
-/* Appends the value as PostgreSQL prints jsonb: names sorted by length and bytes, ", " and ": ", numbers as numeric prints them.
-   A number with an exponent beyond +-64 is left as it was sent (expanding it could take more memory than the message). */
-void json_write_canonical(const struct json_doc *doc, const struct json_node *node, struct buffer *out);
-
-/* Appends text as a JSON string with quotes, escaped as PostgreSQL's jsonb output escapes it. */
-void json_write_string(struct slice text, struct buffer *out);
-
-/* Appends a JSON number's text in the canonical form of numeric: 1e5 as 100000, -0 as 0, 1.50 as 1.50. With an exponent beyond
-   +-1000, which no numeric column takes, it is left as it was sent. */
-void json_write_numeric(struct slice number, struct buffer *out);
 
 #endif

@@ -199,7 +199,7 @@ static int compare_decoded(struct name_cursor a, struct name_cursor b)
     }
 }
 
-int json_compare_names(const struct json_doc *doc, const struct json_node *a, const struct json_node *b)
+int json_compare_members(const struct json_doc *doc, const struct json_node *a, const struct json_node *b)
 {
     struct slice a_raw = json_raw_name(doc, a);
     struct slice b_raw = json_raw_name(doc, b);
@@ -216,7 +216,7 @@ static int order_members(const void *a, const void *b, void *context)
     const struct json_doc *doc = context;
     uint32_t a_index = *(const uint32_t *)a;
     uint32_t b_index = *(const uint32_t *)b;
-    int order = json_compare_names(doc, &doc->nodes[a_index], &doc->nodes[b_index]);
+    int order = json_compare_members(doc, &doc->nodes[a_index], &doc->nodes[b_index]);
 
     return order != 0 ? order : (a_index > b_index) - (a_index < b_index);
 }

@@ -21,7 +21,7 @@ struct slice json_raw_string(const struct json_doc *doc, const struct json_node 
 struct slice json_raw_name(const struct json_doc *doc, const struct json_node *member);
 
 /* An order of two members by their decoded names as jsonb sorts them: the shorter first, then by bytes. */
-int json_compare_names(const struct json_doc *doc, const struct json_node *a, const struct json_node *b);
+int json_compare_members(const struct json_doc *doc, const struct json_node *a, const struct json_node *b);
 
 /* Sorts members, given as indexes of doc's nodes, by name; those of one name stay in the order of the text. */
 void json_sort_by_name(const struct json_doc *doc, uint32_t *members, size_t count);

@@ -1,5 +1,4 @@
 #include "base/json_out.h"
-#include "base/json_read.h"
 #include "cmd/cmd.h"
 #include "cmd/configuration.h"
 #include "cmd/input.h"

@@ -1,7 +1,7 @@
 #include "cmd/map_print.h"
 
 #include "base/civil_time.h"
-#include "base/json_read.h"
+#include "base/json_canonical.h"
 
 enum { TIME_MAX_BYTES = 64 };
 

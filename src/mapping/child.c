@@ -1,5 +1,6 @@
 #include "mapping/child.h"
 
+#include "base/json_canonical.h"
 #include "mapping/bag.h"
 #include "mapping/convert.h"
 #include "mapping/leftovers.h"

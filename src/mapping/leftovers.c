@@ -1,5 +1,7 @@
 #include "mapping/leftovers.h"
 
+#include "base/json_canonical.h"
+
 #include <stdlib.h>
 
 bool leftovers_members(struct reading *reading, const struct path_level *level, const struct json_node *object,

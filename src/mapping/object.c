@@ -1,5 +1,6 @@
 #include "mapping/object.h"
 
+#include "base/json_canonical.h"
 #include "mapping/convert.h"
 
 #include <stdlib.h>

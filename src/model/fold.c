@@ -1,6 +1,6 @@
 #include "model/fold.h"
 
-#include "base/json_read.h"
+#include "base/json_canonical.h"
 
 #include <stdlib.h>
 

@@ -6,7 +6,7 @@
 #include "amqp/consumer.h"
 #include "base/buffer.h"
 #include "base/clock.h"
-#include "base/json_read.h"
+#include "base/json_canonical.h"
 
 #include <inttypes.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 #include "amqp/properties.h"
 
-#include "base/json_read.h"
+#include "base/json_canonical.h"
 
 #include <math.h>
 #include <setjmp.h>

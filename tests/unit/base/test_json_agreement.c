@@ -1,6 +1,7 @@
 /* The reader against json-c: generated documents, whole and damaged. What the reader accepts, json-c accepts too, and both see the same
    members, types and strings. (json-c accepts more; that is why the reader exists.) */
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/json_read.h"
 
 #include <setjmp.h>

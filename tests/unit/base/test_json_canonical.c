@@ -1,4 +1,4 @@
-#include "base/json_read.h"
+#include "base/json_canonical.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
