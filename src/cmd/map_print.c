@@ -1,7 +1,6 @@
 #include "cmd/map_print.h"
 
 #include "base/civil_time.h"
-#include "base/json_canonical.h"
 
 enum { TIME_MAX_BYTES = 64 };
 
@@ -59,15 +58,7 @@ static void print_leftovers(struct json_out *out, const char *name, const struct
     struct buffer text;
 
     buffer_init(&text, leftovers_bytes(change));
-    buffer_append_byte(&text, '{');
-    for (size_t i = 0; i < change->leftover_count; i++) {
-        if (i > 0)
-            buffer_append_text(&text, ", ");
-        json_write_string(change->leftovers[i].name, &text);
-        buffer_append_text(&text, ": ");
-        buffer_append_slice(&text, change->leftovers[i].text);
-    }
-    buffer_append_byte(&text, '}');
+    json_pairs_write(change->leftovers, change->leftover_count, &text);
     json_out_raw(out, name, buffer_failed(&text) ? (struct slice){ NULL, 0 } : buffer_slice(&text));
     buffer_release(&text);
 }

@@ -83,7 +83,7 @@ bool bag_fill(struct reading *reading, const struct plan_typed_value *typed, str
     if (!convert_sent(reading, view->found[typed->value_slot], &sent) ||
         !read_type(reading, view->found[typed->type_slot], &type))
         return false;
-    row[typed->value_column] = (struct value){ .present = true, .text = sent.text };
+    row[typed->value_column] = value_of_text(sent.text);
     object_hold(view, typed->value_slot);
     fit = fill_typed(reading, typed, type, sent, row);
     if (fit == CONVERT_MISFIT)

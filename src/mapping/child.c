@@ -18,19 +18,14 @@ struct set_reading {
     struct row_set *rows;
 };
 
-static void set_text(struct value *value, struct slice text)
-{
-    *value = (struct value){ .present = true, .text = text };
-}
-
 /* Fills the key columns but the ordinal. A misfit means that the element has no usable key. */
 static enum convert_fit fill_keys(const struct set_reading *set, struct value *row)
 {
     uint32_t column = 0;
 
-    set_text(&row[column++], set->root_id);
+    row[column++] = value_of_text(set->root_id);
     if (set->array.data != NULL)
-        set_text(&row[column++], set->array);
+        row[column++] = value_of_text(set->array);
     for (uint32_t i = 0; i < set->plan->key_count; i++) {
         const struct plan_key *key = &set->plan->keys[i];
         struct slice text;
@@ -38,7 +33,7 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
 
         if (fit != CONVERT_HELD)
             return fit;
-        set_text(&row[key->column], text);
+        row[key->column] = value_of_text(text);
         object_hold(set->view, key->slot);
     }
     return CONVERT_HELD;
@@ -56,7 +51,7 @@ static bool fill_columns(const struct set_reading *set, const struct json_node *
         return false;
     if (!leftovers_of_object(set->reading, &object->paths, element, set->view, &extra))
         return false;
-    set_text(&row[set->table->extra], extra);
+    row[set->table->extra] = value_of_text(extra);
     return true;
 }
 
@@ -168,7 +163,7 @@ static bool number_within(const struct set_reading *set)
     for (size_t i = 0; i < count; i++) {
         bool again = i > 0 && slice_equal(sorted[i - 1][within].text, sorted[i][within].text);
 
-        sorted[i][ordinal] = (struct value){ .present = true, .number = again ? sorted[i - 1][ordinal].number + 1 : 1 };
+        sorted[i][ordinal] = value_of_number(again ? sorted[i - 1][ordinal].number + 1 : 1);
     }
     return true;
 }
@@ -178,7 +173,7 @@ static bool number_rows(const struct set_reading *set)
     if (set->plan->ordinal_within != PLAN_NONE)
         return number_within(set);
     for (size_t i = 0; i < set->rows->count; i++)
-        set->rows->rows[i][set->plan->ordinal_column] = (struct value){ .present = true, .number = (int64_t)i + 1 };
+        set->rows->rows[i][set->plan->ordinal_column] = value_of_number((int64_t)i + 1);
     return true;
 }
 

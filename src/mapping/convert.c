@@ -15,21 +15,11 @@ bool convert_sent(struct reading *reading, const struct json_node *node, struct 
     return sent->text.data != NULL;
 }
 
-static void set_text(struct value *value, struct slice text)
-{
-    *value = (struct value){ .present = true, .text = text };
-}
-
-static void set_number(struct value *value, int64_t number)
-{
-    *value = (struct value){ .present = true, .number = number };
-}
-
 static enum convert_fit to_text(struct sent sent, struct value *value)
 {
     if (sent.type == JSON_ARRAY || sent.type == JSON_OBJECT)
         return CONVERT_MISFIT;
-    set_text(value, sent.text);
+    *value = value_of_text(sent.text);
     return CONVERT_HELD;
 }
 
@@ -47,7 +37,7 @@ static enum convert_fit to_numeric(struct reading *reading, struct sent sent, st
         if (!reading_end_text(reading, &text))
             return CONVERT_NO_MEMORY;
     }
-    set_text(value, text); /* without sign and exponent JSON's spelling is the canonical one */
+    *value = value_of_text(text); /* without sign and exponent JSON's spelling is the canonical one */
     return CONVERT_HELD;
 }
 
@@ -58,7 +48,7 @@ static enum convert_fit to_date(struct sent sent, struct value *value)
 
     if (sent.type != JSON_STRING || !civil_read_date(sent.text, &days, &exact))
         return CONVERT_MISFIT;
-    set_number(value, days);
+    *value = value_of_number(days);
     return exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
@@ -68,9 +58,9 @@ static enum convert_fit to_instant(struct sent sent, struct value *value, struct
 
     if (sent.type != JSON_STRING || !civil_read_timestamp(sent.text, &moment))
         return CONVERT_MISFIT;
-    set_number(value, moment.instant_us);
+    *value = value_of_number(moment.instant_us);
     if (twin != NULL && moment.has_days)
-        set_number(twin, moment.days);
+        *twin = value_of_number(moment.days);
     return moment.exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
@@ -84,9 +74,9 @@ static enum convert_fit to_boolean(struct sent sent, struct value *value)
     bool is_string = sent.type == JSON_STRING;
 
     if (sent.type == JSON_TRUE || (is_string && is_word(sent.text, "true")))
-        set_number(value, 1);
+        *value = value_of_number(1);
     else if (sent.type == JSON_FALSE || (is_string && is_word(sent.text, "false")))
-        set_number(value, 0);
+        *value = value_of_number(0);
     else
         return CONVERT_MISFIT;
     return CONVERT_HELD;

@@ -146,11 +146,6 @@ static bool read_sets(struct mapper *mapper, struct reading *reading, struct cha
     return true;
 }
 
-static int compare_pairs(const void *a, const void *b)
-{
-    return json_name_compare(((const struct json_pair *)a)->name, ((const struct json_pair *)b)->name);
-}
-
 /* What is left of one top-level member; text stays empty if nothing is. */
 static bool leftover_of(struct mapper *mapper, struct reading *reading, const struct member *member, const struct slice *broken,
                         struct slice *text)
@@ -185,7 +180,7 @@ static bool collect_leftovers(struct mapper *mapper, struct reading *reading, co
         if (text.len > 0)
             change->leftovers[change->leftover_count++] = (struct json_pair){ members[i].name, text };
     }
-    qsort(change->leftovers, change->leftover_count, sizeof(*change->leftovers), compare_pairs);
+    qsort(change->leftovers, change->leftover_count, sizeof(*change->leftovers), json_pair_compare);
     return true;
 }
 
@@ -202,7 +197,7 @@ static bool fill_change(struct mapper *mapper, struct reading *reading, struct c
         !collect_names(reading, members, count, mapper->spoken, change))
         return false;
     mark_present(mapping, mapper->spoken, change);
-    change->root[0] = (struct value){ .present = true, .text = change->id };
+    change->root[0] = value_of_text(change->id);
     object_hold(&mapper->root, 0);
     if (!object_fill(reading, &mapping->root, &mapper->root, change->root) || !read_sets(mapper, reading, change, broken) ||
         !collect_leftovers(mapper, reading, members, count, broken, change))

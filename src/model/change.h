@@ -5,6 +5,7 @@
 #ifndef KOPRU_MODEL_CHANGE_H
 #define KOPRU_MODEL_CHANGE_H
 
+#include "base/buffer.h"
 #include "base/digest.h"
 #include "model/entity.h"
 
@@ -45,6 +46,12 @@ struct change {
 
 /* The order in which jsonb keeps names: shorter first, then by bytes. */
 int json_name_compare(struct slice a, struct slice b);
+
+/* The same of two pairs, for qsort(). */
+int json_pair_compare(const void *a, const void *b);
+
+/* Appends pairs that are sorted by name as jsonb prints an object. */
+void json_pairs_write(const struct json_pair *pairs, size_t count, struct buffer *out);
 
 /* Whether the message speaks about that top-level name. */
 bool change_names(const struct change *change, struct slice name);

@@ -1,10 +1,8 @@
 #include "model/fold.h"
 
-#include "base/json_canonical.h"
+#include "base/json_read.h"
 
 #include <stdlib.h>
-
-enum { STORED_EXTRA_MAX_DEPTH = 10000 };
 
 int fold_start(struct fold_state *state, const struct entity *entity, struct slice id, struct arena *arena)
 {
@@ -13,8 +11,8 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
     state->sets = arena_alloc_array(arena, entity->set_count, sizeof(*state->sets));
     if (state->root == NULL || state->sets == NULL)
         return -1;
-    state->root[0] = (struct value){ .present = true, .text = id };
-    state->root[entity->root.extra] = (struct value){ .present = true, .text = SLICE_LITERAL("{}") };
+    state->root[0] = value_of_text(id);
+    state->root[entity->root.extra] = value_of_text(SLICE_LITERAL("{}"));
     state->extra_read = true;
     return 0;
 }
@@ -30,7 +28,7 @@ static int read_extra(struct fold_state *state, struct arena *arena)
     int result = -1;
 
     json_doc_init(&doc);
-    if (json_read(&doc, text, STORED_EXTRA_MAX_DEPTH, &fault) != 0)
+    if (json_read(&doc, text, JSON_MAX_DEPTH, &fault) != 0)
         goto out;
     state->extra = arena_alloc_array(arena, doc.count, sizeof(*state->extra));
     if (state->extra == NULL)
@@ -51,11 +49,6 @@ out:
     return result;
 }
 
-static int compare_pairs(const void *a, const void *b)
-{
-    return json_name_compare(((const struct json_pair *)a)->name, ((const struct json_pair *)b)->name);
-}
-
 /* The stored `extra` minus the names the message speaks about, plus its leftovers. */
 static int merge_extra(struct fold_state *state, const struct change *change, struct arena *arena)
 {
@@ -74,14 +67,13 @@ static int merge_extra(struct fold_state *state, const struct change *change, st
     for (size_t i = 0; i < change->leftover_count; i++)
         merged[count++] = change->leftovers[i];
     if (count > 1)
-        qsort(merged, count, sizeof(*merged), compare_pairs);
+        qsort(merged, count, sizeof(*merged), json_pair_compare);
     state->extra = merged;
     state->extra_count = count;
     state->extra_read = true;
     return 0;
 }
 
-/* Prints the members as jsonb does. */
 static int write_extra(struct fold_state *state, struct arena *arena)
 {
     struct value *extra = &state->root[state->entity->root.extra];
@@ -89,19 +81,13 @@ static int write_extra(struct fold_state *state, struct arena *arena)
     int result = -1;
 
     if (state->extra_count == 0) {
-        *extra = (struct value){ .present = true, .text = SLICE_LITERAL("{}") };
+        *extra = value_of_text(SLICE_LITERAL("{}"));
         return 0;
     }
     buffer_init(&text, arena->max_bytes);
-    for (size_t i = 0; i < state->extra_count; i++) {
-        buffer_append_text(&text, i == 0 ? "{" : ", ");
-        json_write_string(state->extra[i].name, &text);
-        buffer_append_text(&text, ": ");
-        buffer_append_slice(&text, state->extra[i].text);
-    }
-    buffer_append_byte(&text, '}');
+    json_pairs_write(state->extra, state->extra_count, &text);
     if (!buffer_failed(&text)) {
-        *extra = (struct value){ .present = true, .text = arena_copy_slice(arena, buffer_slice(&text)) };
+        *extra = value_of_text(arena_copy_slice(arena, buffer_slice(&text)));
         result = extra->text.data != NULL ? 0 : -1;
     }
     buffer_release(&text);
@@ -162,18 +148,7 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
     return FOLD_APPLIED;
 }
 
-static bool root_differs(const struct fold_state *stored, const struct fold_state *state)
-{
-    const struct table *table = &state->entity->root;
-
-    for (size_t i = table->key_count; i < table->column_count; i++) {
-        if (!value_equal(table->columns[i].type, &stored->root[i], &state->root[i]))
-            return true;
-    }
-    return false;
-}
-
-/* Sorting needs the table; qsort has no argument for it, qsort_r is glibc's. */
+/* For qsort_r(). */
 static int compare_keys(const void *a, const void *b, void *table_pointer)
 {
     const struct table *table = table_pointer;
@@ -268,8 +243,8 @@ int fold_compare(const struct fold_state *stored, const struct fold_state *state
                 return -1;
         }
     }
-    difference->touched = stored->exists != state->exists || root_differs(stored, state) || difference->delete_count > 0 ||
-                          difference->write_count > 0;
+    difference->touched = stored->exists != state->exists || row_differs(&entity->root, stored->root, state->root) ||
+                          difference->delete_count > 0 || difference->write_count > 0;
     difference->root = difference->touched || !same_metadata(stored, state);
     return 0;
 }

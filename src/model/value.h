@@ -26,6 +26,16 @@ struct value {
     };
 };
 
+static inline struct value value_of_text(struct slice text)
+{
+    return (struct value){ .present = true, .text = text };
+}
+
+static inline struct value value_of_number(int64_t number)
+{
+    return (struct value){ .present = true, .number = number };
+}
+
 /* PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */
 const char *value_type_name(enum value_type type);
 

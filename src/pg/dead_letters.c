@@ -65,7 +65,7 @@ static void put_letter(struct pg_array *arrays, const struct letter *letter)
 {
     const struct message *first = letter->first;
     const struct refusal *refusal = &letter->latest->refusal;
-    struct value properties = { .present = true, .text = first->delivery->properties };
+    struct value properties = value_of_text(first->delivery->properties);
     struct slice id = first->refusal.entity_id;
 
     put_slice(&arrays[DEAD_LETTER_ENTITY_ID], id.data == NULL && first->change != NULL ? first->change->id : id);
