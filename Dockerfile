@@ -1,5 +1,5 @@
 # kopru as a small image: built in one stage, and only the program, its libraries and its files in the other.
-# Not built where it was written (no engine there); what its steps do was run on Debian 12 itself: see docker-compose.yml.
+# No engine was there when this was written: its commands were run one by one in two bare Debian 12 roots instead.
 
 FROM debian:bookworm-20250929-slim AS build
 RUN apt-get update \
@@ -18,7 +18,8 @@ RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
         ca-certificates libconfig9 libjson-c5 libpq5 librabbitmq4 libssl3 tzdata \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kopru
+ && groupadd --gid 10001 kopru \
+ && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kopru
 COPY --from=build /source/build-release/kopru /usr/local/bin/kopru
 COPY docker/entrypoint.sh /usr/local/bin/kopru-entrypoint
 COPY etc/kopru.cfg /etc/kopru/kopru.cfg

@@ -113,7 +113,7 @@ def show(screen: Screen, stage: Stage, file: str) -> None:
     if done.returncode != 0:
         raise Failure(f"psql -f {file}", done.stderr)
     for line in done.stdout.rstrip().splitlines():
-        screen.line(f"  {line}".rstrip())
+        screen.line(line.rstrip())
 
 
 def show_counts(screen: Screen, stage: Stage, publication: Publication, late: bytes) -> list[str]:
@@ -153,7 +153,8 @@ Look around, in psql:
   select * from kopru.contact_mediums where customer_id = '134719';
   set timezone = 'America/New_York';
   select completion_start, completion_start_date from kopru.subscriptions where subscription_id = '123462';
-  select name, value, value_date, value_numeric from kopru.subscription_characteristics where subscription_id = '123462';
+  select name, value, value_date, value_numeric from kopru.subscription_characteristics
+   where subscription_id = '123462';
   select entity, entity_id, reason, detail from kopru.dead_letters where status = 'open';
   select queue, last_message_at, last_commit_at from kopru.queues;
 
@@ -214,7 +215,8 @@ def publish_by_hand(queue: str) -> int:
     with pika.BlockingConnection(pika.URLParameters(kept.amqp_uri)) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.basic_publish("", queue, body, pika.BasicProperties(delivery_mode=2, content_type="application/json"), mandatory=True)
+        properties = pika.BasicProperties(delivery_mode=2, content_type="application/json")
+        channel.basic_publish("", queue, body, properties, mandatory=True)
     print(f"demo: {len(body)} bytes published to {queue}, and confirmed")
     return 0
 

@@ -112,7 +112,8 @@ def test_a_failing_step_says_what_and_where_the_logs_are(tmp: Path):
     (programs / "sqitch").write_text("#!/bin/sh\necho 'no deploying today' >&2\nexit 3\n")
     (programs / "sqitch").chmod(0o755)
     env = {**environment(tmp), "PATH": f"{programs}:{os.environ['PATH']}"}
-    done = subprocess.run(demo_command(), env=env, capture_output=True, encoding="utf-8", timeout=DEADLINE_S * patience(), check=False)
+    done = subprocess.run(demo_command(), env=env, capture_output=True, encoding="utf-8", timeout=DEADLINE_S * patience(),
+                          check=False)
     assert done.returncode == 1
     assert "installing the schema failed: sqitch deploy ended with status 3" in done.stderr
     assert "no deploying today" in done.stderr
