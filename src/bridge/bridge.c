@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "bridge/keeper.h"
+#include "bridge/status.h"
 
 #include <stdlib.h>
 
@@ -103,6 +104,29 @@ bool bridge_clean(const struct bridge *bridge)
             return false;
     }
     return true;
+}
+
+int bridge_status_take(struct bridge *bridge, struct bridge_status *status)
+{
+    uint64_t sessions = atomic_load(&bridge->keeper.sessions);
+
+    *status = (struct bridge_status){
+        .database_reconnects = sessions > 0 ? sessions - 1 : 0,
+        .keeper_silent_ms = pulse_silent_ms(&bridge->keeper.pulse),
+        .queues = calloc(bridge->stream_count, sizeof(*status->queues)),
+    };
+    if (status->queues == NULL)
+        return -1;
+    status->queue_count = bridge->stream_count;
+    for (size_t i = 0; i < bridge->stream_count; i++) {
+        struct stream *stream = &bridge->streams[i];
+
+        stream_status(stream, &status->queues[i]);
+        status->database_ok = stream_place(stream).database_ok; /* the same for all */
+        status->stopping = atomic_load(&stream->stopping);
+    }
+    trouble_read(&bridge->keeper.trouble, &status->database);
+    return 0;
 }
 
 void bridge_free(struct bridge *bridge)

@@ -232,6 +232,7 @@ static int consume(struct subscription *subscription, struct error *err)
         clear_wake(stream);
         if (acknowledge(subscription, err) != 0)
             return -1;
+        tally_in_hand(&stream->tally, &subscription->in_hand);
         why = reason_to_leave(subscription);
         if (why != NULL)
             return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription), "%s", why);
@@ -270,6 +271,7 @@ static int wait_until_alone(struct subscription *subscription, bool must_be_alon
     bool told = false;
 
     for (;;) {
+        pulse_beat(&stream->tally.consumer);
         if (port->inspect(subscription->broker, queue_of(subscription), &state, err) != 0)
             return -1;
         if (!must_be_alone || state.consumers == 0 || clock_monotonic_ms() >= give_up || atomic_load(&stream->stopping))
@@ -278,6 +280,7 @@ static int wait_until_alone(struct subscription *subscription, bool must_be_alon
             log_event(LOG_WARNING, "waiting_alone", "another consumer is still on the queue",
                       LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state.consumers));
         told = true;
+        tally_stage(&stream->tally, STAGE_ALONE);
         sleep_ms(stream, ALONE_CHECK_MS);
         if (port->pause(subscription->broker, -1, 0, err) != 0)
             return -1;
@@ -291,6 +294,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
     struct stream_place place = stream_place(stream);
 
     subscription->epoch = place.epoch;
+    tally_stage(&stream->tally, STAGE_CONNECTING);
     if (port->open(port->context, &subscription->broker, err) != 0)
         return -1;
     if (wait_until_alone(subscription, place.must_be_alone, err) != 0)
@@ -301,6 +305,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
         return -1;
     subscription->in_leading_run = true;
     subscription->last_delivery_ms = clock_monotonic_ms();
+    tally_stage(&stream->tally, STAGE_CONSUMING);
     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", queue_of(subscription)),
               LOG_TEXT("entity", stream->settings.entity), LOG_NUMBER("prefetch", stream->settings.prefetch),
               LOG_NUMBER("writers", stream->settings.writers), LOG_NUMBER("epoch", place.epoch));
@@ -321,21 +326,26 @@ static int run_subscription(struct stream *stream, void *mapper, bool *consumed,
         result = consume(&subscription, err);
     if (result != 0 && subscription.in_hand.count > 0)
         atomic_store(&stream->gave_up, atomic_load(&stream->stopping));
+    tally_stage(&stream->tally, STAGE_CONNECTING);
     /* Closed first: the broker takes everything back while the writers finish what they are at. */
     if (subscription.broker != NULL)
         stream->ports.broker.close(subscription.broker);
     stream_quiesce(stream);
     in_hand_release(&subscription.in_hand);
+    tally_in_hand(&stream->tally, &subscription.in_hand);
     return result;
 }
 
 /* Until this instance holds the queue and the database answers. Returns false when the daemon stops. */
 static bool wait_for_place(struct stream *stream)
 {
+    tally_stage(&stream->tally, STAGE_WAITING);
+    pulse_rest(&stream->tally.consumer);
     pthread_mutex_lock(&stream->lock);
     while (!atomic_load(&stream->stopping) && !(stream->place.held && stream->place.database_ok))
         pthread_cond_wait(&stream->changed, &stream->lock);
     pthread_mutex_unlock(&stream->lock);
+    pulse_beat(&stream->tally.consumer);
     return !atomic_load(&stream->stopping);
 }
 
@@ -359,6 +369,7 @@ void *consumer_main(void *argument)
         if (consumed)
             backoff_reset(&backoff);
         wait_ms = backoff_next_ms(&backoff);
+        trouble_note(&stream->tally.broker, "broker_unavailable", &err, NULL, 0);
         log_error(
             LOG_WARNING, "broker_unavailable", &err,
             (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
@@ -366,5 +377,7 @@ void *consumer_main(void *argument)
     }
     if (mapper != NULL)
         stream->ports.mapper.close(mapper);
+    tally_stage(&stream->tally, STAGE_STOPPED);
+    pulse_rest(&stream->tally.consumer);
     return NULL;
 }

@@ -20,10 +20,12 @@ void keeper_init(struct keeper *keeper, const struct lease_port *port, struct st
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&keeper->changed, &attributes);
     pthread_condattr_destroy(&attributes);
+    trouble_init(&keeper->trouble);
 }
 
 void keeper_release(struct keeper *keeper)
 {
+    trouble_release(&keeper->trouble);
     pthread_cond_destroy(&keeper->changed);
     pthread_mutex_destroy(&keeper->lock);
 }
@@ -79,6 +81,7 @@ static int try_to_take(struct keeper *keeper, void *session, struct stream *stre
     if (keeper->port.read(session, stream->settings.queue, stream->settings.entity, &lease, err) != 0)
         return -1;
     if (!may_take(keeper, &lease)) {
+        stream_set_holder(stream, lease.holder);
         log_event(LOG_DEBUG, "standby", "another instance holds the queue", LOG_TEXT("queue", stream->settings.queue),
                   LOG_TEXT("holder", lease.holder));
         return 0;
@@ -113,10 +116,12 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
 }
 
 /* Says what is wrong: all of it when it is new, one line when it is what was said before. */
-static void report(const struct error_list *problems, size_t *said, int wait_ms)
+static void report(struct keeper *keeper, const struct error_list *problems, size_t *said, int wait_ms)
 {
     size_t count = problems->count == *said && problems->count > 1 ? 1 : problems->count;
 
+    if (problems->count > 0)
+        trouble_note(&keeper->trouble, "database_unavailable", &problems->items[0], NULL, problems->count - 1);
     for (size_t i = 0; i < count; i++)
         log_error(LOG_WARNING, "database_unavailable", &problems->items[i],
                   (const struct log_field[]){ LOG_NUMBER("problems", problems->count), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
@@ -127,11 +132,13 @@ static void report(const struct error_list *problems, size_t *said, int wait_ms)
 static bool keep(struct keeper *keeper, void *session, struct error *err)
 {
     do {
+        pulse_beat(&keeper->pulse);
         for (size_t i = 0; i < keeper->stream_count; i++) {
             if (tend(keeper, session, &keeper->streams[i], err) != 0)
                 return true;
         }
         set_database_ok(keeper, true);
+        trouble_end(&keeper->trouble);
     } while (wait_for(keeper, LEASE_RENEW_MS));
     return false;
 }
@@ -164,10 +171,12 @@ void *keeper_main(void *argument)
         struct error err;
         int wait_ms;
 
+        pulse_beat(&keeper->pulse);
         error_list_init(&problems);
         if (keeper->port.open(keeper->port.context, &session, &problems) == 0) {
             backoff_reset(&backoff);
             said = 0;
+            atomic_fetch_add(&keeper->sessions, 1);
             more = keep(keeper, session, &err);
             if (!more)
                 give_back(keeper, session);
@@ -177,11 +186,12 @@ void *keeper_main(void *argument)
         if (more) {
             set_database_ok(keeper, false);
             wait_ms = backoff_next_ms(&backoff);
-            report(&problems, &said, wait_ms);
+            report(keeper, &problems, &said, wait_ms);
             more = wait_for(keeper, wait_ms);
         }
         keeper->port.close(session);
         error_list_release(&problems);
     }
+    pulse_rest(&keeper->pulse);
     return NULL;
 }

@@ -16,6 +16,10 @@ struct keeper {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     bool end; /* guarded by lock */
+
+    struct pulse pulse;
+    struct trouble_spot trouble; /* why the database is not there for us */
+    atomic_ullong sessions;      /* begun */
 };
 
 void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams, size_t stream_count);

@@ -12,7 +12,8 @@ static const struct backoff_policy PAUSE_POLICY = { .base_ms = 1000, .cap_ms = 1
 
 enum {
     LEADING_RUN_SILENCE_MS = 500, /* ends the run of redelivered messages */
-    IDLE_WAIT_MS = 500,           /* how long a thread sleeps at most before it looks around; nothing waits for it */
+    CONFLICT_TAKES_MS = 2000, /* a writer that fails for longer is reported as failing: a deadlock or a restart is over by then */
+    IDLE_WAIT_MS = 500,       /* how long a thread sleeps at most before it looks around; nothing waits for it */
     LEASE_RENEW_MS = 1000,
     LEASE_EXPIRES_MS = 6000,    /* a holder that was silent for so long may be replaced */
     ALONE_CHECK_MS = 500,       /* between two looks at who else consumes */

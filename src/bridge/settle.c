@@ -37,6 +37,7 @@ static void finish(struct writer *writer, const struct write_request *request, c
 
     atomic_store(&stream->last_commit_us, stream_now_us());
     atomic_fetch_add(&stream->stale, report->stale);
+    tally_commit(&stream->tally, request, report);
     for (size_t i = 0; i < request->count; i++) {
         struct message *message = request->messages[i];
 
@@ -78,6 +79,7 @@ enum settled settle(struct writer *writer, const struct write_request *request, 
         enum write_outcome outcome = stream->ports.store.write(writer->store, epoch, request, report);
         int wait_ms;
 
+        tally_outcome(&stream->tally, &writer->mark, outcome, report);
         if (outcome == WRITE_COMMITTED) {
             if (retry.attempts + pause.attempts > 0)
                 log_event(LOG_INFO, "resumed", "the database takes messages again", LOG_TEXT("queue", stream->settings.queue),

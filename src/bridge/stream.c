@@ -4,6 +4,7 @@
 #include "bridge/consumer.h"
 #include "bridge/writer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
     *stream = (struct stream){ .settings = *settings, .ports = *ports };
     pthread_mutex_init(&stream->lock, NULL);
     init_condition(&stream->changed);
+    tally_init(&stream->tally);
     stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stream->writers = calloc((size_t)settings->writers, sizeof(*stream->writers));
     if (stream->wake_fd < 0 || stream->writers == NULL)
@@ -58,6 +60,7 @@ void stream_release(struct stream *stream)
     free(stream->writers);
     if (stream->wake_fd >= 0)
         close(stream->wake_fd);
+    tally_release(&stream->tally);
     pthread_cond_destroy(&stream->changed);
     pthread_mutex_destroy(&stream->lock);
 }
@@ -119,9 +122,17 @@ void stream_set_place(struct stream *stream, const struct stream_place *place)
 {
     pthread_mutex_lock(&stream->lock);
     stream->place = *place;
+    stream->holder[0] = '\0';
     pthread_cond_broadcast(&stream->changed);
     pthread_mutex_unlock(&stream->lock);
     stream_wake(stream);
+}
+
+void stream_set_holder(struct stream *stream, const char *holder)
+{
+    pthread_mutex_lock(&stream->lock);
+    snprintf(stream->holder, sizeof(stream->holder), "%s", holder);
+    pthread_mutex_unlock(&stream->lock);
 }
 
 void stream_set_database_ok(struct stream *stream, bool ok)

@@ -9,6 +9,7 @@
 #define KOPRU_BRIDGE_STREAM_H
 
 #include "bridge/ports.h"
+#include "bridge/tally.h"
 
 #include <pthread.h>
 
@@ -48,6 +49,7 @@ struct writer {
     bool busy; /* a batch is being written */
     bool end;  /* leave when there is nothing to do */
     void *store;
+    struct writer_mark mark;
 };
 
 struct stream {
@@ -60,6 +62,7 @@ struct stream {
     pthread_mutex_t lock; /* guards place; changed tells of it */
     pthread_cond_t changed;
     struct stream_place place;
+    char holder[LEASE_HOLDER_MAX_BYTES]; /* guarded by lock: the other instance that was seen to hold the queue, "" if none */
 
     atomic_llong epoch; /* the place under which the present subscription began: what writers write under */
     atomic_bool stopping;
@@ -75,6 +78,7 @@ struct stream {
     atomic_ullong dead_letters;
     atomic_ullong stale;
     atomic_ullong late; /* redelivered outside the leading run */
+    struct tally tally;
 };
 
 int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
@@ -97,6 +101,9 @@ struct stream_place stream_place(struct stream *stream);
 
 /* The keeper took the queue: sets the place and tells everybody. */
 void stream_set_place(struct stream *stream, const struct stream_place *place);
+
+/* The keeper saw that another instance holds the queue. */
+void stream_set_holder(struct stream *stream, const char *holder);
 
 /* The keeper reached the database, or did not. */
 void stream_set_database_ok(struct stream *stream, bool ok);

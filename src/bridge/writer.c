@@ -44,6 +44,7 @@ static struct message **take_batch(struct writer *writer, size_t *count)
 {
     struct message **batch = NULL;
 
+    tally_idle(&writer->mark);
     pthread_mutex_lock(&writer->lock);
     for (;;) {
         while (writer->first == NULL && !writer->end)
@@ -68,6 +69,8 @@ static struct message **take_batch(struct writer *writer, size_t *count)
         break;
     }
     pthread_mutex_unlock(&writer->lock);
+    if (batch != NULL)
+        pulse_beat(&writer->mark.pulse);
     return batch;
 }
 
