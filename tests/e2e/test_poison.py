@@ -89,7 +89,8 @@ def test_a_refused_message_leaves_the_stored_entity_as_it_is(rabbitmq_server, db
     """Root and children are all or nothing, in a batch of one as well."""
     rabbitmq_server.publish(queues.customer, _customer("p", name="good", contactMedium=[{"mediumType": "PHONE"}]))
     rabbitmq_server.wait_until_empty(queues.customer)
-    state = "SELECT c.xmin::text, c.name, c.status, m.xmin::text, m.medium_type FROM kopru.customers c JOIN kopru.contact_mediums m USING (customer_id)"
+    state = ("SELECT c.xmin::text, c.name, c.status, m.xmin::text, m.medium_type "
+             "FROM kopru.customers c JOIN kopru.contact_mediums m USING (customer_id)")
     before = db.query(state)
     db.query(_CHECK)
     rabbitmq_server.publish(queues.customer, _customer("p", name="bad", status="bad", contactMedium=[
