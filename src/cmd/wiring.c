@@ -2,6 +2,7 @@
 
 #include "cmd/cmd.h"
 #include "pg/catalog.h"
+#include "pg/conninfo.h"
 #include "pg/lease.h"
 
 #include <stdlib.h>
@@ -259,6 +260,7 @@ static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
 int wiring_init(struct wiring *wiring, const struct configuration *configuration, struct error *err)
 {
     const struct settings *settings = &configuration->settings;
+    struct pg_conninfo conninfo;
 
     *wiring = (struct wiring){
         .configuration = configuration,
@@ -275,6 +277,9 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
     };
     if (wiring->wired == NULL || wiring->queues == NULL)
         return error_no_memory(err);
+    /* What libpq cannot read it quotes when it connects, and that may be a piece of the password. */
+    if (pg_conninfo_read(settings->postgres.conninfo, &conninfo, err) != 0)
+        return -1;
     for (size_t i = 0; i < settings->queue_count; i++) {
         wiring->queue_count = i + 1;
         if (wire_queue(wiring, i, err) != 0)

@@ -39,6 +39,18 @@ static bool any_remote(const char *hosts)
     return false;
 }
 
+/* Whether a host or port cannot be one: of a URI whose password has an @ or / that is not percent-encoded, libpq takes pieces for them. */
+static bool has_stray_password(const PQconninfoOption *options)
+{
+    const char *hosts = value_of(options, "host");
+    const char *port = value_of(options, "port");
+
+    for (const char *at = strchr(hosts, '@'); at != NULL; at = strchr(at + 1, '@'))
+        if (at != hosts && at[-1] != ',') /* there it begins the name of an abstract socket */
+            return true;
+    return port[strspn(port, "0123456789,")] != '\0';
+}
+
 static void describe(const PQconninfoOption *options, struct pg_conninfo *out)
 {
     static const char *const keywords[] = { "service", "host", "hostaddr", "port", "dbname", "user" };
@@ -79,6 +91,12 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
     if (given == NULL) {
         error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq cannot read it");
         return error_hint(err, "write keyword=value pairs (host=... dbname=... user=...), or a URI postgresql://...");
+    }
+    if (has_stray_password(given)) {
+        PQconninfoFree(given);
+        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
+                  "a host holds an @, or a port is no number");
+        return error_hint(err, "in a URI's user and password write @ as %%40, : as %%3A, / as %%2F, %% as %%25");
     }
     all = PQconndefaults();
     if (all == NULL) {
