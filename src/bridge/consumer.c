@@ -16,10 +16,12 @@ struct subscription {
     void *mapper;
     struct in_hand in_hand;
     int64_t epoch;
-    bool in_leading_run; /* still holding it back */
+    bool in_leading_run; /* redelivered messages are held back and not late */
+    bool expects_first;  /* the queue held messages when it began, and none has come yet: silence means nothing */
     struct message *run; /* held, linked by `next` */
     struct message *run_last;
-    size_t run_count;
+    size_t run_count;    /* held now */
+    size_t run_total;    /* messages of the leading run so far */
     int64_t last_delivery_ms;
     bool cancelled;
     bool drained;  /* cancelled, and nothing more comes */
@@ -51,17 +53,11 @@ static void dispatch(struct subscription *subscription, struct message *message)
     writer_enqueue(&stream->writers[writer_of(stream, message)], message, message);
 }
 
-/* Each writer gets its part of the run in one piece, so that it commits one state per entity. */
-static void release_run(struct subscription *subscription, const char *why)
+/* Each writer gets its part of what is held in one piece, so that it commits one state per entity. */
+static void release_held(struct subscription *subscription)
 {
     struct stream *stream = subscription->stream;
 
-    subscription->in_leading_run = false;
-    if (subscription->run == NULL)
-        return;
-    log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together",
-              LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->run_count),
-              LOG_TEXT("ended_by", why));
     for (int w = 0; w < stream->settings.writers; w++) {
         struct message *first = NULL;
         struct message *last = NULL;
@@ -89,6 +85,25 @@ static void release_run(struct subscription *subscription, const char *why)
     subscription->run_count = 0;
 }
 
+static void release_run(struct subscription *subscription, const char *why)
+{
+    if (subscription->run != NULL)
+        log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together",
+                  LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->run_count),
+                  LOG_TEXT("ended_by", why));
+    release_held(subscription);
+}
+
+static void end_run(struct subscription *subscription, const char *why)
+{
+    if (!subscription->in_leading_run)
+        return;
+    subscription->in_leading_run = false;
+    log_event(LOG_DEBUG, "leading_run_ended", "what is redelivered from now on is late", LOG_TEXT("queue", queue_of(subscription)),
+              LOG_NUMBER("messages", subscription->run_total), LOG_TEXT("ended_by", why));
+    release_run(subscription, why);
+}
+
 static void hold(struct subscription *subscription, struct message *message)
 {
     message->in_leading_run = true;
@@ -99,8 +114,9 @@ static void hold(struct subscription *subscription, struct message *message)
         subscription->run = message;
     subscription->run_last = message;
     subscription->run_count++;
-    if (subscription->run_count == (size_t)subscription->stream->settings.prefetch)
-        release_run(subscription, "prefetch");
+    subscription->run_total++;
+    if (subscription->run_total == (size_t)subscription->stream->settings.prefetch)
+        end_run(subscription, "prefetch");
 }
 
 /* A clock that is wrong beyond belief counts as none. */
@@ -149,8 +165,8 @@ static int accept(struct subscription *subscription, struct delivery *delivery, 
     if (message->refused)
         message->change = NULL;
     message->arrived_at_ms = subscription->last_delivery_ms;
-    if (subscription->in_leading_run && !delivery->redelivered)
-        release_run(subscription, "first_delivery");
+    if (!delivery->redelivered)
+        end_run(subscription, "first_delivery");
     note_order(subscription, message);
     in_hand_add(&subscription->in_hand, message);
     if (subscription->in_leading_run)
@@ -160,32 +176,49 @@ static int accept(struct subscription *subscription, struct delivery *delivery, 
     return 0;
 }
 
+static bool is_silent(const struct subscription *subscription)
+{
+    return !subscription->expects_first && clock_monotonic_ms() - subscription->last_delivery_ms >= LEADING_RUN_SILENCE_MS;
+}
+
+/* Nothing is taken until there is room, or, once all was delivered, until all is done. A leading run for which there is no room goes on
+   afterwards: it is committed in parts, in order. */
+static int pause(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+    int result;
+
+    if (subscription->drained)
+        end_run(subscription, "cancel");
+    else
+        release_run(subscription, "max_bytes_in_hand");
+    result = stream->ports.broker.pause(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err);
+    subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
+    return result;
+}
+
 /* One wait for a delivery, for done messages, or for the end of the run's silence. */
 static int wait_and_take(struct subscription *subscription, struct error *err)
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
-    bool full = subscription->in_hand.bytes >= stream->settings.max_bytes_in_hand;
-    int timeout_ms = subscription->run != NULL ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
+    int timeout_ms = subscription->in_leading_run ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
     struct delivery *delivery = NULL;
     int result;
 
-    if (full || subscription->drained) {
-        if (subscription->run != NULL)
-            release_run(subscription, full ? "max_bytes_in_hand" : "cancel");
-        return port->pause(subscription->broker, stream->wake_fd, timeout_ms, err);
-    }
+    if (subscription->drained || subscription->in_hand.bytes >= stream->settings.max_bytes_in_hand)
+        return pause(subscription, err);
     result = port->next(subscription->broker, stream->wake_fd, subscription->cancelled ? 0 : timeout_ms, &delivery, err);
     if (result == 1) {
         subscription->last_delivery_ms = clock_monotonic_ms();
+        subscription->expects_first = false;
         atomic_store(&stream->last_message_us, stream_now_us());
         atomic_fetch_add(&stream->delivered, 1);
         return accept(subscription, delivery, err);
     }
     subscription->drained = result == 0 && subscription->cancelled;
-    if (result == 0 && subscription->run != NULL &&
-        (subscription->cancelled || clock_monotonic_ms() - subscription->last_delivery_ms >= LEADING_RUN_SILENCE_MS))
-        release_run(subscription, "silence");
+    if (result == 0 && is_silent(subscription))
+        end_run(subscription, "silence");
     return result;
 }
 
@@ -262,23 +295,23 @@ static void sleep_ms(struct stream *stream, int wait_ms)
 
 /* A predecessor that is silent may still hold deliveries, which the broker will hand out again, late: wait until the broker has
    dropped it. Returns -1 when the connection fails, 0 otherwise, also when the daemon stops. */
-static int wait_until_alone(struct subscription *subscription, bool must_be_alone, struct error *err)
+static int wait_until_alone(struct subscription *subscription, bool must_be_alone, struct broker_queue_state *state,
+                            struct error *err)
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
     int64_t give_up = clock_monotonic_ms() + (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker);
-    struct broker_queue_state state;
     bool told = false;
 
     for (;;) {
         pulse_beat(&stream->tally.consumer);
-        if (port->inspect(subscription->broker, queue_of(subscription), &state, err) != 0)
+        if (port->inspect(subscription->broker, queue_of(subscription), state, err) != 0)
             return -1;
-        if (!must_be_alone || state.consumers == 0 || clock_monotonic_ms() >= give_up || atomic_load(&stream->stopping))
+        if (!must_be_alone || state->consumers == 0 || clock_monotonic_ms() >= give_up || atomic_load(&stream->stopping))
             return 0;
         if (!told)
             log_event(LOG_WARNING, "waiting_alone", "another consumer is still on the queue",
-                      LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state.consumers));
+                      LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state->consumers));
         told = true;
         tally_stage(&stream->tally, STAGE_ALONE);
         sleep_ms(stream, ALONE_CHECK_MS);
@@ -292,18 +325,25 @@ static int subscribe(struct subscription *subscription, struct error *err)
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
     struct stream_place place = stream_place(stream);
+    struct broker_queue_state state;
 
     subscription->epoch = place.epoch;
     tally_stage(&stream->tally, STAGE_CONNECTING);
     if (port->open(port->context, &subscription->broker, err) != 0)
         return -1;
-    if (wait_until_alone(subscription, place.must_be_alone, err) != 0)
+    if (wait_until_alone(subscription, place.must_be_alone, &state, err) != 0)
         return -1;
+    if (atomic_load(&stream->stopping)) { /* perhaps not alone yet: take nothing any more */
+        subscription->cancelled = true;
+        subscription->drained = true;
+        return 0;
+    }
     atomic_store(&stream->epoch, place.epoch);
     atomic_store(&stream->broken, false);
     if (port->subscribe(subscription->broker, queue_of(subscription), stream->settings.prefetch, err) != 0)
         return -1;
     subscription->in_leading_run = true;
+    subscription->expects_first = state.messages > 0;
     subscription->last_delivery_ms = clock_monotonic_ms();
     tally_stage(&stream->tally, STAGE_CONSUMING);
     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", queue_of(subscription)),
