@@ -6,21 +6,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One word that is the same for all processes that can see each other's ids, and for no others. */
-static void name_world(char *out, size_t size)
+/* One word that is the same for all processes that can see each other's ids, and for no others. False where the system does not tell
+   (a sandbox may hide /proc/sys): the first namespace has the same number on every machine, so without the boot it says nothing. */
+static bool name_world(char *out, size_t size)
 {
-    char boot[64] = "unknown";
-    struct stat space = { 0 };
+    char boot[64] = "";
+    struct stat space;
     FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    bool known = file != NULL && fscanf(file, "%63s", boot) == 1 && stat("/proc/self/ns/pid", &space) == 0;
 
-    if (file != NULL) {
-        if (fscanf(file, "%63s", boot) != 1)
-            strcpy(boot, "unknown");
+    if (file != NULL)
         fclose(file);
-    }
-    if (stat("/proc/self/ns/pid", &space) != 0)
-        space.st_ino = (ino_t)getpid(); /* never equal to another's: then only expiry helps */
-    snprintf(out, size, "%s/%ju", boot, (uintmax_t)space.st_ino);
+    if (known)
+        snprintf(out, size, "%s/%ju", boot, (uintmax_t)space.st_ino);
+    else
+        snprintf(out, size, "unknown");
+    return known;
 }
 
 /* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. The command's name, in parentheses, may
@@ -53,7 +54,7 @@ void holder_name_self(char *out, size_t size)
 
     if (gethostname(host, sizeof(host) - 1) != 0)
         strcpy(host, "unknown");
-    name_world(world, sizeof(world));
+    name_world(world, sizeof(world)); /* an unknown one is no more than a word for people */
     snprintf(out, size, "%s %s %ld %llu", host, world, (long)getpid(), start_of(getpid()));
 }
 
@@ -66,6 +67,5 @@ bool holder_is_dead(const char *holder)
 
     if (sscanf(holder, "%*s %95s %ld %llu", theirs, &pid, &start) != 3)
         return false;
-    name_world(world, sizeof(world));
-    return strcmp(world, theirs) == 0 && start_of(pid) != start;
+    return name_world(world, sizeof(world)) && strcmp(world, theirs) == 0 && start_of(pid) != start;
 }

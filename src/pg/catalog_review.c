@@ -41,8 +41,8 @@ static void hint_migration(const struct review *review, struct error *err, const
                    "no migration of this kopru brings it: write one (migrations/README.md says how), or correct the entity file");
     else if (catalog_knows_versions(review->catalog) && catalog_is_applied(review->catalog, migration_number(migration)))
         error_hint(err,
-                   "migration %s made it, and somebody changed it since: put it back, as kopru_owner, as it stands in "
-                   "migrations/deploy/%s.sql",
+                   "migration %s is applied: what it made, put back as it stands in migrations/deploy/%s.sql; what you added to "
+                   "the entity file needs a migration of its own (migrations/README.md)",
                    migration, migration);
     else
         error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY, migration, migration);

@@ -56,6 +56,7 @@ static void nothing_is_said_about_other_machines(void **state)
 {
     (void)state;
     assert_false(holder_is_dead("db2 00000000-0000-0000-0000-000000000000/4026531836 1 1"));
+    assert_false(holder_is_dead("db2 unknown 1 1"));
     assert_false(holder_is_dead(""));
     assert_false(holder_is_dead("edited by hand"));
 }
