@@ -5,8 +5,8 @@
  *     struct amqp_tls tls;
  *     amqp_tls_attach(&tls, state, target, &err)
  *     status = amqp_socket_open_noblock(tls.socket, address, port, timeout)
- *     amqp_tls_explain(&tls, &err)      // when status says that TLS failed
- *     amqp_tls_detach(&tls)             // before tls goes out of scope
+ *     amqp_tls_explain(&tls, status, &err)   // when it is not AMQP_STATUS_OK
+ *     amqp_tls_detach(&tls)                  // before tls goes out of scope
  */
 #ifndef KOPRU_AMQP_TLS_H
 #define KOPRU_AMQP_TLS_H
@@ -20,7 +20,7 @@ struct amqp_tls {
     int verify_error; /* X509_V_OK, or why the certificate was refused */
 };
 
-/* Gives the connection a TLS socket that is not open yet. */
+/* Gives the connection a TLS socket that is not open yet. Returns 0, or -1; detach in both cases. target must outlive tls. */
 int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state, const struct amqp_target *target, struct error *err);
 
 /* Fills err with the reason of the last failed handshake. Returns -1. */

@@ -267,7 +267,7 @@ static int read_auth(struct amqp_uri *uri, const struct parameter *parameter, st
     return 0;
 }
 
-static const struct parameter parameters[] = {
+static const struct parameter PARAMETERS[] = {
     { "cacertfile", true, read_text, offsetof(struct amqp_uri, ca_file) },
     { "certfile", true, read_text, offsetof(struct amqp_uri, cert_file) },
     { "keyfile", true, read_text, offsetof(struct amqp_uri, key_file) },
@@ -277,7 +277,7 @@ static const struct parameter parameters[] = {
     { "heartbeat", false, read_heartbeat, 0 },
     { "connection_timeout", false, read_connect_timeout, 0 },
 };
-enum { PARAMETER_COUNT = sizeof(parameters) / sizeof(parameters[0]) };
+enum { PARAMETER_COUNT = sizeof(PARAMETERS) / sizeof(PARAMETERS[0]) };
 
 static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *seen, struct error *err)
 {
@@ -286,7 +286,7 @@ static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *se
     if (pair.len > 0)
         skip(&pair, 1);
     for (unsigned i = 0; i < PARAMETER_COUNT; i++) {
-        const struct parameter *parameter = &parameters[i];
+        const struct parameter *parameter = &PARAMETERS[i];
 
         if (!slice_is(name, parameter->name))
             continue;

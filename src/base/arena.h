@@ -30,7 +30,7 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 /* A copy followed by a NUL byte. NULL as above. */
 char *arena_copy(struct arena *arena, const void *data, size_t len);
 
-/* out->data is NULL when there is no memory. */
+/* The same of a slice; its data is NULL when there is no memory. */
 struct slice arena_copy_slice(struct arena *arena, struct slice source);
 
 #endif

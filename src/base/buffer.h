@@ -18,6 +18,7 @@ struct buffer {
     bool failed;
 };
 
+/* max_bytes bounds the content; the memory is at most 256 bytes or some twice the content. */
 void buffer_init(struct buffer *buf, size_t max_bytes);
 void buffer_release(struct buffer *buf);
 

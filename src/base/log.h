@@ -1,6 +1,6 @@
 /*
  * Structured logs on stderr, one line an event, for people (text) or machines (json: one object a line with ts, level, event, msg
- * and the fields). Safe from any thread; a line is one write(2). Fields carry entity ids, queue names, SQLSTATEs, counts and JSON
+ * and the fields). Safe from any thread; a line is one write(2) of at most 4096 bytes, and one that was cut says so. Fields carry entity ids, queue names, SQLSTATEs, counts and JSON
  * paths, never payload values.
  *
  *     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", name), LOG_NUMBER("prefetch", 500));

@@ -13,7 +13,7 @@
 
 #define PLAN_NONE UINT32_MAX
 
-/* Also the key and `extra`; what bounds the memory of a row. */
+/* Columns are counted with the key and `extra`: they bound the memory of a row. */
 enum { PLAN_MAX_COLUMNS = 128, PLAN_MAX_SETS = 64, PLAN_MAX_ALTERNATIVES = 8 };
 
 /* Part of every payload hash: raise it when the engine reads a payload differently than before. */

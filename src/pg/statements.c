@@ -44,7 +44,7 @@ static void add_array(struct draft *draft, const struct pg_type *type)
     buffer_append_format(&draft->sql, "%s$%d::%s", draft->count > 1 ? ", " : "", draft->count, type->array_name);
 }
 
-/* "a, b, c" of the columns from..to, each with a prefix and a suffix of its own. */
+/* "a, b, c" of the columns [from, to), each with the prefix. */
 static void add_columns(struct draft *draft, const struct table *table, size_t from, size_t to, const char *prefix)
 {
     for (size_t i = from; i < to; i++)
