@@ -82,6 +82,18 @@ static void check_queue_is_new(const struct reader *reader, struct cfg element, 
     }
 }
 
+static void advise_on_prefetch(struct reader *reader, struct cfg element, const struct queue_settings *queue)
+{
+    struct error err;
+    char place[256];
+
+    if (queue->prefetch <= QUORUM_PREFETCH)
+        return;
+    error_set(&err, ERROR_NONE, "prefetch is beyond what a quorum queue allows",
+              cfg_place(cfg_get(element, "prefetch"), place, sizeof(place)), "a quorum queue caps it at %d", QUORUM_PREFETCH);
+    error_list_add(&reader->settings->advice, &err);
+}
+
 static void read_queues(struct reader *reader)
 {
     struct settings *settings = reader->settings;
@@ -105,15 +117,7 @@ static void read_queues(struct reader *reader)
             continue;
         }
         check_queue_is_new(reader, element, queue);
-        if (queue->prefetch > QUORUM_PREFETCH) {
-            struct error err;
-            char place[256];
-
-            error_set(&err, ERROR_NONE, "prefetch is beyond what a quorum queue allows",
-                      cfg_place(cfg_get(element, "prefetch"), place, sizeof(place)), "a quorum queue caps it at %d",
-                      QUORUM_PREFETCH);
-            error_list_add(&settings->advice, &err);
-        }
+        advise_on_prefetch(reader, element, queue);
         settings->queue_count++;
     }
     if (cfg_exists(list) && cfg_count(list) == 0)
