@@ -13,7 +13,7 @@ enum {
     BATCH_MEMORY_FACTOR = 40,
 };
 
-/* ---- broker ---- */
+/* The broker. */
 
 static int broker_open(void *context, void **consumer, struct error *err)
 {
@@ -65,31 +65,32 @@ static int broker_heartbeat_s(const void *consumer)
     return amqp_consumer_heartbeat_s(consumer);
 }
 
-/* ---- mapper ---- */
+/* The mapper. */
 
-static void *open_mapper(void *context)
+static void *mapper_open(void *context)
 {
     return mapper_new(((const struct wired_queue *)context)->mapping);
 }
 
-static void close_mapper(void *mapper)
+static void mapper_close(void *mapper)
 {
     mapper_free(mapper);
 }
 
-static enum map_outcome map(void *mapper, struct slice body, struct arena *arena, struct change **change, struct refusal *refusal)
+static enum map_outcome mapper_read(void *mapper, struct slice body, struct arena *arena, struct change **change,
+                                    struct refusal *refusal)
 {
     return mapper_map(mapper, body, arena, change, refusal);
 }
 
-/* ---- store ---- */
+/* The store. */
 
-static void *open_store(void *context)
+static void *store_open(void *context)
 {
     return pg_store_new(&((const struct wired_queue *)context)->target);
 }
 
-static void close_store(void *store)
+static void store_close(void *store)
 {
     pg_store_free(store);
 }
@@ -100,7 +101,7 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
     return pg_store_write(store, epoch, request, report);
 }
 
-/* ---- lease ---- */
+/* The lease. */
 
 static int check_catalog(const struct wiring *wiring, struct pg_conn *conn, struct error_list *problems)
 {
@@ -177,7 +178,7 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, const st
     return result;
 }
 
-/* ---- all together ---- */
+/* All together. */
 
 struct amqp_endpoint wiring_endpoint(const struct settings *settings)
 {
@@ -232,8 +233,12 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .ack = broker_ack,
                     .cancel = broker_cancel,
                     .heartbeat_s = broker_heartbeat_s },
-        .mapper = { .context = wired, .open = open_mapper, .close = close_mapper, .map = map, .arena_limit = mapper_arena_limit },
-        .store = { .context = wired, .open = open_store, .close = close_store, .write = store_write },
+        .mapper = { .context = wired,
+                    .open = mapper_open,
+                    .close = mapper_close,
+                    .map = mapper_read,
+                    .arena_limit = mapper_arena_limit },
+        .store = { .context = wired, .open = store_open, .close = store_close, .write = store_write },
     };
 }
 
