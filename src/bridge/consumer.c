@@ -20,12 +20,11 @@ struct subscription {
     bool expects_first;  /* the queue held messages when it began, and none has come yet: silence means nothing */
     struct message *run; /* held, linked by `next` */
     struct message *run_last;
-    size_t run_count;    /* held now */
-    size_t run_total;    /* messages of the leading run so far */
+    size_t run_count; /* held now */
+    size_t run_total; /* messages of the leading run so far */
     int64_t last_delivery_ms;
     bool cancelled;
-    bool drained;  /* cancelled, and nothing more comes */
-    bool overfull; /* said already that the socket is not read */
+    bool drained; /* cancelled, and nothing more comes */
 };
 
 static const char *queue_of(const struct subscription *subscription)
@@ -99,8 +98,9 @@ static void end_run(struct subscription *subscription, const char *why)
     if (!subscription->in_leading_run)
         return;
     subscription->in_leading_run = false;
-    log_event(LOG_DEBUG, "leading_run_ended", "what is redelivered from now on is late", LOG_TEXT("queue", queue_of(subscription)),
-              LOG_NUMBER("messages", subscription->run_total), LOG_TEXT("ended_by", why));
+    log_event(LOG_DEBUG, "leading_run_ended", "what is redelivered from now on is late",
+              LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->run_total),
+              LOG_TEXT("ended_by", why));
     release_run(subscription, why);
 }
 
@@ -183,7 +183,7 @@ static bool is_silent(const struct subscription *subscription)
 
 /* Nothing is taken until there is room, or, once all was delivered, until all is done. A leading run for which there is no room goes on
    afterwards: it is committed in parts, in order. */
-static int pause(struct subscription *subscription, struct error *err)
+static int wait_for_room(struct subscription *subscription, struct error *err)
 {
     struct stream *stream = subscription->stream;
     int result;
@@ -207,7 +207,7 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
     int result;
 
     if (subscription->drained || subscription->in_hand.bytes >= stream->settings.max_bytes_in_hand)
-        return pause(subscription, err);
+        return wait_for_room(subscription, err);
     result = port->next(subscription->broker, stream->wake_fd, subscription->cancelled ? 0 : timeout_ms, &delivery, err);
     if (result == 1) {
         subscription->last_delivery_ms = clock_monotonic_ms();

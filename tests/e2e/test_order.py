@@ -171,3 +171,37 @@ def test_what_is_redelivered_at_once_is_in_order_and_clocks_are_not_asked(rabbit
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _shown(db) == [("second", _T - 50)]
     assert daemon.events("late_redelivery") == []
+
+
+def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopru):
+    """Nothing was redelivered at first, so the leading run is over when another consumer gives a message back."""
+    rabbitmq_server.publish(queues.customer, _customer("old"), timestamp=_T)
+    daemon = kopru(log={"level": "debug"})
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert daemon.terminate() == 0
+    rabbitmq_server.publish(queues.customer, _customer("late"), timestamp=_T - 1)
+    with rabbitmq_server.connect() as other:
+        assert other.channel().basic_get(queues.customer)[0] is not None
+        daemon.start()
+        ended = [line["queue"] for line in daemon.wait_for_event("leading_run_ended", count=2)]
+        assert queues.customer in ended
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert _shown(db) == [("old", _T)]
+    assert len(daemon.events("late_redelivery")) == 1
+
+
+def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db, queues, kopru):
+    """It is committed in parts, and none of it is late."""
+    names = [f"{n:03}" for n in range(60)]
+    rabbitmq_server.publish_many(queues.customer, [
+        (json.dumps({"id": "1", "name": name, "pad": "x" * 2000}).encode(), {"timestamp": _T - int(name)}) for name in names])
+    with rabbitmq_server.connect() as other:
+        channel = other.channel()
+        assert all(channel.basic_get(queues.customer)[0] is not None for _ in names)
+    daemon = kopru(limits={"max_message_bytes": 4096, "max_bytes_in_hand": 20_000}, log={"level": "debug"})
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert _shown(db) == [(names[-1], _T - int(names[-1]))]
+    assert "max_bytes_in_hand" in {line["ended_by"] for line in daemon.events("leading_run")}
+    assert daemon.events("late_redelivery") == []
+    assert daemon.terminate() == 0
+    assert {line["stale"] for line in daemon.events("queue_stopped")} == {0}
