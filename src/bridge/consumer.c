@@ -23,6 +23,7 @@ struct subscription {
     size_t run_count; /* held now */
     size_t run_total; /* messages of the leading run so far */
     int64_t last_delivery_ms;
+    bool begun; /* the broker may have delivered something */
     bool cancelled;
     bool drained; /* cancelled, and nothing more comes */
 };
@@ -239,6 +240,17 @@ static int acknowledge(struct subscription *subscription, struct error *err)
     return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
 }
 
+/* A successor takes the place when it was not renewed for a while, and waits a number of heartbeats for this consumer to go. By then
+   it must be gone: what it gave back any later would come after newer messages. */
+static bool place_expired(const struct subscription *subscription, const struct stream_place *place)
+{
+    const struct broker_port *port = &subscription->stream->ports.broker;
+    int64_t limit_ms =
+        LEASE_EXPIRES_MS + (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker) - FENCE_MARGIN_MS;
+
+    return clock_monotonic_ms() - place->renewed_at_ms > limit_ms;
+}
+
 /* Why a subscription that still works must end; NULL if it need not. */
 static const char *reason_to_leave(const struct subscription *subscription)
 {
@@ -247,6 +259,8 @@ static const char *reason_to_leave(const struct subscription *subscription)
 
     if (!place.held || place.epoch != subscription->epoch)
         return "another instance holds the queue";
+    if (place_expired(subscription, &place))
+        return "the right to write was not renewed for too long, another instance may have taken the queue over";
     if (atomic_load(&subscription->stream->broken))
         return "a writer could not go on";
     if (oldest != NULL && clock_monotonic_ms() - oldest->arrived_at_ms > HOLD_LIMIT_MS)
@@ -293,10 +307,10 @@ static void sleep_ms(struct stream *stream, int wait_ms)
     pthread_mutex_unlock(&stream->lock);
 }
 
-/* A predecessor that is silent may still hold deliveries, which the broker will hand out again, late: wait until the broker has
-   dropped it. Returns -1 when the connection fails, 0 otherwise, also when the daemon stops. */
-static int wait_until_alone(struct subscription *subscription, bool must_be_alone, struct broker_queue_state *state,
-                            struct error *err)
+/* A predecessor that is silent, or our own last connection, may still hold deliveries, which the broker will hand out again, late: wait
+   until the broker has dropped it. Returns -1 when the connection fails or the place is lost meanwhile, 0 otherwise, also when the daemon
+   stops. */
+static int wait_until_alone(struct subscription *subscription, struct broker_queue_state *state, struct error *err)
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
@@ -304,11 +318,20 @@ static int wait_until_alone(struct subscription *subscription, bool must_be_alon
     bool told = false;
 
     for (;;) {
+        const char *why;
+
         pulse_beat(&stream->tally.consumer);
         if (port->inspect(subscription->broker, queue_of(subscription), state, err) != 0)
             return -1;
-        if (!must_be_alone || state->consumers == 0 || clock_monotonic_ms() >= give_up || atomic_load(&stream->stopping))
+        why = reason_to_leave(subscription);
+        if (why != NULL)
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
+        if (atomic_load(&stream->stopping))
             return 0;
+        if (!atomic_load(&stream->unsettled) || state->consumers == 0 || clock_monotonic_ms() >= give_up) {
+            atomic_store(&stream->unsettled, false);
+            return 0;
+        }
         if (!told)
             log_event(LOG_WARNING, "waiting_alone", "another consumer is still on the queue",
                       LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state->consumers));
@@ -331,15 +354,17 @@ static int subscribe(struct subscription *subscription, struct error *err)
     tally_stage(&stream->tally, STAGE_CONNECTING);
     if (port->open(port->context, &subscription->broker, err) != 0)
         return -1;
-    if (wait_until_alone(subscription, place.must_be_alone, &state, err) != 0)
+    atomic_store(&stream->epoch, place.epoch);
+    atomic_store(&stream->broken, false);
+    if (wait_until_alone(subscription, &state, err) != 0)
         return -1;
     if (atomic_load(&stream->stopping)) { /* perhaps not alone yet: take nothing any more */
         subscription->cancelled = true;
         subscription->drained = true;
         return 0;
     }
-    atomic_store(&stream->epoch, place.epoch);
-    atomic_store(&stream->broken, false);
+    subscription->begun = true;
+    atomic_store(&stream->unsettled, true);
     if (port->subscribe(subscription->broker, queue_of(subscription), stream->settings.prefetch, err) != 0)
         return -1;
     subscription->in_leading_run = true;
@@ -364,6 +389,8 @@ static int run_subscription(struct stream *stream, void *mapper, bool *consumed,
     *consumed = result == 0;
     if (result == 0)
         result = consume(&subscription, err);
+    if (result == 0 && subscription.begun)
+        atomic_store(&stream->unsettled, false);
     if (result != 0 && subscription.in_hand.count > 0)
         atomic_store(&stream->gave_up, atomic_load(&stream->stopping));
     tally_stage(&stream->tally, STAGE_CONNECTING);

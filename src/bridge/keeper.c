@@ -75,7 +75,7 @@ static bool may_take(const struct keeper *keeper, const struct lease *lease)
 static int try_to_take(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
 {
     struct lease lease;
-    struct stream_place place = { .database_ok = true };
+    struct stream_place place = { .database_ok = true, .renewed_at_ms = clock_monotonic_ms() };
     int taken;
 
     if (keeper->port.read(session, stream->settings.queue, stream->settings.entity, &lease, err) != 0)
@@ -102,6 +102,7 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
 {
     struct stream_place place = stream_place(stream);
     struct lease_news news = news_of(stream);
+    int64_t began_ms = clock_monotonic_ms();
     int renewed;
 
     if (!place.held)
@@ -111,6 +112,8 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
         log_event(LOG_WARNING, "place_lost", "another instance took the queue over", LOG_TEXT("queue", stream->settings.queue),
                   LOG_NUMBER("epoch", place.epoch));
         stream_lose_place(stream, place.epoch);
+    } else if (renewed > 0) {
+        stream_renewed(stream, began_ms);
     }
     return renewed < 0 ? -1 : 0;
 }
@@ -151,6 +154,14 @@ static void give_back(struct keeper *keeper, void *session)
         struct lease_news news = news_of(stream);
         struct error err;
 
+        /* What the broker may still hold for a lost connection comes back late: the next holder has to wait for it, and does so when
+           it finds that somebody held the queue. */
+        if (place.held && atomic_load(&stream->unsettled)) {
+            log_event(LOG_WARNING, "place_kept",
+                      "a connection to the broker was lost, the next holder will wait until the broker knows",
+                      LOG_TEXT("queue", stream->settings.queue));
+            continue;
+        }
         if (place.held && keeper->port.renew(session, stream->settings.queue, place.epoch, &news, true, &err) < 0)
             log_error(LOG_WARNING, "place_kept", &err,
                       (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });

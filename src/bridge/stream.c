@@ -122,6 +122,8 @@ void stream_set_place(struct stream *stream, const struct stream_place *place)
 {
     pthread_mutex_lock(&stream->lock);
     stream->place = *place;
+    if (place->must_be_alone)
+        atomic_store(&stream->unsettled, true);
     stream->holder[0] = '\0';
     pthread_cond_broadcast(&stream->changed);
     pthread_mutex_unlock(&stream->lock);
@@ -132,6 +134,13 @@ void stream_set_holder(struct stream *stream, const char *holder)
 {
     pthread_mutex_lock(&stream->lock);
     snprintf(stream->holder, sizeof(stream->holder), "%s", holder);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void stream_renewed(struct stream *stream, int64_t began_ms)
+{
+    pthread_mutex_lock(&stream->lock);
+    stream->place.renewed_at_ms = began_ms;
     pthread_mutex_unlock(&stream->lock);
 }
 

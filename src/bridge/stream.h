@@ -34,8 +34,9 @@ struct stream_ports {
 struct stream_place {
     bool held; /* this instance may write for the queue */
     int64_t epoch;
-    bool must_be_alone; /* taken from somebody who may still hold deliveries */
-    bool database_ok;   /* the keeper reached it at its last look */
+    bool must_be_alone;    /* taken from somebody who may still hold deliveries */
+    bool database_ok;      /* the keeper reached it at its last look */
+    int64_t renewed_at_ms; /* monotonic: when the keeper last began to ask for the place and got it */
 };
 
 struct writer {
@@ -69,6 +70,7 @@ struct stream {
     atomic_bool broken;    /* a writer could not go on: begin a new subscription */
     atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back by itself */
     atomic_bool gave_up;   /* something in hand was not committed when it stopped */
+    atomic_bool unsettled; /* the broker may still hold deliveries for a connection that is lost, ours or a predecessor's */
 
     /* counters and freshness, for the log and the row in kopru.queues */
     atomic_llong last_message_us; /* microseconds since 2000-01-01 UTC */
@@ -104,6 +106,9 @@ void stream_set_place(struct stream *stream, const struct stream_place *place);
 
 /* The keeper saw that another instance holds the queue. */
 void stream_set_holder(struct stream *stream, const char *holder);
+
+/* The keeper renewed the place; it began to at began_ms. */
+void stream_renewed(struct stream *stream, int64_t began_ms);
 
 /* The keeper reached the database, or did not. */
 void stream_set_database_ok(struct stream *stream, bool ok);

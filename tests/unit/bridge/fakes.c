@@ -94,10 +94,14 @@ static int broker_inspect(void *consumer, const char *queue, struct broker_queue
 
 static int broker_subscribe(void *consumer, const char *queue, int prefetch, struct error *err)
 {
-    (void)consumer;
+    struct fakes *fakes = consumer;
+
     (void)queue;
     (void)prefetch;
     (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->subscriptions++;
+    changed(fakes);
     return 0;
 }
 

@@ -30,6 +30,7 @@ struct fakes {
     bool cancelled;
     unsigned other_consumers;
     int inspections;
+    int subscriptions;
     uint64_t acks[FAKE_MAX]; /* as connection * 1000 + tag */
     size_t ack_count;
 

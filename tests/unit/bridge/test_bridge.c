@@ -11,11 +11,13 @@
 
 static struct fakes fakes;
 static struct bridge *bridge;
+static bool keeps_place; /* at the end of the test */
 
 static int set_up(void **state)
 {
     (void)state;
     fakes_init(&fakes);
+    keeps_place = false;
     return 0;
 }
 
@@ -39,7 +41,7 @@ static void start(void)
 
 static bool nothing_open(const struct fakes *now)
 {
-    return now->open == 0 && now->given_back == 1;
+    return now->open == 0 && now->given_back == (keeps_place ? 0 : 1);
 }
 
 static int tear_down(void **state)
@@ -226,6 +228,48 @@ static void a_taken_over_queue_is_consumed_when_alone(void **state)
     wait_for(first_acked, "the acknowledgement");
 }
 
+/* What is newer must not be taken while the predecessor may still hold what is older, not even to finish; and whoever comes next has to
+   wait as well, which the place that was not given back tells it. */
+static void stopping_ends_the_wait_to_be_alone(void **state)
+{
+    (void)state;
+    keeps_place = true;
+    fakes.expired_holder = true;
+    fakes.other_consumers = 1;
+    start();
+    wait_for(looked_twice, "two looks at who else consumes");
+    bridge_stop(bridge);
+    wait_for(nothing_open, "the bridge to end");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.subscriptions, 0);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool looked_thrice(const struct fakes *now)
+{
+    return now->inspections >= 3;
+}
+
+/* The broker may not have noticed that a connection is lost, and still hold deliveries for it. */
+static void a_lost_connection_is_waited_for(void **state)
+{
+    (void)state;
+    start();
+    fakes_deliver(&fakes, "a", false);
+    wait_for(first_acked, "the acknowledgement");
+    pthread_mutex_lock(&fakes.lock);
+    fakes.other_consumers = 1;
+    fakes.cut = true;
+    pthread_mutex_unlock(&fakes.lock);
+    fakes_deliver(&fakes, "b", false);
+    wait_for(looked_thrice, "two looks at who else consumes");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.subscriptions, 1);
+    fakes.other_consumers = 0;
+    pthread_mutex_unlock(&fakes.lock);
+    wait_for(reconnected_and_acked, "the acknowledgement on the second connection");
+}
+
 static bool given_up_once(const struct fakes *now)
 {
     return now->looks >= 2;
@@ -256,6 +300,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopping_ends_the_wait_to_be_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_connection_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_held_queue_is_left_alone, set_up, tear_down),
     };
 
