@@ -29,6 +29,8 @@ def test_the_tree_keeps_its_layers():
     ("bridge/a.c", '"mapping/mapper.h"', "not mapping"),
     ("bridge/a.c", '"pg/conn.h"', "not pg"),
     ("bridge/a.c", '"amqp/consumer.h"', "not amqp"),
+    ("http/a.c", '"bridge/bridge.h"', "http may include base, http, not bridge"),
+    ("bridge/a.c", '"http/server.h"', "not http"),
     ("main.c", '"bridge/bridge.h"', "not bridge"),
     ("base/a.c", '"arena.h"', 'written "layer/file.h"'),
     ("base/a.c", '"../cmd/cmd.h"', 'written "layer/file.h"'),
@@ -40,6 +42,7 @@ def test_the_tree_keeps_its_layers():
     ("cmd/a.c", "<amqp_framing.h>", "rabbitmq-c has one door: amqp"),
     ("cmd/a.c", "<rabbitmq-c/ssl_socket.h>", "rabbitmq-c has one door: amqp"),
     ("pg/a.c", "<openssl/evp.h>", "OpenSSL has one door: base, amqp"),
+    ("cmd/a.c", "<microhttpd.h>", "libmicrohttpd has one door: http"),
     ("base/a.c", "HEADER", "cannot be checked"),
     ("util/a.c", "<stdio.h>", "'util' is no layer"),
 ])
@@ -56,7 +59,8 @@ def test_a_wrong_include_is_found(tmp_path: Path, file: str, include: str, told:
 @pytest.mark.parametrize(("file", "include"), [
     ("base/a.c", '"base/arena.h"'), ("base/json_out.c", "<json-c/json.h>"), ("base/digest.c", "<openssl/evp.h>"),
     ("amqp/a.c", "<rabbitmq-c/amqp.h>"), ("amqp/a.h", '"amqp/consumer.h"'), ("pg/a.c", "<libpq-fe.h>"),
-    ("config/a.c", "<libconfig.h>"), ("cmd/a.c", '"pg/conn.h"'), ("main.c", '"cmd/cmd.h"'),
+    ("config/a.c", "<libconfig.h>"), ("cmd/a.c", '"pg/conn.h"'), ("http/a.c", "<microhttpd.h>"),
+    ("cmd/a.c", '"http/server.h"'), ("main.c", '"cmd/cmd.h"'),
 ])
 def test_a_right_include_passes(tmp_path: Path, file: str, include: str):
     path = tmp_path / file
