@@ -1,30 +1,21 @@
 #include "pg/array.h"
 
-enum {
-    BOOL_OID = 16,
-    BYTEA_OID = 17,
-    INT8_OID = 20,
-    INT4_OID = 23,
-    TEXT_OID = 25,
-    DATE_OID = 1082,
-    TIMESTAMPTZ_OID = 1184,
-    JSONB_OID = 3802,
-    HEADER_BYTES = 20,
-    JSONB_VERSION = 1,
-};
+#include "pg/binary.h"
 
-const struct pg_type PG_TYPE_BYTEA = { BYTEA_OID, 1001, "bytea[]", "", "" };
+enum { HEADER_BYTES = 20, JSONB_VERSION = 1 };
+
+const struct pg_type PG_TYPE_BYTEA = { BYTEA_OID, BYTEA_ARRAY_OID, "bytea[]", "", "" };
 
 const struct pg_type *pg_type_of(enum value_type type)
 {
     static const struct pg_type types[] = {
-        [VALUE_TEXT] = { TEXT_OID, 1009, "text[]", "", "" },
-        [VALUE_NUMERIC] = { TEXT_OID, 1009, "text[]", "::numeric", "::text" },
-        [VALUE_DATE] = { DATE_OID, 1182, "date[]", "", "" },
-        [VALUE_TIMESTAMPTZ] = { TIMESTAMPTZ_OID, 1185, "timestamptz[]", "", "" },
-        [VALUE_BOOLEAN] = { BOOL_OID, 1000, "boolean[]", "", "" },
-        [VALUE_JSONB] = { JSONB_OID, 3807, "jsonb[]", "", "::text" },
-        [VALUE_INTEGER] = { INT4_OID, 1007, "integer[]", "", "" },
+        [VALUE_TEXT] = { TEXT_OID, TEXT_ARRAY_OID, "text[]", "", "" },
+        [VALUE_NUMERIC] = { TEXT_OID, TEXT_ARRAY_OID, "text[]", "::numeric", "::text" },
+        [VALUE_DATE] = { DATE_OID, DATE_ARRAY_OID, "date[]", "", "" },
+        [VALUE_TIMESTAMPTZ] = { TIMESTAMPTZ_OID, TIMESTAMPTZ_ARRAY_OID, "timestamptz[]", "", "" },
+        [VALUE_BOOLEAN] = { BOOL_OID, BOOL_ARRAY_OID, "boolean[]", "", "" },
+        [VALUE_JSONB] = { JSONB_OID, JSONB_ARRAY_OID, "jsonb[]", "", "::text" },
+        [VALUE_INTEGER] = { INT4_OID, INT4_ARRAY_OID, "integer[]", "", "" },
     };
 
     return &types[type];
@@ -33,19 +24,19 @@ const struct pg_type *pg_type_of(enum value_type type)
 Oid pg_array_element(Oid array)
 {
     switch (array) {
-    case 1000:
+    case BOOL_ARRAY_OID:
         return BOOL_OID;
-    case 1001:
+    case BYTEA_ARRAY_OID:
         return BYTEA_OID;
-    case 1007:
+    case INT4_ARRAY_OID:
         return INT4_OID;
-    case 1016:
+    case INT8_ARRAY_OID:
         return INT8_OID;
-    case 1182:
+    case DATE_ARRAY_OID:
         return DATE_OID;
-    case 1185:
+    case TIMESTAMPTZ_ARRAY_OID:
         return TIMESTAMPTZ_OID;
-    case 3807:
+    case JSONB_ARRAY_OID:
         return JSONB_OID;
     default:
         return TEXT_OID;

@@ -1,6 +1,7 @@
 #include "pg/conn.h"
 
 #include "base/clock.h"
+#include "pg/binary.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_PREPARED = 64, TEXT_OID = 25 };
+enum { MAX_PREPARED = 64 };
 
 /* A statement the server knows, under a name that tells its text: behind a pooler another release may have left its own there. */
 struct prepared {

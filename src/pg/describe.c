@@ -1,97 +1,59 @@
 #include "pg/describe.h"
 
+#include "pg/binary.h"
 #include "pg/lease.h"
 
 #include <stdlib.h>
 
-/* Names of parameters: the columns of a table, then what follows them. */
-struct names {
-    const char **items;
-    size_t count;
+struct visitor {
+    pg_describe_fn *visit;
+    void *context;
 };
 
-static int names_of(struct names *names, const struct table *table, size_t columns, const char *const *more, size_t more_count)
+/* Visits a statement whose parameters are the first columns of the table, then those in more (NULL ends them). -1: no memory. */
+static int visit_one(const struct visitor *visitor, const struct pg_statement *statement, const char *purpose,
+                     const struct table *table, size_t columns, const char *const *more)
 {
-    *names = (struct names){ calloc(columns + more_count + 1, sizeof(char *)), columns + more_count };
-    if (names->items == NULL)
+    const char **names = calloc((size_t)statement->param_count + 1, sizeof(*names));
+
+    if (names == NULL)
         return -1;
     for (size_t i = 0; i < columns; i++)
-        names->items[i] = table->columns[i].name;
-    for (size_t i = 0; i < more_count; i++)
-        names->items[columns + i] = more[i];
-    return 0;
-}
-
-static int describe_root(const struct pg_statements *statements, pg_describe_fn *visit, void *context, bool writes)
-{
-    static const char *const find_more[] = { "payload_hash", "source_time" };
-    static const char *const write_more[ROOT_WRITE_MORE] = { "payload_hash", "source_time", "updated_at", "touched" };
-    const struct table *table = &statements->entity->root;
-    struct names key;
-    struct names found;
-    struct names written;
-
-    if (names_of(&key, table, 1, NULL, 0) != 0)
-        return -1;
-    if (names_of(&found, table, 1, find_more, 2) != 0) {
-        free(key.items);
-        return -1;
-    }
-    if (names_of(&written, table, table->column_count, write_more, ROOT_WRITE_MORE) != 0) {
-        free(key.items);
-        free(found.items);
-        return -1;
-    }
-    if (writes) {
-        visit(&(struct pg_description){ &statements->write, "write the roots that are new or differ; tells which of them are new",
-                                        table->name, written.items },
-              context);
-    } else {
-        visit(&(struct pg_description){ &statements->find,
-                                        "which of the batch's roots are there, and which payloads are the ones applied last",
-                                        table->name, found.items },
-              context);
-        visit(&(struct pg_description){ &statements->load, "lock and read the roots whose payload is another one", table->name,
-                                        key.items },
-              context);
-    }
-    free(key.items);
-    free(found.items);
-    free(written.items);
-    return 0;
-}
-
-static int visit_child(const struct pg_statement *statement, const char *purpose, const struct table *table, size_t parameters,
-                       pg_describe_fn *visit, void *context)
-{
-    struct names names;
-
-    if (names_of(&names, table, parameters, NULL, 0) != 0)
-        return -1;
-    visit(&(struct pg_description){ statement, purpose, table->name, names.items }, context);
-    free(names.items);
+        names[i] = table->columns[i].name;
+    for (size_t i = 0; more[i] != NULL; i++)
+        names[columns + i] = more[i];
+    visitor->visit(&(struct pg_description){ statement, purpose, table->name, names }, visitor->context);
+    free(names);
     return 0;
 }
 
 int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit, void *context)
 {
+    static const char *const none[] = { NULL };
+    static const char *const found[] = { "payload_hash", "source_time", NULL };
+    static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time", "updated_at", "touched", NULL };
+    const struct visitor visitor = { visit, context };
     const struct entity *entity = statements->entity;
+    const struct table *root = &entity->root;
 
-    if (describe_root(statements, visit, context, false) != 0)
+    if (visit_one(&visitor, &statements->find,
+                  "which of the batch's roots are there, and which payloads are the ones applied last", root, 1, found) != 0 ||
+        visit_one(&visitor, &statements->load, "lock and read the roots whose payload is another one", root, 1, none) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++)
-        if (visit_child(&statements->children[i].load, "read the child rows of these roots", &entity->children[i].table, 1, visit,
-                        context) != 0)
+        if (visit_one(&visitor, &statements->children[i].load, "read the child rows of these roots", &entity->children[i].table,
+                      1, none) != 0)
             return -1;
-    if (describe_root(statements, visit, context, true) != 0)
+    if (visit_one(&visitor, &statements->write, "write the roots that are new or differ; tells which of them are new", root,
+                  root->column_count, written) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++) {
         const struct table *table = &entity->children[i].table;
 
-        if (visit_child(&statements->children[i].remove, "delete the child rows that the payload has no more", table,
-                        table->key_count, visit, context) != 0 ||
-            visit_child(&statements->children[i].write, "write the child rows that are new or differ", table, table->column_count,
-                        visit, context) != 0)
+        if (visit_one(&visitor, &statements->children[i].remove, "delete the child rows that the payload has no more", table,
+                      table->key_count, none) != 0 ||
+            visit_one(&visitor, &statements->children[i].write, "write the child rows that are new or differ", table,
+                      table->column_count, none) != 0)
             return -1;
     }
     return 0;
@@ -134,10 +96,22 @@ const char *pg_type_name(Oid type)
         Oid oid;
         const char *name;
     } names[] = {
-        { 16, "boolean" },         { 17, "bytea" },         { 20, "bigint" },    { 23, "integer" },    { 25, "text" },
-        { 1082, "date" },          { 1184, "timestamptz" }, { 1700, "numeric" }, { 3802, "jsonb" },    { 1000, "boolean[]" },
-        { 1001, "bytea[]" },       { 1007, "integer[]" },   { 1009, "text[]" },  { 1016, "bigint[]" }, { 1182, "date[]" },
-        { 1185, "timestamptz[]" }, { 1231, "numeric[]" },   { 3807, "jsonb[]" },
+        { BOOL_OID, "boolean" },
+        { BYTEA_OID, "bytea" },
+        { INT8_OID, "bigint" },
+        { INT4_OID, "integer" },
+        { TEXT_OID, "text" },
+        { DATE_OID, "date" },
+        { TIMESTAMPTZ_OID, "timestamptz" },
+        { JSONB_OID, "jsonb" },
+        { BOOL_ARRAY_OID, "boolean[]" },
+        { BYTEA_ARRAY_OID, "bytea[]" },
+        { INT4_ARRAY_OID, "integer[]" },
+        { TEXT_ARRAY_OID, "text[]" },
+        { INT8_ARRAY_OID, "bigint[]" },
+        { DATE_ARRAY_OID, "date[]" },
+        { TIMESTAMPTZ_ARRAY_OID, "timestamptz[]" },
+        { JSONB_ARRAY_OID, "jsonb[]" },
     };
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)

@@ -22,7 +22,7 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
 /* Likewise those that are the same for all entities: what begins and checks a transaction, dead letters, the right to a queue. */
 void pg_describe_common(pg_describe_fn *visit, void *context);
 
-/* "text[]" of 1009. NULL for a type that no statement takes. */
+/* "text[]" of TEXT_ARRAY_OID. NULL for a type that no statement takes. */
 const char *pg_type_name(Oid type);
 
 #endif

@@ -1,9 +1,9 @@
 #include "pg/lease.h"
 
+#include "pg/binary.h"
+
 #include <stdio.h>
 #include <string.h>
-
-enum { INT8_OID = 20, TEXT_OID = 25, BOOL_OID = 16, TIMESTAMPTZ_OID = 1184 };
 
 static const struct pg_statement ADD = {
     .name = "kopru_lease_add",
@@ -47,19 +47,6 @@ static const struct pg_statement RENEW = {
 
 const struct pg_statement *const PG_LEASE_STATEMENTS[] = { &ADD, &READ, &LOCK, &TAKE, &RENEW };
 
-static int64_t swap(int64_t number)
-{
-    return (int64_t)__builtin_bswap64((uint64_t)number);
-}
-
-static int64_t read_i64(const PGresult *result, int column)
-{
-    int64_t wire;
-
-    memcpy(&wire, PQgetvalue(result, 0, column), sizeof(wire));
-    return swap(wire);
-}
-
 /* One transaction around the calls from the third on; the first two are filled in here. Keeps the results for the caller. */
 static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
 {
@@ -83,10 +70,10 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
 
     *lease = (struct lease){ .silent_ms = INT64_MAX };
     if (result == 0 && PQntuples(calls[3].result) == 1) {
-        lease->epoch = read_i64(calls[3].result, 0);
+        lease->epoch = pg_read_i64(PQgetvalue(calls[3].result, 0, 0));
         snprintf(lease->holder, sizeof(lease->holder), "%s", PQgetvalue(calls[3].result, 0, 1));
         if (!PQgetisnull(calls[3].result, 0, 2))
-            lease->silent_ms = read_i64(calls[3].result, 2);
+            lease->silent_ms = pg_read_i64(PQgetvalue(calls[3].result, 0, 2));
     }
     pg_calls_clear(calls, 4);
     return result;
@@ -94,7 +81,7 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
 
 int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, struct lease *lease, struct pg_failure *failure)
 {
-    int64_t epoch = swap(lease->epoch);
+    int64_t epoch = pg_wire_i64(lease->epoch);
     const char *values[] = { queue, (const char *)&epoch, holder };
     const int lengths[] = { (int)strlen(queue), sizeof(epoch), (int)strlen(holder) };
     const struct pg_params all = { 3, values, lengths };
@@ -105,7 +92,7 @@ int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, s
     if (result == 0) {
         result = PQntuples(calls[3].result);
         if (result == 1)
-            lease->epoch = read_i64(calls[3].result, 0);
+            lease->epoch = pg_read_i64(PQgetvalue(calls[3].result, 0, 0));
     }
     pg_calls_clear(calls, 4);
     return result;
@@ -114,7 +101,7 @@ int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, s
 int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
                    struct pg_failure *failure)
 {
-    int64_t wire[] = { swap(epoch), swap(news->last_message_us), swap(news->last_commit_us) };
+    int64_t wire[] = { pg_wire_i64(epoch), pg_wire_i64(news->last_message_us), pg_wire_i64(news->last_commit_us) };
     const char flag = give_back ? 1 : 0;
     const char *values[] = { queue, (const char *)&wire[0], news->last_message_us != 0 ? (const char *)&wire[1] : NULL,
                              news->last_commit_us != 0 ? (const char *)&wire[2] : NULL, &flag };

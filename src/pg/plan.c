@@ -1,5 +1,6 @@
 #include "pg/plan.h"
 
+#include "pg/binary.h"
 #include "pg/statements.h"
 
 #include <stdlib.h>
@@ -64,22 +65,6 @@ bool plan_entity_time(const struct plan_entity *entity, int64_t *source_time)
     return found;
 }
 
-static uint32_t read_u32(const char *bytes)
-{
-    uint32_t wire;
-
-    memcpy(&wire, bytes, sizeof(wire));
-    return __builtin_bswap32(wire);
-}
-
-static int64_t read_i64(const char *bytes)
-{
-    uint64_t wire;
-
-    memcpy(&wire, bytes, sizeof(wire));
-    return (int64_t)__builtin_bswap64(wire);
-}
-
 static struct slice cell(const PGresult *result, int row, int column)
 {
     return (struct slice){ PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column) };
@@ -88,7 +73,7 @@ static struct slice cell(const PGresult *result, int row, int column)
 int plan_take_found(struct plan *plan, const PGresult *result)
 {
     for (int row = 0; row < PQntuples(result); row++) {
-        uint32_t ordinal = read_u32(PQgetvalue(result, row, 0));
+        uint32_t ordinal = pg_read_u32(PQgetvalue(result, row, 0));
         struct plan_entity *entity = &plan->entities[ordinal - 1];
 
         entity->stored = true;
@@ -113,10 +98,10 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
         return value->text.data != NULL ? 0 : -1;
     case VALUE_DATE:
     case VALUE_INTEGER:
-        value->number = (int32_t)read_u32(bytes);
+        value->number = (int32_t)pg_read_u32(bytes);
         return 0;
     case VALUE_TIMESTAMPTZ:
-        value->number = read_i64(bytes);
+        value->number = pg_read_i64(bytes);
         return 0;
     case VALUE_BOOLEAN:
         value->number = bytes[0] != 0;
@@ -165,10 +150,10 @@ static void take_metadata(struct plan_entity *entity, const PGresult *result, in
     }
     if (!PQgetisnull(result, row, first + ROOT_LOAD_SOURCE_TIME)) {
         before->has_time = true;
-        before->source_time = read_i64(PQgetvalue(result, row, first + ROOT_LOAD_SOURCE_TIME));
+        before->source_time = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_SOURCE_TIME));
     }
     entity->has_updated_at = true;
-    entity->updated_at = read_i64(PQgetvalue(result, row, first + ROOT_LOAD_UPDATED_AT));
+    entity->updated_at = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_UPDATED_AT));
 }
 
 int plan_take_roots(struct plan *plan, const PGresult *result)

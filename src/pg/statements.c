@@ -1,8 +1,9 @@
 #include "pg/statements.h"
 
 #include "pg/array.h"
+#include "pg/binary.h"
 
-enum { TEXT_OID = 25, INT8_OID = 20, STATEMENT_MAX_BYTES = 1 << 20 };
+enum { STATEMENT_MAX_BYTES = 1 << 20 };
 
 const struct pg_statement PG_CHECK_EPOCH = {
     .name = "kopru_check_epoch",
@@ -27,7 +28,9 @@ const struct pg_statement PG_WRITE_DEAD_LETTERS = {
            " detail = excluded.detail, sqlstate = excluded.sqlstate, redelivered = excluded.redelivered,"
            " occurrences = t.occurrences + excluded.occurrences, last_seen_at = greatest(now(), t.last_seen_at)",
     .param_count = 2 + DEAD_LETTER_ARRAYS,
-    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID, 1009, 1009, 1009, 1009, 1001, 1001, 1009, 1009, 3807, 1000, 1016 },
+    .param_types =
+        (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, BYTEA_ARRAY_OID,
+                       BYTEA_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, JSONB_ARRAY_OID, BOOL_ARRAY_OID, INT8_ARRAY_OID },
 };
 
 /* A statement under construction: its text, and the type of each parameter it takes. */
