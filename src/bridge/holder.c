@@ -53,7 +53,7 @@ void holder_name_self(char *out, size_t size)
     char world[96];
 
     if (gethostname(host, sizeof(host) - 1) != 0)
-        strcpy(host, "unknown");
+        snprintf(host, sizeof(host), "unknown");
     name_world(world, sizeof(world)); /* an unknown one is no more than a word for people */
     snprintf(out, size, "%s %s %ld %llu", host, world, (long)getpid(), start_of(getpid()));
 }
