@@ -1,7 +1,6 @@
 #include "config/cfg.h"
 
 #include "base/text.h"
-#include "base/utf8.h"
 #include "config/cfg_text.h"
 
 #include <libconfig.h>
@@ -279,14 +278,6 @@ const char *cfg_name(struct cfg setting)
 
 /* Scalars. */
 
-static bool is_plain_text(const char *text)
-{
-    for (const char *at = text; *at != '\0'; at++)
-        if (((unsigned char)*at < ' ' && *at != '\t') || *at == '\x7f')
-            return false;
-    return utf8_is_valid(slice_of(text));
-}
-
 bool cfg_as_string(struct cfg setting, const char **out)
 {
     const char *text;
@@ -296,7 +287,7 @@ bool cfg_as_string(struct cfg setting, const char **out)
     if (cfg_type(setting) != CFG_STRING)
         return wrong_type(setting, CFG_STRING);
     text = config_setting_get_string(setting.setting);
-    if (!is_plain_text(text)) {
+    if (!cfg_text_is_plain(slice_of(text))) {
         cfg_problem(setting, "save the file in UTF-8", "the string is not UTF-8 or holds a control character");
         return false;
     }

@@ -1,5 +1,7 @@
 #include "config/cfg_text.h"
 
+#include "base/utf8.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +53,14 @@ char *cfg_text_place(const char *path, unsigned line, char *out, size_t size)
 
     snprintf(out, size, "%s%s:%u", len > room ? "..." : "", len > room ? path + len - room : path, line);
     return out;
+}
+
+bool cfg_text_is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (((unsigned char)text.data[i] < ' ' && text.data[i] != '\t') || text.data[i] == '\x7f')
+            return false;
+    return utf8_is_valid(text);
 }
 
 static void report(struct scan *scan, unsigned line, const char *why, const char *hint)
@@ -221,11 +231,29 @@ static void scan_name(struct scan *scan)
     copy(scan, end - scan->at);
 }
 
+/* What is wrong with the rest of an `@include`, or NULL with *name being what stands in quotes. */
+static const char *read_include(struct scan *scan, struct slice *name)
+{
+    size_t start = scan->at + 1;
+    size_t end = start;
+
+    if (byte_at(scan, scan->at) != '"')
+        return "@include is not followed by a path in quotes";
+    while (byte_at(scan, end) != '"' && byte_at(scan, end) != '\n' && byte_at(scan, end) != EOF)
+        end++;
+    if (byte_at(scan, end) != '"')
+        return "@include is not followed by a path in quotes";
+    *name = (struct slice){ scan->in.data + start, end - start };
+    scan->at = end + 1;
+    return cfg_text_is_plain(*name) ? NULL : "the path is not UTF-8 or holds a control character";
+}
+
 /* At the start of a line: `@include "path"`. Returns whether it stood there. */
 static bool scan_include(struct scan *scan)
 {
     size_t saved = scan->at;
-    size_t start;
+    struct slice quoted;
+    const char *why;
     char *name;
     char *path;
 
@@ -238,17 +266,14 @@ static bool scan_include(struct scan *scan)
     scan->at += strlen("@include");
     while (byte_at(scan, scan->at) == ' ' || byte_at(scan, scan->at) == '\t')
         scan->at++;
-    start = ++scan->at;
-    while (byte_at(scan, scan->at) != '"' && byte_at(scan, scan->at) != '\n' && byte_at(scan, scan->at) != EOF)
-        scan->at++;
-    if (byte_at(scan, start - 1) != '"' || byte_at(scan, scan->at) != '"') {
-        report(scan, scan->line, "@include is not followed by a path in quotes", "write @include \"file.cfg\"");
+    why = read_include(scan, &quoted);
+    if (why != NULL) {
+        report(scan, scan->line, why, "write @include \"file.cfg\"");
         scan_line_comment(scan);
         return true;
     }
-    name = strndup(scan->in.data + start, scan->at - start);
+    name = strndup(quoted.data, quoted.len);
     path = name != NULL ? cfg_text_beside(scan->text->sources[scan->source].path, name) : NULL;
-    scan->at++;
     if (path == NULL || scan_file(scan->text, path, scan->depth + 1, scan, scan->problems) != 0)
         scan->failed = true;
     free(path);
@@ -334,7 +359,7 @@ static const char *read_whole(const char *path, struct buffer *in, bool *world_r
         why = "it is not a regular file";
     else
         *world_readable = (status.st_mode & S_IROTH) != 0;
-    while (why == NULL && got > 0) {
+    while (why == NULL && got > 0 && !buffer_failed(in)) {
         char chunk[8192];
 
         got = read(fd, chunk, sizeof(chunk));

@@ -36,6 +36,9 @@ const struct cfg_source *cfg_text_source(const struct cfg_text *text, unsigned l
 /* Writes `path:line` into out, which has room for at least 64 bytes; of a path that is too long its end. Returns out. */
 char *cfg_text_place(const char *path, unsigned line, char *out, size_t size);
 
+/* UTF-8 without control characters other than tab: what may be repeated in a message. */
+bool cfg_text_is_plain(struct slice text);
+
 /* The directory part of path with its slash, "" if there is none, followed by name; name alone if it is absolute. The caller frees
    it. NULL when there is no memory. */
 char *cfg_text_beside(const char *path, const char *name);

@@ -256,7 +256,7 @@ const struct option OPTIONS[] = {
       .environment = "KOPRU_HTTP_LISTEN",
       .refuse = refuse_listen,
       .hint = "write \"127.0.0.1:9187\", \"[::1]:9187\", or \"\" to switch the endpoint off",
-      .help = "where /metrics, /healthz and /readyz will answer; \"\" switches them off" },
+      .help = "where /livez, /readyz and /metrics answer; \"\" switches them off" },
 
     { .group = "log",
       .key = "level",

@@ -304,6 +304,10 @@ static void syntax_errors_name_their_line(void **state)
     refuse(fixture, "a = [ 1, \"b\" ];\n", "a.cfg:1", "mismatched element type in array");
     refuse(fixture, "a = ;", "a.cfg:1", "syntax error");
     refuse(fixture, "@include file\n", "a.cfg:1", "not followed by a path");
+    refuse(fixture, "@include \"open\n", "a.cfg:1", "not followed by a path");
+    refuse(fixture, "@include", "a.cfg:1", "not followed by a path");
+    refuse(fixture, "@include \"sm\xe1\x72t.cfg\"\n", "a.cfg:1", "the path is not UTF-8");
+    refuse(fixture, "a = 1;\n@include \"\x1b[2J.cfg\"\n", "a.cfg:2", "the path is not UTF-8");
 }
 
 static void files_that_are_no_text(void **state)
@@ -369,6 +373,13 @@ static void includes_that_fail(void **state)
     path = scratch_write(&fixture->scratch, "a.cfg", "@include \"a.cfg\"\n@include \"a.cfg\"\n");
     assert_null(cfg_open(path, &fixture->problems));
     assert_true(has_problem(&fixture->problems, "does a file include itself?"));
+    error_list_release(&fixture->problems);
+
+    path = scratch_write(&fixture->scratch, "a.cfg", "@include\na = \"open\n");
+    assert_null(cfg_open(path, &fixture->problems));
+    assert_problem_count(&fixture->problems, 2);
+    assert_true(has_problem(&fixture->problems, "a.cfg:1\""));
+    assert_true(has_problem(&fixture->problems, "a.cfg:2\""));
     error_list_release(&fixture->problems);
 
     scratch_write(&fixture->scratch, "b.cfg", "b = 1;\nb = ;\n");
