@@ -270,8 +270,14 @@ void entity_children_read(struct entity_reader *reader, const struct table_draft
     struct mapping *mapping = reader->mapping;
     struct cfg list = cfg_list(reader->root, "children");
     size_t count = cfg_count(list);
-    struct child *children = arena_alloc_array(reader->arena, count, sizeof(*children));
+    struct child *children;
 
+    if (count > ENTITY_MAX_CHILDREN) {
+        cfg_problem(list, "arrays of the same kind can share a table, told apart by array_name_column",
+                    "an entity has at most %d child tables", ENTITY_MAX_CHILDREN);
+        return;
+    }
+    children = arena_alloc_array(reader->arena, count, sizeof(*children));
     mapping->children = arena_alloc_array(reader->arena, count, sizeof(*mapping->children));
     mapping->sets = arena_alloc_array(reader->arena, PLAN_MAX_SETS, sizeof(*mapping->sets));
     if (children == NULL || mapping->children == NULL || mapping->sets == NULL) {

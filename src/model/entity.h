@@ -34,12 +34,15 @@ struct child {
     bool has_set_column; /* key column 1 holds the array's name (`bag`); without it there is one set */
 };
 
+/* What one transaction has statements for. */
+enum { ENTITY_MAX_CHILDREN = 16 };
+
 struct entity {
     const char *name;  /* "subscription" */
     struct table root; /* key_count is 1 */
     const struct child *children;
-    size_t child_count;
-    size_t set_count; /* of all children together; sets are numbered through in their order */
+    size_t child_count; /* at most ENTITY_MAX_CHILDREN */
+    size_t set_count;   /* of all children together; sets are numbered through in their order */
 };
 
 #define ENTITY_SCHEMA "kopru"

@@ -6,10 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    MAX_CHILDREN = 16,
-    MAX_CALLS = 4 + 2 * MAX_CHILDREN,
-};
+/* Of the longest trip: the root, removals and writes of each child, dead letters, the check of a probe; or the four of the first. */
+enum { MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 
 struct pg_store {
     struct pg_store_target target;

@@ -225,6 +225,27 @@ static void absence_is_told_once_per_property(void **state)
            "no setting of this name", "");
 }
 
+static void as_many_children_as_a_transaction_has_statements_for(void **state)
+{
+    struct fixture *fixture = *state;
+
+    for (int count = ENTITY_MAX_CHILDREN; count <= ENTITY_MAX_CHILDREN + 1; count++) {
+        char text[4096] = HEAD "children = (";
+        size_t len = strlen(text);
+
+        for (int i = 0; i < count; i++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len,
+                                    "%s{ table = 't%d'; arrays = [ 'a%d' ]; key = ( { column = 'n'; ordinal = true; } ); }",
+                                    i > 0 ? "," : "", i, i);
+        assert_true(len + 3 < sizeof(text));
+        memcpy(text + len, ");", 3);
+        if (count <= ENTITY_MAX_CHILDREN)
+            fixture_load_text(fixture, text);
+        else
+            refuse(fixture, text, 3, "at most 16 child tables", "array_name_column");
+    }
+}
+
 static void a_child_has_arrays(void **state)
 {
     struct fixture *fixture = *state;
@@ -337,6 +358,7 @@ int main(void)
         TEST(paths_have_a_syntax_and_one_column_each),
         TEST(types_are_known),
         TEST(absence_is_told_once_per_property),
+        TEST(as_many_children_as_a_transaction_has_statements_for),
         TEST(a_child_has_arrays),
         TEST(a_child_s_key_has_one_ordinal),
         TEST(a_typed_value_has_a_text),
