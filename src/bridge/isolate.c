@@ -39,9 +39,12 @@ static void split(struct isolation *isolation, size_t count)
     }
 }
 
+enum manner { WHOLE, DIVISIBLE, PROBE };
+
 /* Writes the messages and the waiting dead letters in one transaction. */
-static enum settled write_messages(struct isolation *isolation, struct message **messages, size_t count, bool probe)
+static enum settled write_messages(struct isolation *isolation, struct message **messages, size_t count, enum manner manner)
 {
+    const bool probe = manner == PROBE;
     struct write_request request = { .messages = isolation->scratch, .count = 0, .probe = probe };
     enum settled settled;
 
@@ -51,7 +54,7 @@ static enum settled write_messages(struct isolation *isolation, struct message *
         isolation->scratch[request.count++] = messages[i];
     if (request.count == 0)
         return SETTLED_COMMITTED;
-    settled = settle(isolation->writer, &request, &isolation->report);
+    settled = settle(isolation->writer, &request, manner == DIVISIBLE, &isolation->report);
     if (settled == SETTLED_COMMITTED && !probe)
         isolation->dead_count = 0;
     return settled;
@@ -87,7 +90,7 @@ static bool resolve_entity(struct isolation *isolation, const struct group *grou
         struct message *message = messages[i];
 
         messages[kept] = message;
-        settled = write_messages(isolation, messages, kept + 1, true);
+        settled = write_messages(isolation, messages, kept + 1, PROBE);
         if (settled == SETTLED_ABANDONED)
             return false;
         if (settled == SETTLED_REFUSED)
@@ -95,7 +98,7 @@ static bool resolve_entity(struct isolation *isolation, const struct group *grou
         else
             kept++;
     }
-    settled = write_messages(isolation, messages, kept, false);
+    settled = write_messages(isolation, messages, kept, WHOLE);
     return settled == SETTLED_COMMITTED;
 }
 
@@ -112,13 +115,14 @@ static size_t count_messages(const struct group *groups, size_t count)
 static bool isolate(struct isolation *isolation, const struct group *groups, size_t count)
 {
     size_t half = count / 2;
-    enum settled settled = write_messages(isolation, isolation->messages + groups[0].first, count_messages(groups, count), false);
+    enum settled settled = write_messages(isolation, isolation->messages + groups[0].first, count_messages(groups, count),
+                                          count > 1 ? DIVISIBLE : WHOLE);
 
-    if (settled != SETTLED_REFUSED)
+    if (settled != SETTLED_REFUSED && settled != SETTLED_TOO_MUCH)
         return settled == SETTLED_COMMITTED;
     if (count == 1)
         return resolve_entity(isolation, &groups[0]);
-    log_event(LOG_DEBUG, "isolating", "the database refused a batch, it is halved",
+    log_event(LOG_DEBUG, "isolating", "the database did not take a batch, it is halved",
               LOG_TEXT("queue", isolation->writer->stream->settings.queue), LOG_TEXT("sqlstate", isolation->report.sqlstate),
               LOG_NUMBER("entities", count));
     return isolate(isolation, groups, half) && isolate(isolation, groups + half, count - half);
@@ -136,7 +140,7 @@ bool isolate_write(struct writer *writer, struct message **messages, size_t coun
         split(&isolation, count);
         done = isolation.group_count == 0 || isolate(&isolation, isolation.groups, isolation.group_count);
         /* What is still waiting had no neighbour to go with. */
-        done = done && write_messages(&isolation, NULL, 0, false) == SETTLED_COMMITTED;
+        done = done && write_messages(&isolation, NULL, 0, WHOLE) == SETTLED_COMMITTED;
     }
     free(isolation.groups);
     free(isolation.dead);

@@ -66,7 +66,7 @@ static void log_trouble(const struct writer *writer, enum write_outcome outcome,
               &report->error, fields);
 }
 
-enum settled settle(struct writer *writer, const struct write_request *request, struct write_report *report)
+enum settled settle(struct writer *writer, const struct write_request *request, bool divisible, struct write_report *report)
 {
     struct stream *stream = writer->stream;
     struct backoff retry;
@@ -96,6 +96,8 @@ enum settled settle(struct writer *writer, const struct write_request *request, 
         }
         wait_ms = backoff_next_ms(outcome == WRITE_PAUSE ? &pause : &retry);
         log_trouble(writer, outcome, report, wait_ms);
+        if (report->too_much && divisible)
+            return SETTLED_TOO_MUCH;
         if (!wait_to_retry(writer, wait_ms))
             break;
     }

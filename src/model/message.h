@@ -58,6 +58,7 @@ struct write_report {
     struct error error;  /* of every outcome but WRITE_COMMITTED; without values */
     unsigned roots_written;
     unsigned stale; /* late messages that changed nothing */
+    bool too_much;  /* of WRITE_RETRY: it took too long or too much memory, fewer messages may do */
 };
 
 #endif

@@ -359,6 +359,7 @@ static int read_answers(struct pg_conn *conn, struct pg_call *calls, bool *prepa
 
 lost:
     PQclear(sync);
+    failure->timed_out = PQstatus(conn->pg) != CONNECTION_BAD;
     lost(conn, failure, "lost the connection to the database",
          PQstatus(conn->pg) == CONNECTION_BAD ? NULL : "no answer within the statement timeout");
     return -1;

@@ -24,6 +24,7 @@ struct transaction {
     struct pg_arguments arguments[MAX_CALLS];
     size_t call_count;
     struct pg_failure failure;
+    bool out_of_memory; /* here, not in the server */
 };
 
 struct pg_store *pg_store_new(const struct pg_store_target *target)
@@ -72,6 +73,7 @@ static void end_trip(struct transaction *tx)
 static int no_memory(struct transaction *tx)
 {
     tx->failure.class = SQLSTATE_RETRY;
+    tx->out_of_memory = true;
     return error_no_memory(&tx->failure.error);
 }
 
@@ -347,6 +349,13 @@ static int run(struct transaction *tx, int64_t epoch, const struct write_request
     return request->probe ? pg_conn_rollback(tx->store->conn) : pg_conn_commit(tx->store->conn, &tx->failure);
 }
 
+/* Cancelled (by statement_timeout, as a rule) or out of memory, on either side. */
+static bool took_too_much(const struct transaction *tx)
+{
+    return tx->out_of_memory || tx->failure.timed_out || strcmp(tx->failure.sqlstate, "57014") == 0 ||
+           strcmp(tx->failure.sqlstate, "53200") == 0;
+}
+
 static void fill_report(struct write_report *report, const struct transaction *tx)
 {
     const struct pg_failure *failure = &tx->failure;
@@ -357,6 +366,7 @@ static void fill_report(struct write_report *report, const struct transaction *t
     snprintf(report->column, sizeof(report->column), "%s", failure->column);
     report->error = failure->error;
     report->stale = tx->plan.stale;
+    report->too_much = took_too_much(tx);
     for (size_t i = 0; i < tx->plan.count; i++)
         report->roots_written += tx->plan.entities[i].difference.root;
 }

@@ -248,12 +248,15 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
 
     *report = (struct write_report){ 0 };
     pthread_mutex_lock(&fakes->lock);
+    report->too_much = fakes->capacity > 0 && request->count > fakes->capacity;
     while (fakes->blocked)
         pthread_cond_wait(&fakes->changed, &fakes->lock);
     if (fakes->attempts < fakes->outcome_count)
         outcome = fakes->outcomes[fakes->attempts];
     else if (epoch != fakes->epoch)
         outcome = WRITE_LOST_PLACE;
+    if (outcome == WRITE_COMMITTED && report->too_much)
+        outcome = WRITE_RETRY;
     fakes->attempts++;
     for (size_t i = 0; outcome == WRITE_COMMITTED && i < request->count; i++)
         outcome = is_bad(request->messages[i]) ? WRITE_REFUSED : WRITE_COMMITTED;

@@ -40,7 +40,8 @@ struct fakes {
     enum write_outcome outcomes[FAKE_MAX]; /* of the first attempts; beyond them it decides by the bodies */
     size_t outcome_count;
     size_t attempts;
-    bool blocked; /* writes wait */
+    bool blocked;    /* writes wait */
+    size_t capacity; /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */
     int64_t epoch;

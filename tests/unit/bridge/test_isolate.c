@@ -177,6 +177,23 @@ static void an_outage_is_no_refusal(void **state)
     assert_false(fixture.messages[0]->refused);
 }
 
+/* Otherwise it would be tried for ever. */
+static void what_is_too_much_at_once_is_halved(void **state)
+{
+    (void)state;
+    add("a1");
+    add("a2");
+    add("b");
+    add("c");
+    add("d");
+    fixture.fakes.capacity = 2;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a1 a2", "b", "c d");
+    expect_done();
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_false(fixture.messages[i]->refused);
+}
+
 static void a_lost_place_writes_nothing_and_says_so(void **state)
 {
     const struct stream_place place = { .held = true, .epoch = 0 };
@@ -204,6 +221,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(all_bad_is_all_dead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(isolation_is_logarithmic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_outage_is_no_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_much_at_once_is_halved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_writes_nothing_and_says_so, set_up, tear_down),
     };
 
