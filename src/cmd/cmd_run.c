@@ -1,6 +1,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/endpoint.h"
 #include "cmd/wiring.h"
 
 #include <errno.h>
@@ -16,8 +17,11 @@ static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION
 
 static const char HELP[] =
     "Consumes the queues of the configuration until SIGTERM or SIGINT, in the foreground, with logs on stderr. It ends\n"
-    "by itself only for what is wrong with its own files (exit status 78). Whatever the servers lack it waits for, says\n"
-    "so in the log, and goes on alone.\n"
+    "by itself only for what is wrong with its own files (exit status 78), such as an http.listen that is taken. Whatever\n"
+    "the servers lack it waits for, says so in the log and at /readyz, and goes on alone.\n"
+    "\n"
+    "At http.listen (\"\" switches it off) it answers GET /livez, /readyz and /metrics; ?verbose lists what the first two\n"
+    "look at.\n"
     "\n"
     "On SIGTERM or SIGINT it takes no more deliveries, commits and acknowledges those it has, and leaves within\n"
     "shutdown_timeout: status 0 if all was committed and acknowledged, 1 if not (what was not comes back by itself).\n"
@@ -59,7 +63,7 @@ static _Noreturn void leave_at_once(const char *event, const char *message)
     _exit(ERROR_PROBLEMS);
 }
 
-static int finish(struct bridge *bridge, int signals, int timeout_s)
+static int finish(struct bridge *bridge, struct endpoint *endpoint, int signals, int timeout_s)
 {
     int64_t deadline = clock_monotonic_ms() + (int64_t)timeout_s * 1000;
     int status;
@@ -72,6 +76,7 @@ static int finish(struct bridge *bridge, int signals, int timeout_s)
             leave_at_once("shutdown_timeout", "shutdown_timeout is over before everything was finished");
     }
     status = bridge_clean(bridge) ? 0 : ERROR_PROBLEMS;
+    endpoint_close(endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped", "everything in hand is settled", LOG_NUMBER("status", status));
     return status;
@@ -81,6 +86,7 @@ static int run_bridge(const struct configuration *configuration, struct error *e
 {
     const struct settings *settings = &configuration->settings;
     struct wiring wiring;
+    struct endpoint endpoint = { 0 };
     struct bridge *bridge;
     int signals = open_signals(err);
     int status = -1;
@@ -89,8 +95,10 @@ static int run_bridge(const struct configuration *configuration, struct error *e
     if (signals < 0)
         return -1;
     if (wiring_init(&wiring, configuration, err) != 0 || amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
+        endpoint_open(&endpoint, settings, err) != 0 ||
         bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0)
         goto out;
+    endpoint_show(&endpoint, bridge);
     log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()), LOG_TEXT("config", settings->path),
               LOG_NUMBER("queues", settings->queue_count));
     do {
@@ -98,8 +106,9 @@ static int run_bridge(const struct configuration *configuration, struct error *e
     } while (number == 0);
     log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand", LOG_TEXT("signal", strsignal(number)),
               LOG_NUMBER("shutdown_timeout_s", settings->shutdown_timeout_s));
-    status = finish(bridge, signals, settings->shutdown_timeout_s);
+    status = finish(bridge, &endpoint, signals, settings->shutdown_timeout_s);
 out:
+    endpoint_close(&endpoint);
     wiring_release(&wiring);
     close(signals);
     return status;

@@ -1,0 +1,125 @@
+#include "cmd/health.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { LINE_MAX_BYTES = 2048 };
+
+struct health {
+    struct buffer *out;
+    bool failed;
+};
+
+/* One line, whatever the text holds. */
+static void add_part(struct health *health, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void add_part(struct health *health, bool ok, const char *format, ...)
+{
+    char line[LINE_MAX_BYTES];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    for (char *at = line; *at != '\0'; at++)
+        if ((unsigned char)*at < ' ' || *at == '\x7f')
+            *at = ' ';
+    buffer_append_format(health->out, "[%c]%s\n", ok ? '+' : '-', line);
+    health->failed = health->failed || !ok;
+}
+
+static bool conclude(struct health *health, const char *check, bool verbose)
+{
+    if (!health->failed && !verbose) {
+        buffer_clear(health->out);
+        buffer_append_text(health->out, "ok\n");
+        return true;
+    }
+    buffer_append_format(health->out, "%s check %s\n", check, health->failed ? "failed" : "passed");
+    return !health->failed;
+}
+
+static void add_thread(struct health *health, int64_t silent_ms, int64_t limit_ms, const char *queue, const char *thread)
+{
+    const char *prefix = queue != NULL ? "queue " : "";
+    const char *name = queue != NULL ? queue : "";
+    const char *space = queue != NULL ? " " : "";
+
+    if (silent_ms <= limit_ms)
+        add_part(health, true, "%s%s%s%s ok", prefix, name, space, thread);
+    else
+        add_part(health, false, "%s%s%s%s stuck: no sign of life for %lld s", prefix, name, space, thread,
+                 (long long)(silent_ms / 1000));
+}
+
+bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool verbose, struct buffer *out)
+{
+    struct health health = { .out = out };
+
+    add_thread(&health, status->keeper_silent_ms, limit_ms, NULL, "keeper");
+    for (size_t i = 0; i < status->queue_count; i++) {
+        const struct queue_status *queue = &status->queues[i];
+
+        add_thread(&health, queue->consumer_silent_ms, limit_ms, queue->queue, "consumer");
+        add_thread(&health, queue->writer_silent_ms, limit_ms, queue->queue, "writers");
+    }
+    return conclude(&health, "livez", verbose);
+}
+
+/* What is known of it, in one sentence; otherwise when nothing went wrong yet. */
+static const char *trouble_text(const struct trouble *trouble, const char *otherwise, char *out, size_t size)
+{
+    size_t used;
+
+    if (!trouble->current)
+        return otherwise;
+    error_text(&trouble->error, out, size);
+    used = strlen(out);
+    if (trouble->sqlstate[0] != '\0' && strstr(out, trouble->sqlstate) == NULL)
+        used += (size_t)snprintf(out + used, size - used, ", SQLSTATE %s", trouble->sqlstate);
+    if (trouble->others > 0 && used < size)
+        snprintf(out + used, size - used, ", and %zu more, see the log", trouble->others);
+    return out;
+}
+
+static void add_queue(struct health *health, const struct bridge_status *status, const struct queue_status *queue)
+{
+    const char *name = queue->queue;
+    char text[LINE_MAX_BYTES];
+
+    if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
+        add_part(health, true, "queue %s consuming", name);
+    else if (queue->stage == STAGE_CONSUMING)
+        add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
+                 trouble_text(&queue->database, "a transaction is being repeated", text, sizeof(text)));
+    else if (!status->database_ok)
+        add_part(health, false, "queue %s not consuming: waits for the database", name);
+    else if (!queue->place_held && queue->holder[0] != '\0')
+        add_part(health, true, "queue %s standby: another instance holds it (%.*s)", name, (int)strcspn(queue->holder, " "),
+                 queue->holder);
+    else if (!queue->place_held)
+        add_part(health, false, "queue %s not consuming: not taken yet", name);
+    else if (queue->stage == STAGE_ALONE)
+        add_part(health, false, "queue %s not consuming: waits until the broker has dropped the instance before", name);
+    else
+        add_part(health, false, "queue %s not consuming: %s", name,
+                 trouble_text(&queue->broker, "connecting to the broker", text, sizeof(text)));
+}
+
+bool health_readyz(const struct bridge_status *status, bool verbose, struct buffer *out)
+{
+    struct health health = { .out = out };
+    char text[LINE_MAX_BYTES];
+
+    if (status->stopping || status->queue_count == 0)
+        add_part(&health, false, "daemon %s", status->stopping ? "stopping" : "starting");
+    else
+        add_part(&health, true, "daemon ok");
+    if (status->database_ok)
+        add_part(&health, true, "database ok");
+    else
+        add_part(&health, false, "database not usable: %s", trouble_text(&status->database, "connecting", text, sizeof(text)));
+    for (size_t i = 0; i < status->queue_count; i++)
+        add_queue(&health, status, &status->queues[i]);
+    return conclude(&health, "readyz", verbose);
+}

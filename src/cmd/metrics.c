@@ -1,0 +1,186 @@
+#include "cmd/metrics.h"
+
+#include "base/utf8.h"
+
+#include <stddef.h>
+
+#define COUNTER "counter"
+#define GAUGE "gauge"
+
+/* How a field of a status becomes a number in base units. */
+enum field_kind {
+    FIELD_COUNT,     /* uint64_t */
+    FIELD_SIGNED,    /* int64_t */
+    FIELD_INT,       /* int */
+    FIELD_BOOL,      /* bool: 1 or 0 */
+    FIELD_CONSUMING, /* enum stream_stage: 1 while consuming */
+    FIELD_MS,        /* int64_t, milliseconds: printed as seconds */
+    FIELD_US,        /* int64_t, microseconds: likewise */
+};
+
+struct family {
+    const char *name;
+    const char *type;
+    const char *help;
+    enum field_kind kind;
+    size_t offset; /* in struct queue_status */
+};
+
+#define FIELD(kind_of_it, member) .kind = (kind_of_it), .offset = offsetof(struct queue_status, member)
+
+static const struct family QUEUE_FAMILIES[] = {
+    { "kopru_queue_place_held", GAUGE, "Whether this instance holds the right to write for the queue.",
+      FIELD(FIELD_BOOL, place_held) },
+    { "kopru_queue_epoch", GAUGE, "Epoch of the right to write that this instance holds or held last.",
+      FIELD(FIELD_SIGNED, epoch) },
+    { "kopru_queue_consuming", GAUGE, "Whether this instance consumes the queue.", FIELD(FIELD_CONSUMING, stage) },
+    { "kopru_queue_consuming_changed_timestamp_seconds", GAUGE, "When consuming last began or ended, or the daemon began.",
+      FIELD(FIELD_US, stage_since_us) },
+    { "kopru_queue_paused", GAUGE, "Whether writing waits until somebody changes something in the database.",
+      FIELD(FIELD_BOOL, paused) },
+    { "kopru_queue_writers", GAUGE, "Writers of the queue.", FIELD(FIELD_INT, writers) },
+    { "kopru_queue_writers_busy", GAUGE, "Writers that have a batch.", FIELD(FIELD_INT, writers_busy) },
+    { "kopru_queue_writers_failing", GAUGE, "Writers that cannot commit for longer than a conflict takes.",
+      FIELD(FIELD_INT, writers_failing) },
+    { "kopru_in_hand_messages", GAUGE, "Messages delivered and not yet acknowledged.", FIELD(FIELD_COUNT, in_hand_messages) },
+    { "kopru_in_hand_bytes", GAUGE, "Memory of the messages delivered and not yet acknowledged.",
+      FIELD(FIELD_COUNT, in_hand_bytes) },
+    { "kopru_in_hand_oldest_age_seconds", GAUGE, "Time since the oldest message in hand was delivered.",
+      FIELD(FIELD_MS, oldest_age_ms) },
+    { "kopru_last_message_timestamp_seconds", GAUGE, "When the last message was delivered, 0 for never.",
+      FIELD(FIELD_US, last_message_us) },
+    { "kopru_last_commit_timestamp_seconds", GAUGE, "When the last transaction was committed, 0 for never.",
+      FIELD(FIELD_US, last_commit_us) },
+    { "kopru_messages_delivered_total", COUNTER, "Messages delivered by the broker, redeliveries included.",
+      FIELD(FIELD_COUNT, delivered) },
+    { "kopru_messages_committed_total", COUNTER, "Messages whose effect is committed, dead letters included.",
+      FIELD(FIELD_COUNT, committed) },
+    { "kopru_messages_stale_total", COUNTER, "Late messages that changed nothing because a newer state was there.",
+      FIELD(FIELD_COUNT, stale) },
+    { "kopru_messages_late_total", COUNTER, "Messages that the broker returned out of order.", FIELD(FIELD_COUNT, late) },
+    { "kopru_values_misfit_total", COUNTER, "Values of committed messages that did not fit their column and are kept in extra.",
+      FIELD(FIELD_COUNT, misfits) },
+    { "kopru_elements_broken_total", COUNTER, "Array elements of committed messages that became no row and are kept in extra.",
+      FIELD(FIELD_COUNT, broken) },
+    { "kopru_roots_written_total", COUNTER, "Root rows inserted or updated.", FIELD(FIELD_COUNT, roots_written) },
+    { "kopru_transactions_committed_total", COUNTER, "Transactions committed.", FIELD(FIELD_COUNT, transactions) },
+    { "kopru_transactions_refused_total", COUNTER, "Transactions that the database refused for a value in them.",
+      FIELD(FIELD_COUNT, refusals) },
+    { "kopru_transactions_retried_total", COUNTER, "Transactions that failed for a reason outside their messages.",
+      FIELD(FIELD_COUNT, retries) },
+    { "kopru_broker_reconnects_total", COUNTER, "Times consuming began again after the first.", FIELD(FIELD_COUNT, reconnects) },
+    { "kopru_broker_errors_total", COUNTER, "Times consuming could not begin or had to end.", FIELD(FIELD_COUNT, broker.count) },
+};
+
+static void print_header(struct buffer *out, const char *name, const char *type, const char *help)
+{
+    buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/* Label values are UTF-8, and three characters of them are escaped. Of what is no UTF-8 the odd bytes are printed in hexadecimal. */
+static void print_label_value(struct buffer *out, const char *value)
+{
+    bool valid = utf8_is_valid(slice_of(value));
+
+    buffer_append_byte(out, '"');
+    for (const char *at = value; *at != '\0'; at++) {
+        if (!valid && (unsigned char)*at >= 0x80)
+            buffer_append_format(out, "%%%02X", (unsigned char)*at);
+        else if (*at == '\n')
+            buffer_append_text(out, "\\n");
+        else if (*at == '"' || *at == '\\')
+            buffer_append_format(out, "\\%c", *at);
+        else
+            buffer_append_byte(out, *at);
+    }
+    buffer_append_byte(out, '"');
+}
+
+static void print_field(struct buffer *out, enum field_kind kind, const void *field)
+{
+    switch (kind) {
+    case FIELD_COUNT:
+        buffer_append_format(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case FIELD_SIGNED:
+        buffer_append_format(out, "%lld", (long long)*(const int64_t *)field);
+        break;
+    case FIELD_INT:
+        buffer_append_format(out, "%d", *(const int *)field);
+        break;
+    case FIELD_BOOL:
+        buffer_append_format(out, "%d", *(const bool *)field ? 1 : 0);
+        break;
+    case FIELD_CONSUMING:
+        buffer_append_format(out, "%d", *(const enum stream_stage *)field == STAGE_CONSUMING ? 1 : 0);
+        break;
+    case FIELD_MS:
+        buffer_append_format(out, "%.3f", (double)*(const int64_t *)field / 1e3);
+        break;
+    case FIELD_US:
+        buffer_append_format(out, "%.6f", (double)*(const int64_t *)field / 1e6);
+        break;
+    }
+}
+
+static void print_queue_family(struct buffer *out, const struct bridge_status *status, const struct family *family)
+{
+    print_header(out, family->name, family->type, family->help);
+    for (size_t i = 0; i < status->queue_count; i++) {
+        const struct queue_status *queue = &status->queues[i];
+
+        buffer_append_format(out, "%s{queue=", family->name);
+        print_label_value(out, queue->queue);
+        buffer_append_text(out, "} ");
+        print_field(out, family->kind, (const char *)queue + family->offset);
+        buffer_append_byte(out, '\n');
+    }
+}
+
+/* Every reason is there from the start, so that a rate sees the first one. */
+static void print_dead_letters(struct buffer *out, const struct bridge_status *status)
+{
+    print_header(out, "kopru_dead_letters_total", COUNTER, "Messages that became dead letters.");
+    for (size_t i = 0; i < status->queue_count; i++) {
+        for (size_t reason = 0; reason < REFUSAL_REASON_COUNT; reason++) {
+            buffer_append_text(out, "kopru_dead_letters_total{queue=");
+            print_label_value(out, status->queues[i].queue);
+            buffer_append_format(out, ",reason=\"%s\"} %llu\n", refusal_reason_name((enum refusal_reason)reason),
+                                 (unsigned long long)status->queues[i].dead_letters[reason]);
+        }
+    }
+}
+
+static void print_number(struct buffer *out, const char *name, const char *type, const char *help, double value, int decimals)
+{
+    print_header(out, name, type, help);
+    buffer_append_format(out, "%s %.*f\n", name, decimals, value);
+}
+
+/* The names that every Prometheus client library gives them. */
+static void print_process(struct buffer *out, const struct process_figures *process)
+{
+    print_number(out, "process_start_time_seconds", GAUGE, "When the process started.", process->start_time_s, 2);
+    print_number(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.", process->cpu_s, 3);
+    print_number(out, "process_resident_memory_bytes", GAUGE, "Resident memory.", (double)process->resident_bytes, 0);
+    print_number(out, "process_virtual_memory_bytes", GAUGE, "Virtual memory.", (double)process->virtual_bytes, 0);
+    print_number(out, "process_open_fds", GAUGE, "Open file descriptors.", (double)process->open_fds, 0);
+    print_number(out, "process_max_fds", GAUGE, "File descriptors that may be open.", (double)process->max_fds, 0);
+}
+
+void metrics_print(const struct bridge_status *status, const struct process_figures *process, const char *version,
+                   struct buffer *out)
+{
+    print_header(out, "kopru_build_info", GAUGE, "The release that runs; always 1.");
+    buffer_append_text(out, "kopru_build_info{version=");
+    print_label_value(out, version);
+    buffer_append_text(out, "} 1\n");
+    print_number(out, "kopru_database_up", GAUGE, "Whether the database was there and as the mappings need it at the last look.",
+                 status->database_ok, 0);
+    print_number(out, "kopru_database_reconnects_total", COUNTER,
+                 "Connections made after the first, of the one that holds the queues.", (double)status->database_reconnects, 0);
+    for (size_t i = 0; i < sizeof(QUEUE_FAMILIES) / sizeof(QUEUE_FAMILIES[0]); i++)
+        print_queue_family(out, status, &QUEUE_FAMILIES[i]);
+    print_dead_letters(out, status);
+    print_process(out, process);
+}

@@ -1,0 +1,18 @@
+/*
+ * The status as Prometheus reads it: text format 0.0.4. One table names every metric, its type, its help and where its value comes
+ * from. Labels are queue and reason, and nothing that a payload says.
+ */
+#ifndef KOPRU_CMD_METRICS_H
+#define KOPRU_CMD_METRICS_H
+
+#include "base/buffer.h"
+#include "bridge/status.h"
+#include "cmd/process_figures.h"
+
+/* Prometheus 3 refuses any other. */
+#define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+void metrics_print(const struct bridge_status *status, const struct process_figures *process, const char *version,
+                   struct buffer *out);
+
+#endif

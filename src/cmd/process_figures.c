@@ -1,0 +1,79 @@
+#include "cmd/process_figures.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now = { 0 };
+
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Field 22 of /proc/self/stat, in seconds since boot. The command's name, in parentheses, may hold anything. */
+static double started_after_boot(void)
+{
+    char line[1024];
+    unsigned long long ticks = 0;
+    const char *cursor = NULL;
+    FILE *file = fopen("/proc/self/stat", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fgets(line, sizeof(line), file) != NULL)
+        cursor = strrchr(line, ')');
+    for (int field = 2; cursor != NULL && field < 22; field++)
+        cursor = strchr(cursor + 1, ' ');
+    if (cursor == NULL || sscanf(cursor, " %llu", &ticks) != 1)
+        ticks = 0;
+    fclose(file);
+    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+static void read_memory(struct process_figures *figures)
+{
+    long long total = 0;
+    long long resident = 0;
+    int64_t page = sysconf(_SC_PAGESIZE);
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file == NULL)
+        return;
+    if (fscanf(file, "%lld %lld", &total, &resident) == 2) {
+        figures->virtual_bytes = total * page;
+        figures->resident_bytes = resident * page;
+    }
+    fclose(file);
+}
+
+static int64_t count_fds(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int64_t count = -1; /* the directory's own */
+    const struct dirent *entry;
+
+    if (directory == NULL)
+        return 0;
+    while ((entry = readdir(directory)) != NULL)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
+void process_figures_read(struct process_figures *figures)
+{
+    struct rlimit limit = { 0 };
+    double after_boot = started_after_boot();
+
+    *figures = (struct process_figures){ .cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID), .open_fds = count_fds() };
+    if (after_boot > 0)
+        figures->start_time_s = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + after_boot;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+        figures->max_fds = (int64_t)limit.rlim_cur;
+    read_memory(figures);
+}

@@ -1,0 +1,198 @@
+#include "cmd/health.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+enum { LIMIT_MS = 100000 };
+
+static struct queue_status queues[2];
+static struct bridge_status status;
+static struct buffer out;
+
+/* Two queues that are being consumed. */
+static int set_up(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++)
+        queues[i] = (struct queue_status){
+            .queue = i == 0 ? "one" : "two", .stage = STAGE_CONSUMING, .place_held = true, .epoch = 1, .writers = 2
+        };
+    status = (struct bridge_status){ .database_ok = true, .queues = queues, .queue_count = 2 };
+    buffer_init(&out, 1 << 16);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    buffer_release(&out);
+    return 0;
+}
+
+static void trouble(struct trouble *trouble, const char *sqlstate)
+{
+    *trouble = (struct trouble){ .current = true, .count = 1 };
+    snprintf(trouble->event, sizeof(trouble->event), "broken");
+    snprintf(trouble->sqlstate, sizeof(trouble->sqlstate), "%s", sqlstate);
+    error_set(&trouble->error, ERROR_UNAVAILABLE, "cannot do it", "host", "no\nluck");
+}
+
+static void assert_ready(const char *text)
+{
+    assert_true(health_readyz(&status, true, &out));
+    assert_string_equal(out.data, text);
+}
+
+static void assert_not_ready(const char *line)
+{
+    assert_false(health_readyz(&status, false, &out));
+    assert_false(buffer_failed(&out));
+    if (strstr(out.data, line) == NULL)
+        fail_msg("\"%s\" is not in:\n%s", line, out.data);
+    assert_non_null(strstr(out.data, "\nreadyz check failed\n"));
+}
+
+static void ready_when_every_queue_is_consumed(void **state)
+{
+    (void)state;
+    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one consuming\n[+]queue two consuming\nreadyz check passed\n");
+    buffer_clear(&out);
+    assert_true(health_readyz(&status, false, &out));
+    assert_string_equal(out.data, "ok\n");
+}
+
+static void a_healthy_standby_is_ready(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        queues[i].stage = STAGE_WAITING;
+        queues[i].place_held = false;
+        snprintf(queues[i].holder, sizeof(queues[i].holder), "elsewhere boot/1 1 1");
+    }
+    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one standby: another instance holds it (elsewhere)\n"
+                 "[+]queue two standby: another instance holds it (elsewhere)\nreadyz check passed\n");
+    buffer_clear(&out);
+    status.database_ok = false; /* it could not take over */
+    assert_not_ready("[-]queue one not consuming: waits for the database\n");
+}
+
+static void the_reason_is_named(void **state)
+{
+    (void)state;
+    queues[1].stage = STAGE_CONNECTING;
+    assert_not_ready("[+]queue one consuming\n[-]queue two not consuming: connecting to the broker\n");
+    buffer_clear(&out);
+    trouble(&queues[1].broker, "");
+    assert_not_ready("[-]queue two not consuming: cannot do it \"host\": no luck\n");
+    buffer_clear(&out);
+    queues[1].stage = STAGE_ALONE;
+    assert_not_ready("[-]queue two not consuming: waits until the broker has dropped the instance before\n");
+    buffer_clear(&out);
+    queues[1].stage = STAGE_WAITING;
+    queues[1].place_held = false;
+    assert_not_ready("[-]queue two not consuming: not taken yet\n");
+}
+
+static void what_is_over_is_no_reason(void **state)
+{
+    (void)state;
+    trouble(&queues[0].broker, "");
+    queues[0].broker.current = false;
+    queues[0].stage = STAGE_CONNECTING;
+    assert_not_ready("[-]queue one not consuming: connecting to the broker\n");
+}
+
+static void a_database_that_is_not_usable_is_named(void **state)
+{
+    (void)state;
+    status.database_ok = false;
+    assert_not_ready("[-]database not usable: connecting\n");
+    buffer_clear(&out);
+    trouble(&status.database, "");
+    status.database.others = 3;
+    assert_not_ready("[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
+}
+
+static void a_writer_that_cannot_write_is_named(void **state)
+{
+    (void)state;
+    queues[0].writers_failing = 1;
+    trouble(&queues[0].database, "40001");
+    assert_not_ready("[-]queue one not written: cannot do it \"host\": no luck, SQLSTATE 40001\n");
+    buffer_clear(&out);
+    queues[0].paused = true;
+    assert_not_ready("[-]queue one paused: cannot do it \"host\": no luck, SQLSTATE 40001\n");
+}
+
+static void not_ready_before_it_began_nor_when_it_ends(void **state)
+{
+    (void)state;
+    status.stopping = true;
+    assert_not_ready("[-]daemon stopping\n");
+    buffer_clear(&out);
+    status = (struct bridge_status){ 0 };
+    assert_not_ready("[-]daemon starting\n");
+}
+
+static void a_name_stays_on_its_line(void **state)
+{
+    (void)state;
+    queues[0].queue = "one\n[+]forged\x7f";
+    assert_ready(
+        "[+]daemon ok\n[+]database ok\n[+]queue one [+]forged  consuming\n[+]queue two consuming\nreadyz check passed\n");
+}
+
+static void alive_whatever_the_servers_do(void **state)
+{
+    (void)state;
+    status.database_ok = false;
+    trouble(&status.database, "");
+    queues[0].stage = STAGE_WAITING;
+    queues[0].consumer_silent_ms = LIMIT_MS;
+    assert_true(health_livez(&status, LIMIT_MS, false, &out));
+    assert_string_equal(out.data, "ok\n");
+    buffer_clear(&out);
+    assert_true(health_livez(&(struct bridge_status){ 0 }, LIMIT_MS, false, &out)); /* starting */
+}
+
+static void a_stuck_thread_is_named(void **state)
+{
+    (void)state;
+    queues[1].writer_silent_ms = LIMIT_MS + 1;
+    assert_false(health_livez(&status, LIMIT_MS, false, &out));
+    assert_string_equal(out.data, "[+]keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two consumer ok\n"
+                                  "[-]queue two writers stuck: no sign of life for 100 s\nlivez check failed\n");
+    buffer_clear(&out);
+    queues[1].writer_silent_ms = 0;
+    queues[0].consumer_silent_ms = LIMIT_MS + 1;
+    assert_false(health_livez(&status, LIMIT_MS, false, &out));
+    buffer_clear(&out);
+    queues[0].consumer_silent_ms = 0;
+    status.keeper_silent_ms = LIMIT_MS + 1;
+    assert_false(health_livez(&status, LIMIT_MS, false, &out));
+    assert_non_null(strstr(out.data, "[-]keeper stuck"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(ready_when_every_queue_is_consumed),
+        TEST(a_healthy_standby_is_ready),
+        TEST(the_reason_is_named),
+        TEST(what_is_over_is_no_reason),
+        TEST(a_database_that_is_not_usable_is_named),
+        TEST(a_writer_that_cannot_write_is_named),
+        TEST(not_ready_before_it_began_nor_when_it_ends),
+        TEST(a_name_stays_on_its_line),
+        TEST(alive_whatever_the_servers_do),
+        TEST(a_stuck_thread_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
