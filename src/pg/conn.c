@@ -89,6 +89,7 @@ static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGre
     copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
     copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
     failure->class = sqlstate_classify(failure->sqlstate);
+    failure->statement = statement;
     if (is_pooler(failure->sqlstate))
         atomic_store(conn->unprepared, true);
     if (PQstatus(conn->pg) == CONNECTION_BAD) {

@@ -34,7 +34,8 @@ enum { PG_CLIENT_GRACE_MS = 5000 };
 struct pg_failure {
     enum sqlstate_class class; /* what to do about it */
     bool connection_lost;
-    bool timed_out; /* lost because the whole trip took longer than its statements may */
+    const char *statement; /* the name of the one that was refused, NULL if none was */
+    bool timed_out;        /* lost because the whole trip took longer than its statements may */
     char sqlstate[6];
     char table[64];
     char constraint[64];

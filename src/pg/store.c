@@ -310,6 +310,15 @@ static int check_inserts(struct transaction *tx, size_t inserts)
                      "%zu rows were to be inserted, %zu were", inserts, inserted);
 }
 
+/* Every message can be a dead letter, so what refuses one is the table, and the messages that go with it must not be suspected. */
+static void judge_dead_letters(struct pg_failure *failure)
+{
+    if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)
+        return;
+    failure->class = SQLSTATE_PAUSE;
+    error_hint(&failure->error, "a constraint or trigger on kopru.dead_letters refuses what kopru writes there: remove it");
+}
+
 /* The third trip. */
 static int write_difference(struct transaction *tx, bool probe)
 {
@@ -324,8 +333,8 @@ static int write_difference(struct transaction *tx, bool probe)
         result = add_dead_letters(tx);
     if (result == 0 && probe)
         add_plain(tx, &PG_CHECK_CONSTRAINTS, NULL);
-    if (result == 0 && tx->call_count > 0)
-        result = send_trip(tx);
+    if (result == 0 && tx->call_count > 0 && (result = send_trip(tx)) != 0)
+        judge_dead_letters(&tx->failure);
     if (result == 0)
         result = check_inserts(tx, inserts);
     end_trip(tx);
