@@ -23,7 +23,8 @@ struct subscription {
     size_t run_count; /* held now */
     size_t run_total; /* messages of the leading run so far */
     int64_t last_delivery_ms;
-    bool begun; /* the broker may have delivered something */
+    bool useful; /* something was acknowledged */
+    bool begun;  /* the broker may have delivered something */
     bool cancelled;
     bool drained; /* cancelled, and nothing more comes */
 };
@@ -237,6 +238,7 @@ static int acknowledge(struct subscription *subscription, struct error *err)
 
     if (!in_hand_settle(&subscription->in_hand, &tag))
         return 0;
+    subscription->useful = true;
     return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
 }
 
@@ -377,18 +379,20 @@ static int subscribe(struct subscription *subscription, struct error *err)
     return 0;
 }
 
-/* One connection from open to close. Returns 0 when the daemon stops and all is acknowledged, else -1. *consumed tells whether it
-   got as far as consuming. */
-static int run_subscription(struct stream *stream, void *mapper, bool *consumed, struct error *err)
+/* One connection from open to close. Returns 0 when the daemon stops and all is acknowledged, else -1. *useful tells whether
+   it is worth beginning the next one soon. */
+static int run_subscription(struct stream *stream, void *mapper, bool *useful, struct error *err)
 {
+    int64_t began_ms = clock_monotonic_ms();
     struct subscription subscription = { .stream = stream, .mapper = mapper };
     int result;
 
     in_hand_init(&subscription.in_hand);
     result = subscribe(&subscription, err);
-    *consumed = result == 0;
     if (result == 0)
         result = consume(&subscription, err);
+    /* One that only takes messages and gives them back must not be tried again and again at once: brokers count deliveries. */
+    *useful = subscription.useful || (subscription.begun && clock_monotonic_ms() - began_ms > RETRY_POLICY.cap_ms);
     if (result == 0 && subscription.begun)
         atomic_store(&stream->unsettled, false);
     if (result != 0 && subscription.in_hand.count > 0)
@@ -425,15 +429,15 @@ void *consumer_main(void *argument)
     backoff_init(&backoff, RETRY_POLICY);
     while (wait_for_place(stream)) {
         struct error err;
-        bool consumed = false;
+        bool useful = false;
         int wait_ms;
 
         error_no_memory(&err);
         if (mapper == NULL)
             mapper = stream->ports.mapper.open(stream->ports.mapper.context);
-        if (mapper != NULL && run_subscription(stream, mapper, &consumed, &err) == 0)
+        if (mapper != NULL && run_subscription(stream, mapper, &useful, &err) == 0)
             break;
-        if (consumed)
+        if (useful)
             backoff_reset(&backoff);
         wait_ms = backoff_next_ms(&backoff);
         trouble_note(&stream->tally.broker, "broker_unavailable", &err, NULL, 0);
