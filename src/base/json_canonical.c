@@ -1,4 +1,5 @@
 #include "base/json_canonical.h"
+#include "base/json_read.h"
 
 #include "base/json_string.h"
 #include "base/numeric.h"

@@ -6,7 +6,9 @@
 #define KOPRU_BASE_JSON_CANONICAL_H
 
 #include "base/buffer.h"
-#include "base/json_read.h"
+
+struct json_doc;
+struct json_node;
 
 /* Appends the value as PostgreSQL prints jsonb: names sorted by length and bytes, ", " and ": ", numbers as numeric prints them.
    A number with an exponent beyond +-64 is left as it was sent (expanding it could take more memory than the message). */

@@ -1,9 +1,10 @@
 #include "base/json_out.h"
 
+#include "base/json_canonical.h"
 #include "base/utf8.h"
 
+#include <inttypes.h>
 #include <json-c/json.h>
-#include <json-c/printbuf.h>
 #include <limits.h>
 #include <stdlib.h>
 
@@ -154,15 +155,6 @@ void json_out_null(struct json_out *out, const char *name)
     json_out_raw(out, name, SLICE_LITERAL("null"));
 }
 
-static int print_raw(struct json_object *value, struct printbuf *text, int level, int flags)
-{
-    const char *raw = json_object_get_userdata(value);
-
-    (void)level;
-    (void)flags;
-    return printbuf_memappend(text, raw, (int)strlen(raw));
-}
-
 static void free_raw(struct json_object *value, void *raw)
 {
     (void)value;
@@ -184,22 +176,86 @@ void json_out_raw(struct json_out *out, const char *name, struct slice json)
         out->failed = true;
         return;
     }
-    json_object_set_serializer(value, print_raw, copy, free_raw);
+    json_object_set_userdata(value, copy, free_raw);
     put(out, name, value);
+}
+
+void json_out_fail(struct json_out *out)
+{
+    if (out != NULL)
+        out->failed = true;
+}
+
+/*
+ * Printing is not left to json-c: where it finds no memory for a piece, it goes on behind it and says nothing.
+ */
+static void print_value(struct json_object *value, enum json_out_style style, int level, struct buffer *text);
+
+static void print_line(enum json_out_style style, int level, struct buffer *text)
+{
+    if (style == JSON_OUT_PRETTY)
+        buffer_append_format(text, "\n%*s", 2 * level, "");
+}
+
+static void print_object(struct json_object *object, enum json_out_style style, int level, struct buffer *text)
+{
+    struct json_object_iterator at = json_object_iter_begin(object);
+    struct json_object_iterator end = json_object_iter_end(object);
+    bool any = false;
+
+    buffer_append_byte(text, '{');
+    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+        if (any)
+            buffer_append_byte(text, ',');
+        any = true;
+        print_line(style, level + 1, text);
+        json_write_string(slice_of(json_object_iter_peek_name(&at)), text);
+        buffer_append_text(text, style == JSON_OUT_PRETTY ? ": " : ":");
+        print_value(json_object_iter_peek_value(&at), style, level + 1, text);
+    }
+    if (any)
+        print_line(style, level, text);
+    buffer_append_byte(text, '}');
+}
+
+static void print_array(struct json_object *array, enum json_out_style style, int level, struct buffer *text)
+{
+    size_t count = json_object_array_length(array);
+
+    buffer_append_byte(text, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_append_byte(text, ',');
+        print_line(style, level + 1, text);
+        print_value(json_object_array_get_idx(array, i), style, level + 1, text);
+    }
+    if (count > 0)
+        print_line(style, level, text);
+    buffer_append_byte(text, ']');
+}
+
+static void print_value(struct json_object *value, enum json_out_style style, int level, struct buffer *text)
+{
+    const char *raw = json_object_get_userdata(value);
+
+    if (raw != NULL)
+        buffer_append_text(text, raw);
+    else if (json_object_is_type(value, json_type_object))
+        print_object(value, style, level, text);
+    else if (json_object_is_type(value, json_type_array))
+        print_array(value, style, level, text);
+    else if (json_object_is_type(value, json_type_string))
+        json_write_string((struct slice){ json_object_get_string(value), (size_t)json_object_get_string_len(value) }, text);
+    else if (json_object_is_type(value, json_type_boolean))
+        buffer_append_text(text, json_object_get_boolean(value) ? "true" : "false");
+    else
+        buffer_append_format(text, "%" PRId64, json_object_get_int64(value));
 }
 
 int json_out_print(const struct json_out *out, enum json_out_style style, struct buffer *text)
 {
-    int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
-    const char *printed;
-    size_t len;
-
     if (!is_usable(out) || out->document == NULL || out->depth > 0)
         return -1;
-    flags |= style == JSON_OUT_PRETTY ? JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED : JSON_C_TO_STRING_PLAIN;
-    printed = json_object_to_json_string_length(out->document, flags, &len);
-    if (printed == NULL)
-        return -1;
-    buffer_append(text, printed, len);
+    print_value(out->document, style, 0, text);
     return buffer_failed(text) ? -1 : 0;
 }

@@ -47,6 +47,9 @@ void json_out_null(struct json_out *out, const char *name);
 /* JSON text that is printed as it is, such as an integer of 30 digits or a whole object. It must be valid. */
 void json_out_raw(struct json_out *out, const char *name, struct slice json);
 
+/* For a caller that has no memory for what it wants to put in: the document is of no use. */
+void json_out_fail(struct json_out *out);
+
 /* Appends the document, without a line end, to text. Returns 0, or -1 after a failure, or if the document is not complete or does
    not fit into text. */
 int json_out_print(const struct json_out *out, enum json_out_style style, struct buffer *text);

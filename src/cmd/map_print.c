@@ -13,7 +13,10 @@ static void print_time(struct json_out *out, const struct column *column, int64_
         civil_write_date(number, &text);
     else
         civil_write_instant(number, &text);
-    json_out_string(out, column->name, buffer_slice(&text));
+    if (buffer_failed(&text))
+        json_out_fail(out);
+    else
+        json_out_string(out, column->name, buffer_slice(&text));
     buffer_release(&text);
 }
 
@@ -59,7 +62,10 @@ static void print_leftovers(struct json_out *out, const char *name, const struct
 
     buffer_init(&text, leftovers_bytes(change));
     json_pairs_write(change->leftovers, change->leftover_count, &text);
-    json_out_raw(out, name, buffer_failed(&text) ? (struct slice){ NULL, 0 } : buffer_slice(&text));
+    if (buffer_failed(&text))
+        json_out_fail(out);
+    else
+        json_out_raw(out, name, buffer_slice(&text));
     buffer_release(&text);
 }
 

@@ -1,6 +1,7 @@
 #include "amqp/properties.h"
 
 #include "base/json_canonical.h"
+#include "base/json_read.h"
 
 #include <math.h>
 #include <setjmp.h>
