@@ -33,6 +33,15 @@ struct scan {
 
 static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent, struct error_list *problems);
 
+static int add_no_memory(struct error_list *problems)
+{
+    struct error err;
+
+    error_no_memory(&err);
+    error_list_add(problems, &err);
+    return -1;
+}
+
 char *cfg_text_beside(const char *path, const char *name)
 {
     const char *slash = strrchr(path, '/');
@@ -274,6 +283,8 @@ static bool scan_include(struct scan *scan)
     }
     name = strndup(quoted.data, quoted.len);
     path = name != NULL ? cfg_text_beside(scan->text->sources[scan->source].path, name) : NULL;
+    if (path == NULL)
+        add_no_memory(scan->problems);
     if (path == NULL || scan_file(scan->text, path, scan->depth + 1, scan, scan->problems) != 0)
         scan->failed = true;
     free(path);
@@ -281,8 +292,10 @@ static bool scan_include(struct scan *scan)
     /* The rest of this line stands on a line of its own in the text. */
     buffer_append_byte(&scan->text->out, '\n');
     scan->text->lines++;
-    if (add_span(scan->text, scan->source, scan->line) != 0)
+    if (add_span(scan->text, scan->source, scan->line) != 0) {
+        add_no_memory(scan->problems);
         scan->failed = true;
+    }
     return true;
 }
 
@@ -341,6 +354,8 @@ static int report_file(const struct scan *parent, const char *path, struct error
     return -1;
 }
 
+static const char NO_MEMORY[] = "out of memory";
+
 /* Returns NULL, or why the file cannot be read. */
 static const char *read_whole(const char *path, struct buffer *in, bool *world_readable)
 {
@@ -359,7 +374,7 @@ static const char *read_whole(const char *path, struct buffer *in, bool *world_r
         why = "it is not a regular file";
     else
         *world_readable = (status.st_mode & S_IROTH) != 0;
-    while (why == NULL && got > 0 && !buffer_failed(in)) {
+    while (why == NULL && got > 0) {
         char chunk[8192];
 
         got = read(fd, chunk, sizeof(chunk));
@@ -367,11 +382,11 @@ static const char *read_whole(const char *path, struct buffer *in, bool *world_r
             why = strerror(errno);
         else if (got > 0)
             buffer_append(in, chunk, (size_t)got);
+        if (buffer_failed(in))
+            why = in->len + (size_t)got > in->max_bytes ? "it is larger than 1 MiB" : NO_MEMORY;
         got = got < 0 ? 1 : got;
     }
     close(fd);
-    if (why == NULL && buffer_failed(in))
-        why = "it is larger than 1 MiB";
     return why;
 }
 
@@ -404,8 +419,11 @@ static int scan_file(struct cfg_text *text, const char *path, int depth, const s
     else
         why = read_whole(path, &in, &world_readable);
     if (why == NULL && add_source(text, path, world_readable) != 0)
-        why = "out of memory";
-    if (why != NULL) {
+        why = NO_MEMORY;
+    if (why == NO_MEMORY) {
+        scan.failed = true;
+        add_no_memory(problems);
+    } else if (why != NULL) {
         scan.failed = true;
         report_file(parent, path, problems, why);
     } else if (in.len > 0) {
@@ -423,9 +441,11 @@ int cfg_text_read(struct cfg_text *text, const char *path, struct error_list *pr
     buffer_init(&text->out, MAX_TEXT_BYTES);
     if (scan_file(text, path, 0, NULL, problems) != 0)
         return -1;
-    if (buffer_failed(&text->out))
-        return report_file(NULL, path, problems, "with its includes it is larger than 4 MiB");
-    return 0;
+    if (!buffer_failed(&text->out))
+        return 0;
+    if (text->out.len < MAX_TEXT_BYTES - MAX_FILE_BYTES) /* nothing that was appended can be longer than a file */
+        return add_no_memory(problems);
+    return report_file(NULL, path, problems, "with its includes it is larger than 4 MiB");
 }
 
 void cfg_text_release(struct cfg_text *text)
