@@ -1,5 +1,6 @@
 """What several end-to-end tests need besides servers and the daemon."""
 
+import logging
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -12,6 +13,9 @@ from support import history
 from support.ledger import Ledger
 from support.load import Load
 
+# A publisher that lives through outages would bury a failing test's output in what pika says about each attempt.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+
 
 @pytest.fixture
 def choice() -> random.Random:
@@ -23,7 +27,7 @@ def choice() -> random.Random:
 
 @dataclass
 class Observed:
-    """Load on both queues whose every consequence is recorded."""
+    """Load on the test's queues, or others, whose every consequence is recorded."""
 
     start: Callable[..., Load]
     check: Callable[[], history.Verdict]
@@ -37,7 +41,7 @@ def observed(rabbitmq_server, db, queues, choice, tmp_path: Path) -> Iterator[Ob
 
     @contextmanager
     def start(**options):
-        with Load(rabbitmq_server, queues.entities(), log, choice, **options) as load:
+        with Load(rabbitmq_server, options.pop("queues", queues.entities()), log, choice, **options) as load:
             yield load
 
     yield Observed(start, lambda: history.check(db, log.entries()))

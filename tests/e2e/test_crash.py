@@ -1,16 +1,21 @@
 """kill -9 at random moments under load loses nothing, shows nothing old and applies nothing twice."""
 
 import random
+import secrets
 import time
 from collections.abc import Callable, Iterable
 
+import pytest
 from support.daemon import Kopru
+from support.database import DAEMON
 from support.rabbitmq import RabbitMQ
 from support.wait import patience, wait_until
 
 _CRASHES = 20
 _BACKLOG = 6000
 _LONGEST_RUN_S = 0.5
+
+_FAULTS = 30
 
 
 def _in_hand(broker: RabbitMQ, queues: Iterable[str]) -> int:
@@ -45,3 +50,51 @@ def test_twenty_crashes_under_load(rabbitmq_server, queues, kopru, observed, cho
               f"duplicated {len(verdict.duplicated)}")
     assert verdict.is_clean, verdict
     assert sum(count > 0 for count in in_hand) >= _CRASHES // 2, in_hand
+
+
+def _cut_database_connections(postgres, _broker, _daemon):
+    with postgres.admin() as connection:
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (DAEMON,))
+
+
+def _crash_postgresql(postgres, _broker, _daemon):
+    postgres.kill9()
+    postgres.start()
+
+
+_WHAT_HAPPENS = (
+    lambda _postgres, _broker, daemon: daemon.kill9(),
+    lambda _postgres, broker, _daemon: broker.rabbitmqctl("close_all_connections", "test"),
+    lambda postgres, _broker, _daemon: postgres.restart("immediate"),
+    _cut_database_connections,
+    _crash_postgresql,
+)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("quorum", [False, True], ids=["classic", "quorum"])
+def test_everything_fails_again_and_again(rabbitmq_server, postgres_server, db, kopru, observed, choice, quorum):
+    """Crashes of the daemon and of the database, and lost connections, in any order, on both kinds of queues."""
+    mark = secrets.token_hex(4)
+    queues = {f"customer-{mark}": "customer", f"subscription-{mark}": "subscription"}
+    # Without a limit a quorum queue returns messages to its end.
+    for queue in queues:
+        rabbitmq_server.declare_queue(queue, quorum=quorum, arguments={"x-delivery-limit": 1000} if quorum else None)
+    daemon = kopru(start=False, queues=[{"name": queue, "entity": entity} for queue, entity in queues.items()])
+    try:
+        with observed.start(queues=queues, backlog=_BACKLOG):
+            for _ in range(_FAULTS):
+                if not daemon.is_running():
+                    daemon.launch()
+                time.sleep(choice.uniform(0, 2 * _LONGEST_RUN_S) * patience())
+                choice.choice(_WHAT_HAPPENS)(postgres_server, rabbitmq_server, daemon)
+        if not daemon.is_running():
+            daemon.launch()
+        for queue in queues:
+            daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120, f"queue {queue!r} to be empty")
+        verdict = observed.check()
+        assert verdict.is_clean, verdict
+        assert daemon.terminate() == 0
+    finally:
+        for queue in queues:
+            rabbitmq_server.delete_queue(queue)
