@@ -118,7 +118,7 @@ static bool own_address(int fd, union any_address *address)
 
 bool http_listens_locally(int fd)
 {
-    union any_address address;
+    union any_address address = { 0 };
 
     if (!own_address(fd, &address))
         return false;
@@ -129,7 +129,7 @@ bool http_listens_locally(int fd)
 
 int http_listen_port(int fd)
 {
-    union any_address address;
+    union any_address address = { 0 };
 
     if (!own_address(fd, &address))
         return 0;

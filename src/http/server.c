@@ -155,7 +155,7 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
         *client = (struct client){
             .used = true,
             .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
-            .deadline_ms = clock_monotonic_ms() + HTTP_TIMEOUT_S * 1000,
+            .deadline_ms = clock_monotonic_ms() + (int64_t)HTTP_TIMEOUT_S * 1000,
         };
         *socket_context = client;
         return;

@@ -65,7 +65,7 @@ static const struct queue_status *wait_until(bool (*condition)(const struct queu
             return &status.queues[0];
         if (clock_left_ms(deadline) == 0)
             fail_msg("waited in vain for: %s", what);
-        nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000 }, NULL);
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_MS * 1000000L }, NULL);
     }
 }
 

@@ -149,7 +149,7 @@ static void every_family_is_introduced_once(void **state)
             for (size_t i = 0; i < count; i++)
                 assert_string_not_equal(seen[i], name);
             assert_true(count < 100);
-            strcpy(seen[count++], name);
+            snprintf(seen[count++], sizeof(seen[0]), "%s", name);
             assert_int_equal(line[strlen(line) - 1], '.');
         } else if (sscanf(line, "# TYPE %79s %19s", name, type) == 2) {
             bool total = strlen(name) > 6 && strcmp(name + strlen(name) - 6, "_total") == 0;
