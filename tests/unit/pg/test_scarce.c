@@ -1,0 +1,368 @@
+/*
+ * A batch when memory runs out at any point: it is written whole, or the answer is to try again and the next attempt writes what the
+ * first one would have. The connection is a fake that knows the answers of the statements of one batch.
+ */
+#include "base/civil_time.h"
+#include "mapping/mapper.h"
+#include "pg/dead_letters.h"
+#include "pg/store.h"
+#include "scarce_memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MAX_MESSAGES = 8, MAX_CELL_BYTES = 64, MAX_BATCH_BYTES = 1 << 20, EPOCH = 7 };
+
+struct batch {
+    struct mapping *mapping;
+    struct mapper *mapper;
+    struct pg_statements statements;
+    struct message *messages[MAX_MESSAGES];
+    size_t count;
+};
+
+/* The fake connection. */
+
+static const struct pg_statements *known; /* whose answers are given */
+static uint64_t sent;                     /* a checksum of all parameters of all statements */
+static int commits;
+static int rollbacks;
+static bool is_open;
+
+int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure);
+void __wrap_pg_conn_close(struct pg_conn *conn);
+int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure);
+int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
+int __wrap_pg_conn_rollback(struct pg_conn *conn);
+const struct pg_params *__wrap_pg_conn_settings(const struct pg_conn *conn);
+
+int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure)
+{
+    (void)settings;
+    (void)failure;
+    *out = (struct pg_conn *)&is_open;
+    is_open = true;
+    return 0;
+}
+
+void __wrap_pg_conn_close(struct pg_conn *conn)
+{
+    (void)conn;
+    is_open = false;
+}
+
+int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure)
+{
+    (void)conn;
+    (void)failure;
+    commits++;
+    return 0;
+}
+
+int __wrap_pg_conn_rollback(struct pg_conn *conn)
+{
+    (void)conn;
+    rollbacks++;
+    return 0;
+}
+
+const struct pg_params *__wrap_pg_conn_settings(const struct pg_conn *conn)
+{
+    static const char *const values[] = { "20000", "5000" };
+    static const int lengths[] = { 5, 4 };
+    static const struct pg_params params = { 2, values, lengths };
+
+    (void)conn;
+    return &params;
+}
+
+static PGresult *new_result(int columns)
+{
+    static char name[] = "column";
+    PGresAttDesc attributes[64] = { 0 };
+    PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+
+    assert_non_null(result);
+    assert_true(columns <= 64);
+    for (int i = 0; i < columns; i++)
+        attributes[i] = (PGresAttDesc){ .name = name, .format = 1 };
+    assert_int_equal(PQsetResultAttrs(result, columns, attributes), 1);
+    return result;
+}
+
+static void set_bytes(PGresult *result, int row, int column, const void *bytes, size_t len)
+{
+    char copy[MAX_CELL_BYTES];
+
+    assert_true(len <= sizeof(copy));
+    memcpy(copy, bytes, len);
+    assert_int_equal(PQsetvalue(result, row, column, copy, (int)len), 1);
+}
+
+static void set_number(PGresult *result, int row, int column, size_t width, uint64_t number)
+{
+    uint64_t wire = __builtin_bswap64(number);
+
+    set_bytes(result, row, column, (const char *)&wire + 8 - width, width);
+}
+
+/* Some value of the column's type. */
+static void set_any(PGresult *result, int row, int column, const struct column *what)
+{
+    static const char *const texts[][2] = { { "bag", "characteristic" }, { "subscription_id", "a" } };
+    const char *text = what->type == VALUE_JSONB ? "{\"old\": 1}" : what->type == VALUE_NUMERIC ? "1" : "old";
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        if (strcmp(what->name, texts[i][0]) == 0)
+            text = texts[i][1];
+    if (value_is_text(what->type))
+        set_bytes(result, row, column, text, strlen(text));
+    else if (what->type == VALUE_TIMESTAMPTZ)
+        set_number(result, row, column, 8, 1000000);
+    else if (what->type == VALUE_BOOLEAN)
+        set_number(result, row, column, 1, 1);
+    else
+        set_number(result, row, column, 4, 1);
+}
+
+static PGresult *stored_row(const struct table *table, int more)
+{
+    PGresult *result = new_result((int)table->column_count + more);
+
+    for (size_t i = 0; i < table->column_count; i++)
+        set_any(result, 0, (int)i, &table->columns[i]);
+    return result;
+}
+
+static PGresult *stored_root(const struct table *table)
+{
+    static const char hash[DIGEST_BYTES] = { 1 };
+    PGresult *result = stored_row(table, ROOT_LOAD_MORE);
+    int more = (int)table->column_count;
+
+    set_bytes(result, 0, more + ROOT_LOAD_HASH, hash, sizeof(hash));
+    set_number(result, 0, more + ROOT_LOAD_SOURCE_TIME, 8, 5);
+    set_number(result, 0, more + ROOT_LOAD_UPDATED_AT, 8, 6);
+    return result;
+}
+
+/* "a" is stored, "b" is stored with the same payload, "c" is new. */
+static PGresult *answer(const struct pg_statement *statement)
+{
+    PGresult *result;
+
+    for (size_t i = 0; i < known->entity->child_count; i++)
+        if (statement == &known->children[i].load)
+            return stored_row(&known->entity->children[i].table, 0);
+    if (statement == &known->load)
+        return stored_root(&known->entity->root);
+    result = new_result(2);
+    if (statement == &PG_CHECK_EPOCH) {
+        set_number(result, 0, 0, 4, 1);
+    } else if (statement == &known->find) {
+        set_number(result, 0, 0, 4, 1);
+        set_number(result, 0, 1, 1, 0);
+        set_number(result, 1, 0, 4, 2);
+        set_number(result, 1, 1, 1, 1);
+    } else if (statement == &known->write) {
+        set_number(result, 0, 0, 1, 0);
+        set_number(result, 1, 0, 1, 1);
+    }
+    return result;
+}
+
+static void add_to_sent(const struct pg_params *params)
+{
+    for (int i = 0; params != NULL && i < params->count; i++)
+        for (int at = 0; at < params->lengths[i]; at++)
+            sent = (sent ^ (unsigned char)params->values[i][at]) * UINT64_C(1099511628211);
+}
+
+int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
+{
+    (void)failure;
+    assert_ptr_equal(conn, &is_open);
+    for (size_t i = 0; i < count; i++) {
+        add_to_sent(calls[i].params);
+        calls[i].result = answer(calls[i].statement);
+    }
+    return 0;
+}
+
+/* The batch. */
+
+static struct message *add_message(struct batch *batch, const char *body)
+{
+    const struct delivery source = { .body = slice_of(body), .properties = SLICE_LITERAL("{}") };
+    struct delivery *delivery = delivery_copy(&source);
+    struct message *message = delivery != NULL ? message_new(delivery, mapper_arena_limit(strlen(body))) : NULL;
+
+    assert_non_null(message);
+    assert_true(batch->count < MAX_MESSAGES);
+    message->position = batch->count;
+    batch->messages[batch->count++] = message;
+    message->refused =
+        mapper_map(batch->mapper, message->delivery->body, &message->arena, &message->change, &message->refusal) == MAP_REFUSED;
+    return message;
+}
+
+static int set_up(void **state)
+{
+    const struct mapping_rules rules = { "Europe/Istanbul", 65536, 64 };
+    struct batch *batch = calloc(1, sizeof(*batch));
+    struct error_list problems;
+    struct error err;
+
+    assert_non_null(batch);
+    error_list_init(&problems);
+    assert_int_equal(civil_zone_set(rules.time_zone, &err), 0);
+    assert_int_equal(mapping_load(&batch->mapping, "etc/entities/subscription.cfg", &rules, &problems), 0);
+    batch->mapper = mapper_new(batch->mapping);
+    assert_non_null(batch->mapper);
+    assert_int_equal(pg_statements_init(&batch->statements, mapping_entity(batch->mapping)), 0);
+    known = &batch->statements;
+    add_message(batch, "{\"id\":\"a\",\"name\":\"n\",\"more\":{\"x\":1},\"characteristic\":[{\"name\":\"c\",\"value\":\"1\"}]}");
+    add_message(batch, "{\"id\":\"a\",\"status\":\"s\",\"engagedParty\":[],\"old\":null}");
+    add_message(batch, "{\"id\":\"b\",\"name\":\"n\"}");
+    add_message(batch, "{\"id\":\"c\",\"engagedParty\":{\"id\":1},\"completionDate\":{\"startDateTime\":\"2021-08-13\"}}");
+    assert_true(add_message(batch, "no json")->refused);
+    assert_true(add_message(batch, "{\"id\":\"d\",\"characteristic\":7}")->refused);
+    assert_true(add_message(batch, "no json")->refused);
+    *state = batch;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct batch *batch = *state;
+
+    for (size_t i = 0; i < batch->count; i++)
+        message_free(batch->messages[i]);
+    pg_statements_release(&batch->statements);
+    mapper_free(batch->mapper);
+    mapping_free(batch->mapping);
+    free(batch);
+    return 0;
+}
+
+static enum write_outcome write_batch(struct pg_store *store, struct batch *batch, struct write_report *report)
+{
+    const struct write_request request = { batch->messages, batch->count, false };
+
+    sent = 0;
+    commits = 0;
+    rollbacks = 0;
+    return pg_store_write(store, EPOCH, &request, report);
+}
+
+static void a_batch_is_written_whole_or_tried_again(void **state)
+{
+    struct batch *batch = *state;
+    const struct pg_settings settings = { .conninfo = "" };
+    const struct pg_store_target target = { &settings, &batch->statements, "queue", MAX_BATCH_BYTES };
+    struct pg_store *store = pg_store_new(&target);
+    struct scarce scarce = { 0 };
+    struct write_report report;
+    uint64_t right;
+
+    assert_non_null(store);
+    assert_int_equal(write_batch(store, batch, &report), WRITE_COMMITTED);
+    assert_int_equal(report.roots_written, 2);
+    right = sent;
+    while (scarce_next(&scarce)) {
+        enum write_outcome outcome = write_batch(store, batch, &report);
+
+        if (scarce_end(&scarce)) {
+            assert_int_equal(outcome, WRITE_RETRY);
+            assert_int_equal(report.error.kind, ERROR_INTERNAL);
+            assert_int_equal(commits, 0);
+            assert_true(rollbacks == 1 || sent == 0);
+        } else {
+            assert_int_equal(outcome, WRITE_COMMITTED);
+        }
+        assert_int_equal(write_batch(store, batch, &report), WRITE_COMMITTED);
+        assert_int_equal(commits, 1);
+        assert_true(sent == right);
+    }
+    assert_true(scarce.round > 50);
+    pg_store_free(store);
+    assert_false(is_open);
+}
+
+/* The limit of a batch's memory is another way to find none. */
+static void a_batch_of_any_limit_is_written_whole_or_tried_again(void **state)
+{
+    struct batch *batch = *state;
+    const struct pg_settings settings = { .conninfo = "" };
+    enum write_outcome outcome = WRITE_RETRY;
+    size_t max_bytes;
+
+    for (max_bytes = 0; outcome == WRITE_RETRY && max_bytes < MAX_BATCH_BYTES; max_bytes += 256) {
+        const struct pg_store_target target = { &settings, &batch->statements, "queue", max_bytes };
+        struct pg_store *store = pg_store_new(&target);
+        struct write_report report;
+
+        assert_non_null(store);
+        outcome = write_batch(store, batch, &report);
+        assert_int_equal(commits, outcome == WRITE_COMMITTED);
+        pg_store_free(store);
+    }
+    assert_int_equal(outcome, WRITE_COMMITTED);
+    assert_true(max_bytes > 256);
+}
+
+static void statements_are_generated_or_memory_is_short(void **state)
+{
+    struct batch *batch = *state;
+    struct scarce scarce = { 0 };
+
+    while (scarce_next(&scarce)) {
+        struct pg_statements statements;
+        int result = pg_statements_init(&statements, mapping_entity(batch->mapping));
+        bool failed = scarce_end(&scarce);
+
+        assert_int_equal(result, failed ? -1 : 0);
+        pg_statements_release(&statements);
+    }
+    assert_true(scarce.round > 3);
+}
+
+/* libcrypto asks for memory, too. */
+static void dead_letters_are_encoded_or_memory_is_short(void **state)
+{
+    struct batch *batch = *state;
+    struct scarce scarce = { .everywhere = true };
+
+    if (!scarce_reaches_libraries())
+        scarce.everywhere = false;
+    while (scarce_next(&scarce)) {
+        struct pg_arguments arguments = { 0 };
+        int result = pg_dead_letters_encode(&arguments, "queue", "subscription", &batch->messages[4], 3, MAX_BATCH_BYTES);
+        bool failed = scarce_end(&scarce);
+
+        assert_true(result == 0 || failed);
+        if (result == 0)
+            assert_int_equal(arguments.arrays[DEAD_LETTER_BODY].count, 2);
+        pg_arguments_release(&arguments);
+    }
+    assert_true(scarce.round > 10);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_batch_is_written_whole_or_tried_again),
+        TEST(a_batch_of_any_limit_is_written_whole_or_tried_again),
+        TEST(statements_are_generated_or_memory_is_short),
+        TEST(dead_letters_are_encoded_or_memory_is_short),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
