@@ -4,7 +4,7 @@
 FROM debian:bookworm-20250929-slim AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-        cmake gcc libc6-dev libconfig-dev libjson-c-dev libpq-dev librabbitmq-dev libssl-dev ninja-build pkg-config \
+        cmake gcc libc6-dev libconfig-dev libjson-c-dev libmicrohttpd-dev libpq-dev librabbitmq-dev libssl-dev ninja-build pkg-config \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
@@ -16,7 +16,7 @@ FROM debian:bookworm-20250929-slim
 # ca-certificates: TLS peers are verified against these; tzdata: erp.time_zone is looked up there.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends \
-        ca-certificates libconfig9 libjson-c5 libpq5 librabbitmq4 libssl3 tzdata \
+        ca-certificates libconfig9 libjson-c5 libmicrohttpd12 libpq5 librabbitmq4 libssl3 tzdata \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 kopru \
  && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin kopru
