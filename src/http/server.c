@@ -276,16 +276,22 @@ int http_server_start(struct http_server *server, const struct http_route *route
     return error_set(err, ERROR_INTERNAL, "cannot serve HTTP", NULL, "the system refused a thread or a descriptor");
 }
 
-void http_server_free(struct http_server *server)
+static void wake(const struct http_server *server)
 {
     uint64_t one = 1;
 
+    /* It can only fail when the counter is full, and then the thread wakes up anyway. */
+    if (write(server->wake_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+void http_server_free(struct http_server *server)
+{
     if (server == NULL)
         return;
     if (server->daemon != NULL) {
         atomic_store(&server->stopping, true);
-        if (write(server->wake_fd, &one, sizeof(one)) < 0)
-            abort(); /* an empty counter takes it always */
+        wake(server);
         pthread_join(server->thread, NULL);
         MHD_stop_daemon(server->daemon);
     } else if (server->listen_fd >= 0) {
