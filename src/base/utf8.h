@@ -19,6 +19,9 @@ static inline bool utf8_is_valid(struct slice text)
 /* The longest beginning of a valid text that has at most max_bytes and ends with a whole character. */
 struct slice utf8_cut(struct slice text, size_t max_bytes);
 
+/* The same of a valid string, for printf: "%.80s" may end within a character, printf("%.*s", UTF8_CUT_ARG(name, 80)) does not. */
+#define UTF8_CUT_ARG(text, max_bytes) SLICE_ARG(utf8_cut(slice_of(text), (max_bytes)))
+
 /* Writes a code point (at most U+10FFFF, no surrogate) and returns its number of bytes, 1 to 4. */
 size_t utf8_encode(uint32_t code_point, char out[4]);
 

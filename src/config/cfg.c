@@ -1,6 +1,7 @@
 #include "config/cfg.h"
 
 #include "base/text.h"
+#include "base/utf8.h"
 #include "config/cfg_text.h"
 
 #include <libconfig.h>
@@ -341,7 +342,7 @@ bool cfg_as_choice(struct cfg setting, const char *const *names, int *out)
     nearest = cfg_nearest(written, names);
     if (nearest != NULL)
         snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);
-    cfg_problem(setting, nearest != NULL ? hint : NULL, "\"%.60s\" is none of %s", written, why);
+    cfg_problem(setting, nearest != NULL ? hint : NULL, "\"%.*s\" is none of %s", UTF8_CUT_ARG(written, 60), why);
     return false;
 }
 

@@ -1,5 +1,6 @@
 #include "config/settings.h"
 
+#include "base/utf8.h"
 #include "config/reader.h"
 
 #include <stdlib.h>
@@ -73,12 +74,13 @@ static void check_queue_is_new(const struct reader *reader, struct cfg element, 
         const struct queue_settings *other = &settings->queues[i];
 
         if (strcmp(other->name, queue->name) == 0)
-            cfg_problem(element, "remove one", "queue \"%.100s\" stands in line %u already", queue->name, other->line);
+            cfg_problem(element, "remove one", "queue \"%.*s\" stands in line %u already", UTF8_CUT_ARG(queue->name, 100),
+                        other->line);
         else if (strcmp(other->entity, queue->entity) == 0)
             cfg_problem(element, "let the ERP publish an entity to one queue",
-                        "entity \"%.60s\" has a queue in line %u already, and two queues have no order between them, so the last "
+                        "entity \"%.*s\" has a queue in line %u already, and two queues have no order between them, so the last "
                         "message published could not win",
-                        queue->entity, other->line);
+                        UTF8_CUT_ARG(queue->entity, 60), other->line);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "mapping/entity_file.h"
 
+#include "base/utf8.h"
+
 static struct plan_typed_value no_typed_value(void)
 {
     return (struct plan_typed_value){ PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE };
@@ -25,7 +27,8 @@ static bool add_array(struct child_reader *child, struct cfg setting, const char
     struct child_set *set = &child->sets[child->child->set_count];
 
     if (strchr(name, '.') != NULL) {
-        cfg_problem(setting, "an array of rows is a property of the payload itself", "\"%.100s\" is no single name", name);
+        cfg_problem(setting, "an array of rows is a property of the payload itself", "\"%.*s\" is no single name",
+                    UTF8_CUT_ARG(name, 100));
         return false;
     }
     if (number == PLAN_MAX_SETS) {
@@ -136,7 +139,7 @@ static void read_key_within(struct child_reader *child, struct cfg entry, uint32
             plan->ordinal_within = within;
     if (plan->ordinal_within == PLAN_NONE)
         cfg_problem(cfg_get(entry, "ordinal_within"), "name a column of this key that has a path and stands before this one",
-                    "no such key column: \"%.80s\"", name);
+                    "no such key column: \"%.*s\"", UTF8_CUT_ARG(name, 80));
 }
 
 static void read_key_column(struct child_reader *child, struct cfg entry)

@@ -1,5 +1,7 @@
 #include "mapping/entity_file.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 
 static const char *const OWN_TABLES[] = { "dead_letters", "queues", "schema_version", NULL };
@@ -18,10 +20,11 @@ static char *copy_text(struct entity_reader *reader, const char *text)
 static void path_problem(struct cfg setting, enum path_added added, const char *path)
 {
     if (added == PATH_TAKEN)
-        cfg_problem(setting, "one property feeds one column; remove one of the two", "the path \"%.100s\" is used already", path);
+        cfg_problem(setting, "one property feeds one column; remove one of the two", "the path \"%.*s\" is used already",
+                    UTF8_CUT_ARG(path, 100));
     else if (added == PATH_INSIDE)
         cfg_problem(setting, "a property is either a value or an object of others: remove one of the two",
-                    "the path \"%.100s\" and another one here lead through each other", path);
+                    "the path \"%.*s\" and another one here lead through each other", UTF8_CUT_ARG(path, 100));
 }
 
 /* Adds one path. False with a problem if it is none, or taken. */
@@ -31,7 +34,8 @@ static bool add_path(struct entity_reader *reader, struct plan_object *object, s
     enum path_added added;
 
     if (fault != NULL) {
-        cfg_problem(setting, "names joined by dots, as in path = \"validFor.startDateTime\"", "\"%.100s\": %s", path, fault);
+        cfg_problem(setting, "names joined by dots, as in path = \"validFor.startDateTime\"", "\"%.*s\": %s",
+                    UTF8_CUT_ARG(path, 100), fault);
         return false;
     }
     added = path_add(&object->paths, path, object->slot_count, reader->arena);
@@ -96,7 +100,8 @@ const char *entity_name_read(struct entity_reader *reader, struct cfg group, con
         return NULL;
     fault = table_name_fault(name);
     if (fault != NULL) {
-        cfg_problem(setting, "it is the name that the migration gives, such as valid_from", "\"%.80s\": %s", name, fault);
+        cfg_problem(setting, "it is the name that the migration gives, such as valid_from", "\"%.*s\": %s",
+                    UTF8_CUT_ARG(name, 80), fault);
         return NULL;
     }
     return copy_text(reader, name);

@@ -104,6 +104,22 @@ static void settings_that_are_missing_are_named(void **state)
     }
 }
 
+/* A name of 49 letters that take two bytes each, behind one that takes one: 80 bytes end within a letter. */
+static void long_names_are_repeated_in_whole_letters(void **state)
+{
+    struct fixture *fixture = *state;
+    char letters[2 * 49 + 1];
+    char text[512];
+    char shown[128];
+
+    for (size_t i = 0; i + 1 < sizeof(letters); i++)
+        letters[i] = i % 2 == 0 ? '\xc3' : '\xbc';
+    letters[sizeof(letters) - 1] = '\0';
+    snprintf(text, sizeof(text), "entity = 'a%s'; table = 'things';\nkey = { column = 'thing_id'; path = 'id'; };", letters);
+    snprintf(shown, sizeof(shown), "\"a%.78s\": ", letters);
+    refuse(fixture, text, 1, shown, "");
+}
+
 static void names_must_be_plain(void **state)
 {
     struct fixture *fixture = *state;
@@ -352,6 +368,7 @@ int main(void)
         TEST(the_shipped_files_are_the_contract_s_tables),
         TEST(settings_that_are_missing_are_named),
         TEST(names_must_be_plain),
+        TEST(long_names_are_repeated_in_whole_letters),
         TEST(a_column_stands_once),
         TEST(kopru_s_own_names_are_taken),
         TEST(keys_and_columns_need_their_settings),
