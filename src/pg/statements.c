@@ -3,10 +3,7 @@
 #include "pg/array.h"
 #include "pg/binary.h"
 
-enum {
-    STATEMENT_MAX_BYTES = 1 << 20,
-    NAME_MAX_BYTES = 63, /* PostgreSQL takes names that are the same up to here for the same */
-};
+enum { STATEMENT_MAX_BYTES = 1 << 20 };
 
 const struct pg_statement PG_CHECK_EPOCH = {
     .name = "kopru_check_epoch",
@@ -41,7 +38,6 @@ struct draft {
     struct buffer sql;
     Oid types[1700]; /* one per column: PostgreSQL allows 1,600 */
     int count;
-    unsigned cut_names; /* so far */
 };
 
 /* "$3::text[]", the next parameter. */
@@ -93,10 +89,6 @@ static int finish(struct draft *draft, struct arena *arena, const char *verb, co
 
     buffer_init(&name, STATEMENT_MAX_BYTES);
     buffer_append_format(&name, "kopru_%s_%s", verb, table->name);
-    if (name.len > NAME_MAX_BYTES) {
-        buffer_clear(&name);
-        buffer_append_format(&name, "kopru_%s_%.40s_%u", verb, table->name, ++draft->cut_names);
-    }
     out->name = arena_copy(arena, name.data, name.len);
     out->sql = arena_copy(arena, draft->sql.data, draft->sql.len);
     out->param_count = draft->count;

@@ -74,35 +74,12 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
     assert_string_equal(child->load.sql, "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
 }
 
-/* PostgreSQL looks at the first 63 bytes of a prepared statement's name. */
-static void names_differ_where_tables_are_named_alike(void **state)
-{
-#define LONG "a_table_with_a_name_as_long_as_a_name_can_be_in_postgresql_it"
-    const struct child children[] = {
-        { .table = { LONG "_1", CHILD_COLUMNS, 4, 2, 3 }, .sets = &SET, .set_count = 1 },
-        { .table = { LONG "_2", CHILD_COLUMNS, 4, 2, 3 }, .sets = &SET, .set_count = 1 },
-    };
-    const struct entity entity = { "thing", { "things", ROOT_COLUMNS, 3, 1, 2 }, children, 2, 2 };
-    struct pg_statements some;
-
-    (void)state;
-    assert_int_equal(strlen(children[0].table.name), 63);
-    assert_int_equal(pg_statements_init(&some, &entity), 0);
-    for (int i = 0; i < 2; i++)
-        assert_true(strlen(some.children[i].remove.name) <= 63);
-    assert_string_not_equal(some.children[0].load.name, some.children[1].load.name);
-    assert_string_not_equal(some.children[0].remove.name, some.children[1].remove.name);
-    assert_string_not_equal(some.children[0].write.name, some.children[1].write.name);
-    pg_statements_release(&some);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(roots_are_upserted_by_their_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(roots_are_locked_in_the_order_of_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up, tear_down),
-        cmocka_unit_test(names_differ_where_tables_are_named_alike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
