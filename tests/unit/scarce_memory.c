@@ -126,13 +126,13 @@ void *malloc(size_t size)
     return fails_in_library() ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
-    return fails_in_library() ? NULL : __libc_calloc(count, size);
+    return fails_in_library() ? NULL : __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *old, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-    return fails_in_library() ? NULL : __libc_realloc(old, size);
+    return fails_in_library() ? NULL : __libc_realloc(ptr, size);
 }
 #endif

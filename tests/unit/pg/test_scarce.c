@@ -200,8 +200,9 @@ static struct message *add_message(struct batch *batch, const char *body)
 {
     const struct delivery source = { .body = slice_of(body), .properties = SLICE_LITERAL("{}") };
     struct delivery *delivery = delivery_copy(&source);
-    struct message *message = delivery != NULL ? message_new(delivery, mapper_arena_limit(strlen(body))) : NULL;
+    struct message *message = message_new(delivery, mapper_arena_limit(strlen(body)));
 
+    assert_non_null(delivery);
     assert_non_null(message);
     assert_true(batch->count < MAX_MESSAGES);
     message->position = batch->count;
