@@ -1,9 +1,11 @@
 #include "mapping/payload.h"
 
+#include "base/numeric.h"
 #include "base/text.h"
 #include "mapping/convert.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 
 __attribute__((format(printf, 4, 5))) static enum map_outcome refuse(struct refusal *refusal, enum refusal_reason reason,
                                                                      const char *path, const char *format, ...)
@@ -38,11 +40,29 @@ static enum map_outcome refuse_fault(struct refusal *refusal, const struct json_
     return MAP_NO_MEMORY;
 }
 
+/* How much longer the body becomes when jsonb writes out its exponents: 1e131000 is 8 bytes here and 131,001 there. Of an exponent that
+   numeric does not have the database says so. */
+static size_t written_out_bytes(const struct json_doc *doc)
+{
+    enum { LARGEST_EXPONENT = 131072 };
+    struct numeric number;
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < doc->count; i++) {
+        const struct json_node *node = &doc->nodes[i];
+
+        if (node->type == JSON_NUMBER && numeric_parse(json_text(doc, node), &number) && abs(number.exponent) <= LARGEST_EXPONENT)
+            bytes += (size_t)abs(number.exponent);
+    }
+    return bytes;
+}
+
 enum map_outcome payload_read(const struct mapping *mapping, struct slice body, struct json_doc *doc, struct refusal *refusal)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     struct json_fault fault;
     size_t skip = 0;
+    size_t written_out;
 
     if (body.len > mapping->max_message_bytes)
         return refuse(refusal, REFUSAL_TOO_LARGE, "", "%zu bytes; at most %zu are taken (limits.max_message_bytes)", body.len,
@@ -53,6 +73,12 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body, 
         return refuse(refusal, REFUSAL_NOT_JSON, "", "the body is empty");
     if (json_read(doc, (struct slice){ body.data + skip, body.len - skip }, mapping->max_depth, &fault) != 0)
         return refuse_fault(refusal, &fault, fault.offset + skip, mapping->max_depth);
+    written_out = written_out_bytes(doc);
+    if (written_out > mapping->max_message_bytes)
+        return refuse(refusal, REFUSAL_TOO_LARGE, "",
+                      "its numbers, written out, take %zu bytes; at most %zu are taken "
+                      "(limits.max_message_bytes)",
+                      written_out, mapping->max_message_bytes);
     if (doc->nodes[0].type != JSON_OBJECT)
         return refuse(refusal, REFUSAL_NOT_OBJECT, "$", "the body is JSON, but no object");
     return MAP_ACCEPTED;
