@@ -228,10 +228,10 @@ const struct option OPTIONS[] = {
     { .group = "limits",
       .key = "max_bytes_in_hand",
       .type = OPTION_INTEGER,
-      .initial = "16777216",
+      .initial = "33554432",
       RANGE(1, 17179869184, 1, "bytes"),
       FIELD(limits.max_bytes_in_hand),
-      .help = "of each queue, bodies that were delivered and not yet acknowledged; beyond it the socket is not read" },
+      .help = "of each queue, what was delivered and not yet acknowledged, with its rows; beyond it the socket is not read" },
 
     { .group = "batch",
       .key = "max_messages",

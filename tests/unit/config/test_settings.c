@@ -107,7 +107,7 @@ static void the_least_file_gets_the_defaults(void **state)
     assert_int_equal(settings->queues[0].order, QUEUE_ORDER_DELIVERY);
     assert_int_equal(settings->limits.max_message_bytes, 1048576);
     assert_int_equal(settings->limits.max_depth, 64);
-    assert_int_equal(settings->limits.max_bytes_in_hand, 16777216);
+    assert_int_equal(settings->limits.max_bytes_in_hand, 33554432);
     assert_int_equal(settings->batch.max_messages, 500);
     assert_int_equal(settings->batch.max_bytes, 4194304);
     assert_string_equal(settings->http.listen, "127.0.0.1:9187");
