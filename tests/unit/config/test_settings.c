@@ -308,7 +308,7 @@ static void numbers_that_must_be_in_order(void **state)
            "postgres.statement_timeout (20) must be less than shutdown_timeout (20)");
     accept(fixture, LEAST "shutdown_timeout = 21;\n");
 
-    assert_int_equal(load(fixture, LEAST "limits = { max_message_bytes = 20000000; };\n"), -1);
+    assert_int_equal(load(fixture, LEAST "limits = { max_message_bytes = 40000000; };\n"), -1);
     assert_problem_count(&fixture->problems, 2);
     /* Nothing is concluded from a value that was refused. */
     refuse(fixture, LEAST "shutdown_timeout = \"20\";\n", "kopru.cfg:5", "shutdown_timeout", "an integer is expected");
