@@ -1,5 +1,6 @@
 /*
- * Sequences of messages about one entity, made of the bytes, through the mapper and the fold. Whether they come in one batch or with
+ * Sequences of messages about one entity, made of the bytes, through the mapper and the fold. Each changes what it names and nothing
+ * else. Whether they come in one batch or with
  * a commit between any two of them makes no difference; a state does not differ from itself as the database returns it; and the
  * difference, applied to the rows there were, gives the rows there shall be.
  */
@@ -7,6 +8,7 @@
 #include "model/fold.h"
 
 #include "base/buffer.h"
+#include "base/json_read.h"
 
 #include <stdlib.h>
 
@@ -161,10 +163,97 @@ static struct fold_state reload(const struct fold_state *state, struct arena *ar
     return again;
 }
 
+static size_t count_members(const struct json_doc *doc)
+{
+    size_t count = 0;
+
+    for (const struct json_node *at = json_first(doc, &doc->nodes[0]); at != NULL; at = json_next(doc, &doc->nodes[0], at))
+        count++;
+    return count;
+}
+
+static void read_extra(const struct fold_state *state, struct json_doc *doc)
+{
+    struct json_fault fault;
+
+    json_doc_init(doc);
+    REQUIRE(json_read(doc, state->root[state->entity->root.extra].text, JSON_MAX_DEPTH, &fault) == 0);
+}
+
+/* The stored members less those that the message names, and its leftovers. */
+static void require_extra(const struct fold_state *before, const struct change *change, const struct fold_state *after,
+                          struct arena *arena)
+{
+    struct json_doc old;
+    struct json_doc new;
+    size_t kept = 0;
+
+    read_extra(before, &old);
+    read_extra(after, &new);
+    for (const struct json_node *at = json_first(&old, &old.nodes[0]); at != NULL; at = json_next(&old, &old.nodes[0], at)) {
+        struct slice name = json_name(&old, at, arena);
+        const struct json_node *same = json_member(&new, &new.nodes[0], name);
+
+        if (change->replaces_extra || change_names(change, name))
+            continue;
+        kept++;
+        REQUIRE(same != NULL && slice_equal(json_text(&old, at), json_text(&new, same)));
+    }
+    for (size_t i = 0; i < change->leftover_count; i++) {
+        const struct json_node *same = json_member(&new, &new.nodes[0], change->leftovers[i].name);
+
+        REQUIRE(same != NULL && slice_equal(json_text(&new, same), change->leftovers[i].text));
+    }
+    REQUIRE(count_members(&new) == kept + change->leftover_count);
+    json_doc_release(&old);
+    json_doc_release(&new);
+}
+
+/* Absent keeps, null clears, present replaces. */
+static void require_applied(const struct fold_state *before, const struct change *change, const struct fold_state *after,
+                            struct arena *arena)
+{
+    const struct table *root = &after->entity->root;
+
+    for (size_t i = root->key_count; i < root->extra; i++)
+        REQUIRE(value_equal(root->columns[i].type, &after->root[i], change->root_set[i] ? &change->root[i] : &before->root[i]));
+    for (size_t s = 0; s < after->entity->set_count; s++) {
+        const struct row_set *wanted = change->set_present[s] ? &change->sets[s] : &before->sets[s];
+
+        REQUIRE(after->sets[s].count == wanted->count);
+        for (size_t i = 0; i < wanted->count; i++)
+            REQUIRE(after->sets[s].rows[i] == wanted->rows[i]);
+    }
+    require_extra(before, change, after, arena);
+}
+
+/* The time of the last message applied; the same payload again can only make it newer. */
+static void require_time(const struct fold_state *before, const struct change *change, enum fold_result result,
+                         const struct fold_state *after)
+{
+    bool newer = change->has_time && (!before->has_time || change->source_time > before->source_time);
+    bool moves = result == FOLD_APPLIED || (result == FOLD_IDENTICAL && newer);
+
+    REQUIRE(after->has_time == (moves ? change->has_time : before->has_time));
+    REQUIRE(after->source_time == (moves ? change->source_time : before->source_time));
+}
+
 static void apply(struct fold_state *state, const struct fuzz_mapped *messages, size_t count, struct arena *arena)
 {
-    for (size_t i = 0; i < count; i++)
-        REQUIRE(fold_apply(state, messages[i].change, arena) != FOLD_NO_MEMORY);
+    for (size_t i = 0; i < count; i++) {
+        const struct change *change = messages[i].change;
+        struct fold_state before = *state;
+        enum fold_result result = fold_apply(state, change, arena);
+        bool late = change->may_be_late && change->has_time && before.has_time && change->source_time < before.source_time;
+
+        REQUIRE(result != FOLD_NO_MEMORY);
+        REQUIRE(late == (result == FOLD_STALE));
+        require_time(&before, change, result, state);
+        if (result == FOLD_APPLIED)
+            require_applied(&before, change, state, arena);
+        else
+            REQUIRE(state->root == before.root && state->sets == before.sets);
+    }
     require_canonical(state->root[state->entity->root.extra].text);
 }
 
