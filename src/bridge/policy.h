@@ -20,6 +20,8 @@ enum {
     ALONE_HEARTBEATS = 3,       /* after so many the broker has dropped a silent consumer */
     FENCE_MARGIN_MS = 3000,     /* to leave the broker before a successor begins: a look around and a polite close */
     HOLD_LIMIT_MS = 15 * 60000, /* half of RabbitMQ's consumer timeout: give unacknowledged messages back before it does */
+    DEAD_LETTER_LOG_WINDOW_MS = 10000,
+    DEAD_LETTER_LOG_LINES = 50, /* of each writer in a window; the table has them all */
     FUTURE_TIMESTAMP_S = 3600,  /* a timestamp further ahead counts as absent */
 };
 

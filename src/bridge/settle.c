@@ -19,11 +19,30 @@ static bool wait_to_retry(struct writer *writer, int wait_ms)
     return !atomic_load(&writer->stream->abandoned);
 }
 
-static void log_dead_letter(const struct stream *stream, const struct message *message)
+/* A flood of broken messages must not become a flood of lines: each writer names some, and then how many it left out. */
+static bool may_log(struct writer *writer)
 {
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms - writer->log_window_ms >= DEAD_LETTER_LOG_WINDOW_MS) {
+        if (writer->logged > DEAD_LETTER_LOG_LINES)
+            log_event(LOG_WARNING, "dead_letters_not_logged", "more messages became dead letters than were named",
+                      LOG_TEXT("queue", writer->stream->settings.queue),
+                      LOG_NUMBER("messages", writer->logged - DEAD_LETTER_LOG_LINES));
+        writer->log_window_ms = now_ms;
+        writer->logged = 0;
+    }
+    return ++writer->logged <= DEAD_LETTER_LOG_LINES;
+}
+
+static void log_dead_letter(struct writer *writer, const struct message *message)
+{
+    const struct stream *stream = writer->stream;
     const struct refusal *refusal = &message->refusal;
     struct slice id = refusal->entity_id.data == NULL && message->change != NULL ? message->change->id : refusal->entity_id;
 
+    if (!may_log(writer))
+        return;
     log_event(LOG_WARNING, "dead_letter", "a message became a dead letter", LOG_TEXT("queue", stream->settings.queue),
               LOG_TEXT("reason", refusal_reason_name(refusal->reason)), LOG_SLICE("entity_id", id),
               LOG_TEXT("path", refusal->path[0] != '\0' ? refusal->path : NULL),
@@ -43,7 +62,7 @@ static void finish(struct writer *writer, const struct write_request *request, c
 
         if (message->refused) {
             atomic_fetch_add(&stream->dead_letters, 1);
-            log_dead_letter(stream, message);
+            log_dead_letter(writer, message);
         }
         atomic_store(&message->done, true);
     }

@@ -50,6 +50,8 @@ struct writer {
     bool busy; /* a batch is being written */
     bool end;  /* leave when there is nothing to do */
     void *store;
+    int64_t log_window_ms; /* monotonic: when the present window of dead-letter lines began */
+    unsigned logged;       /* dead letters in it, also those not named */
     struct writer_mark mark;
 };
 

@@ -111,3 +111,15 @@ def test_the_check_would_find_a_value(rabbitmq_server, queues, kopru):
     rabbitmq_server.publish(queues.customer, json.dumps({"id": _SECRETS["name"], "contactMedium": 1}).encode())
     daemon.wait_for_event("dead_letter")
     assert _found_in(daemon.stderr_text()) == ["name"]
+
+
+def test_a_flood_of_dead_letters_is_no_flood_of_lines(rabbitmq_server, db, queues, kopru):
+    count = 3000
+    rabbitmq_server.publish_many(queues.customer, [b'{"id": %d' % number for number in range(count)])
+    daemon = kopru()
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert db.value("SELECT count(*) FROM kopru.dead_letters") == count
+    lines = len(daemon.events("dead_letter"))
+    left_out = sum(line["messages"] for line in daemon.events("dead_letters_not_logged"))
+    assert 50 <= lines < count / 2
+    assert lines + left_out <= count
