@@ -95,9 +95,13 @@ static int run_bridge(const struct configuration *configuration, struct error *e
     if (signals < 0)
         return -1;
     if (wiring_init(&wiring, configuration, err) != 0 || amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
-        endpoint_open(&endpoint, settings, err) != 0 ||
-        bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0)
+        endpoint_open(&endpoint, settings, err) != 0)
         goto out;
+    if (bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0) {
+        /* Threads that did start use all this: nothing may be freed. */
+        log_error(LOG_ERROR, "start_failed", err, (const struct log_field[]){ { 0 } });
+        _exit(ERROR_INTERNAL);
+    }
     endpoint_show(&endpoint, bridge);
     log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()), LOG_TEXT("config", settings->path),
               LOG_NUMBER("queues", settings->queue_count));
