@@ -221,14 +221,17 @@ static void memory_that_runs_out_says_nothing_about_the_message(void **state)
     assert_true(failures > 50);
 }
 
-/* Repeats unit until the largest body is full. */
-static void accept_repeated(struct fixture *fixture, const char *before, const char *unit, const char *after)
+/* Repeats unit until the largest body is full, or its numbers, each unit's written out longer by `growth` bytes, are as long as one. */
+static void accept_repeated(struct fixture *fixture, const char *before, const char *unit, size_t growth, const char *after)
 {
     char *body = malloc(60001);
     size_t len = (size_t)snprintf(body, 60001, "%s%s", before, unit);
+    size_t grown = growth;
 
-    while (len + strlen(unit) + 1 + strlen(after) < 60000)
+    while (len + strlen(unit) + 1 + strlen(after) < 60000 && grown + growth < 60000) {
         len += (size_t)snprintf(body + len, 60001 - len, ",%s", unit);
+        grown += growth;
+    }
     snprintf(body + len, 60001 - len, "%s", after);
     fixture_accept(fixture, body);
     free(body);
@@ -241,13 +244,13 @@ static void the_limit_is_enough_for_the_worst_bodies(void **state)
     size_t len;
 
     fixture_load(fixture, "etc/entities/customer.cfg");
-    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{}", "]}");
-    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'':1e64}", "]}");
-    accept_repeated(fixture, "{'id':'1','contactMedium':[", "1e64", "]}");
-    accept_repeated(fixture, "{'id':'1','x':[", "1e64", "]}");
+    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{}", 0, "]}");
+    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'':1e64}", 64, "]}");
+    accept_repeated(fixture, "{'id':'1','contactMedium':[", "1e64", 64, "]}");
+    accept_repeated(fixture, "{'id':'1','x':[", "1e64", 64, "]}");
     fixture_load(fixture, "etc/entities/subscription.cfg");
-    accept_repeated(fixture, "{'id':'1','characteristic':[", "{'name':'\\n','valueType':'Int','value':1e999}", "]}");
-    accept_repeated(fixture, "{'id':'1','engagedParty':[", "{'id':1}", "]}");
+    accept_repeated(fixture, "{'id':'1','characteristic':[", "{'name':'\\n','valueType':'Int','value':1e999}", 999, "]}");
+    accept_repeated(fixture, "{'id':'1','engagedParty':[", "{'id':1}", 0, "]}");
 
     /* The widest table that an entity file may have, fed with the numbers that grow most. */
     len = (size_t)snprintf(entity, sizeof(entity),
@@ -258,8 +261,8 @@ static void the_limit_is_enough_for_the_worst_bodies(void **state)
                                 i > 0 ? ", " : " ", i, 'a' + i % 26, i / 26);
     snprintf(entity + len, sizeof(entity) - len, " ); key = ( { column = 'o'; ordinal = true; } ); } );");
     fixture_load_text(fixture, entity);
-    accept_repeated(fixture, "{'id':'1','y':[", "{}", "]}");
-    accept_repeated(fixture, "{'id':'1','y':[", "{'a0':1e999,'b0':1e999,'c0':1e999}", "]}");
+    accept_repeated(fixture, "{'id':'1','y':[", "{}", 0, "]}");
+    accept_repeated(fixture, "{'id':'1','y':[", "{'a0':1e999,'b0':1e999,'c0':1e999}", 2997, "]}");
 }
 
 /* Every beginning of a payload, and every byte of it replaced: whatever comes, something is said about it. */
