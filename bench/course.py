@@ -39,8 +39,8 @@ class Course:
 
     def run(self) -> dict[str, Any]:
         self._prepare()
-        trials = [self._choose_connections(workload) for workload in self._workloads if workload.name in ("new", "churn")
-                  and workload.entity == "subscription"]
+        trials = [self._choose_connections(workload) for workload in self._workloads
+                  if workload.name in self._size.hand_trials and workload.entity == "subscription"]
         if self._size.grown:
             self._say(f"growing to {self._size.grown:,} subscriptions")
             grown.grow(self._site, self._size.messages, self._size.grown)

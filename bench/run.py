@@ -25,6 +25,7 @@ class Size:
     by_hand: int
     repetitions: int
     hand_trial: int
+    hand_trials: tuple[str, ...]
     hand_repetitions: int
     entities: tuple[str, ...]
     latency_messages: int
@@ -34,9 +35,9 @@ class Size:
     sweep_messages: int
 
 
-QUICK = Size(messages=10_000, by_hand=2_500, repetitions=3, hand_trial=1_500, hand_repetitions=3, entities=("subscription",),
-             latency_messages=1_000, latency_repetitions=1, grown=0, memory=(), sweep_messages=0)
-FULL = Size(messages=50_000, by_hand=50_000, repetitions=5, hand_trial=4_000, hand_repetitions=3,
+QUICK = Size(messages=10_000, by_hand=2_500, repetitions=3, hand_trial=1_500, hand_trials=("churn",), hand_repetitions=3,
+             entities=("subscription",), latency_messages=1_000, latency_repetitions=1, grown=0, memory=(), sweep_messages=0)
+FULL = Size(messages=50_000, by_hand=50_000, repetitions=5, hand_trial=4_000, hand_trials=("new", "churn"), hand_repetitions=3,
             entities=("subscription", "customer"), latency_messages=4_000, latency_repetitions=3, grown=1_000_000,
             memory=(100_000, 1_000_000), sweep_messages=25_000)
 
