@@ -13,3 +13,12 @@ int digest_sha256(uint8_t out[DIGEST_BYTES], const struct slice *parts, size_t p
     EVP_MD_CTX_free(context);
     return ok ? 0 : -1;
 }
+
+uint64_t digest_quick(struct slice text)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(1099511628211);
+    return hash;
+}

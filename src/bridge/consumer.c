@@ -1,12 +1,13 @@
 #include "bridge/consumer.h"
 
 #include "base/clock.h"
+#include "base/condition.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "bridge/in_hand.h"
 #include "bridge/policy.h"
 #include "bridge/writer.h"
 
-#include <time.h>
 #include <unistd.h>
 
 /* One subscription: from a connection to its end. */
@@ -34,16 +35,12 @@ static const char *queue_of(const struct subscription *subscription)
     return subscription->stream->settings.queue;
 }
 
-/* The same id goes to the same writer always, so that order holds per entity. FNV-1a. */
+/* The same id goes to the same writer always, so that order holds per entity. */
 static size_t writer_of(const struct stream *stream, const struct message *message)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-
     if (message->refused)
         return message->position % (size_t)stream->settings.writers;
-    for (size_t i = 0; i < message->change->id.len; i++)
-        hash = (hash ^ (unsigned char)message->change->id.data[i]) * UINT64_C(1099511628211);
-    return (hash >> 32) % (size_t)stream->settings.writers;
+    return (digest_quick(message->change->id) >> 32) % (size_t)stream->settings.writers;
 }
 
 static void dispatch(struct subscription *subscription, struct message *message)
@@ -301,11 +298,10 @@ static int consume(struct subscription *subscription, struct error *err)
 static void sleep_ms(struct stream *stream, int wait_ms)
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
-    struct timespec until = { .tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000 };
 
     pthread_mutex_lock(&stream->lock);
     while (!atomic_load(&stream->stopping) && clock_monotonic_ms() < deadline)
-        pthread_cond_timedwait(&stream->changed, &stream->lock, &until);
+        condition_wait_until(&stream->changed, &stream->lock, deadline);
     pthread_mutex_unlock(&stream->lock);
 }
 

@@ -1,25 +1,20 @@
 #include "bridge/keeper.h"
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/log.h"
 #include "bridge/holder.h"
 #include "bridge/policy.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams, size_t stream_count)
 {
-    pthread_condattr_t attributes;
-
     *keeper = (struct keeper){ .port = *port, .streams = streams, .stream_count = stream_count };
     holder_name_self(keeper->holder, sizeof(keeper->holder));
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    condition_init(&keeper->changed);
     trouble_init(&keeper->trouble);
 }
 
@@ -42,12 +37,11 @@ void keeper_end(struct keeper *keeper)
 static bool wait_for(struct keeper *keeper, int wait_ms)
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
-    struct timespec until = { .tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000 };
     bool end;
 
     pthread_mutex_lock(&keeper->lock);
     while (!keeper->end && clock_monotonic_ms() < deadline)
-        pthread_cond_timedwait(&keeper->changed, &keeper->lock, &until);
+        condition_wait_until(&keeper->changed, &keeper->lock, deadline);
     end = keeper->end;
     pthread_mutex_unlock(&keeper->lock);
     return !end;

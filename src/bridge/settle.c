@@ -1,20 +1,18 @@
 #include "bridge/settle.h"
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "base/log.h"
 #include "bridge/policy.h"
-
-#include <time.h>
 
 /* Sleeps, but no longer than the subscription lives. Returns false when it is gone. */
 static bool wait_to_retry(struct writer *writer, int wait_ms)
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
-    struct timespec until = { .tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000 };
 
     pthread_mutex_lock(&writer->lock);
     while (!atomic_load(&writer->stream->abandoned) && clock_monotonic_ms() < deadline)
-        pthread_cond_timedwait(&writer->changed, &writer->lock, &until);
+        condition_wait_until(&writer->changed, &writer->lock, deadline);
     pthread_mutex_unlock(&writer->lock);
     return !atomic_load(&writer->stream->abandoned);
 }

@@ -1,6 +1,7 @@
 #include "bridge/stream.h"
 
 #include "base/clock.h"
+#include "base/condition.h"
 #include "bridge/consumer.h"
 #include "bridge/writer.h"
 
@@ -9,23 +10,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Conditions wait on the monotonic clock: a jump of the wall clock must not shorten or stretch a wait. */
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
-}
-
 int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
                 struct error *err)
 {
     *stream = (struct stream){ .settings = *settings, .ports = *ports };
     pthread_mutex_init(&stream->lock, NULL);
-    init_condition(&stream->changed);
+    condition_init(&stream->changed);
     tally_init(&stream->tally);
     stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stream->writers = calloc((size_t)settings->writers, sizeof(*stream->writers));
@@ -37,7 +27,7 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
         writer->stream = stream;
         writer->number = (unsigned)i;
         pthread_mutex_init(&writer->lock, NULL);
-        init_condition(&writer->changed);
+        condition_init(&writer->changed);
         writer->store = ports->store.open(ports->store.context);
         if (writer->store == NULL)
             return error_no_memory(err);

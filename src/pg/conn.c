@@ -1,6 +1,7 @@
 #include "pg/conn.h"
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "pg/binary.h"
 
 #include <errno.h>
@@ -245,16 +246,14 @@ static const char *prepared_name(const struct pg_conn *conn, const struct pg_sta
     return NULL;
 }
 
-/* Queues the preparation of a statement. Returns its name, or NULL when it could not be sent. FNV-1a. */
+/* Queues the preparation of a statement. Returns its name, or NULL when it could not be sent. */
 static const char *prepare(struct pg_conn *conn, const struct pg_statement *statement)
 {
     struct prepared *prepared = &conn->prepared[conn->prepared_count];
-    uint64_t hash = UINT64_C(14695981039346656037);
 
-    for (const char *at = statement->sql; *at != '\0'; at++)
-        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
     prepared->statement = statement;
-    snprintf(prepared->name, sizeof(prepared->name), "%.40s_%016" PRIx64, statement->name, hash);
+    snprintf(prepared->name, sizeof(prepared->name), "%.40s_%016" PRIx64, statement->name,
+             digest_quick(slice_of(statement->sql)));
     if (PQsendPrepare(conn->pg, prepared->name, statement->sql, statement->param_count, statement->param_types) != 1)
         return NULL;
     conn->prepared_count++;

@@ -40,11 +40,21 @@ static void parts_are_one_after_another(void **state)
     assert_digest(parts, 3, of_abc);
 }
 
+/* The vectors of the FNV authors. */
+static void quick_is_fnv_1a(void **state)
+{
+    (void)state;
+    assert_true(digest_quick(SLICE_LITERAL("")) == UINT64_C(0xcbf29ce484222325));
+    assert_true(digest_quick(SLICE_LITERAL("a")) == UINT64_C(0xaf63dc4c8601ec8c));
+    assert_true(digest_quick(SLICE_LITERAL("foobar")) == UINT64_C(0x85944171f73967e8));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_values),
         cmocka_unit_test(parts_are_one_after_another),
+        cmocka_unit_test(quick_is_fnv_1a),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
