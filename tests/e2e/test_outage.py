@@ -60,6 +60,7 @@ def test_rabbitmq_crashes_under_load(rabbitmq_server, db, queues, kopru, observe
     daemon = kopru()
     with observed.start():
         _wait_for_progress(db)
+        rabbitmq_server.save_definitions()
         rabbitmq_server.kill9()
         rabbitmq_server.start()
         _wait_for_progress(db)

@@ -39,6 +39,7 @@ class Load:
         self._bad_share = bad_share
         self._follow_up: dict[str, dict[str | None, None]] = {queue: {} for queue in queues}  # ids, in order
         self._stop = threading.Event()
+        self._given_up = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -46,14 +47,16 @@ class Load:
         self._thread.start()
         return self
 
-    def __exit__(self, *_exc: object) -> None:
+    def __exit__(self, failure: type[BaseException] | None, *_exc: object) -> None:
+        if failure is not None:
+            self._given_up.set()
         self.finish()
 
     def finish(self) -> None:
-        """Publish what has to be followed up, and end."""
+        """Publish what has to be followed up, and end. After a failure nothing is followed up: it shall be seen soon."""
         self._stop.set()
         self._thread.join()
-        if self._failure is not None:
+        if self._failure is not None and not self._given_up.is_set():
             raise self._failure
 
     def _run(self) -> None:
@@ -64,7 +67,7 @@ class Load:
                         self._burst(queue, _BURST)
                 self._stop.wait(_PAUSE_S)
             for queue in self._queues:
-                while self._follow_up[queue]:
+                while self._follow_up[queue] and not self._given_up.is_set():
                     self._ready(queue)
                     self._burst(queue, 0)
         except BaseException as failure:  # finish() raises it
@@ -83,7 +86,7 @@ class Load:
             try:
                 return ask()
             except _OUTAGES:
-                if time.monotonic() >= end:
+                if time.monotonic() >= end or self._given_up.is_set():
                     raise
                 time.sleep(_PAUSE_S)
 

@@ -202,6 +202,10 @@ class RabbitMQ:
         self.stop()
         self.start()
 
+    def save_definitions(self) -> None:
+        """Have what was declared so far on disk: a broker that is killed soon after a declaration may not know it any more."""
+        self.rabbitmqctl("eval", "mnesia:dump_log().")
+
     def kill9(self) -> None:
         self._child.kill9()
         self._close_clients()
