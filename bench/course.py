@@ -97,7 +97,7 @@ class Course:
         return db
 
     def _note(self, entity: str, workload: str, contender: str, repetition: int, drained: Drained) -> None:
-        work = asdict(drained.work) if drained.work else {}
+        work = {**(asdict(drained.work) if drained.work else {}), **(asdict(drained.processor) if drained.processor else {})}
         self._runs.append({"entity": entity, "workload": workload, "contender": contender, "repetition": repetition,
                            "messages": drained.messages, "seconds": round(drained.seconds, 4), "peak_kb": drained.peak_kb, **work})
         self._say(f"{repetition + 1}. {entity} {workload}, {contender}: {drained.messages / drained.seconds:,.0f} a second")
@@ -115,13 +115,13 @@ class Course:
         if name == "unchanged":
             # So fast that a short queue would be over between two looks.
             self._site.fresh_queue(QUEUE, *[self._bodies(workload)] * max(1, 50_000 // self._size.messages))
-            self._note(entity, name, "broker", repetition, drain.drain_alone(self._site.broker))
+            self._note(entity, name, "broker", repetition, drain.drain_alone(self._site.broker, self._site.server))
         if name in ("new", "churn"):
             db = self._site.restore(EMPTY if name == "new" else f"{RESTING} {entity}")
             if name == "new":
-                limit = limits.copy_rows(db, self._shares[entity], self._size.messages)
+                limit = limits.copy_rows(self._site.broker, db, self._shares[entity], self._size.messages)
             else:
-                limit = limits.apply_changes(db, self._changes[entity])
+                limit = limits.apply_changes(self._site.broker, db, self._changes[entity])
             self._compare(workload, db, self._size.messages)
             self._note(entity, name, "limit", repetition, limit)
         if name in BY_HAND and entity == "subscription" and repetition < self._size.hand_repetitions:

@@ -5,16 +5,19 @@ without a consumer and ends after the first that saw nothing ready and nothing u
 against the consumer.
 """
 
+import os
+import resource
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from support.daemon import Kopru, default_settings, merged
 from support.database import REPOSITORY, Database
+from support.postgres import Postgres
 from support.rabbitmq import RabbitMQ
 
 from bench import site
@@ -30,11 +33,45 @@ _DEADLINE_S = 900
 
 
 @dataclass(frozen=True)
+class Processor:
+    """Seconds of processor time."""
+
+    consumer_cpu_s: float
+    postgres_cpu_s: float
+    broker_cpu_s: float
+
+    def since(self, before: "Processor") -> "Processor":
+        return Processor(*(late - early for early, late in zip(astuple(before), astuple(self), strict=True)))
+
+
+@dataclass(frozen=True)
 class Drained:
     messages: int
     seconds: float
     work: Work | None = None
     peak_kb: int | None = None
+    processor: Processor | None = None
+
+
+def _processor_s(pid: int) -> float:
+    """Of a process, its children that have ended, and those that live."""
+    total = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if path.parent.name == str(pid):
+            total += sum(map(int, fields[11:15]))
+        elif fields[1] == str(pid):
+            total += sum(map(int, fields[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def processor_so_far(broker: RabbitMQ, server: Postgres) -> Processor:
+    """The consumer's part is that of our children that have ended."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Processor(children.ru_utime + children.ru_stime, _processor_s(server.pid), _processor_s(broker.pid))
 
 
 def peak_kb(pid: int) -> int:
@@ -96,6 +133,7 @@ def running_kopru(broker: RabbitMQ, db: Database, entity: str, changes: dict[str
 
 def drain_with_kopru(broker: RabbitMQ, db: Database, entity: str, changes: dict[str, object] | None = None) -> Drained:
     before = site.work_so_far(db)
+    processor = processor_so_far(broker, db.server)
     with running_kopru(broker, db, entity, changes or {}) as daemon:
 
         def require_alive() -> None:
@@ -105,10 +143,12 @@ def drain_with_kopru(broker: RabbitMQ, db: Database, entity: str, changes: dict[
         messages, seconds = time_drain(broker, daemon.launch, require_alive)
         peak = peak_kb(daemon.pid)
     wait_until_alone(db)
-    return Drained(messages, seconds, site.work_since(db, before), peak)
+    processor = processor_so_far(broker, db.server).since(processor)
+    return Drained(messages, seconds, site.work_since(db, before), peak, processor)
 
 
-def drain_alone(broker: RabbitMQ) -> Drained:
+def drain_alone(broker: RabbitMQ, server: Postgres) -> Drained:
+    processor = processor_so_far(broker, server)
     total = broker.depth(QUEUE).ready
     started: list[subprocess.Popen[bytes]] = []
     command = [str(site.programs() / "broker_alone"), broker.uri, QUEUE, str(PREFETCH), str(BATCH), str(total)]
@@ -122,12 +162,13 @@ def drain_alone(broker: RabbitMQ) -> Drained:
     finally:
         for process in started:
             process.wait()
-    return Drained(messages, seconds)
+    return Drained(messages, seconds, processor=processor_so_far(broker, server).since(processor))
 
 
 def drain_by_hand(broker: RabbitMQ, db: Database, entity: str, connections: int) -> Drained:
     """The hand-written consumer in so many processes; all are connected and warm before they may begin."""
     before = site.work_so_far(db)
+    processor = processor_so_far(broker, db.server)
     command = [sys.executable, "-m", "bench.handwritten", broker.uri, QUEUE, db.daemon_dsn, entity]
     processes: list[subprocess.Popen[str]] = []
 
@@ -156,4 +197,5 @@ def drain_by_hand(broker: RabbitMQ, db: Database, entity: str, connections: int)
         for process in processes:
             process.communicate()
     wait_until_alone(db)
-    return Drained(messages, seconds, site.work_since(db, before))
+    processor = processor_so_far(broker, db.server).since(processor)
+    return Drained(messages, seconds, site.work_since(db, before), processor=processor)

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import pq
 from support.database import Database
+from support.rabbitmq import RabbitMQ
 
-from bench.drain import BATCH, Drained, wait_until_alone
+from bench.drain import BATCH, Drained, processor_so_far, wait_until_alone
 from bench.site import KEY_OF, TABLES_OF, work_since, work_so_far
 
 _TEXT, _BYTEA, _INT4 = 25, 17, 23
@@ -71,7 +72,7 @@ def finished_rows(db: Database, entity: str, connections: int) -> list[dict[str,
     return shares
 
 
-def copy_rows(db: Database, shares: list[dict[str, bytes]], messages: int) -> Drained:
+def copy_rows(broker: RabbitMQ, db: Database, shares: list[dict[str, bytes]], messages: int) -> Drained:
     """The limit of new ids: each connection copies its share in one transaction, roots before children."""
 
     def work(connection: psycopg.Connection, share: dict[str, bytes]) -> Callable[[], None]:
@@ -84,6 +85,7 @@ def copy_rows(db: Database, shares: list[dict[str, bytes]], messages: int) -> Dr
         return run
 
     before = work_so_far(db)
+    processor = processor_so_far(broker, db.server)
     connections = [psycopg.connect(db.daemon_dsn, autocommit=True) for _ in shares]
     try:
         seconds = _in_parallel([work(*pair) for pair in zip(connections, shares, strict=True)])
@@ -91,7 +93,7 @@ def copy_rows(db: Database, shares: list[dict[str, bytes]], messages: int) -> Dr
         for connection in connections:
             connection.close()
     wait_until_alone(db)
-    return Drained(messages, seconds, work_since(db, before))
+    return Drained(messages, seconds, work_since(db, before), processor=processor_so_far(broker, db.server).since(processor))
 
 
 def _binary_array(oid: int, values: Sequence[object]) -> bytes:
@@ -160,7 +162,7 @@ def _require(result: pq.abc.PGresult) -> None:
         raise RuntimeError(result.error_message.decode(errors="replace"))
 
 
-def apply_changes(db: Database, changes: Changes) -> Drained:
+def apply_changes(broker: RabbitMQ, db: Database, changes: Changes) -> Drained:
     """The limit of churn: prepared statements, one transaction a batch, as many connections as writers."""
 
     def connect() -> pq.PGconn:
@@ -180,6 +182,7 @@ def apply_changes(db: Database, changes: Changes) -> Drained:
         return run
 
     before = work_so_far(db)
+    processor = processor_so_far(broker, db.server)
     connections = [connect() for _ in changes.batches]
     try:
         seconds = _in_parallel([work(*pair) for pair in zip(connections, changes.batches, strict=True)])
@@ -187,4 +190,5 @@ def apply_changes(db: Database, changes: Changes) -> Drained:
         for connection in connections:
             connection.finish()
     wait_until_alone(db)
-    return Drained(changes.messages, seconds, work_since(db, before))
+    processor = processor_so_far(broker, db.server).since(processor)
+    return Drained(changes.messages, seconds, work_since(db, before), processor=processor)

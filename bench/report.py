@@ -51,6 +51,15 @@ def promises(results: Results) -> list[str]:
     return _table(["promise", "floor", "measured: median (least to most)", ""], list(map(_verdict, figures.verdicts(results))))
 
 
+def ceilings(results: Results) -> list[str]:
+    rows = []
+    for workload, limit in (("new", "COPY of the finished rows"), ("churn", "the known row changes")):
+        most = figures.ceiling(results["runs"], "subscription", workload)
+        if most is not None:
+            rows.append([f"{workload}, to {limit}", f"{most:.2f}"])
+    return _table(["if kopru took no processor time at all", "the ratio would be"], rows) if rows else []
+
+
 def throughput(results: Results) -> list[str]:
     rows = []
     for entity, workload in _measured(results):
@@ -75,6 +84,19 @@ def work(results: Results) -> list[str]:
                          f"{figures.per_message(runs, which, 'updated', 'deleted'):.2f}",
                          f"{hot / updated:.0%}" if updated else "", f"{wal:,.0f}"])
     return _table(["each message", "", "rows written", "dead tuples", "of updates HOT", "WAL bytes"], rows)
+
+
+def processor(results: Results) -> list[str]:
+    rows = []
+    for entity, workload in _measured(results):
+        for contender, name in _NAMES.items():
+            spent = [figures.per_message(results["runs"], (entity, workload, contender), f"{part}_cpu_s")
+                     for part in ("consumer", "postgres", "broker")]
+            if None not in spent:
+                ours = "" if contender == "limit" else f"{spent[0] * 1e6:,.0f}"
+                rows.append([f"{entity}: {workload}", name, ours, *(f"{part * 1e6:,.0f}" for part in spent[1:]),
+                             f"{sum(spent if ours else spent[1:]) * 1e6:,.0f}"])
+    return _table(["microseconds of processor time a message", "", "consumer", "PostgreSQL", "broker", "sum"], rows)
 
 
 def _latency(results: Results) -> list[str]:
@@ -108,9 +130,10 @@ def tables(results: Results) -> str:
     trials = [[f"{trial['entity']}: {trial['workload']}", *(f"{rate:,}" for rate in trial["rates"].values())]
               for trial in results["trials"]]
     parts = [
-        "### Promises", "", *promises(results),
+        "### Promises", "", *promises(results), *ceilings(results),
         "### Throughput", "", *throughput(results),
         "### Work for the database", "", *work(results),
+        "### Processor time", "", *processor(results),
         "### Latency", "", *_latency(results),
         *(["### Memory", "", *_memory(results)] if results["memory"] else []),
         "### The hand-written consumer by connections", "",
