@@ -112,6 +112,12 @@ static void refused_login(struct pg_conn *conn, struct pg_failure *failure)
     const char *state = strstr(PQerrorMessage(conn->pg), "FATAL:  ");
 
     lost(conn, failure, "cannot connect to the database", NULL);
+    if (PQconnectionNeedsPassword(conn->pg) == 1) {
+        failure->error.kind = ERROR_PERMISSION;
+        error_hint(&failure->error, "the server wants a password and none was found: name a passfile in postgres.conninfo whose "
+                                    "line fits host, port, dbname and user");
+        return;
+    }
     if (state == NULL)
         return;
     snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%.5s", state + strlen("FATAL:  "));

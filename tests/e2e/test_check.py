@@ -13,6 +13,7 @@ from support.database import DAEMON, REPOSITORY, Database
 from support.postgres import Postgres
 from support.process import free_port
 from support.rabbitmq import RabbitMQ
+from support.wait import wait_until
 
 OK, PROBLEMS, UNREACHABLE, NO_PERMISSION, CONFIGURATION = 0, 1, 69, 77, 78
 
@@ -315,6 +316,27 @@ def test_a_login_that_is_refused_is_no_permission(check: Check, db: Database) ->
     report = check(postgres={"conninfo": db.server.dsn(db.name, "no_such_user")})
     assert report.status == NO_PERMISSION
     assert "no_such_user" in report.only_problem().why
+
+
+def test_a_password_that_is_wanted_and_missing_is_said(check: Check, db: Database) -> None:
+    rules = Path(str(db.value("SHOW hba_file")))
+    before = rules.read_text()
+    db.query("CREATE ROLE forgetful LOGIN")
+
+    def refused() -> Report | None:
+        report = check(postgres={"conninfo": db.server.dsn(db.name, "forgetful")})
+        return report if "no password supplied" in report.text else None
+
+    try:
+        rules.write_text("host all forgetful 127.0.0.1/32 scram-sha-256\n" + before)
+        db.query("SELECT pg_reload_conf()")
+        report = wait_until(refused, 30, "the server to want a password")
+    finally:
+        rules.write_text(before)
+        db.query("SELECT pg_reload_conf()")
+        db.query("DROP ROLE forgetful")
+    assert report.status == NO_PERMISSION
+    assert "passfile" in report.only_problem().hint
 
 
 def test_a_login_without_connect_is_no_permission(check: Check, db: Database) -> None:
