@@ -8,8 +8,8 @@
 #include <stdlib.h>
 
 enum {
-    /* A batch in memory while it is written: its rows as they are, as they shall be, and as parameters. A body of n bytes becomes
-       some 10 times as much. */
+    /* A batch in memory while it is written: its rows as they are, as they shall be, and as parameters. Usual bodies become some 10
+       times as much; this is where a runaway input is stopped. */
     BATCH_MEMORY_FACTOR = 40,
 };
 

@@ -120,6 +120,8 @@ static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct deliv
         source.tag = fakes->next_tag++;
         *delivery = delivery_copy(&source);
         result = 1;
+    } else if (fakes->script_count > 0) {
+        fakes->idle_waits++;
     }
     changed(fakes);
     if (result == 0) {
@@ -249,8 +251,11 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
     *report = (struct write_report){ 0 };
     pthread_mutex_lock(&fakes->lock);
     report->too_much = fakes->capacity > 0 && request->count > fakes->capacity;
+    fakes->waiting++;
+    pthread_cond_broadcast(&fakes->changed);
     while (fakes->blocked)
         pthread_cond_wait(&fakes->changed, &fakes->lock);
+    fakes->waiting--;
     if (fakes->attempts < fakes->outcome_count)
         outcome = fakes->outcomes[fakes->attempts];
     else if (epoch != fakes->epoch)

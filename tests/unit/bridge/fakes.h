@@ -24,6 +24,7 @@ struct fakes {
     size_t script_count;
     size_t delivered;  /* of the script, over all connections */
     uint64_t next_tag; /* of the present connection */
+    int idle_waits;    /* for a delivery, when all of the script was delivered */
     int connections;   /* opened so far */
     int open;          /* right now */
     bool cut;          /* the next wait fails */
@@ -41,6 +42,7 @@ struct fakes {
     size_t outcome_count;
     size_t attempts;
     bool blocked;    /* writes wait */
+    int waiting;     /* writes that do */
     size_t capacity; /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */
