@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from support.daemon import run_kopru
 from support.database import REPOSITORY, Database
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md",
-             "migrations/README.md", "tests/golden/README.md"]
+             "docs/performance.md", "docs/reliability.md", "migrations/README.md", "tests/golden/README.md"]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.c"))
 
 # Files that the documents tell a reader to make.
@@ -278,6 +279,39 @@ def test_the_doors_are_those_of_the_layer_check() -> None:
         r'"([\w-]+)", \[([^]]+)\]\)', text_of("tools/check-layers"))}
     rows = table_of("docs/architecture.md", "| library | only in |")
     assert {library: re.sub(r" \(\w+\)", "", places).split(", ") for library, places in rows} == doors
+
+
+# what was shown to be survived
+
+FAULTS = [f"F{number}" for number in range(1, 47)]
+
+
+def fault_rows() -> list[list[str]]:
+    return table_of("docs/reliability.md", "| # | fault | what kopru does | shown by | result |")
+
+
+def collected_tests(files: set[str]) -> set[str]:
+    """Every test of these files, whatever its marks, with its parameters and without."""
+    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "", "--collect-only", *sorted(files)],
+                          cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = {line for line in done.stdout.splitlines() if "::" in line}
+    return names | {name.partition("[")[0] for name in names}
+
+
+@no_kopru
+def test_each_fault_has_one_row_and_no_cell_is_empty() -> None:
+    assert [row[0] for row in fault_rows()] == FAULTS
+    for row in fault_rows():
+        assert len(row) == 5 and all(row), row
+
+
+@no_kopru
+def test_the_tests_named_for_faults_exist() -> None:
+    text = text_of("docs/reliability.md")
+    named = set(re.findall(r"tests/\w+/\w+\.py::\w+(?:\[[^]`]*\])?", text))
+    assert len(named) == len(set(re.findall(r"`(tests/[^`]*::[^`]*)`", text))) > 20
+    assert named - collected_tests({name.partition("::")[0] for name in named}) == set()
 
 
 # SQL and other examples
