@@ -2,6 +2,19 @@
 
 import socket
 import threading
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+
+class Tap(Protocol):
+    """Sees what passes on one connection: each call gets what arrived and yields what goes on. To wait in between is to hold it.
+
+    Each direction has its own thread.
+    """
+
+    def to_server(self, data: bytes) -> Iterator[bytes]: ...
+
+    def to_client(self, data: bytes) -> Iterator[bytes]: ...
 
 
 class Proxy:
@@ -12,10 +25,13 @@ class Proxy:
             proxy.freeze()       # nothing moves any more, and the other side does not learn of anything
     """
 
-    def __init__(self, port: int):
+    def __init__(self, port: int, tap: Callable[[], Tap] | None = None):
+        """tap is asked for one at the beginning of each connection: see amqp_frames and pg_messages."""
         self._target = port
+        self._tap = tap
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
+        self._half_open: set[socket.socket] = set()  # clients whose servers shall not learn of their end
         self._thaw = threading.Event()
         self._thaw.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -52,6 +68,7 @@ class Proxy:
     def cut_clients(self) -> None:
         """Break the clients' sides only: the server goes on believing in its connections."""
         with self._lock:
+            self._half_open.update(self._sockets[::2])
             for client in self._sockets[::2]:
                 _shut(client)
 
@@ -64,10 +81,12 @@ class Proxy:
             server = socket.create_connection(("127.0.0.1", self._target))
             with self._lock:
                 self._sockets += [client, server]
-            threading.Thread(target=self._pass, args=(client, server, True), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, False), daemon=True).start()
+            tap = self._tap() if self._tap is not None else _Through()
+            threading.Thread(target=self._pass, args=(client, server, tap.to_server, True), daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, tap.to_client, False), daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket, to_server: bool) -> None:
+    def _pass(self, source: socket.socket, target: socket.socket, through: Callable[[bytes], Iterator[bytes]],
+              to_server: bool) -> None:
         while True:
             try:
                 data = source.recv(65536)
@@ -77,12 +96,22 @@ class Proxy:
             if not data:
                 break
             try:
-                target.sendall(data)
+                for piece in through(data):
+                    target.sendall(piece)
             except OSError:
                 if to_server:
                     return
-        if not to_server:
+        if source not in self._half_open:
             _shut(target)
+
+
+class _Through:
+    """No tap."""
+
+    def to_server(self, data: bytes) -> Iterator[bytes]:
+        yield data
+
+    to_client = to_server
 
 
 def _shut(end: socket.socket) -> None:
