@@ -67,7 +67,9 @@ COMMENT ON COLUMN kopru.dead_letters.message_id IS
 COMMENT ON COLUMN kopru.dead_letters.properties IS
     'All other AMQP properties and the headers of the first delivery. {} when there were none.';
 COMMENT ON COLUMN kopru.dead_letters.redelivered IS 'Whether the broker flagged the latest delivery as a repeated one.';
-COMMENT ON COLUMN kopru.dead_letters.occurrences IS 'How often this body was delivered while the row was open.';
+COMMENT ON COLUMN kopru.dead_letters.occurrences IS 
+    'How often this body was delivered while the row was open. A delivery may count twice: where the outcome of a commit '
+    'was unknown, it is written again.';
 COMMENT ON COLUMN kopru.dead_letters.first_seen_at IS 'When it first arrived.';
 COMMENT ON COLUMN kopru.dead_letters.last_seen_at IS 'When it last arrived.';
 COMMENT ON COLUMN kopru.dead_letters.status IS 'open; replayed: applied after all; discarded: given up by a person.';

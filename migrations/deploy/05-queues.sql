@@ -15,11 +15,12 @@ END
 $$;
 
 -- A handful of rows, updated every few seconds: its one page has room, so no fillfactor; and no index beyond the key,
--- so these updates stay HOT.
+-- so these updates stay HOT. The epoch of a new row is the time in milliseconds: after somebody deleted a row, a kopru
+-- that froze while it held the queue must not find its number again.
 CREATE TABLE kopru.queues (
     queue           text NOT NULL,
     entity          text NOT NULL,
-    epoch           bigint NOT NULL DEFAULT 0,
+    epoch           bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000),
     holder          text,
     renewed_at      timestamptz,
     last_message_at timestamptz,
@@ -32,7 +33,7 @@ COMMENT ON TABLE kopru.queues IS
 COMMENT ON COLUMN kopru.queues.queue IS 'Name of the queue at the broker.';
 COMMENT ON COLUMN kopru.queues.entity IS 'Entity that the queue carries, e.g. customer.';
 COMMENT ON COLUMN kopru.queues.epoch IS
-    'Counts the takeovers. Each writing transaction checks it, so a kopru that lost its place cannot commit.';
+    'One more with each takeover; begins anywhere. Each writing transaction checks it, so a kopru that lost its place cannot commit.';
 COMMENT ON COLUMN kopru.queues.holder IS 'The running kopru that may write. Null: none, the last one gave it back.';
 COMMENT ON COLUMN kopru.queues.renewed_at IS 'When the holder last confirmed that it lives. Null: never held.';
 COMMENT ON COLUMN kopru.queues.last_message_at IS 'When kopru last received a message of this queue. Null: none yet.';

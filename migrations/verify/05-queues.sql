@@ -12,7 +12,9 @@ BEGIN
     FROM (VALUES
         ('queues', 'queue', 'text NOT NULL'),
         ('queues', 'entity', 'text NOT NULL'),
-        ('queues', 'epoch', 'bigint NOT NULL DEFAULT 0'),
+        ('queues', 'epoch', 'bigint NOT NULL DEFAULT ' || CASE WHEN current_setting('server_version_num')::integer >= 140000
+            THEN 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))'
+            ELSE 'floor((date_part(''epoch''::text, clock_timestamp()) * (1000)::double precision))' END),
         ('queues', 'holder', 'text'),
         ('queues', 'renewed_at', 'timestamp with time zone'),
         ('queues', 'last_message_at', 'timestamp with time zone'),

@@ -97,3 +97,27 @@ def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, qu
     assert rabbitmq_server.depth(queues.customer).consumers == 1
     assert second.terminate() == 0
     first.wait_until(lambda: len(first.events("consuming")) == 2, _TAKEOVER_S, "the first to take its place back")
+
+
+def test_a_deleted_row_does_not_bring_an_epoch_back(rabbitmq_server, db, queues, kopru):
+    """Whoever tidies up kopru.queues must not let in an instance that froze while it held the queue."""
+    first, second = _pair(kopru, queues, amqp={"heartbeat": 1}, postgres={"lock_timeout": 2, "statement_timeout": 3})
+    epoch, _holder = _row(db, queues.customer)
+    with db.admin() as connection, connection.transaction():
+        connection.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
+        _publish(rabbitmq_server, queues.customer, "old")
+        first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30, "the first to have it in hand")
+        first.stop()
+    try:
+        db.query("DELETE FROM kopru.queues")
+        second.wait_until_ready(60)
+        assert _row(db, queues.customer)[0] > epoch
+        _publish(rabbitmq_server, queues.customer, "new")
+        shown = "SELECT name FROM kopru.customers"
+        wait_until(lambda: db.query(shown) == [("new",)], 30, "the second to apply the newest message")
+    finally:
+        first.cont()
+    first.wait_for_event("standby")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert db.query(shown) == [("new",)]
+    assert _row(db, queues.customer)[0] > epoch
