@@ -1,21 +1,22 @@
 #include "pg/array.h"
 
 #include "pg/binary.h"
+#include "pg/cell.h"
 
-enum { HEADER_BYTES = 20, JSONB_VERSION = 1 };
+enum { HEADER_BYTES = 20 };
 
-const struct pg_type PG_TYPE_BYTEA = { BYTEA_OID, BYTEA_ARRAY_OID, "bytea[]", "", "" };
+const struct pg_type PG_TYPE_BYTEA = { BYTEA_OID, BYTEA_ARRAY_OID, "bytea[]", "" };
 
 const struct pg_type *pg_type_of(enum value_type type)
 {
     static const struct pg_type types[] = {
-        [VALUE_TEXT] = { TEXT_OID, TEXT_ARRAY_OID, "text[]", "", "" },
-        [VALUE_NUMERIC] = { TEXT_OID, TEXT_ARRAY_OID, "text[]", "::numeric", "::text" },
-        [VALUE_DATE] = { DATE_OID, DATE_ARRAY_OID, "date[]", "", "" },
-        [VALUE_TIMESTAMPTZ] = { TIMESTAMPTZ_OID, TIMESTAMPTZ_ARRAY_OID, "timestamptz[]", "", "" },
-        [VALUE_BOOLEAN] = { BOOL_OID, BOOL_ARRAY_OID, "boolean[]", "", "" },
-        [VALUE_JSONB] = { JSONB_OID, JSONB_ARRAY_OID, "jsonb[]", "", "::text" },
-        [VALUE_INTEGER] = { INT4_OID, INT4_ARRAY_OID, "integer[]", "", "" },
+        [VALUE_TEXT] = { TEXT_OID, TEXT_ARRAY_OID, "text[]", "" },
+        [VALUE_NUMERIC] = { NUMERIC_OID, NUMERIC_ARRAY_OID, "numeric[]", "::text" },
+        [VALUE_DATE] = { DATE_OID, DATE_ARRAY_OID, "date[]", "" },
+        [VALUE_TIMESTAMPTZ] = { TIMESTAMPTZ_OID, TIMESTAMPTZ_ARRAY_OID, "timestamptz[]", "" },
+        [VALUE_BOOLEAN] = { BOOL_OID, BOOL_ARRAY_OID, "boolean[]", "" },
+        [VALUE_JSONB] = { JSONB_OID, JSONB_ARRAY_OID, "jsonb[]", "::text" },
+        [VALUE_INTEGER] = { INT4_OID, INT4_ARRAY_OID, "integer[]", "" },
     };
 
     return &types[type];
@@ -36,6 +37,8 @@ Oid pg_array_element(Oid array)
         return DATE_OID;
     case TIMESTAMPTZ_ARRAY_OID:
         return TIMESTAMPTZ_OID;
+    case NUMERIC_ARRAY_OID:
+        return NUMERIC_OID;
     case JSONB_ARRAY_OID:
         return JSONB_OID;
     default:
@@ -59,50 +62,26 @@ void pg_array_null(struct pg_array *array)
 {
     array->count++;
     array->has_nulls = true;
-    buffer_append_u32(&array->bytes, UINT32_MAX);
+    pg_cell_null(&array->bytes);
 }
 
 void pg_array_bytes(struct pg_array *array, struct slice bytes)
 {
     array->count++;
-    buffer_append_u32(&array->bytes, (uint32_t)bytes.len);
-    buffer_append_slice(&array->bytes, bytes);
+    pg_cell_bytes(&array->bytes, bytes);
 }
 
 void pg_array_integer(struct pg_array *array, int64_t number)
 {
     array->count++;
-    switch (array->element) {
-    case BOOL_OID:
-        buffer_append_u32(&array->bytes, 1);
-        buffer_append_byte(&array->bytes, number != 0 ? 1 : 0);
-        break;
-    case INT4_OID:
-    case DATE_OID:
-        buffer_append_u32(&array->bytes, 4);
-        buffer_append_u32(&array->bytes, (uint32_t)number);
-        break;
-    default:
-        buffer_append_u32(&array->bytes, 8);
-        buffer_append_u64(&array->bytes, (uint64_t)number);
-        break;
-    }
+    pg_cell_integer(&array->bytes, array->element, number);
 }
 
-void pg_array_value(struct pg_array *array, enum value_type type, const struct value *value)
+void pg_array_value(struct pg_array *array, const struct value *value)
 {
-    if (!value->present) {
-        pg_array_null(array);
-    } else if (type == VALUE_JSONB) {
-        array->count++;
-        buffer_append_u32(&array->bytes, (uint32_t)value->text.len + 1);
-        buffer_append_byte(&array->bytes, JSONB_VERSION);
-        buffer_append_slice(&array->bytes, value->text);
-    } else if (value_is_text(type)) {
-        pg_array_bytes(array, value->text);
-    } else {
-        pg_array_integer(array, value->number);
-    }
+    array->count++;
+    array->has_nulls = array->has_nulls || !value->present;
+    pg_cell_value(&array->bytes, array->element, value);
 }
 
 int pg_array_finish(struct pg_array *array)

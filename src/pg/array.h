@@ -17,13 +17,11 @@ struct pg_array {
     bool has_nulls;
 };
 
-/* The type of a column as a parameter: the array's OID, its element's, and the array type's name for casts. numeric travels as text
-   and is cast in the statement. */
+/* The type of a column as a parameter: the array's OID, its element's, and the array type's name for casts. */
 struct pg_type {
     Oid element;
     Oid array;
     const char *array_name;
-    const char *cast;      /* appended to the unnested column: "" or "::numeric" */
     const char *read_cast; /* appended where the column is read: numeric and jsonb are read as text */
 };
 
@@ -39,7 +37,7 @@ void pg_array_release(struct pg_array *array);
 void pg_array_null(struct pg_array *array);
 void pg_array_bytes(struct pg_array *array, struct slice bytes); /* text, bytea */
 void pg_array_integer(struct pg_array *array, int64_t number);   /* in the width of the element type */
-void pg_array_value(struct pg_array *array, enum value_type type, const struct value *value);
+void pg_array_value(struct pg_array *array, const struct value *value);
 
 /* Completes the header. Returns 0, or -1 when it outgrew max_bytes or memory. */
 int pg_array_finish(struct pg_array *array);

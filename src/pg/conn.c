@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "pg/binary.h"
+#include "pg/diagnosis.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +35,7 @@ struct pg_conn {
     struct pg_params settings;
 };
 
-const struct pg_statement PG_BEGIN = { .name = "kopru_begin", .sql = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE" };
+const struct pg_statement PG_BEGIN = { .name = "kopru_begin", .sql = "BEGIN ISOLATION LEVEL READ COMMITTED" };
 
 /* SET LOCAL for all that a role, a database, libpq's environment or a pooler may have set otherwise. Every statement of kopru looks
    rows up by key, so a plan that scans a table or hashes it is never right, whatever the statistics say. The idle timeout is the
@@ -57,23 +58,9 @@ const struct pg_statement PG_SETTINGS = {
 static const struct pg_statement COMMIT = { .name = "kopru_commit", .sql = "COMMIT" };
 static const struct pg_statement ROLLBACK = { .name = "kopru_rollback", .sql = "ROLLBACK" };
 
-static void copy_field(char *out, size_t size, const PGresult *result, int code)
-{
-    const char *text = result != NULL ? PQresultErrorField(result, code) : NULL;
-
-    snprintf(out, size, "%s", text != NULL ? text : "");
-}
-
-/* libpq's own words for what happened to the connection; with PQERRORS_SQLSTATE they hold no row values. One line of them. */
 static void lost(struct pg_conn *conn, struct pg_failure *failure, const char *what, const char *why)
 {
-    const char *said = why != NULL ? why : PQerrorMessage(conn->pg);
-    size_t len = strcspn(said, "\n");
-
-    failure->connection_lost = true;
-    failure->class = SQLSTATE_RECONNECT;
-    error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(conn->pg), "%.*s", (int)len, said);
-    error_hint(&failure->error, "check that the server runs and postgres.conninfo points to it");
+    pg_diagnose_loss(conn->pg, failure, what, why);
 }
 
 /* Prepared statements come and go by themselves only behind a pooler that hands each transaction to another server session. */
@@ -82,53 +69,11 @@ static bool is_pooler(const char *sqlstate)
     return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0;
 }
 
-/* A person reads SQLSTATE, table, constraint, column; the server's message may quote a value and stays away. */
 static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGresult *result, const char *statement)
 {
-    copy_field(failure->sqlstate, sizeof(failure->sqlstate), result, PG_DIAG_SQLSTATE);
-    copy_field(failure->table, sizeof(failure->table), result, PG_DIAG_TABLE_NAME);
-    copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
-    copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
-    failure->class = sqlstate_classify(failure->sqlstate);
-    failure->statement = statement;
+    pg_diagnose_refusal(conn->pg, failure, result, statement);
     if (is_pooler(failure->sqlstate))
         atomic_store(conn->unprepared, true);
-    if (PQstatus(conn->pg) == CONNECTION_BAD) {
-        lost(conn, failure, "lost the connection to the database", NULL);
-        return;
-    }
-    failure->connection_lost = failure->class == SQLSTATE_RECONNECT;
-    error_set(&failure->error, ERROR_DATA, "the database refused a statement", statement, "SQLSTATE %s%s%s%s%s%s%s",
-              failure->sqlstate, failure->table[0] != '\0' ? ", table " : "", failure->table,
-              failure->column[0] != '\0' ? ", column " : "", failure->column,
-              failure->constraint[0] != '\0' ? ", constraint " : "", failure->constraint);
-    if (failure->class == SQLSTATE_PAUSE)
-        error_hint(&failure->error, "run `kopru check`: it names what is missing and the migration that brings it");
-}
-
-/* libpq has no field for the SQLSTATE of a refused login, but with PQERRORS_VERBOSE it stands behind the severity. */
-static void refused_login(struct pg_conn *conn, struct pg_failure *failure)
-{
-    const char *state = strstr(PQerrorMessage(conn->pg), "FATAL:  ");
-
-    lost(conn, failure, "cannot connect to the database", NULL);
-    if (PQconnectionNeedsPassword(conn->pg) == 1) {
-        failure->error.kind = ERROR_PERMISSION;
-        error_hint(&failure->error, "the server wants a password and none was found: name a passfile in postgres.conninfo whose "
-                                    "line fits host, port, dbname and user");
-        return;
-    }
-    if (state == NULL)
-        return;
-    snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%.5s", state + strlen("FATAL:  "));
-    if (strncmp(failure->sqlstate, "28", 2) == 0 || strcmp(failure->sqlstate, "42501") == 0) {
-        failure->error.kind = ERROR_PERMISSION;
-        error_hint(&failure->error,
-                   "check user and password (a passfile, not postgres.conninfo), CONNECT on the database, and the "
-                   "server's pg_hba.conf");
-    } else if (strcmp(failure->sqlstate, "3D000") == 0) {
-        error_hint(&failure->error, "check dbname in postgres.conninfo");
-    }
 }
 
 static void ignore_notice(void *unused, const PGresult *result)
@@ -156,7 +101,7 @@ static int finish_connect(struct pg_conn *conn, int timeout_ms, struct pg_failur
 
     while (status != PGRES_POLLING_OK) {
         if (status == PGRES_POLLING_FAILED || PQstatus(conn->pg) == CONNECTION_BAD) {
-            refused_login(conn, failure);
+            pg_diagnose_login(conn->pg, failure);
             return -1;
         }
         if (wait_socket(conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline) < 0) {
@@ -404,6 +349,79 @@ int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, stru
         return 0;
     forget_prepared(conn, calls, prepares, count);
     return -1;
+}
+
+/* Sends what COPY reads, in pieces, which bound what libpq holds. Also 0 when the server has ended the COPY by an error meanwhile. */
+static int send_copy_data(struct pg_conn *conn, struct slice data, int64_t deadline_ms)
+{
+    enum { PIECE_BYTES = 1 << 16 };
+
+    for (size_t at = 0; at < data.len; at += PIECE_BYTES) {
+        size_t len = data.len - at < PIECE_BYTES ? data.len - at : PIECE_BYTES;
+
+        if (PQputCopyData(conn->pg, data.data + at, (int)len) != 1)
+            return 0;
+        while (PQflush(conn->pg) == 1) {
+            if (pump(conn, false, deadline_ms) != 0)
+                return -1;
+        }
+    }
+    PQputCopyEnd(conn->pg, NULL);
+    return 0;
+}
+
+/* Waits for the next result and clears it. *status is PGRES_EMPTY_QUERY when there was none. */
+static int next_status(struct pg_conn *conn, const struct pg_copy_in *copy, int64_t deadline_ms, ExecStatusType *status,
+                       struct pg_failure *failure)
+{
+    PGresult *result;
+
+    if (next_result(conn, deadline_ms, &result) != 0)
+        return -1;
+    *status = PQresultStatus(result);
+    if (*status == PGRES_FATAL_ERROR && result != NULL)
+        refused(conn, failure, result, copy->statement->name);
+    else if (result == NULL)
+        *status = PGRES_EMPTY_QUERY;
+    PQclear(result);
+    return PQstatus(conn->pg) == CONNECTION_BAD ? -1 : 0;
+}
+
+/* One COPY from its beginning to its end; *failed tells that the server refused it. -1: the connection is of no more use. */
+static int copy_one(struct pg_conn *conn, const struct pg_copy_in *copy, int64_t deadline_ms, bool *failed,
+                    struct pg_failure *failure)
+{
+    ExecStatusType status;
+
+    if (PQsendQuery(conn->pg, copy->statement->sql) != 1 || next_status(conn, copy, deadline_ms, &status, failure) != 0)
+        return -1;
+    if (status == PGRES_COPY_IN &&
+        (send_copy_data(conn, copy->data, deadline_ms) != 0 || next_status(conn, copy, deadline_ms, &status, failure) != 0))
+        return -1;
+    if (status != PGRES_COMMAND_OK && status != PGRES_FATAL_ERROR)
+        return -1;
+    *failed = status == PGRES_FATAL_ERROR;
+    return next_status(conn, copy, deadline_ms, &status, failure) == 0 && status == PGRES_EMPTY_QUERY ? 0 : -1;
+}
+
+/* Pipeline mode knows no COPY. */
+int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + conn->trip_timeout_ms;
+    bool failed = false;
+    int result = PQexitPipelineMode(conn->pg) == 1 ? 0 : -1;
+
+    *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
+    for (size_t i = 0; i < count && result == 0 && !failed; i++)
+        result = copy_one(conn, &copies[i], deadline_ms, &failed, failure);
+    if (result == 0 && PQenterPipelineMode(conn->pg) != 1)
+        result = -1;
+    if (result != 0) {
+        failure->timed_out = PQstatus(conn->pg) != CONNECTION_BAD;
+        lost(conn, failure, "lost the connection to the database",
+             PQstatus(conn->pg) == CONNECTION_BAD ? NULL : "no answer within the statement timeout");
+    }
+    return result != 0 || failed ? -1 : 0;
 }
 
 int pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure)

@@ -73,6 +73,15 @@ void pg_conn_close(struct pg_conn *conn);
 /* Returns 0 when every statement succeeded, else -1 with the first failure. Results of the statements before it are kept. */
 int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure);
 
+/* Many rows into several tables: for each statement, COPY ... FROM STDIN, its data. A trip of its own, of one network round trip
+   for each statement. Returns 0, or -1 with the first failure. */
+struct pg_copy_in {
+    const struct pg_statement *statement; /* without parameters */
+    struct slice data;
+};
+
+int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure);
+
 /* COMMIT in a trip of its own. 0 only if the server answered with the command tag COMMIT. */
 int pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
 

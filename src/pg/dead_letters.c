@@ -76,7 +76,7 @@ static void put_letter(struct pg_array *arrays, const struct letter *letter)
     pg_array_bytes(&arrays[DEAD_LETTER_SHA256], (struct slice){ (const char *)letter->sha256, DIGEST_BYTES });
     put_slice(&arrays[DEAD_LETTER_CONTENT_TYPE], first->delivery->content_type);
     put_slice(&arrays[DEAD_LETTER_MESSAGE_ID], first->delivery->message_id);
-    pg_array_value(&arrays[DEAD_LETTER_PROPERTIES], VALUE_JSONB, &properties);
+    pg_array_value(&arrays[DEAD_LETTER_PROPERTIES], &properties);
     pg_array_integer(&arrays[DEAD_LETTER_REDELIVERED], letter->latest->delivery->redelivered);
     pg_array_integer(&arrays[DEAD_LETTER_OCCURRENCES], letter->occurrences);
 }

@@ -53,7 +53,9 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
         if (visit_one(&visitor, &statements->children[i].remove, "delete the child rows that the payload has no more", table,
                       table->key_count, none) != 0 ||
             visit_one(&visitor, &statements->children[i].write, "write the child rows that are new or differ", table,
-                      table->column_count, none) != 0)
+                      table->column_count, none) != 0 ||
+            visit_one(&visitor, &statements->children[i].copy, "the same, where the roots are new and the rows are many", table,
+                      0, none) != 0)
             return -1;
     }
     return 0;
@@ -101,6 +103,7 @@ const char *pg_type_name(Oid type)
         { INT8_OID, "bigint" },
         { INT4_OID, "integer" },
         { TEXT_OID, "text" },
+        { NUMERIC_OID, "numeric" },
         { DATE_OID, "date" },
         { TIMESTAMPTZ_OID, "timestamptz" },
         { JSONB_OID, "jsonb" },
@@ -109,6 +112,7 @@ const char *pg_type_name(Oid type)
         { INT4_ARRAY_OID, "integer[]" },
         { TEXT_ARRAY_OID, "text[]" },
         { INT8_ARRAY_OID, "bigint[]" },
+        { NUMERIC_ARRAY_OID, "numeric[]" },
         { DATE_ARRAY_OID, "date[]" },
         { TIMESTAMPTZ_ARRAY_OID, "timestamptz[]" },
         { JSONB_ARRAY_OID, "jsonb[]" },

@@ -28,22 +28,29 @@ static const struct sqlstate_row TABLE[] = {
     { "XX002", SQLSTATE_PAUSE, "index corruption" },
     /* outages and conflicts */
     { "08", SQLSTATE_RECONNECT, "connection exception" },
-    { "25006", SQLSTATE_RECONNECT, "read-only: a failover" },
+    { "25006", SQLSTATE_RECONNECT, "read-only: a standby or a failover; name all hosts and target_session_attrs=read-write" },
+    { "25P03", SQLSTATE_RECONNECT, "idle in a transaction for too long: this process was frozen" },
     { "25", SQLSTATE_RECONNECT, "transaction state, or a timeout that ends the session" },
     { "26", SQLSTATE_RECONNECT, "a prepared statement is gone: a pooler, or DISCARD" },
     { "42P05", SQLSTATE_RECONNECT, "a prepared statement is there already: a pooler" },
     { "40003", SQLSTATE_RECONNECT, "the outcome is unknown" },
     { "40", SQLSTATE_RETRY, "serialization failure or deadlock" },
-    { "53", SQLSTATE_RETRY, "disk full, out of memory, too many connections" },
-    { "55", SQLSTATE_RETRY, "a lock is held" },
-    { "57014", SQLSTATE_RETRY, "cancelled, by a timeout or a person" },
-    { "57", SQLSTATE_RECONNECT, "the server stops, starts or crashed" },
+    { "53100", SQLSTATE_RETRY, "the server's disk is full: free some space" },
+    { "53200", SQLSTATE_RETRY, "the server has no memory: look at work_mem and at what else runs there" },
+    { "53300", SQLSTATE_RETRY, "no free connection: raise max_connections or the role's limit, or use a pooler" },
+    { "53", SQLSTATE_RETRY, "the server lacks resources" },
+    { "55", SQLSTATE_RETRY, "a lock is held: pg_stat_activity says by whom" },
+    { "57014", SQLSTATE_RETRY, "cancelled, by statement_timeout or a person" },
+    { "57P01", SQLSTATE_RECONNECT, "ended by an operator, or the server shuts down" },
+    { "57P02", SQLSTATE_RECONNECT, "a process of the server crashed" },
+    { "57P03", SQLSTATE_RECONNECT, "the server starts up, recovers or shuts down" },
+    { "57", SQLSTATE_RECONNECT, "an operator intervened" },
     { "58", SQLSTATE_RETRY, "an error of the system beneath the server" },
     { "F0", SQLSTATE_RETRY, "the server's configuration file" },
     { "XX", SQLSTATE_RETRY, "an internal error of the server" },
 };
 
-static const struct sqlstate_row *find(const char *state, size_t len)
+static const struct sqlstate_row *find_exactly(const char *state, size_t len)
 {
     for (size_t i = 0; i < sizeof(TABLE) / sizeof(TABLE[0]); i++) {
         if (strlen(TABLE[i].state) == len && strncmp(TABLE[i].state, state, len) == 0)
@@ -52,15 +59,22 @@ static const struct sqlstate_row *find(const char *state, size_t len)
     return NULL;
 }
 
-enum sqlstate_class sqlstate_classify(const char *state)
+const struct sqlstate_row *sqlstate_find(const char *state)
 {
     const struct sqlstate_row *row;
 
     if (state == NULL || strlen(state) != 5)
+        return NULL;
+    row = find_exactly(state, 5);
+    return row != NULL ? row : find_exactly(state, 2);
+}
+
+enum sqlstate_class sqlstate_classify(const char *state)
+{
+    const struct sqlstate_row *row = sqlstate_find(state);
+
+    if (state == NULL || strlen(state) != 5)
         return SQLSTATE_RECONNECT;
-    row = find(state, 5);
-    if (row == NULL)
-        row = find(state, 2);
     return row != NULL ? row->class : SQLSTATE_RETRY;
 }
 

@@ -67,13 +67,6 @@ static void add_selected(struct draft *draft, const struct table *table)
                              pg_type_of(table->columns[i].type)->read_cast);
 }
 
-static void add_unnested(struct draft *draft, const struct table *table)
-{
-    for (size_t i = 0; i < table->column_count; i++)
-        buffer_append_format(&draft->sql, "%si.%s%s", i > 0 ? ", " : "", table->columns[i].name,
-                             pg_type_of(table->columns[i].type)->cast);
-}
-
 static void add_excluded(struct draft *draft, const struct table *table)
 {
     for (size_t i = table->key_count; i < table->column_count; i++)
@@ -139,7 +132,7 @@ static int make_write(struct draft *draft, struct pg_statements *statements)
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s AS t (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ", payload_hash, source_time, created_at, updated_at)\nSELECT ");
-    add_unnested(draft, table);
+    add_columns(draft, table, 0, table->column_count, "i.");
     buffer_append_text(&draft->sql,
                        ", i.payload_hash, i.source_time, now(),"
                        " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\nFROM unnest(");
@@ -187,7 +180,7 @@ static int make_child_write(struct draft *draft, struct arena *arena, const stru
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ")\nSELECT ");
-    add_unnested(draft, table);
+    add_columns(draft, table, 0, table->column_count, "i.");
     buffer_append_text(&draft->sql, "\nFROM unnest(");
     add_arrays(draft, table, table->column_count);
     buffer_append_text(&draft->sql, ")\n  AS i(");
@@ -197,6 +190,14 @@ static int make_child_write(struct draft *draft, struct arena *arena, const stru
     buffer_append_text(&draft->sql, ") DO UPDATE SET ");
     add_excluded(draft, table);
     return finish(draft, arena, "write", table, out);
+}
+
+static int make_child_copy(struct draft *draft, struct arena *arena, const struct table *table, struct pg_statement *out)
+{
+    buffer_append_format(&draft->sql, "COPY kopru.%s (", table->name);
+    add_columns(draft, table, 0, table->column_count, "");
+    buffer_append_text(&draft->sql, ") FROM STDIN (FORMAT binary)");
+    return finish(draft, arena, "copy", table, out);
 }
 
 static int make_children(struct draft *draft, struct pg_statements *statements)
@@ -213,7 +214,7 @@ static int make_children(struct draft *draft, struct pg_statements *statements)
 
         if (make_child_load(draft, arena, table, &child->load) != 0 ||
             make_child_remove(draft, arena, table, &child->remove) != 0 ||
-            make_child_write(draft, arena, table, &child->write) != 0)
+            make_child_write(draft, arena, table, &child->write) != 0 || make_child_copy(draft, arena, table, &child->copy) != 0)
             return -1;
     }
     return 0;

@@ -1,7 +1,7 @@
 /*
  * The SQL of one entity, generated from its mapping once at start: what `kopru sql` prints and the writers prepare.
  *
- * Every statement takes arrays, one per column, and unnests them into rows.
+ * Every statement but COPY takes arrays, one per column, and unnests them into rows.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H
@@ -14,6 +14,7 @@ struct pg_child_statements {
     struct pg_statement load;   /* root keys -> all rows of these roots */
     struct pg_statement remove; /* keys of rows */
     struct pg_statement write;  /* rows */
+    struct pg_statement copy;   /* the same for many rows that cannot be there yet: no parameters, the rows follow */
 };
 
 struct pg_statements {

@@ -1,5 +1,7 @@
 #include "pg/store.h"
 
+#include "pg/blame.h"
+#include "pg/copy.h"
 #include "pg/dead_letters.h"
 #include "pg/plan.h"
 
@@ -9,9 +11,13 @@
 /* Of the longest trip: the root, removals and writes of each child, dead letters, the check of a probe; or the four of the first. */
 enum { MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 
+/* COPY takes two network round trips more than an upsert in the pipeline; from here on it is well worth them. */
+enum { COPY_MIN_ROWS = 200 };
+
 struct pg_store {
     struct pg_store_target target;
     struct pg_conn *conn; /* NULL while there is none */
+    bool copy_refused;    /* COPY into these tables is not possible, as with row-level security */
 };
 
 /* One transaction in progress: the calls of its next trip and their arguments. */
@@ -23,6 +29,7 @@ struct transaction {
     struct pg_call calls[MAX_CALLS];
     struct pg_arguments arguments[MAX_CALLS];
     size_t call_count;
+    bool copies; /* the child rows of new roots are copied */
     struct pg_failure failure;
     bool out_of_memory; /* here, not in the server */
 };
@@ -199,10 +206,10 @@ static int load(struct transaction *tx)
     return result;
 }
 
-static void put_row(struct pg_array *arrays, const struct table *table, size_t columns, const struct value *values)
+static void put_row(struct pg_array *arrays, size_t columns, const struct value *values)
 {
     for (size_t i = 0; i < columns; i++)
-        pg_array_value(&arrays[i], table->columns[i].type, &values[i]);
+        pg_array_value(&arrays[i], &values[i]);
 }
 
 static void put_root(struct pg_array *arrays, const struct table *table, const struct plan_entity *entity)
@@ -210,7 +217,7 @@ static void put_root(struct pg_array *arrays, const struct table *table, const s
     const struct fold_state *state = &entity->after;
     struct pg_array *more = &arrays[table->column_count];
 
-    put_row(arrays, table, table->column_count, state->root);
+    put_row(arrays, table->column_count, state->root);
     pg_array_bytes(&more[ROOT_WRITE_HASH], (struct slice){ (const char *)state->hash, DIGEST_BYTES });
     if (state->has_time)
         pg_array_integer(&more[ROOT_WRITE_SOURCE_TIME], state->source_time);
@@ -255,10 +262,16 @@ static int add_removals(struct transaction *tx, size_t child)
                 continue;
             if (arguments == NULL && (arguments = add_call(tx, &tx->statements->children[child].remove, 0)) == NULL)
                 return no_memory(tx);
-            put_row(arguments->arrays, table, table->key_count, difference->deletes[r].values);
+            put_row(arguments->arrays, table->key_count, difference->deletes[r].values);
         }
     }
     return 0;
+}
+
+/* Whether the entity's child rows cannot be there yet, and are copied. */
+static bool is_copied(const struct transaction *tx, const struct plan_entity *entity)
+{
+    return tx->copies && !entity->before.exists;
 }
 
 static int add_writes(struct transaction *tx, size_t child)
@@ -269,12 +282,12 @@ static int add_writes(struct transaction *tx, size_t child)
     for (size_t i = 0; i < tx->plan.count; i++) {
         const struct fold_difference *difference = &tx->plan.entities[i].difference;
 
-        for (size_t r = 0; r < difference->write_count; r++) {
+        for (size_t r = 0; r < difference->write_count && !is_copied(tx, &tx->plan.entities[i]); r++) {
             if (difference->writes[r].child != child)
                 continue;
             if (arguments == NULL && (arguments = add_call(tx, &tx->statements->children[child].write, 0)) == NULL)
                 return no_memory(tx);
-            put_row(arguments->arrays, table, table->column_count, difference->writes[r].values);
+            put_row(arguments->arrays, table->column_count, difference->writes[r].values);
         }
     }
     return 0;
@@ -310,6 +323,57 @@ static int check_inserts(struct transaction *tx, size_t inserts)
                      "%zu rows were to be inserted, %zu were", inserts, inserted);
 }
 
+static size_t count_rows_of_new_roots(const struct plan *plan)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < plan->count; i++)
+        count += plan->entities[i].before.exists ? 0 : plan->entities[i].difference.write_count;
+    return count;
+}
+
+static void put_copied(const struct transaction *tx, size_t child, struct pg_copy *copy)
+{
+    const struct table *table = &tx->plan.entity->children[child].table;
+
+    for (size_t i = 0; i < tx->plan.count; i++) {
+        const struct fold_difference *difference = &tx->plan.entities[i].difference;
+
+        for (size_t r = 0; r < difference->write_count && is_copied(tx, &tx->plan.entities[i]); r++) {
+            if (difference->writes[r].child == child)
+                pg_copy_row(copy, table, difference->writes[r].values);
+        }
+    }
+}
+
+/* The child rows of the roots that this transaction has inserted: nobody else can have written any. */
+static int copy_children(struct transaction *tx)
+{
+    struct pg_copy copies[ENTITY_MAX_CHILDREN];
+    struct pg_copy_in ready[ENTITY_MAX_CHILDREN] = { 0 };
+    size_t children = tx->plan.entity->child_count;
+    size_t count = 0;
+    int result = 0;
+
+    for (size_t c = 0; c < children; c++) {
+        pg_copy_init(&copies[c], tx->store->target.max_batch_bytes);
+        put_copied(tx, c, &copies[c]);
+        if (pg_copy_finish(&copies[c]) != 0)
+            result = no_memory(tx);
+        if (copies[c].rows > 0)
+            ready[count++] = (struct pg_copy_in){ &tx->statements->children[c].copy, buffer_slice(&copies[c].bytes) };
+    }
+    if (result == 0)
+        result = pg_conn_copy(tx->store->conn, ready, count, &tx->failure);
+    if (result != 0 && strcmp(tx->failure.sqlstate, "0A000") == 0) {
+        tx->store->copy_refused = true;
+        tx->failure.class = SQLSTATE_RETRY;
+    }
+    for (size_t c = 0; c < children; c++)
+        pg_copy_release(&copies[c]);
+    return result;
+}
+
 /* Every message can be a dead letter, so what refuses one is the table, and the messages that go with it must not be suspected. */
 static void judge_dead_letters(struct pg_failure *failure)
 {
@@ -323,8 +387,10 @@ static void judge_dead_letters(struct pg_failure *failure)
 static int write_difference(struct transaction *tx, bool probe)
 {
     size_t inserts = 0;
-    int result = add_roots(tx, &inserts);
+    int result;
 
+    tx->copies = !probe && !tx->store->copy_refused && count_rows_of_new_roots(&tx->plan) >= COPY_MIN_ROWS;
+    result = add_roots(tx, &inserts);
     for (size_t c = 0; result == 0 && c < tx->plan.entity->child_count; c++)
         result = add_removals(tx, c);
     for (size_t c = 0; result == 0 && c < tx->plan.entity->child_count; c++)
@@ -338,6 +404,8 @@ static int write_difference(struct transaction *tx, bool probe)
     if (result == 0)
         result = check_inserts(tx, inserts);
     end_trip(tx);
+    if (result == 0 && tx->copies)
+        result = copy_children(tx);
     return result;
 }
 
@@ -365,6 +433,19 @@ static bool took_too_much(const struct transaction *tx)
            strcmp(tx->failure.sqlstate, "53200") == 0;
 }
 
+/* Only a server that is still there can have meant a message. */
+static void fill_blame(struct write_report *report, const struct transaction *tx)
+{
+    const struct pg_failure *failure = &tx->failure;
+
+    report->statements = pg_blame_used(&tx->plan);
+    if (failure->sqlstate[0] == '\0')
+        return;
+    report->statements = pg_blame_failed(&tx->plan, tx->statements, failure);
+    report->unclassified =
+        report->statements != 0 && !failure->connection_lost && sqlstate_is_unclassified(failure->sqlstate);
+}
+
 static void fill_report(struct write_report *report, const struct transaction *tx)
 {
     const struct pg_failure *failure = &tx->failure;
@@ -376,6 +457,7 @@ static void fill_report(struct write_report *report, const struct transaction *t
     report->error = failure->error;
     report->stale = tx->plan.stale;
     report->too_much = took_too_much(tx);
+    fill_blame(report, tx);
     for (size_t i = 0; i < tx->plan.count; i++)
         report->roots_written += tx->plan.entities[i].difference.root;
 }

@@ -23,8 +23,8 @@ static void text_with_a_null(void **state)
 
     (void)state;
     pg_array_init(&array, 25, 1024);
-    pg_array_value(&array, VALUE_TEXT, &value);
-    pg_array_value(&array, VALUE_TEXT, &null);
+    pg_array_value(&array, &value);
+    pg_array_value(&array, &null);
     expect(&array, "\0\0\0\1\0\0\0\1\0\0\0\x19\0\0\0\2\0\0\0\1\0\0\0\2ab\xff\xff\xff\xff", 30);
 }
 
@@ -60,7 +60,7 @@ static void jsonb_carries_its_version(void **state)
 
     (void)state;
     pg_array_init(&array, 3802, 1024);
-    pg_array_value(&array, VALUE_JSONB, &value);
+    pg_array_value(&array, &value);
     expect(&array, "\0\0\0\1\0\0\0\0\0\0\x0e\xda\0\0\0\1\0\0\0\1\0\0\0\3\1{}", 27);
 }
 

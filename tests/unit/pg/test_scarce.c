@@ -30,6 +30,7 @@ struct batch {
 
 static const struct pg_statements *known; /* whose answers are given */
 static uint64_t sent;                     /* a checksum of all parameters of all statements */
+static int copied;                        /* tables, in COPY */
 static int commits;
 static int rollbacks;
 static bool is_open;
@@ -37,6 +38,7 @@ static bool is_open;
 int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure);
 void __wrap_pg_conn_close(struct pg_conn *conn);
 int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure);
+int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure);
 int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
 int __wrap_pg_conn_rollback(struct pg_conn *conn);
 const struct pg_params *__wrap_pg_conn_settings(const struct pg_conn *conn);
@@ -176,11 +178,20 @@ static PGresult *answer(const struct pg_statement *statement)
     return result;
 }
 
-static void add_to_sent(const struct pg_params *params)
+static void add_to_sent(const char *bytes, size_t len)
 {
-    for (int i = 0; params != NULL && i < params->count; i++)
-        for (int at = 0; at < params->lengths[i]; at++)
-            sent = (sent ^ (unsigned char)params->values[i][at]) * UINT64_C(1099511628211);
+    for (size_t at = 0; at < len; at++)
+        sent = (sent ^ (unsigned char)bytes[at]) * UINT64_C(1099511628211);
+}
+
+int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure)
+{
+    (void)failure;
+    assert_ptr_equal(conn, &is_open);
+    for (size_t i = 0; i < count; i++)
+        add_to_sent(copies[i].data.data, copies[i].data.len);
+    copied += (int)count;
+    return 0;
 }
 
 int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
@@ -188,7 +199,8 @@ int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t coun
     (void)failure;
     assert_ptr_equal(conn, &is_open);
     for (size_t i = 0; i < count; i++) {
-        add_to_sent(calls[i].params);
+        for (int p = 0; calls[i].params != NULL && p < calls[i].params->count; p++)
+            add_to_sent(calls[i].params->values[p], (size_t)calls[i].params->lengths[p]);
         calls[i].result = answer(calls[i].statement);
     }
     return 0;
@@ -212,6 +224,21 @@ static struct message *add_message(struct batch *batch, const char *body)
     return message;
 }
 
+/* A new root with so many child rows that they are copied. */
+static void add_big_message(struct batch *batch)
+{
+    struct buffer body;
+
+    buffer_init(&body, 65536);
+    buffer_append_text(&body, "{\"id\":\"c\",\"engagedParty\":{\"id\":1},\"completionDate\":{\"startDateTime\":\"2021-08-13\"}");
+    buffer_append_text(&body, ",\"properties\":[");
+    for (int i = 0; i < 250; i++)
+        buffer_append_format(&body, "%s{\"name\":\"n%d\"}", i > 0 ? "," : "", i);
+    buffer_append_text(&body, "]}");
+    add_message(batch, body.data);
+    buffer_release(&body);
+}
+
 static int set_up(void **state)
 {
     const struct mapping_rules rules = { "Europe/Istanbul", 65536, 64 };
@@ -230,7 +257,7 @@ static int set_up(void **state)
     add_message(batch, "{\"id\":\"a\",\"name\":\"n\",\"more\":{\"x\":1},\"characteristic\":[{\"name\":\"c\",\"value\":\"1\"}]}");
     add_message(batch, "{\"id\":\"a\",\"status\":\"s\",\"engagedParty\":[],\"old\":null}");
     add_message(batch, "{\"id\":\"b\",\"name\":\"n\"}");
-    add_message(batch, "{\"id\":\"c\",\"engagedParty\":{\"id\":1},\"completionDate\":{\"startDateTime\":\"2021-08-13\"}}");
+    add_big_message(batch);
     assert_true(add_message(batch, "no json")->refused);
     assert_true(add_message(batch, "{\"id\":\"d\",\"characteristic\":7}")->refused);
     assert_true(add_message(batch, "no json")->refused);
@@ -256,6 +283,7 @@ static enum write_outcome write_batch(struct pg_store *store, struct batch *batc
     const struct write_request request = { batch->messages, batch->count, false };
 
     sent = 0;
+    copied = 0;
     commits = 0;
     rollbacks = 0;
     return pg_store_write(store, EPOCH, &request, report);
@@ -274,6 +302,7 @@ static void a_batch_is_written_whole_or_tried_again(void **state)
     assert_non_null(store);
     assert_int_equal(write_batch(store, batch, &report), WRITE_COMMITTED);
     assert_int_equal(report.roots_written, 2);
+    assert_int_equal(copied, 2);
     right = sent;
     while (scarce_next(&scarce)) {
         enum write_outcome outcome = write_batch(store, batch, &report);

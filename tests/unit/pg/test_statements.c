@@ -37,9 +37,9 @@ static void roots_are_upserted_by_their_key(void **state)
     assert_string_equal(statements.write.name, "kopru_write_things");
     assert_string_equal(statements.write.sql,
                         "INSERT INTO kopru.things AS t (id, price, extra, payload_hash, source_time, created_at, updated_at)\n"
-                        "SELECT i.id, i.price::numeric, i.extra, i.payload_hash, i.source_time, now(),"
+                        "SELECT i.id, i.price, i.extra, i.payload_hash, i.source_time, now(),"
                         " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\n"
-                        "FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],"
+                        "FROM unnest($1::text[], $2::numeric[], $3::jsonb[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],"
                         " $7::boolean[])\n"
                         "  AS i(id, price, extra, payload_hash, source_time, updated_at, touched)\n"
                         "ON CONFLICT (id) DO UPDATE SET price = excluded.price, extra = excluded.extra,"
@@ -47,7 +47,7 @@ static void roots_are_upserted_by_their_key(void **state)
                         " updated_at = excluded.updated_at\n"
                         "RETURNING t.xmax = 0");
     assert_int_equal(statements.write.param_count, 3 + ROOT_WRITE_MORE);
-    assert_int_equal(statements.write.param_types[1], 1009);
+    assert_int_equal(statements.write.param_types[1], 1231);
 }
 
 static void roots_are_locked_in_the_order_of_batches(void **state)
@@ -72,6 +72,7 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
                         "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
                         "WHERE (t.id, t.n) = (i.id, i.n)");
     assert_string_equal(child->load.sql, "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
+    assert_string_equal(child->copy.sql, "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
 }
 
 int main(void)

@@ -1,0 +1,65 @@
+#include "pg/blame.h"
+
+/* Bits; then two for each child table. */
+enum { FIND, LOAD, WRITE_ROOT, FIRST_CHILD };
+
+static uint64_t bit(size_t number)
+{
+    return UINT64_C(1) << number;
+}
+
+static size_t remove_of(size_t child)
+{
+    return FIRST_CHILD + 2 * child;
+}
+
+static size_t write_of(size_t child)
+{
+    return FIRST_CHILD + 2 * child + 1;
+}
+
+_Static_assert(FIRST_CHILD + 2 * ENTITY_MAX_CHILDREN <= 64, "a bit for each statement");
+
+uint64_t pg_blame_used(const struct plan *plan)
+{
+    uint64_t used = plan->count > 0 ? bit(FIND) : 0;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct plan_entity *entity = &plan->entities[i];
+        const struct fold_difference *difference = &entity->difference;
+
+        used |= entity->loaded ? bit(LOAD) : 0;
+        used |= difference->root ? bit(WRITE_ROOT) : 0;
+        for (size_t r = 0; r < difference->delete_count; r++)
+            used |= bit(remove_of(difference->deletes[r].child));
+        for (size_t r = 0; r < difference->write_count; r++)
+            used |= bit(write_of(difference->writes[r].child));
+    }
+    return used;
+}
+
+/* Names are compared as pointers: a failure names the statement that was sent. */
+uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *statements, const struct pg_failure *failure)
+{
+    const char *name = failure->statement;
+
+    if (name == PG_BEGIN.name || name == PG_SETTINGS.name || name == PG_CHECK_EPOCH.name || name == PG_WRITE_DEAD_LETTERS.name)
+        return 0;
+    if (name == statements->find.name)
+        return bit(FIND);
+    if (name == statements->load.name)
+        return bit(LOAD);
+    if (name == statements->write.name)
+        return bit(WRITE_ROOT);
+    for (size_t c = 0; c < statements->entity->child_count; c++) {
+        const struct pg_child_statements *child = &statements->children[c];
+
+        if (name == child->load.name)
+            return bit(LOAD);
+        if (name == child->remove.name)
+            return bit(remove_of(c));
+        if (name == child->write.name)
+            return bit(write_of(c));
+    }
+    return pg_blame_used(plan);
+}
