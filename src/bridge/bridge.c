@@ -48,8 +48,8 @@ static int start_threads(struct bridge *bridge, struct error *err)
         if (stream_start(&bridge->streams[i], err) != 0)
             return -1;
     }
-    if (pthread_create(&bridge->keeper.thread, NULL, keeper_main, &bridge->keeper) != 0 ||
-        pthread_create(&bridge->ender, NULL, end_all, bridge) != 0)
+    if (stream_start_thread(&bridge->keeper.thread, "keeper", keeper_main, &bridge->keeper) != 0 ||
+        stream_start_thread(&bridge->ender, "ender", end_all, bridge) != 0)
         return error_set(err, ERROR_INTERNAL, "cannot start a thread", NULL, "the system refused it");
     return 0;
 }

@@ -55,14 +55,23 @@ void stream_release(struct stream *stream)
     pthread_mutex_destroy(&stream->lock);
 }
 
+int stream_start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *argument)
+{
+    int failed = pthread_create(thread, NULL, run, argument);
+
+    if (failed == 0)
+        pthread_setname_np(*thread, name);
+    return failed;
+}
+
 int stream_start(struct stream *stream, struct error *err)
 {
     int failed = 0;
 
     for (int i = 0; failed == 0 && i < stream->settings.writers; i++)
-        failed = pthread_create(&stream->writers[i].thread, NULL, writer_main, &stream->writers[i]);
+        failed = stream_start_thread(&stream->writers[i].thread, "writer", writer_main, &stream->writers[i]);
     if (failed == 0)
-        failed = pthread_create(&stream->consumer, NULL, consumer_main, stream);
+        failed = stream_start_thread(&stream->consumer, "consumer", consumer_main, stream);
     if (failed != 0)
         return error_set(err, ERROR_INTERNAL, "cannot start a thread", stream->settings.queue, "%s", strerror(failed));
     return 0;

@@ -89,6 +89,9 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
                 struct error *err);
 void stream_release(struct stream *stream);
 
+/* As pthread_create(); the name is what top -H and debuggers show. */
+int stream_start_thread(pthread_t *thread, const char *name, void *(*run)(void *), void *argument);
+
 /* Starts the threads. */
 int stream_start(struct stream *stream, struct error *err);
 

@@ -2,9 +2,11 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/endpoint.h"
+#include "cmd/supervision.h"
 #include "cmd/wiring.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -25,7 +27,33 @@ static const char HELP[] =
     "\n"
     "On SIGTERM or SIGINT it takes no more deliveries, commits and acknowledges those it has, and leaves within\n"
     "shutdown_timeout: status 0 if all was committed and acknowledged, 1 if not (what was not comes back by itself).\n"
-    "A second signal ends it at once; nothing is lost by that either.\n";
+    "A second signal ends it at once; nothing is lost by that either. SIGHUP does the same in a terminal that closes;\n"
+    "elsewhere it changes nothing: a changed configuration needs a restart.\n";
+
+/* What a run watches until its end. */
+struct watch {
+    int signals;
+    bool in_terminal; /* SIGHUP says that it closed */
+    struct endpoint endpoint;
+    struct supervision supervision;
+};
+
+static bool has_terminal(void)
+{
+    int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+/* nohup had it ignored. */
+static bool is_ignored(int number)
+{
+    struct sigaction action;
+
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
 
 /* Signals become readable on a descriptor; threads started later inherit the mask. */
 static int open_signals(struct error *err)
@@ -36,6 +64,8 @@ static int open_signals(struct error *err)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (!is_ignored(SIGHUP))
+        sigaddset(&signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
     if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
         return error_set(err, ERROR_INTERNAL, "cannot block signals", NULL, "the system refused it");
@@ -56,6 +86,22 @@ static int wait_for_signal(int fd, int timeout_ms)
     return (int)info.ssi_signo;
 }
 
+/* The same, but only of signals that end the daemon, and what the service manager shall know is told meanwhile. */
+static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_ms)
+{
+    int pause_ms = supervision_pause_ms(&watch->supervision);
+    int number =
+        wait_for_signal(watch->signals, timeout_ms < 0 || (pause_ms >= 0 && pause_ms < timeout_ms) ? pause_ms : timeout_ms);
+
+    if (number == SIGHUP && !watch->in_terminal) {
+        log_event(LOG_WARNING, "hangup_ignored", "SIGHUP changes nothing: kopru does not read its files again",
+                  LOG_TEXT("hint", "restart it to have a changed configuration read"));
+        number = 0;
+    }
+    supervision_look(&watch->supervision, bridge);
+    return number;
+}
+
 /* Leaves without freeing: threads still use everything. Logs are unbuffered, so nothing is lost. */
 static _Noreturn void leave_at_once(const char *event, const char *message)
 {
@@ -63,20 +109,21 @@ static _Noreturn void leave_at_once(const char *event, const char *message)
     _exit(ERROR_PROBLEMS);
 }
 
-static int finish(struct bridge *bridge, struct endpoint *endpoint, int signals, int timeout_s)
+static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
 {
     int64_t deadline = clock_monotonic_ms() + (int64_t)timeout_s * 1000;
     int status;
 
+    supervision_stopping(&watch->supervision);
     bridge_stop(bridge);
     while (!bridge_finished(bridge)) {
-        if (wait_for_signal(signals, FINISH_LOOK_MS) != 0)
+        if (wait_for_end(watch, bridge, FINISH_LOOK_MS) != 0)
             leave_at_once("stopped_at_once", "a second signal came before everything was finished");
         if (clock_left_ms(deadline) == 0)
             leave_at_once("shutdown_timeout", "shutdown_timeout is over before everything was finished");
     }
     status = bridge_clean(bridge) ? 0 : ERROR_PROBLEMS;
-    endpoint_close(endpoint);
+    endpoint_close(&watch->endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped", "everything in hand is settled", LOG_NUMBER("status", status));
     return status;
@@ -85,36 +132,38 @@ static int finish(struct bridge *bridge, struct endpoint *endpoint, int signals,
 static int run_bridge(const struct configuration *configuration, struct error *err)
 {
     const struct settings *settings = &configuration->settings;
+    struct watch watch = { .in_terminal = has_terminal(), .supervision.notifier.fd = -1 };
     struct wiring wiring;
-    struct endpoint endpoint = { 0 };
     struct bridge *bridge;
-    int signals = open_signals(err);
     int status = -1;
     int number;
 
-    if (signals < 0)
+    watch.signals = open_signals(err);
+    if (watch.signals < 0)
         return -1;
     if (wiring_init(&wiring, configuration, err) != 0 || amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
-        endpoint_open(&endpoint, settings, err) != 0)
+        endpoint_open(&watch.endpoint, settings, err) != 0)
         goto out;
+    supervision_open(&watch.supervision, watch.endpoint.silence_limit_ms);
     if (bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0) {
         /* Threads that did start use all this: nothing may be freed. */
         log_error(LOG_ERROR, "start_failed", err, (const struct log_field[]){ { 0 } });
         _exit(ERROR_INTERNAL);
     }
-    endpoint_show(&endpoint, bridge);
+    endpoint_show(&watch.endpoint, bridge);
     log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()), LOG_TEXT("config", settings->path),
               LOG_NUMBER("queues", settings->queue_count));
     do {
-        number = wait_for_signal(signals, -1);
+        number = wait_for_end(&watch, bridge, -1);
     } while (number == 0);
     log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand", LOG_TEXT("signal", strsignal(number)),
               LOG_NUMBER("shutdown_timeout_s", settings->shutdown_timeout_s));
-    status = finish(bridge, &endpoint, signals, settings->shutdown_timeout_s);
+    status = finish(bridge, &watch, settings->shutdown_timeout_s);
 out:
-    endpoint_close(&endpoint);
+    supervision_close(&watch.supervision);
+    endpoint_close(&watch.endpoint);
     wiring_release(&wiring);
-    close(signals);
+    close(watch.signals);
     return status;
 }
 
