@@ -13,13 +13,11 @@
 """
 
 import struct
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from support.proxy import Tap
-from support.wait import patience
+from support.watch import Watch
 
 CONNECTION_CLOSE = (10, 50)
 CHANNEL_CLOSE = (20, 40)
@@ -36,7 +34,6 @@ METHOD, HEADER, BODY, HEARTBEAT = 1, 2, 3, 8
 
 _PROTOCOL_HEADER = 8
 _FRAME_HEADER = struct.Struct("!BHI")
-_STOP_DEADLINE_S = 60
 
 
 @dataclass(frozen=True)
@@ -112,84 +109,28 @@ class Ack:
     covers: list[Delivery] = field(default_factory=list)
 
 
-class Stop:
-    """A frame that is held until release(), with all that follows it in its direction on its connection."""
-
-    def __init__(self, matches: Callable[[Frame], bool]):
-        self.matches = matches
-        self._reached = threading.Event()
-        self._released = threading.Event()
-
-    def wait(self, deadline_s: float = _STOP_DEADLINE_S) -> None:
-        """Until such a frame is here."""
-        if not self._reached.wait(deadline_s * patience()):
-            raise TimeoutError("no such frame came to the proxy")
-
-    def release(self) -> None:
-        self._released.set()
-
-    @property
-    def is_reached(self) -> bool:
-        return self._reached.is_set()
-
-    def hold(self) -> None:
-        self._reached.set()
-        self._released.wait()
-
-
-class AmqpWatch:
+class AmqpWatch(Watch):
     """What happened on all connections of a proxy. For use from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._conversations: list[_Conversation] = []
-        self._stops: list[Stop] = []
-
-    def tap(self) -> Tap:
-        """For Proxy: one for each connection."""
-        with self._lock:
-            conversation = _Conversation(len(self._conversations), self._lock, self._stop_for)
-            self._conversations.append(conversation)
-        return conversation
-
-    def stop_at(self, matches: Callable[[Frame], bool]) -> Stop:
-        """Hold the first frame from now on for which this is true."""
-        stop = Stop(matches)
-        with self._lock:
-            self._stops.append(stop)
-        return stop
-
-    def release_all(self) -> None:
-        """Hold nothing any more: connections of a proxy that closes must not wait."""
-        with self._lock:
-            stops, self._stops = self._stops, []
-        for stop in stops:
-            stop.release()
+        super().__init__(_Conversation)
 
     def deliveries(self) -> list[Delivery]:
         """Complete ones, of each connection in their order."""
-        with self._lock:
-            return [delivery for conversation in self._conversations for delivery in conversation.deliveries]
+        with self.lock:
+            return [delivery for conversation in self.conversations for delivery in conversation.deliveries]
 
     def acks(self) -> list[Ack]:
-        with self._lock:
-            return [ack for conversation in self._conversations for ack in conversation.acks]
-
-    def _stop_for(self, frame: Frame) -> Stop | None:
-        with self._lock:
-            for stop in self._stops:
-                if not stop.is_reached and stop.matches(frame):
-                    return stop
-        return None
+        with self.lock:
+            return [ack for conversation in self.conversations for ack in conversation.acks]
 
 
 class _Conversation:
     """One connection. Each direction is read by its own thread."""
 
-    def __init__(self, number: int, lock: threading.Lock, stop_for: Callable[[Frame], Stop | None]):
+    def __init__(self, number: int, watch: Watch):
         self._number = number
-        self._lock = lock
-        self._stop_for = stop_for
+        self._watch = watch
         self._directions = {side: FrameSplitter(side) for side in (True, False)}
         self._coming: dict[int, Delivery] = {}  # by channel: announced, not complete
         self._missing: dict[int, int] = {}  # bytes of its body
@@ -198,29 +139,17 @@ class _Conversation:
         self.acks: list[Ack] = []
 
     def to_server(self, data: bytes) -> Iterator[bytes]:
-        return self._pass(self._directions[True].feed(data), self._note_ack)
+        return self._watch.pass_on(self._directions[True].feed(data), self._note_ack)
 
     def to_client(self, data: bytes) -> Iterator[bytes]:
-        return self._pass(self._directions[False].feed(data), self._note_delivery)
-
-    def _pass(self, frames: list[Frame], note: Callable[[Frame], None]) -> Iterator[bytes]:
-        passing = b""
-        for frame in frames:
-            note(frame)  # before the other side has it
-            stop = self._stop_for(frame)
-            if stop is not None:
-                yield passing
-                passing = b""
-                stop.hold()
-            passing += frame.raw
-        yield passing
+        return self._watch.pass_on(self._directions[False].feed(data), self._note_delivery)
 
     def _note_ack(self, frame: Frame) -> None:
         if frame.method != BASIC_ACK:
             return
         tag, bits = struct.unpack_from("!QB", frame.payload, 4)
         ack = Ack(self._number, frame.channel, tag, bool(bits & 1), time.time())
-        with self._lock:
+        with self._watch.lock:
             waiting = self._open.setdefault(frame.channel, {})
             # Tags of a channel are handed out in rising order; 0 means all of them.
             covered = [n for n in waiting if n <= tag or tag == 0] if ack.multiple else [n for n in (tag,) if n in waiting]
@@ -245,6 +174,6 @@ class _Conversation:
             return
         delivery = self._coming.pop(channel)
         delivery.at = time.time()
-        with self._lock:
+        with self._watch.lock:
             self._open.setdefault(channel, {})[delivery.tag] = delivery
             self.deliveries.append(delivery)
