@@ -140,6 +140,7 @@ static int broker_pause(void *consumer, int wake_fd, int timeout_ms, struct erro
 
     poll(&watched, 1, timeout_ms < 20 ? timeout_ms : 20);
     pthread_mutex_lock(&fakes->lock);
+    fakes->pauses++;
     cut = fakes->cut;
     changed(fakes);
     return cut ? error_set(err, ERROR_UNAVAILABLE, "the broker is gone", NULL, "scripted") : 0;

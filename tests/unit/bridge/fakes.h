@@ -25,6 +25,7 @@ struct fakes {
     size_t delivered;  /* of the script, over all connections */
     uint64_t next_tag; /* of the present connection */
     int idle_waits;    /* for a delivery, when all of the script was delivered */
+    int pauses;        /* waits that take nothing */
     int connections;   /* opened so far */
     int open;          /* right now */
     bool cut;          /* the next wait fails */

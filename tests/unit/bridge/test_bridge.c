@@ -12,12 +12,14 @@
 static struct fakes fakes;
 static struct bridge *bridge;
 static bool keeps_place; /* at the end of the test */
+static size_t max_bytes_in_hand;
 
 static int set_up(void **state)
 {
     (void)state;
     fakes_init(&fakes);
     keeps_place = false;
+    max_bytes_in_hand = 1 << 20;
     return 0;
 }
 
@@ -29,7 +31,7 @@ static void start(void)
                       .entity = "e",
                       .writers = 2,
                       .prefetch = 10,
-                      .max_bytes_in_hand = 1 << 20,
+                      .max_bytes_in_hand = max_bytes_in_hand,
                       .max_batch_messages = 1,
                       .max_batch_bytes = 1 << 20 },
         .ports = fakes_ports(&fakes),
@@ -136,6 +138,53 @@ static void silence_ends_the_leading_run(void **state)
     pthread_mutex_lock(&fakes.lock);
     assert_string_equal(fakes.transactions[0], "a1 a2");
     pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool three_delivered(const struct fakes *now)
+{
+    return now->delivered == 3;
+}
+
+static void a_batch_has_its_limit(void **state)
+{
+    (void)state;
+    block(true);
+    start();
+    fakes_deliver(&fakes, "a1", false);
+    fakes_deliver(&fakes, "a2", false);
+    fakes_deliver(&fakes, "a3", false);
+    wait_for(three_delivered, "all deliveries");
+    block(false);
+    wait_for(third_acked, "the acknowledgement of all");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.transaction_count, 3);
+    for (size_t i = 0; i < fakes.transaction_count; i++)
+        assert_int_equal(strlen(fakes.transactions[i]), 2);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool took_all_or_paused(const struct fakes *now)
+{
+    return now->delivered == 2 || now->pauses >= 2;
+}
+
+static void nothing_is_taken_beyond_max_bytes_in_hand(void **state)
+{
+    size_t delivered;
+
+    (void)state;
+    max_bytes_in_hand = 1;
+    block(true);
+    fakes_deliver(&fakes, "a", false);
+    fakes_deliver(&fakes, "b", false);
+    start();
+    wait_for(took_all_or_paused, "a consumer that takes no more");
+    pthread_mutex_lock(&fakes.lock);
+    delivered = fakes.delivered;
+    pthread_mutex_unlock(&fakes.lock);
+    block(false); /* before anything can fail: who leaves with writes waiting hangs */
+    assert_int_equal(delivered, 1);
+    wait_for(second_acked, "the acknowledgement of both");
 }
 
 static bool reconnected_and_acked(const struct fakes *now)
@@ -305,6 +354,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_acknowledged_before_it_is_committed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_leading_run_is_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
