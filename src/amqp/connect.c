@@ -103,14 +103,14 @@ static int explain_tls_socket(const struct amqp_tls *tls, const struct addrinfo 
     return amqp_tls_explain(tls, AMQP_STATUS_SOCKET_ERROR, err);
 }
 
-static int open_tls(amqp_connection_state_t state, const struct amqp_target *target, const struct addrinfo *address,
-                    int timeout_ms, struct error *err)
+static int open_tls(struct amqp_link *link, const struct amqp_target *target, const struct addrinfo *address, int timeout_ms,
+                    struct error *err)
 {
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     struct timeval timeout = timeval_of_ms(timeout_ms);
     struct amqp_tls tls;
     char text[NI_MAXHOST];
-    int result = amqp_tls_attach(&tls, state, target, err);
+    int result = amqp_tls_attach(&tls, link->connection, target, err);
     int status;
 
     if (result != 0)
@@ -121,6 +121,7 @@ static int open_tls(amqp_connection_state_t state, const struct amqp_target *tar
         result = explain_tls_socket(&tls, address, clock_left_ms(deadline), err);
     else if (status != AMQP_STATUS_OK)
         result = amqp_tls_explain(&tls, status, err);
+    link->session = result == 0 ? tls.session : NULL;
 
 out:
     amqp_tls_detach(&tls);
@@ -143,7 +144,7 @@ static int resolve(struct addrinfo **out, const struct amqp_target *target, stru
 }
 
 /* Sets *deadline, which begins once the name is resolved. */
-static int open_socket(amqp_connection_state_t state, const struct amqp_target *target, int64_t *deadline, struct error *err)
+static int open_socket(struct amqp_link *link, const struct amqp_target *target, int64_t *deadline, struct error *err)
 {
     struct addrinfo *addresses = NULL;
     int untried = 0;
@@ -157,8 +158,8 @@ static int open_socket(amqp_connection_state_t state, const struct amqp_target *
     for (const struct addrinfo *address = addresses; address != NULL && result != 0; address = address->ai_next, untried--) {
         int share_ms = clock_left_ms(*deadline) / untried;
 
-        result =
-            target->uri.tls ? open_tls(state, target, address, share_ms, err) : open_plain(state, target, address, share_ms, err);
+        result = target->uri.tls ? open_tls(link, target, address, share_ms, err)
+                                 : open_plain(link->connection, target, address, share_ms, err);
     }
     freeaddrinfo(addresses);
     return result;
@@ -252,17 +253,17 @@ static int start_session(amqp_connection_state_t state, const struct amqp_target
     return 0;
 }
 
-int amqp_connect(amqp_connection_state_t *out, const struct amqp_target *target, struct error *err)
+int amqp_connect(struct amqp_link *out, const struct amqp_target *target, struct error *err)
 {
     int64_t deadline = 0;
-    amqp_connection_state_t state = amqp_new_connection();
+    struct amqp_link link = { .connection = amqp_new_connection() };
 
-    if (state == NULL)
+    if (link.connection == NULL)
         return error_no_memory(err);
-    if (open_socket(state, target, &deadline, err) != 0 || start_session(state, target, deadline, err) != 0) {
-        amqp_destroy_connection(state);
+    if (open_socket(&link, target, &deadline, err) != 0 || start_session(link.connection, target, deadline, err) != 0) {
+        amqp_destroy_connection(link.connection);
         return -1;
     }
-    *out = state;
+    *out = link;
     return 0;
 }

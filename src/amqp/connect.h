@@ -12,10 +12,18 @@ enum {
     AMQP_FRAME_MAX_BYTES = 131072,
 };
 
+struct ssl_st;
+
+/* Both belong together and end with amqp_destroy_connection(). */
+struct amqp_link {
+    amqp_connection_state_t connection;
+    struct ssl_st *session; /* NULL without TLS */
+};
+
 /*
  * Tries each address of the host with its share of connect_timeout_ms (name resolution has its own limits, see resolv.conf(5)); TCP, TLS
- * and login together do not take longer. Returns 0 with *out (amqp_destroy_connection), or -1.
+ * and login together do not take longer. Returns 0 with *out, or -1.
  */
-int amqp_connect(amqp_connection_state_t *out, const struct amqp_target *target, struct error *err);
+int amqp_connect(struct amqp_link *out, const struct amqp_target *target, struct error *err);
 
 #endif

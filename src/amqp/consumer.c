@@ -93,14 +93,17 @@ static void release_frames(struct amqp_consumer *consumer)
 int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue, struct amqp_queue_state *state, struct error *err)
 {
     static const char what[] = "cannot look at the queue";
-    const amqp_queue_declare_ok_t *answer;
+    amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(queue), .passive = 1 };
+    const amqp_queue_declare_ok_t *found;
+    amqp_method_t answer;
 
-    if (check_queue_name(queue, what, err) != 0 || wire_prepare_send(&consumer->wire, what, err) != 0)
+    if (check_queue_name(queue, what, err) != 0)
         return -1;
-    answer = amqp_queue_declare(consumer->wire.connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), 1, 0, 0, 0, amqp_empty_table);
-    if (wire_finish_rpc(&consumer->wire, what, queue, err) != 0)
+    if (wire_call(&consumer->wire, AMQP_QUEUE_DECLARE_METHOD, &request, AMQP_QUEUE_DECLARE_OK_METHOD, &answer, what, queue,
+                  err) != 0)
         return -1;
-    *state = (struct amqp_queue_state){ answer->message_count, answer->consumer_count };
+    found = answer.decoded;
+    *state = (struct amqp_queue_state){ found->message_count, found->consumer_count };
     release_frames(consumer);
     return 0;
 }
@@ -109,6 +112,9 @@ int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, i
 {
     static const char what[] = "cannot subscribe to the queue";
     struct wire *wire = &consumer->wire;
+    amqp_basic_qos_t limit = { .prefetch_count = (uint16_t)prefetch };
+    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue), .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
+    amqp_method_t answer;
 
     if (check_queue_name(queue, what, err) != 0)
         return -1;
@@ -120,14 +126,8 @@ int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, i
     consumer->queue = strdup(queue);
     if (consumer->queue == NULL)
         return error_no_memory(err);
-    if (wire_prepare_send(wire, what, err) != 0)
-        return -1;
-    amqp_basic_qos(wire->connection, AMQP_CHANNEL, 0, (uint16_t)prefetch, 0);
-    if (wire_finish_rpc(wire, what, queue, err) != 0)
-        return -1;
-    amqp_basic_consume(wire->connection, AMQP_CHANNEL, amqp_cstring_bytes(queue), amqp_cstring_bytes(CONSUMER_TAG), 0, 0, 0,
-                       amqp_empty_table);
-    if (wire_finish_rpc(wire, what, queue, err) != 0)
+    if (wire_call(wire, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, &answer, what, queue, err) != 0 ||
+        wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer, what, queue, err) != 0)
         return -1;
     consumer->subscription = SUBSCRIPTION_ACTIVE;
     release_frames(consumer);

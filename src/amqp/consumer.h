@@ -10,7 +10,6 @@
  *     amqp_consumer_free(consumer)
  *
  * After any call returned -1 the connection is of no more use: free it, forget every unacknowledged tag, open a new one.
- * rabbitmq-c reads nested headers by recursion without a limit: the thread needs a stack of 2 MiB or more (the default is 8).
  */
 #ifndef KOPRU_AMQP_CONSUMER_H
 #define KOPRU_AMQP_CONSUMER_H

@@ -34,18 +34,19 @@ static int note_verify_error(int is_ok, X509_STORE_CTX *store)
 }
 
 /* rabbitmq-c announces the name it connects to, which is an address here (each address is tried with its own share of the time). The
-   right name is put in its place as the handshake begins. */
+   right name is put in its place as the handshake begins. The session is noted too. */
 static void announce_name(const SSL *ssl, int where, int value)
 {
-    const struct amqp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct amqp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     char *name;
 
     (void)value;
     if ((where & SSL_CB_HANDSHAKE_START) == 0 || tls == NULL)
         return;
+    /* It is const only because the type of the callback says so. */
+    tls->session = (SSL *)(uintptr_t)ssl;
     name = tls->target->send_sni && !is_address(tls->target->tls_name) ? tls->target->tls_name : NULL;
-    /* The session is const only because the type of the callback says so; without the name the broker's front end may refuse. */
-    SSL_set_tlsext_host_name((SSL *)(uintptr_t)ssl, name);
+    SSL_set_tlsext_host_name(tls->session, name); /* without the name the broker's front end may refuse */
 }
 
 static int refuse(struct error *err, const char *what, const char *subject)

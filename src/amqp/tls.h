@@ -14,8 +14,11 @@
 #include "amqp/library.h"
 #include "amqp/target.h"
 
+struct ssl_st;
+
 struct amqp_tls {
-    amqp_socket_t *socket; /* belongs to the connection */
+    amqp_socket_t *socket;  /* belongs to the connection */
+    struct ssl_st *session; /* likewise, from the handshake on: rabbitmq-c does not hand it out */
     const struct amqp_target *target;
     int verify_error; /* X509_V_OK, or why the certificate was refused */
 };

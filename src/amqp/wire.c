@@ -8,20 +8,26 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 enum { POLITE_CLOSE_MS = 2000 };
 
 int wire_open(struct wire *wire, const struct amqp_target *target, struct error *err)
 {
+    struct amqp_link link = { 0 };
+    int status;
+
     *wire = (struct wire){ .socket = -1, .state = WIRE_DEAD };
-    if (amqp_connect(&wire->connection, target, err) != 0)
+    if (amqp_connect(&link, target, err) != 0)
         return -1;
+    wire->connection = link.connection;
     wire->socket = fcntl(amqp_get_sockfd(wire->connection), F_DUPFD_CLOEXEC, 0);
     if (wire->socket < 0)
         return error_set(err, ERROR_INTERNAL, "cannot keep a connection to the broker", target->name, "%s", strerror(errno));
     memcpy(wire->name, target->name, sizeof(wire->name));
+    status = reader_init(&wire->reader, wire->connection, link.session, wire->socket);
+    if (status != AMQP_STATUS_OK)
+        return amqp_status_error(err, "cannot use the connection to the broker", wire->name, status);
     wire->heartbeat_s = amqp_get_heartbeat(wire->connection);
     wire->rpc_timeout_ms = target->rpc_timeout_ms;
     wire->sent_at_ms = clock_monotonic_ms();
@@ -64,11 +70,24 @@ static int die(struct wire *wire)
     return -1;
 }
 
+static bool is_silent(const struct wire *wire)
+{
+    return clock_monotonic_ms() - wire->reader.received_at_ms > wire->heartbeat_s * INT64_C(2000);
+}
+
 int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
 {
-    struct timeval timeout = { timeout_ms / 1000, (timeout_ms % 1000) * 1000L };
+    int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
+    int status;
 
-    return amqp_simple_wait_frame_noblock(wire->connection, frame, &timeout);
+    while ((status = reader_take(&wire->reader, frame)) == AMQP_STATUS_TIMEOUT) {
+        if (is_silent(wire))
+            return AMQP_STATUS_HEARTBEAT_TIMEOUT;
+        if (clock_left_ms(deadline_ms) == 0)
+            break;
+        wire_wait(wire, POLLIN, -1, clock_left_ms(deadline_ms));
+    }
+    return status;
 }
 
 static int close_error_of(const amqp_method_t *method, const char *what, const char *subject, struct error *err)
@@ -150,22 +169,6 @@ int wire_prepare_send(struct wire *wire, const char *what, struct error *err)
     return 0;
 }
 
-int wire_finish_rpc(struct wire *wire, const char *what, const char *subject, struct error *err)
-{
-    amqp_rpc_reply_t reply = amqp_get_rpc_reply(wire->connection);
-
-    switch (reply.reply_type) {
-    case AMQP_RESPONSE_NORMAL:
-        return 0;
-    case AMQP_RESPONSE_SERVER_EXCEPTION:
-        return wire_closed_by_broker(wire, &reply.reply, what, subject, err);
-    case AMQP_RESPONSE_LIBRARY_EXCEPTION:
-    case AMQP_RESPONSE_NONE:
-        break;
-    }
-    return wire_fail(wire, what, reply.library_error, err);
-}
-
 int wire_keep_alive(struct wire *wire, int64_t now_ms, struct error *err)
 {
     static const char what[] = "cannot keep the connection to the broker alive";
@@ -176,7 +179,7 @@ int wire_keep_alive(struct wire *wire, int64_t now_ms, struct error *err)
 
     if (silent_ms < heartbeat_ms / 2)
         return 0;
-    if (!can_send(wire, 0)) /* the library itself would try after a whole heartbeat, and hang */
+    if (!can_send(wire, 0))
         return silent_ms < heartbeat_ms / 10 * 9 ? 0 : fail_as_stuck(wire, what, err);
     status = amqp_send_frame(wire->connection, &heartbeat);
     if (status != AMQP_STATUS_OK)
@@ -191,6 +194,51 @@ int wire_patience_ms(const struct wire *wire, int64_t deadline_ms)
     int step_ms = wire->heartbeat_s * 250;
 
     return left_ms < step_ms ? left_ms : step_ms;
+}
+
+/* What may stand between a question and its answer. */
+static bool is_idle_talk(const amqp_frame_t *frame)
+{
+    return frame->frame_type == AMQP_FRAME_HEARTBEAT ||
+           (frame->frame_type == AMQP_FRAME_METHOD && (frame->payload.method.id == AMQP_CONNECTION_BLOCKED_METHOD ||
+                                                       frame->payload.method.id == AMQP_CONNECTION_UNBLOCKED_METHOD));
+}
+
+/* The next frame that is not idle talk. */
+static int wait_for_answer(struct wire *wire, int64_t deadline_ms, amqp_frame_t *frame, const char *what, struct error *err)
+{
+    for (;;) {
+        int status;
+
+        if (wire_keep_alive(wire, clock_monotonic_ms(), err) != 0)
+            return -1;
+        status = wire_take_frame(wire, wire_patience_ms(wire, deadline_ms), frame);
+        if (status == AMQP_STATUS_OK && !is_idle_talk(frame))
+            return 0;
+        if (status != AMQP_STATUS_OK && (status != AMQP_STATUS_TIMEOUT || clock_left_ms(deadline_ms) == 0))
+            return wire_fail(wire, what, status, err);
+    }
+}
+
+int wire_call(struct wire *wire, amqp_method_number_t id, void *request, amqp_method_number_t answer_id, amqp_method_t *answer,
+              const char *what, const char *subject, struct error *err)
+{
+    amqp_frame_t frame;
+    int status;
+
+    if (wire_prepare_send(wire, what, err) != 0)
+        return -1;
+    status = amqp_send_method(wire->connection, AMQP_CHANNEL, id, request);
+    if (status != AMQP_STATUS_OK)
+        return wire_fail(wire, what, status, err);
+    if (wait_for_answer(wire, clock_monotonic_ms() + wire->rpc_timeout_ms, &frame, what, err) != 0)
+        return -1;
+    if (is_close(&frame))
+        return wire_closed_by_broker(wire, &frame.payload.method, what, subject, err);
+    if (frame.frame_type != AMQP_FRAME_METHOD || frame.payload.method.id != answer_id)
+        return wire_fail(wire, what, AMQP_STATUS_WRONG_METHOD, err);
+    *answer = frame.payload.method;
+    return 0;
 }
 
 /* Not by the library's call: it would hold all that is still on its way, however much, until the answer comes. */
@@ -215,6 +263,7 @@ void wire_release(struct wire *wire)
         return;
     if (wire->state != WIRE_DEAD)
         close_politely(wire);
+    reader_release(&wire->reader);
     amqp_destroy_connection(wire->connection);
     if (wire->socket >= 0)
         close(wire->socket);
