@@ -112,15 +112,23 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
     return renewed < 0 ? -1 : 0;
 }
 
+/* Of a problem that no waiting ends: the schema, a privilege, a login. */
+static bool needs_a_person(const struct error *problem)
+{
+    return problem->kind == ERROR_PROBLEMS || problem->kind == ERROR_CONFIG || problem->kind == ERROR_PERMISSION;
+}
+
 /* Says what is wrong: all of it when it is new, one line when it is what was said before. */
 static void report(struct keeper *keeper, const struct error_list *problems, size_t *said, int wait_ms)
 {
     size_t count = problems->count == *said && problems->count > 1 ? 1 : problems->count;
+    bool paused = problems->count > 0 && needs_a_person(&problems->items[0]);
+    const char *event = paused ? "paused" : "database_unavailable";
 
     if (problems->count > 0)
-        trouble_note(&keeper->trouble, "database_unavailable", &problems->items[0], NULL, problems->count - 1);
+        trouble_note(&keeper->trouble, event, &problems->items[0], NULL, problems->count - 1);
     for (size_t i = 0; i < count; i++)
-        log_error(LOG_WARNING, "database_unavailable", &problems->items[i],
+        log_error(paused ? LOG_ERROR : LOG_WARNING, event, &problems->items[i],
                   (const struct log_field[]){ LOG_NUMBER("problems", problems->count), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
     *said = problems->count;
 }

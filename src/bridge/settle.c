@@ -65,6 +65,10 @@ static void finish(struct writer *writer, const struct write_request *request, c
         atomic_store(&message->done, true);
     }
     atomic_fetch_add(&stream->committed, request->count);
+    if (report->unreplicated)
+        log_event(LOG_ERROR, "commit_not_replicated",
+                  "a commit did not wait for the synchronous standby: somebody ended its wait",
+                  LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", request->count));
     log_event(LOG_DEBUG, "committed", "a batch is committed", LOG_TEXT("queue", stream->settings.queue),
               LOG_NUMBER("writer", writer->number), LOG_NUMBER("messages", request->count),
               LOG_NUMBER("roots_written", report->roots_written));

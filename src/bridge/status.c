@@ -55,6 +55,7 @@ static void read_tally(struct tally *tally, struct queue_status *status)
     status->broken = atomic_load(&tally->broken);
     status->roots_written = atomic_load(&tally->roots_written);
     status->transactions = atomic_load(&tally->transactions);
+    status->unreplicated = atomic_load(&tally->unreplicated);
     status->refusals = atomic_load(&tally->refusals);
     status->retries = atomic_load(&tally->retries);
     status->consumer_silent_ms = pulse_silent_ms(&tally->consumer);

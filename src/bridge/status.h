@@ -37,6 +37,7 @@ struct queue_status {
     uint64_t broken;  /* array elements, of committed messages */
     uint64_t roots_written;
     uint64_t transactions; /* committed */
+    uint64_t unreplicated; /* of these, such as did not wait for the synchronous standby */
     uint64_t refusals;     /* transactions refused for a value in them */
     uint64_t retries;      /* transactions that failed for a reason outside their messages */
     uint64_t reconnects;   /* subscriptions after the first */

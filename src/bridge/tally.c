@@ -83,4 +83,5 @@ void tally_commit(struct tally *tally, const struct write_request *request, cons
     atomic_fetch_add(&tally->broken, broken);
     atomic_fetch_add(&tally->roots_written, report->roots_written);
     atomic_fetch_add(&tally->transactions, 1);
+    atomic_fetch_add(&tally->unreplicated, report->unreplicated);
 }

@@ -30,6 +30,7 @@ struct tally {
     atomic_ullong broken;  /* array elements that became no row, likewise */
     atomic_ullong roots_written;
     atomic_ullong transactions; /* committed */
+    atomic_ullong unreplicated; /* of these, such as did not wait for the synchronous standby */
     atomic_ullong refusals;     /* transactions that the database refused for a value in them */
     atomic_ullong retries;      /* transactions that failed for a reason outside their messages */
     struct pulse consumer;

@@ -18,18 +18,24 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
 }
 
 /* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the texts are canonical, too. */
-static int read_extra(struct fold_state *state, struct arena *arena)
+static enum fold_result read_extra(struct fold_state *state, struct arena *arena)
 {
     struct slice text = state->root[state->entity->root.extra].text;
     struct json_doc doc;
     struct json_fault fault;
     const struct json_node *member;
     size_t count = 0;
-    int result = -1;
+    enum fold_result result = FOLD_NO_MEMORY;
 
     json_doc_init(&doc);
-    if (json_read(&doc, text, JSON_MAX_DEPTH, &fault) != 0)
+    if (json_read(&doc, text, JSON_MAX_DEPTH, &fault) != 0) {
+        result = fault.kind == JSON_FAULT_MEMORY ? FOLD_NO_MEMORY : FOLD_UNREADABLE;
         goto out;
+    }
+    if (doc.nodes[0].type != JSON_OBJECT) {
+        result = FOLD_UNREADABLE;
+        goto out;
+    }
     state->extra = arena_alloc_array(arena, doc.count, sizeof(*state->extra));
     if (state->extra == NULL)
         goto out;
@@ -43,20 +49,18 @@ static int read_extra(struct fold_state *state, struct arena *arena)
     }
     state->extra_count = count;
     state->extra_read = true;
-    result = 0;
+    result = FOLD_APPLIED;
 out:
     json_doc_release(&doc);
     return result;
 }
 
-/* The stored `extra` minus the names the message speaks about, plus its leftovers. */
+/* The `extra` that was read minus the names the message speaks about, plus its leftovers. */
 static int merge_extra(struct fold_state *state, const struct change *change, struct arena *arena)
 {
     struct json_pair *merged;
     size_t count = 0;
 
-    if (!state->extra_read && !change->replaces_extra && read_extra(state, arena) != 0)
-        return -1;
     merged = arena_alloc_array(arena, state->extra_count + change->leftover_count, sizeof(*merged));
     if (merged == NULL)
         return -1;
@@ -137,6 +141,12 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
             state->source_time = change->source_time;
         }
         return FOLD_IDENTICAL;
+    }
+    if (!state->extra_read && !change->replaces_extra) {
+        enum fold_result result = read_extra(state, arena);
+
+        if (result != FOLD_APPLIED)
+            return result;
     }
     if (apply_root(state, change, arena) != 0 || apply_sets(state, change, arena) != 0)
         return FOLD_NO_MEMORY;

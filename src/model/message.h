@@ -22,6 +22,8 @@ struct message {
     uint64_t position;       /* order of arrival within the subscription */
     int64_t arrived_at_ms;   /* monotonic */
     size_t bytes;            /* counted against max_bytes_in_hand */
+    unsigned failures;       /* how often it failed alone, with an error that may be about it; by its writer */
+    int64_t failed_since_ms; /* monotonic: the first of them */
     atomic_bool done;        /* its effect is committed; set by the writer, read by the consumer thread */
     struct message *next;    /* in a writer's queue */
     struct message *younger; /* among all that are in hand: the one that arrived next */
@@ -57,8 +59,11 @@ struct write_report {
     char column[64];     /* likewise */
     struct error error;  /* of every outcome but WRITE_COMMITTED; without values */
     unsigned roots_written;
-    unsigned stale; /* late messages that changed nothing */
-    bool too_much;  /* of WRITE_RETRY: it took too long or too much memory, fewer messages may do */
+    unsigned stale;      /* late messages that changed nothing */
+    bool unreplicated; /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
+    bool too_much;       /* of WRITE_RETRY: it took too long or too much memory, fewer messages may do */
+    bool unclassified;   /* of WRITE_RETRY: nobody knows the SQLSTATE, it may be about a message */
+    uint64_t statements; /* a bit each: those that it went through; of an unclassified failure those that may have failed */
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "pg/binary.h"
+#include "pg/conninfo.h"
 #include "pg/diagnosis.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct pg_conn {
     struct prepared prepared[MAX_PREPARED];
     size_t prepared_count;
     bool in_transaction;
+    bool unreplicated; /* see pg_failure */
     /* the parameters of PG_SETTINGS */
     char statement_timeout[16];
     char lock_timeout[16];
@@ -76,10 +78,15 @@ static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGre
         atomic_store(conn->unprepared, true);
 }
 
-static void ignore_notice(void *unused, const PGresult *result)
+/* All notices are passed over but one: that a COMMIT no longer waits for the synchronous standby. Its text is translated and it has no
+   SQLSTATE of its own, but the server says where in its source it comes from. */
+static void take_notice(void *conn_pointer, const PGresult *result)
 {
-    (void)unused;
-    (void)result;
+    struct pg_conn *conn = conn_pointer;
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+    if (function != NULL && strcmp(function, "SyncRepWaitForLSN") == 0)
+        conn->unreplicated = true;
 }
 
 /* Waits until the socket is ready as asked. -1 past the deadline. */
@@ -116,11 +123,17 @@ static int finish_connect(struct pg_conn *conn, int timeout_ms, struct pg_failur
 /* What stands before dbname is a default that conninfo overrides; what stands behind it holds. */
 static PGconn *start_connect(const char *conninfo)
 {
-    static const char *const keywords[] = { "keepalives_idle",           "keepalives_interval",
-                                            "keepalives_count",          "tcp_user_timeout",
-                                            "fallback_application_name", "dbname",
-                                            "client_encoding",           NULL };
-    const char *const values[] = { "30", "10", "3", "30000", "kopru", conninfo, "UTF8", NULL };
+    static const char *const keywords[] = { "keepalives_idle",
+                                            "keepalives_interval",
+                                            "keepalives_count",
+                                            "tcp_user_timeout",
+                                            "sslmode",
+                                            "fallback_application_name",
+                                            "dbname",
+                                            "client_encoding",
+                                            NULL };
+    const char *const values[] = { "30",    "10",     "3",    "30000", pg_conninfo_default_sslmode(conninfo),
+                                   "kopru", conninfo, "UTF8", NULL };
 
     return PQconnectStartParams(keywords, values, 1);
 }
@@ -147,7 +160,7 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
         return error_no_memory(&failure->error);
     }
     PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE); /* a refused login names user and database, never a value */
-    PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
+    PQsetNoticeReceiver(conn->pg, take_notice, conn);
     if (finish_connect(conn, settings->connect_timeout_ms, failure) != 0) {
         pg_conn_close(conn);
         return -1;
@@ -427,8 +440,11 @@ int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t c
 int pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure)
 {
     struct pg_call call = { .statement = &COMMIT };
-    int result = pg_conn_trip(conn, &call, 1, failure);
+    int result;
 
+    conn->unreplicated = false;
+    result = pg_conn_trip(conn, &call, 1, failure);
+    failure->unreplicated = conn->unreplicated;
     if (result == 0 && strcmp(PQcmdStatus(call.result), "COMMIT") != 0) {
         failure->class = SQLSTATE_RETRY;
         result = error_set(&failure->error, ERROR_DATA, "the database rolled back instead of committing", NULL, "command tag %s",

@@ -35,6 +35,7 @@ struct pg_failure {
     enum sqlstate_class class; /* what to do about it */
     bool connection_lost;
     const char *statement; /* the name of the one that was refused, NULL if none was */
+    bool unreplicated;     /* also of a COMMIT that succeeded: somebody ended its wait for the synchronous standby */
     bool timed_out;        /* lost because the whole trip took longer than its statements may */
     char sqlstate[6];
     char table[64];

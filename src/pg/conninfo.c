@@ -51,46 +51,94 @@ static bool has_stray_password(const PQconninfoOption *options)
     return port[strspn(port, "0123456789,")] != '\0';
 }
 
-static void describe(const PQconninfoOption *options, struct pg_conninfo *out)
+/* libpq brings in the environment and the service file only when it connects. A channel_binding that is none stops it before it asks
+   anybody, a passfile that is none before it looks for a password. NULL when there is no memory. */
+static PQconninfoOption *resolve(const char *conninfo)
+{
+    const char *const keywords[] = { "dbname", "passfile", "channel_binding", NULL };
+    const char *const values[] = { conninfo, "/dev/null/none", "none such", NULL };
+    PGconn *pg = PQconnectStartParams(keywords, values, 1);
+    PQconninfoOption *options = PQconninfo(pg);
+
+    PQfinish(pg);
+    return options;
+}
+
+static bool names_remote_host(const PQconninfoOption *options)
+{
+    return any_remote(value_of(options, "host")) || any_remote(value_of(options, "hostaddr"));
+}
+
+static const char *default_sslmode(const PQconninfoOption *given, const PQconninfoOption *all)
+{
+    const char *environment = getenv("PGSSLMODE");
+    bool is_said = *value_of(given, "sslmode") != '\0' || (environment != NULL && *environment != '\0') ||
+                   strcmp(value_of(all, "sslmode"), "prefer") != 0;
+
+    return !is_said && names_remote_host(all) ? "verify-full" : NULL;
+}
+
+static void describe(const PQconninfoOption *given, const PQconninfoOption *all, struct pg_conninfo *out)
 {
     static const char *const keywords[] = { "service", "host", "hostaddr", "port", "dbname", "user" };
-    const char *hosts = *value_of(options, "host") != '\0' ? value_of(options, "host") : value_of(options, "hostaddr");
-    const char *session = value_of(options, "target_session_attrs");
+    const char *hosts = *value_of(all, "host") != '\0' ? value_of(all, "host") : value_of(all, "hostaddr");
+    const char *session = value_of(all, "target_session_attrs");
 
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-        const char *value = value_of(options, keywords[i]);
+        const char *value = value_of(all, keywords[i]);
 
         if (*value != '\0')
             text_append(out->name, sizeof(out->name), "%s%s=%s", out->name[0] != '\0' ? " " : "", keywords[i], value);
     }
-    out->is_remote = any_remote(hosts);
+    out->is_remote = names_remote_host(all);
     out->has_many_hosts = strchr(hosts, ',') != NULL;
     out->asks_read_write = strcmp(session, "read-write") == 0 || strcmp(session, "primary") == 0;
-    out->verifies_server = strcmp(value_of(options, "sslmode"), "verify-full") == 0;
+    out->verifies_server = default_sslmode(given, all) != NULL || strcmp(value_of(all, "sslmode"), "verify-full") == 0;
 }
 
-/* What was given explicitly wins over libpq's defaults, as at connect. Both arrays come from the same library, in the same order. */
-static void overlay(PQconninfoOption *defaults, const PQconninfoOption *given)
+/* The keyword that libpq does not know, as it quotes it in `said`; in *len its length, 0 where that may be a piece of a password: of
+   `password=a b=c` it is b. */
+static const char *unknown_keyword(const char *conninfo, const char *said, size_t *len)
 {
-    for (; defaults->keyword != NULL; defaults++) {
-        const char *value = value_of(given, defaults->keyword);
+    static const char *const starts[] = { "invalid connection option \"", "invalid URI query parameter: \"" };
+    const char *keyword = "";
 
-        if (*value == '\0')
-            continue;
-        PQfreemem(defaults->val);
-        defaults->val = strdup(value);
+    *len = 0;
+    if (strstr(conninfo, "password") != NULL || strchr(conninfo, '@') != NULL)
+        return keyword;
+    for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+        if (strncmp(said, starts[i], strlen(starts[i])) == 0) {
+            keyword = said + strlen(starts[i]);
+            *len = strcspn(keyword, "\"");
+        }
     }
+    return keyword;
+}
+
+static int refuse(const char *conninfo, const char *said, struct error *err)
+{
+    size_t len;
+    const char *keyword = unknown_keyword(conninfo, said != NULL ? said : "", &len);
+
+    if (len > 0)
+        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq does not know the keyword %.*s",
+                  (int)len, keyword);
+    else
+        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq cannot read it");
+    return error_hint(err, "write keyword=value pairs (host=... dbname=... user=...), or a URI postgresql://...");
 }
 
 int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error *err)
 {
-    PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
+    char *said = NULL;
+    PQconninfoOption *given = PQconninfoParse(conninfo, &said);
     PQconninfoOption *all;
 
     memset(out, 0, sizeof(*out));
     if (given == NULL) {
-        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq cannot read it");
-        return error_hint(err, "write keyword=value pairs (host=... dbname=... user=...), or a URI postgresql://...");
+        refuse(conninfo, said, err);
+        PQfreemem(said);
+        return -1;
     }
     if (has_stray_password(given)) {
         PQconninfoFree(given);
@@ -98,14 +146,24 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
                   "a host holds an @, or a port is no number");
         return error_hint(err, "in a URI's user and password write @ as %%40, : as %%3A, / as %%2F, %% as %%25");
     }
-    all = PQconndefaults();
+    all = resolve(conninfo);
     if (all == NULL) {
         PQconninfoFree(given);
         return error_no_memory(err);
     }
-    overlay(all, given);
-    describe(all, out);
+    describe(given, all, out);
     PQconninfoFree(given);
     PQconninfoFree(all);
     return 0;
+}
+
+const char *pg_conninfo_default_sslmode(const char *conninfo)
+{
+    PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
+    PQconninfoOption *all = given != NULL ? resolve(conninfo) : NULL;
+    const char *sslmode = all != NULL ? default_sslmode(given, all) : NULL;
+
+    PQconninfoFree(given);
+    PQconninfoFree(all);
+    return sslmode;
 }

@@ -234,7 +234,9 @@ static int fold_entity(struct plan *plan, struct plan_entity *entity)
     for (size_t i = 0; i < entity->count; i++) {
         enum fold_result result = fold_apply(&entity->after, entity->messages[i]->change, &plan->arena);
 
-        if (result == FOLD_NO_MEMORY)
+        if (result == FOLD_UNREADABLE)
+            plan->unreadable = entity;
+        if (result == FOLD_UNREADABLE || result == FOLD_NO_MEMORY)
             return -1;
         plan->stale += result == FOLD_STALE;
     }

@@ -33,6 +33,7 @@ struct plan {
     struct message **dead; /* the refused messages */
     size_t dead_count;
     unsigned stale;
+    const struct plan_entity *unreadable; /* whose stored `extra` is no JSON object; NULL if there is none */
 };
 
 /* Groups the request's messages. Returns 0, or -1 when there is no memory. Release in both cases. */
@@ -50,7 +51,7 @@ int plan_take_found(struct plan *plan, const PGresult *result);
 int plan_take_roots(struct plan *plan, const PGresult *result);
 int plan_take_children(struct plan *plan, size_t child, const PGresult *result);
 
-/* Applies the messages and computes the differences. -1: no memory. */
+/* Applies the messages and computes the differences. -1: no memory, or a stored row is unreadable. */
 int plan_fold(struct plan *plan);
 
 #endif

@@ -78,6 +78,13 @@ enum sqlstate_class sqlstate_classify(const char *state)
     return row != NULL ? row->class : SQLSTATE_RETRY;
 }
 
+bool sqlstate_is_unclassified(const char *state)
+{
+    if (state == NULL || strlen(state) != 5)
+        return false;
+    return sqlstate_find(state) == NULL || strcmp(state, "XX000") == 0;
+}
+
 const char *sqlstate_class_name(enum sqlstate_class class)
 {
     switch (class) {

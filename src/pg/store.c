@@ -84,6 +84,18 @@ static int no_memory(struct transaction *tx)
     return error_no_memory(&tx->failure.error);
 }
 
+/* Somebody else's doing: kopru writes nothing of that kind. The id is no secret, unlike what the row holds. */
+static int unreadable(struct transaction *tx)
+{
+    const struct table *table = &tx->plan.entity->root;
+    struct slice id = tx->plan.unreadable->id;
+
+    tx->failure.class = SQLSTATE_PAUSE;
+    error_set(&tx->failure.error, ERROR_PROBLEMS, "unreadable row", table->name, "extra of %s %.*s is no JSON object",
+              table->columns[0].name, (int)id.len, id.data);
+    return error_hint(&tx->failure.error, "put back a JSON object, such as '{}'");
+}
+
 static int send_trip(struct transaction *tx)
 {
     for (size_t i = 0; i < tx->call_count; i++) {
@@ -420,7 +432,7 @@ static int run(struct transaction *tx, int64_t epoch, const struct write_request
     if (load(tx) != 0)
         return -1;
     if (plan_fold(&tx->plan) != 0)
-        return no_memory(tx);
+        return tx->plan.unreadable != NULL ? unreadable(tx) : no_memory(tx);
     if (write_difference(tx, request->probe) != 0)
         return -1;
     return request->probe ? pg_conn_rollback(tx->store->conn) : pg_conn_commit(tx->store->conn, &tx->failure);
@@ -456,6 +468,7 @@ static void fill_report(struct write_report *report, const struct transaction *t
     snprintf(report->column, sizeof(report->column), "%s", failure->column);
     report->error = failure->error;
     report->stale = tx->plan.stale;
+    report->unreplicated = failure->unreplicated;
     report->too_much = took_too_much(tx);
     fill_blame(report, tx);
     for (size_t i = 0; i < tx->plan.count; i++)

@@ -83,6 +83,7 @@ static void each_figure_has_its_line(void **state)
                                        .broken = 15,
                                        .roots_written = 16,
                                        .transactions = 17,
+                                       .unreplicated = 26,
                                        .refusals = 18,
                                        .retries = 19,
                                        .reconnects = 20,
@@ -112,6 +113,7 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_elements_broken_total{queue=\"one\"} 15");
     assert_line("kopru_roots_written_total{queue=\"one\"} 16");
     assert_line("kopru_transactions_committed_total{queue=\"one\"} 17");
+    assert_line("kopru_transactions_unreplicated_total{queue=\"one\"} 26");
     assert_line("kopru_transactions_refused_total{queue=\"one\"} 18");
     assert_line("kopru_transactions_retried_total{queue=\"one\"} 19");
     assert_line("kopru_broker_reconnects_total{queue=\"one\"} 20");

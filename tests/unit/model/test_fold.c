@@ -133,6 +133,21 @@ static void extra_is_merged_by_name(void **state)
     assert_true(slice_is(folded.root[2].text, "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
 }
 
+/* Somebody else wrote it: it is neither overwritten nor taken for a lack of memory. */
+static void an_unreadable_extra_is_told_apart(void **state)
+{
+    static const char *const stored[] = { "[1]", "7", "", "{\"a\": 1" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(stored) / sizeof(stored[0]); i++) {
+        struct fold_state folded = empty();
+
+        folded.root[2] = text(stored[i]);
+        folded.extra_read = false;
+        assert_int_equal(fold_apply(&folded, message(1), &arena), FOLD_UNREADABLE);
+    }
+}
+
 static void a_clearing_entity_replaces_all_of_extra(void **state)
 {
     struct fold_state folded = empty();
@@ -279,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(absent_keeps_null_clears_present_replaces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(extra_is_merged_by_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_unreadable_extra_is_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clearing_entity_replaces_all_of_extra, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_payload_again_is_identical, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_late_messages_are_compared_by_time, set_up, tear_down),

@@ -17,7 +17,10 @@ static void what_was_given_is_named(void **state)
     assert_int_equal(pg_conninfo_read("host=db1,db2 port=5432 dbname=crm user=kopru password=SECRET", &read, &err), 0);
     assert_string_equal(read.name, "host=db1,db2 port=5432 dbname=crm user=kopru");
     assert_true(read.is_remote && read.has_many_hosts);
-    assert_false(read.asks_read_write || read.verifies_server);
+    assert_false(read.asks_read_write);
+    assert_true(read.verifies_server); /* by default */
+    assert_int_equal(pg_conninfo_read("host=db1 sslmode=require", &read, &err), 0);
+    assert_false(read.verifies_server);
     assert_int_equal(pg_conninfo_read("postgresql://kopru:SEC%40RET@127.0.0.1:5433/crm?sslmode=verify-full", &read, &err), 0);
     assert_string_equal(read.name, "host=127.0.0.1 port=5433 dbname=crm user=kopru");
     assert_false(read.is_remote);
@@ -52,10 +55,69 @@ static void no_piece_of_a_broken_one_is_repeated(void **state)
     }
 }
 
+/* TLS verifies the server unless somebody said otherwise. */
+static void tls_is_the_default_where_it_is_needed(void **state)
+{
+    static const struct {
+        const char *conninfo;
+        const char *sslmode;
+    } cases[] = {
+        { "host=db1 dbname=crm", "verify-full" },
+        { "postgresql://kopru@db1,db2/crm", "verify-full" },
+        { "host=localhost hostaddr=192.0.2.1", "verify-full" },
+        { "host=localhost,db2", "verify-full" },
+        { "hostaddr=192.0.2.1", "verify-full" },
+        { "host=localhost", NULL },
+        { "host=/run/postgresql", NULL },
+        { "dbname=crm", NULL },
+        { "host=db1 sslmode=disable", NULL },
+        { "host=db1 sslmode=prefer", NULL },
+        { "postgresql://kopru@db1/crm?sslmode=verify-ca", NULL },
+        { "service=plain", "verify-full" },
+        { "service=said", NULL },
+        { "service=local", NULL },
+        { "no conninfo", NULL },
+    };
+    const char *const services = "tests/unit/pg/services.conf";
+
+    (void)state;
+    setenv("PGSERVICEFILE", services, 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *sslmode = pg_conninfo_default_sslmode(cases[i].conninfo);
+
+        if ((sslmode == NULL) != (cases[i].sslmode == NULL) || (sslmode != NULL && strcmp(sslmode, cases[i].sslmode) != 0))
+            fail_msg("%s: %s", cases[i].conninfo, sslmode != NULL ? sslmode : "nothing");
+    }
+    setenv("PGSSLMODE", "require", 1);
+    assert_null(pg_conninfo_default_sslmode("host=db1"));
+    unsetenv("PGSSLMODE");
+    setenv("PGHOST", "db1", 1);
+    assert_string_equal(pg_conninfo_default_sslmode("dbname=crm"), "verify-full");
+    clearenv();
+}
+
+static void an_unknown_keyword_is_named(void **state)
+{
+    struct pg_conninfo read;
+    struct error err;
+
+    (void)state;
+    assert_int_equal(pg_conninfo_read("hots=db1 dbname=crm", &read, &err), -1);
+    assert_string_equal(err.why, "libpq does not know the keyword hots");
+    assert_int_equal(pg_conninfo_read("postgresql://db1/crm?sslmod=require", &read, &err), -1);
+    assert_string_equal(err.why, "libpq does not know the keyword sslmod");
+    assert_int_equal(pg_conninfo_read("password=a SECRET=b", &read, &err), -1);
+    assert_string_equal(err.why, "libpq cannot read it");
+    assert_int_equal(pg_conninfo_read("postgresql://u:p@db1/crm?SECRET=1", &read, &err), -1);
+    assert_string_equal(err.why, "libpq cannot read it");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_given_is_named),
+        cmocka_unit_test(tls_is_the_default_where_it_is_needed),
+        cmocka_unit_test(an_unknown_keyword_is_named),
         cmocka_unit_test(no_piece_of_a_broken_one_is_repeated),
     };
 
