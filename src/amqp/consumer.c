@@ -19,6 +19,8 @@ struct amqp_consumer {
     struct incoming incoming;
     enum subscription subscription;
     char *queue; /* of the subscription, for messages; NULL before the first */
+    struct amqp_queue_state answer;
+    bool is_answered;
 };
 
 static const char CONSUMER_TAG[] = "kopru";
@@ -71,6 +73,11 @@ void amqp_consumer_interrupt(struct amqp_consumer *consumer)
 int amqp_consumer_heartbeat_s(const struct amqp_consumer *consumer)
 {
     return consumer->wire.heartbeat_s;
+}
+
+int amqp_consumer_longest_call_ms(const struct amqp_consumer *consumer)
+{
+    return 4 * consumer->wire.rpc_timeout_ms; /* two methods in one call, each sent and answered */
 }
 
 static int check_queue_name(const char *queue, const char *what, struct error *err)
@@ -134,6 +141,35 @@ int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, i
     return 0;
 }
 
+int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err)
+{
+    static const char what[] = "cannot look at the queue";
+    amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(consumer->queue), .passive = 1 };
+    int status;
+
+    consumer->is_answered = false;
+    if (wire_prepare_send(&consumer->wire, what, err) != 0)
+        return -1;
+    status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &request);
+    return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
+}
+
+bool amqp_consumer_answered(struct amqp_consumer *consumer, struct amqp_queue_state *state)
+{
+    bool is_answered = consumer->is_answered;
+
+    if (is_answered)
+        *state = consumer->answer;
+    consumer->is_answered = false;
+    return is_answered;
+}
+
+static void take_answer(struct amqp_consumer *consumer, const amqp_queue_declare_ok_t *answer)
+{
+    consumer->answer = (struct amqp_queue_state){ answer->message_count, answer->consumer_count };
+    consumer->is_answered = true;
+}
+
 static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
 {
     /* While our own cancellation is on its way, the answer to that still comes. */
@@ -154,6 +190,9 @@ static int take_other(struct amqp_consumer *consumer, const amqp_frame_t *frame,
     switch (frame->frame_type == AMQP_FRAME_METHOD ? method->id : 0) {
     case AMQP_CONNECTION_BLOCKED_METHOD: /* concerns publishers only */
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
+        return 0;
+    case AMQP_QUEUE_DECLARE_OK_METHOD:
+        take_answer(consumer, method->decoded);
         return 0;
     case AMQP_BASIC_CANCEL_OK_METHOD:
         consumer->subscription = SUBSCRIPTION_NONE;

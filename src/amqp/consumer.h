@@ -55,6 +55,12 @@ void amqp_consumer_free(struct amqp_consumer *consumer);
 
 int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue, struct amqp_queue_state *state, struct error *err);
 
+/* As amqp_consumer_inspect(), of the queue that is being consumed, without waiting: the broker's answer comes with the deliveries. */
+int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err);
+
+/* Whether the answer has come since this was last called; then *state is set. */
+bool amqp_consumer_answered(struct amqp_consumer *consumer, struct amqp_queue_state *state);
+
 int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, int prefetch, struct error *err);
 
 /* Waits up to timeout_ms for a delivery. Returns 1 with *delivery (the caller's, delivery_free), 0 when the time is over or wake_fd
@@ -74,5 +80,8 @@ int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err);
 
 /* The negotiated heartbeat, seconds. */
 int amqp_consumer_heartbeat_s(const struct amqp_consumer *consumer);
+
+/* No call but open and free takes longer, beyond the timeout that it is given. */
+int amqp_consumer_longest_call_ms(const struct amqp_consumer *consumer);
 
 #endif

@@ -142,6 +142,19 @@ def test_a_look_at_the_queue(rabbitmq_server: RabbitMQ, open_probe: Callable[...
     assert watcher(f"inspect {queue}") == {"messages": 0, "consumers": 1}
 
 
+def test_a_question_is_answered_between_deliveries(
+        rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], queue: str) -> None:
+    rabbitmq_server.publish_many(queue, [b"1", b"2", b"3"])
+    probe = open_probe()
+    assert probe(f"subscribe {queue} 1") == {"ok": 0}
+    assert probe("ask") == {"ok": 0}
+    assert probe("answered") == {"messages": None}
+    probe.take(1)
+    assert probe("next 1000") == {"ok": 0}
+    assert probe("answered") == {"messages": 2, "consumers": 1}
+    assert probe("answered") == {"messages": None}
+
+
 def test_acknowledged_up_to_a_tag(rabbitmq_server: RabbitMQ, probe: Probe, open_probe: Callable[..., Probe], queue: str) -> None:
     rabbitmq_server.publish_many(queue, [b"%d" % number for number in range(10)])
     taken = probe.take(10)

@@ -111,6 +111,17 @@ static void call_inspect(const char *queue)
         printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages, state.consumers);
 }
 
+/* The question, and the answer once next has brought it. */
+static void call_answered(void)
+{
+    struct amqp_queue_state state;
+
+    if (amqp_consumer_answered(consumer, &state))
+        printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages, state.consumers);
+    else
+        printf("{\"messages\":null}\n");
+}
+
 static void *interrupt_soon(void *delay_ms)
 {
     poll(NULL, 0, *(int *)delay_ms);
@@ -152,6 +163,10 @@ static void run_line(char *line)
         answer(amqp_consumer_ack(consumer, strtoull(first, NULL, 10), &err), &err);
     else if (strcmp(command, "cancel") == 0)
         answer(amqp_consumer_cancel(consumer, &err), &err);
+    else if (strcmp(command, "ask") == 0)
+        answer(amqp_consumer_ask(consumer, &err), &err);
+    else if (strcmp(command, "answered") == 0)
+        call_answered();
     else if (strcmp(command, "interrupted") == 0 && first != NULL)
         call_interrupted(atoi(first));
     else if (strcmp(command, "wake") == 0)
