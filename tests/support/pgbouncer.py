@@ -45,10 +45,7 @@ class PgBouncer:
         self._child = Child("pgbouncer", self.directory / "pgbouncer.log", unprivileged_user("postgres"))
 
     def __enter__(self) -> "PgBouncer":
-        program = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
-        if program is None:
-            raise RuntimeError("no pgbouncer; ./dev setup installs it")
-        self._child.launch([program, str(self._config)], {"PATH": os.defpath}, self.directory, "INT")
+        self.launch()
         try:
             wait_until(self._answers, _START_DEADLINE_S, f"PgBouncer to answer on port {self.port}")
         except BaseException:
@@ -59,6 +56,16 @@ class PgBouncer:
     def __exit__(self, *_exc: object) -> None:
         self._child.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def launch(self) -> None:
+        """Begin to start, without waiting."""
+        program = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
+        if program is None:
+            raise RuntimeError("no pgbouncer; ./dev setup installs it")
+        self._child.launch([program, str(self._config)], {"PATH": os.defpath}, self.directory, "INT")
+
+    def kill9(self) -> None:
+        self._child.kill9()
 
     def dsn(self, dbname: str, user: str) -> str:
         return psycopg.conninfo.make_conninfo(host="127.0.0.1", port=self.port, dbname=dbname, user=user)

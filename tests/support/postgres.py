@@ -114,7 +114,7 @@ class Postgres:
         )
 
     def wait_until_ready(self) -> None:
-        wait_until(self._answers, _START_DEADLINE_S, f"PostgreSQL to answer on port {self.port}")
+        wait_until(self.answers, _START_DEADLINE_S, f"PostgreSQL to answer on port {self.port}")
 
     def start(self) -> None:
         self.launch()
@@ -136,6 +136,13 @@ class Postgres:
         self._child.kill9()
         wait_until(lambda: all(map(is_gone, backends)), 30, "the killed server's backends to end")
 
+    def freeze(self) -> None:
+        """The postmaster alone: nobody can connect, those who are connected go on."""
+        self._child.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._child.send(signal.SIGCONT)
+
     def release(self) -> None:
         """Stop and remove everything. May be called twice."""
         self.stop("immediate")
@@ -144,7 +151,8 @@ class Postgres:
     def is_running(self) -> bool:
         return self._child.is_running()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes connections; RuntimeError if it ended."""
         self._child.require_running()
         try:
             psycopg.connect(self.dsn(), connect_timeout=5).close()

@@ -29,7 +29,7 @@ log.console.level = info
 log.file = false
 disk_free_limit.absolute = 50MB
 """
-_ERL_ARGUMENTS = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
+ERL_ARGUMENTS = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
 # Reads one queue name a line, answers each with one line. It asks the queue's own process, or a quorum
 # queue's leader, so the numbers are exact and come at once; rabbitmqctl starts a virtual machine for every
@@ -149,7 +149,8 @@ class RabbitMQ:
             if self.user is not None:
                 shutil.chown(path, self.user)
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
+        """Of its programs; of an Erlang node that is to reach it, too."""
         here = self.directory
         return {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -167,8 +168,8 @@ class RabbitMQ:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(here / "enabled_plugins"),
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_DIST_PORT": str(self._dist_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERL_ARGUMENTS,
-            "RABBITMQ_CTL_ERL_ARGS": _ERL_ARGUMENTS,
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERL_ARGUMENTS,
+            "RABBITMQ_CTL_ERL_ARGS": ERL_ARGUMENTS,
             # The start script then becomes the broker instead of staying its parent, so the child's
             # process id is the broker's.
             "RABBITMQ_ALLOW_INPUT": "1",
@@ -177,7 +178,7 @@ class RabbitMQ:
 
     def launch(self) -> None:
         """Begin to start, without waiting."""
-        env = self._environment()
+        env = self.environment()
         death_signal = None if self._keep else "TERM"
         if not self._epmd.is_running():
             self._epmd.launch(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"],
@@ -186,7 +187,7 @@ class RabbitMQ:
         self._child.launch([str(_BIN / "rabbitmq-server"), "-noinput"], env, self.directory, death_signal)
 
     def wait_until_ready(self) -> None:
-        wait_until(self._answers, _START_DEADLINE_S, f"RabbitMQ to answer on port {self.port}")
+        wait_until(self.answers, _START_DEADLINE_S, f"RabbitMQ to answer on port {self.port}")
 
     def start(self) -> None:
         self.launch()
@@ -228,7 +229,8 @@ class RabbitMQ:
             return False
         return True
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it takes connections; RuntimeError if it ended."""
         self._child.require_running()
         if not self._listens(self.port):
             return False
@@ -242,7 +244,7 @@ class RabbitMQ:
         """Run rabbitmqctl against this broker; its output, or RuntimeError with it."""
         done = subprocess.run(
             as_user(self.user, [str(_BIN / "rabbitmqctl"), "--quiet", *arguments]),
-            env=self._environment(), cwd=self.directory, capture_output=True, text=True, check=False,
+            env=self.environment(), cwd=self.directory, capture_output=True, text=True, check=False,
             timeout=_COMMAND_DEADLINE_S * patience(),
         )
         if done.returncode != 0:
@@ -313,8 +315,8 @@ class RabbitMQ:
         if self._probe is None or self._probe.poll() is not None:
             self._probe = subprocess.Popen(
                 as_user(self.user, ["erl", "-noshell", "-hidden", "-sname", f"probe-{secrets.token_hex(4)}@localhost",
-                                    *_ERL_ARGUMENTS.split(), "-eval", _PROBE]),
-                env=self._environment(), cwd=self.directory, text=True, bufsize=1, start_new_session=True,
+                                    *ERL_ARGUMENTS.split(), "-eval", _PROBE]),
+                env=self.environment(), cwd=self.directory, text=True, bufsize=1, start_new_session=True,
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )
         assert self._probe.stdin is not None and self._probe.stdout is not None

@@ -1,0 +1,78 @@
+"""What was published, and what the broker confirmed: a file that outlives whatever happens to the run."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REFUSED_BY_DATABASE = "rejected_by_database"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message. reason: why it must become a dead letter, None if it must not. Not confirmed: it may be there or not."""
+
+    number: int
+    queue: str
+    entity: str
+    entity_id: str | None
+    reason: str | None
+    body: bytes
+    confirmed: bool
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What it says; only of one that kopru can read."""
+        return json.loads(self.body)
+
+
+class Ledger:
+    """JSON lines, written before a message is sent and again when it is confirmed. For several threads.
+
+    Numbers rise over all queues; those of a queue are first sent in their order.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock = threading.Lock()
+        self._file = open(path, "w", encoding="utf-8")
+        self._last = 0
+
+    @property
+    def published(self) -> int:
+        return self._last
+
+    def next_number(self) -> int:
+        with self._lock:
+            self._last += 1
+            return self._last
+
+    def sending(self, number: int, queue: str, entity: str, entity_id: str | None, reason: str | None, body: bytes) -> None:
+        self._write([number, queue, entity, entity_id, reason, body.decode()])
+
+    def confirmed(self, number: int) -> None:
+        self._write(number)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, record: list | int) -> None:
+        line = json.dumps(record, ensure_ascii=False) + "\n"
+        with self._lock:
+            self._file.write(line)
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """All messages in the order of their numbers within each queue. A long run has too many to hold them."""
+    confirmed = {record for record in _records(path) if isinstance(record, int)}
+    for record in _records(path):
+        if isinstance(record, list):
+            *fields, body = record
+            yield Entry(*fields, body.encode(), fields[0] in confirmed)
+
+
+def _records(path: Path) -> Iterator[list | int]:
+    with open(path, encoding="utf-8") as file:
+        yield from map(json.loads, file)

@@ -1,0 +1,123 @@
+"""What kopru acknowledged and when, and what the broker handed out of order, read from the AMQP frames themselves.
+
+The publisher puts a message's number into its AMQP message-id.
+"""
+
+import struct
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, HEADER, Frame, FrameSplitter
+
+_CHANNEL_OPEN = (20, 10)
+_SILENCE_S = 0.4  # kopru ends its leading run after 0.5 s
+
+# The properties of a content header in the order of their flags, from the highest bit, up to message-id.
+_SHORT, _TABLE, _OCTET = "short", "table", "octet"
+_PROPERTIES = (_SHORT, _SHORT, _TABLE, _OCTET, _OCTET, _SHORT, _SHORT, _SHORT, _SHORT)
+_FIRST_FLAG = 15
+
+
+@dataclass
+class Traffic:
+    """What passed on all connections of a run. For any thread."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    deliveries: int = 0
+    redelivered: int = 0
+    subscriptions: int = 0
+    acknowledged: dict[int, float] = field(default_factory=dict)  # number: time of the first acknowledgement
+    late: dict[int, str] = field(default_factory=dict)  # numbers that may show an older state, and why: see AmqpTap
+    unknown_tags: int = 0  # acknowledged, and not open
+
+
+class AmqpTap:
+    """One connection. Both directions take the traffic's lock.
+
+    kopru holds back what is redelivered first, its leading run, and so shows no older state. The run ends with a full prefetch
+    window, with a silence, and with a first delivery. When more that is redelivered comes after that, the rows may step back for a
+    moment, to a message of the run or to one that follows it: its documented exception.
+    """
+
+    def __init__(self, traffic: Traffic, prefetch: int, clock: Callable[[], float] = time.time):
+        self._traffic = traffic
+        self._prefetch = prefetch
+        self._clock = clock
+        self._splitters = {side: FrameSplitter(side) for side in (True, False)}
+        self._coming: tuple[int, bool] | None = None  # tag and flag of a delivery whose header is yet to come
+        self._begin()
+
+    def saw(self, to_server: bool, data: bytes) -> None:
+        now = self._clock()
+        frames = self._splitters[to_server].feed(data)
+        with self._traffic.lock:
+            for frame in frames:
+                if to_server:
+                    self._from_client(frame, now)
+                else:
+                    self._from_server(frame, now)
+
+    def _begin(self) -> None:
+        self._open: dict[int, int] = {}  # number by tag, tags rising
+        self._count = 0
+        self._run: list[int] = []  # the leading run
+        self._run_ended_by: str | None = None
+        self._last_at = 0.0
+
+    def _from_client(self, frame: Frame, now: float) -> None:
+        if frame.method == _CHANNEL_OPEN:
+            self._begin()
+        elif frame.method == BASIC_ACK:
+            tag, bits = struct.unpack_from("!QB", frame.payload, 4)
+            if tag not in self._open:
+                self._traffic.unknown_tags += 1
+            covered = [n for n in self._open if n <= tag] if bits & 1 else [tag]
+            for n in covered:
+                number = self._open.pop(n, None)
+                if number is not None:
+                    self._traffic.acknowledged.setdefault(number, now)
+
+    def _from_server(self, frame: Frame, now: float) -> None:
+        if frame.method == BASIC_DELIVER:
+            tag, flag = struct.unpack_from("!QB", frame.payload, 5 + frame.payload[4])  # behind the consumer's tag
+            self._coming = (tag, bool(flag & 1))
+        elif frame.kind == HEADER and self._coming is not None:
+            tag, redelivered = self._coming
+            self._coming = None
+            self._delivered(tag, redelivered, message_id(frame.payload), now)
+
+    def _delivered(self, tag: int, redelivered: bool, number: int, now: float) -> None:
+        self._traffic.deliveries += 1
+        self._traffic.redelivered += redelivered
+        self._traffic.subscriptions += self._count == 0
+        if self._run_ended_by is None:
+            if not redelivered:
+                self._run_ended_by = "a first delivery"
+            elif self._count >= self._prefetch:
+                self._run_ended_by = "a full window"
+            elif self._count > 0 and now - self._last_at > _SILENCE_S:
+                self._run_ended_by = "silence"
+            else:
+                self._run.append(number)
+        if redelivered and self._run_ended_by is not None:
+            self._traffic.late.update(dict.fromkeys([*self._run, number], self._run_ended_by))
+            self._run = []
+        self._count += 1
+        self._last_at = now
+        self._open[tag] = number
+
+
+def message_id(header: bytes) -> int:
+    """The number in a content header."""
+    (flags,) = struct.unpack_from("!H", header, 12)
+    at = 14
+    for position, kind in enumerate(_PROPERTIES):
+        if not flags >> (_FIRST_FLAG - position) & 1:
+            continue
+        size = {_SHORT: 1 + header[at], _TABLE: 4 + int.from_bytes(header[at:at + 4], "big"), _OCTET: 1}[kind]
+        if position == len(_PROPERTIES) - 1:
+            return int(header[at + 1:at + size])
+        at += size
+    raise ValueError("a message without a message-id")

@@ -1,0 +1,118 @@
+"""What the daemons use while they run: memory, descriptors, threads, processor time, and what they say of themselves."""
+
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support import prometheus
+
+from chaos.tap import Traffic
+from chaos.world import Instance
+
+_PERIOD_S = 1.0
+_ANSWER_S = 2.0
+_TICKS = os.sysconf("SC_CLK_TCK")
+_BUSY_SHARE = 0.7
+_BUSY_PERIODS = 4
+
+
+@dataclass(frozen=True)
+class Usage:
+    cpu_s: float
+    rss_mib: float
+    peak_mib: float
+    threads: int
+    descriptors: tuple[str, ...]  # what each is
+
+
+def usage(pid: int) -> Usage:
+    """Of a process that runs; OSError if it does not."""
+    process = Path(f"/proc/{pid}")
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, _mib(status["VmRSS"]), _mib(status["VmHWM"]),
+                 int(status["Threads"]), tuple(sorted(_descriptors(pid))))
+
+
+def _descriptors(pid: int) -> Iterator[str]:
+    """Sockets as who is at the other end: a server's port, or nobody."""
+    ports = {}
+    for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        ports[f"socket:[{fields[9]}]"] = f"port {int(fields[2].rpartition(':')[2], 16)}" + ("" if fields[3] == "01" else " not established")
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(descriptor)
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        yield ports.get(target, target.partition(":[")[0] if target.startswith("socket") else target)
+
+
+def _mib(kilobytes: str) -> float:
+    return int(kilobytes.split()[0]) / 1024
+
+
+@dataclass
+class Watch(threading.Thread):
+    """Looks once a second. What a run used in its last second is missed."""
+
+    instances: list[Instance]
+    traffic: Traffic
+    cpu_s: dict[tuple[str, int], float] = field(default_factory=dict)  # by instance and run
+    late: dict[tuple[str, int], float] = field(default_factory=dict)
+    peak_mib: float = 0
+    not_live: list[str] = field(default_factory=list)
+    busy: list[str] = field(default_factory=list)  # where processor time went while nothing was delivered
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+        self._ending = threading.Event()
+        self._spinning: dict[tuple[str, int], int] = {}
+
+    __hash__ = threading.Thread.__hash__
+
+    def finish(self) -> None:
+        self._ending.set()
+        self.join()
+
+    def run(self) -> None:
+        deliveries = -1
+        while not self._ending.wait(_PERIOD_S):
+            idle = deliveries == self.traffic.deliveries
+            deliveries = self.traffic.deliveries
+            for instance in self.instances:
+                self._look(instance, idle)
+
+    def _look(self, instance: Instance, idle: bool) -> None:
+        key = (instance.name, instance.run)
+        try:
+            pid = instance.pid
+            if pid is None:
+                return
+            now = usage(pid)
+        except (OSError, KeyError):  # it ended meanwhile
+            return
+        is_busy = idle and now.cpu_s - self.cpu_s.get(key, 0.0) > _BUSY_SHARE * _PERIOD_S
+        self._spinning[key] = self._spinning.get(key, 0) + 1 if is_busy else 0
+        if self._spinning[key] == _BUSY_PERIODS:
+            self.busy.append(f"the {instance.name} daemon, run {instance.run}")
+        self.cpu_s[key] = now.cpu_s
+        self.peak_mib = max(self.peak_mib, now.peak_mib)
+        if not instance.is_frozen:
+            self._ask(instance, key)
+
+    def _ask(self, instance: Instance, key: tuple[str, int]) -> None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/metrics", timeout=_ANSWER_S) as answer:
+                samples = prometheus.parse(answer.read().decode())
+            self.late[key] = sum(value for name, value in samples.items() if name[0] == "kopru_messages_late_total")
+            urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/livez", timeout=_ANSWER_S).close()
+        except urllib.error.HTTPError as error:
+            self.not_live.append(f"the {instance.name} daemon, run {instance.run}: {error.code} at {time.strftime('%T')}")
+        except OSError:  # not yet, no more, or frozen just now
+            pass
