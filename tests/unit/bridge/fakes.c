@@ -14,8 +14,13 @@ enum { DEADLINE_S = 20 };
 
 void fakes_init(struct fakes *fakes)
 {
+    pthread_mutexattr_t checked;
+
     memset(fakes, 0, sizeof(*fakes));
-    pthread_mutex_init(&fakes->lock, NULL);
+    pthread_mutexattr_init(&checked);
+    pthread_mutexattr_settype(&checked, PTHREAD_MUTEX_ERRORCHECK); /* see fakes_let_go() */
+    pthread_mutex_init(&fakes->lock, &checked);
+    pthread_mutexattr_destroy(&checked);
     pthread_cond_init(&fakes->changed, NULL);
 }
 
@@ -29,6 +34,14 @@ static void changed(struct fakes *fakes)
 {
     pthread_cond_broadcast(&fakes->changed);
     pthread_mutex_unlock(&fakes->lock);
+}
+
+void fakes_let_go(struct fakes *fakes)
+{
+    pthread_mutex_unlock(&fakes->lock); /* refused unless this thread holds it */
+    pthread_mutex_lock(&fakes->lock);
+    fakes->blocked = false;
+    changed(fakes);
 }
 
 void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered)

@@ -57,6 +57,9 @@ struct fakes {
 void fakes_init(struct fakes *fakes);
 void fakes_release(struct fakes *fakes);
 
+/* Before a test is torn down: a failed assertion may have left the lock held, or writes blocked, and who waits for that hangs. */
+void fakes_let_go(struct fakes *fakes);
+
 void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered);
 
 struct stream_ports fakes_ports(struct fakes *fakes);

@@ -49,6 +49,7 @@ static bool nothing_open(const struct fakes *now)
 static int tear_down(void **state)
 {
     (void)state;
+    fakes_let_go(&fakes);
     bridge_stop(bridge);
     pthread_mutex_lock(&fakes.lock);
     fakes_wait(&fakes, nothing_open, "the bridge to end");

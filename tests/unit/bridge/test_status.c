@@ -46,6 +46,7 @@ static int tear_down(void **state)
 {
     (void)state;
     bridge_status_release(&status);
+    fakes_let_go(&fakes);
     bridge_stop(bridge);
     bridge_free(bridge);
     fakes_release(&fakes);
