@@ -40,6 +40,7 @@ void arena_clear(struct arena *arena)
     arena->blocks = keep->next;
     arena_release(arena);
     memset(keep->data, 0, keep->used);
+    arena->full = false;
     keep->next = NULL;
     keep->used = 0;
     arena->blocks = keep;
@@ -57,8 +58,10 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
         step = size;
     if (step > arena->max_bytes - arena->used_bytes)
         step = size;
-    if (step > arena->max_bytes - arena->used_bytes)
+    if (step > arena->max_bytes - arena->used_bytes) {
+        arena->full = true;
         return NULL;
+    }
     block = calloc(1, sizeof(*block) + step);
     if (block == NULL)
         return NULL;
@@ -75,8 +78,10 @@ void *arena_alloc(struct arena *arena, size_t size)
     size_t rounded;
     void *place;
 
-    if (size > SIZE_MAX / 4)
+    if (size > SIZE_MAX / 4) {
+        arena->full = true;
         return NULL;
+    }
     rounded = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (block == NULL || block->size - block->used < rounded)
         block = add_block(arena, rounded);

@@ -13,6 +13,7 @@ struct arena {
     struct arena_block *blocks; /* the newest first */
     size_t used_bytes;          /* of all blocks, as allocated */
     size_t max_bytes;
+    bool full; /* an allocation failed because of max_bytes, and not for want of memory */
 };
 
 void arena_init(struct arena *arena, size_t max_bytes);

@@ -148,7 +148,7 @@ static void note_order(struct subscription *subscription, struct message *messag
 static int accept(struct subscription *subscription, struct delivery *delivery, struct error *err)
 {
     const struct mapper_port *port = &subscription->stream->ports.mapper;
-    struct message *message = message_new(delivery, port->arena_limit(delivery->body.len));
+    struct message *message = message_new(delivery, port->arena_limit(port->context));
     enum map_outcome outcome;
 
     if (message == NULL) {

@@ -39,7 +39,7 @@ struct mapper_port {
     void (*close)(void *mapper);
     enum map_outcome (*map)(void *mapper, struct slice body, struct arena *arena, struct change **change,
                             struct refusal *refusal);
-    size_t (*arena_limit)(size_t body_bytes);
+    size_t (*arena_limit)(void *context); /* the maximum for the arena, in bytes */
 };
 
 /* Transactions; one store a writer thread. It connects by itself when it must. */

@@ -69,7 +69,7 @@ static int map_body(const struct mapping *mapping, struct slice body, struct err
     struct error err;
     int status;
 
-    arena_init(&arena, mapper_arena_limit(body.len));
+    arena_init(&arena, mapper_arena_limit(mapping));
     if (mapper != NULL)
         outcome = mapper_map(mapper, body, &arena, &change, &refusal);
     if (outcome == MAP_NO_MEMORY) {

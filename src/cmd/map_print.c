@@ -29,7 +29,7 @@ static void print_value(struct json_out *out, const struct column *column, const
     switch (column->type) {
     case VALUE_TEXT:
     case VALUE_NUMERIC:
-        json_out_string(out, column->name, value->text);
+        json_out_string(out, column->name, value_text(value));
         return;
     case VALUE_DATE:
     case VALUE_TIMESTAMPTZ:
@@ -39,7 +39,7 @@ static void print_value(struct json_out *out, const struct column *column, const
         json_out_bool(out, column->name, value->number != 0);
         return;
     case VALUE_JSONB:
-        json_out_raw(out, column->name, value->text);
+        json_out_raw(out, column->name, value_text(value));
         return;
     case VALUE_INTEGER:
         json_out_integer(out, column->name, value->number);

@@ -77,6 +77,11 @@ static void mapper_close(void *mapper)
     mapper_free(mapper);
 }
 
+static size_t mapper_limit(void *context)
+{
+    return mapper_arena_limit(((const struct wired_queue *)context)->mapping);
+}
+
 static enum map_outcome mapper_read(void *mapper, struct slice body, struct arena *arena, struct change **change,
                                     struct refusal *refusal)
 {
@@ -237,7 +242,7 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .open = mapper_open,
                     .close = mapper_close,
                     .map = mapper_read,
-                    .arena_limit = mapper_arena_limit },
+                    .arena_limit = mapper_limit },
         .store = { .context = wired, .open = store_open, .close = store_close, .write = store_write },
     };
 }

@@ -142,7 +142,7 @@ static int compare_rows(const void *a, const void *b, void *column)
     const struct value *left = *(struct value *const *)a;
     const struct value *right = *(struct value *const *)b;
     size_t index = *(const uint32_t *)column;
-    int order = slice_compare(left[index].text, right[index].text);
+    int order = slice_compare(value_text(&left[index]), value_text(&right[index]));
 
     return order != 0 ? order : (left > right) - (left < right); /* rows lie in payload order */
 }
@@ -161,7 +161,7 @@ static bool number_within(const struct set_reading *set)
         memcpy(sorted, set->rows->rows, count * sizeof(*sorted));
     qsort_r(sorted, count, sizeof(*sorted), compare_rows, &within);
     for (size_t i = 0; i < count; i++) {
-        bool again = i > 0 && slice_equal(sorted[i - 1][within].text, sorted[i][within].text);
+        bool again = i > 0 && slice_equal(value_text(&sorted[i - 1][within]), value_text(&sorted[i][within]));
 
         sorted[i][ordinal] = value_of_number(again ? sorted[i - 1][ordinal].number + 1 : 1);
     }

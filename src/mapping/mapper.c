@@ -1,10 +1,15 @@
 #include "mapping/mapper.h"
 
+#include "base/text.h"
 #include "mapping/child.h"
+#include "mapping/convert.h"
 #include "mapping/leftovers.h"
 #include "mapping/payload.h"
 
 #include <stdlib.h>
+
+/* What any message may become, however small max_message_bytes is: a row of all columns in each of some sets. */
+enum { FIXED_BYTES = 64 * 1024 };
 
 /* A message that needed more leaves no memory behind for the next. */
 enum { KEPT_TEXT_BYTES = 256 * 1024 };
@@ -244,33 +249,45 @@ static enum map_outcome map_payload(struct mapper *mapper, struct slice body, st
     return MAP_ACCEPTED;
 }
 
+/* An array of `{}`, three bytes each, would become rows of all columns. Gives back what was made of them. */
+static enum map_outcome refuse_expansion(const struct mapping *mapping, struct arena *arena, const struct change *change,
+                                         struct refusal *refusal)
+{
+    char kept[CONVERT_KEY_MAX_BYTES];
+    struct slice id = { NULL, 0 };
+
+    if (change != NULL && change->id.data != NULL)
+        id = (struct slice){ memcpy(kept, change->id.data, change->id.len), change->id.len };
+    arena_release(arena);
+    *refusal = (struct refusal){ .reason = REFUSAL_TOO_LARGE };
+    if (id.data != NULL)
+        refusal->entity_id = arena_copy_slice(arena, id);
+    text_set(refusal->detail, sizeof(refusal->detail), "its rows take more than %zu bytes (%d x limits.max_message_bytes)",
+             mapper_arena_limit(mapping), MAPPER_EXPANSION);
+    return MAP_REFUSED;
+}
+
 enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena, struct change **change,
                             struct refusal *refusal)
 {
-    enum map_outcome outcome = map_payload(mapper, body, arena, change, refusal);
+    enum map_outcome outcome;
 
+    *change = NULL;
+    outcome = map_payload(mapper, body, arena, change, refusal);
+    if (outcome == MAP_NO_MEMORY && arena->full) {
+        outcome = refuse_expansion(mapper->mapping, arena, *change, refusal);
+        *change = NULL;
+    }
     shrink(&mapper->scratch);
     shrink(&mapper->broken_text);
     return outcome;
 }
 
-/*
- * What a byte of the body can cost, at worst. The arena holds at most as much again in the tails of its blocks.
- *   rows: `{},` is an element of three bytes and makes a row of all columns, and two pointers to it
- *   numbers: `"a":1e999,` is ten bytes and becomes a thousand digits
- *   everything else: names, members and leftovers of `"":0,`, and texts of `1e64,`
- */
-enum {
-    ROW_BYTES = PLAN_MAX_COLUMNS * sizeof(struct value) + 2 * sizeof(void *),
-    BYTES_PER_BODY_BYTE = ROW_BYTES / 3 + 110 + 64,
-    FIXED_BYTES = 64 * 1024,
-};
-
-size_t mapper_arena_limit(size_t body_bytes)
+size_t mapper_arena_limit(const struct mapping *mapping)
 {
     size_t bytes;
 
-    if (__builtin_mul_overflow(body_bytes, 2 * BYTES_PER_BODY_BYTE, &bytes) || bytes > SIZE_MAX / 4)
+    if (__builtin_mul_overflow(mapping->max_message_bytes, MAPPER_EXPANSION, &bytes) || bytes > SIZE_MAX / 4)
         return SIZE_MAX / 4;
     return FIXED_BYTES + bytes;
 }

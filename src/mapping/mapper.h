@@ -8,7 +8,7 @@
  *     mapper = mapper_new(mapping);
  *     switch (mapper_map(mapper, body, &arena, &change, &refusal)) {
  *     case MAP_ACCEPTED: ...   change and all it points to live in the arena; they may point into body as well
- *     case MAP_REFUSED: ...    refusal is filled; refusal.entity_id lives in the arena
+ *     case MAP_REFUSED: ...    refusal is filled; refusal.entity_id lives in the arena. Also when the arena is full
  *     case MAP_NO_MEMORY: ...  nothing is said about the message; try again later
  *     }
  */
@@ -26,6 +26,9 @@ struct mapping_rules {
     size_t max_message_bytes; /* a larger body is too_large */
     unsigned max_depth;       /* the root is 1 */
 };
+
+/* What a message becomes in memory may take so many times limits.max_message_bytes. Usual bodies become four times their size. */
+enum { MAPPER_EXPANSION = 16 };
 
 struct mapping;
 struct mapper;
@@ -46,7 +49,8 @@ void mapper_free(struct mapper *mapper);
 enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena, struct change **change,
                             struct refusal *refusal);
 
-/* The most arena memory a body of that size can need, in bytes: what bounds a message's arena. */
-size_t mapper_arena_limit(size_t body_bytes);
+/* The most memory that a message may become, in bytes: the maximum for the arena of mapper_map(). What needs more is too_large. It does
+   not depend on the body, so that nothing is refused for it that could be a message: an element of a few bytes becomes a row. */
+size_t mapper_arena_limit(const struct mapping *mapping);
 
 #endif

@@ -20,7 +20,7 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
 /* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the texts are canonical, too. */
 static enum fold_result read_extra(struct fold_state *state, struct arena *arena)
 {
-    struct slice text = state->root[state->entity->root.extra].text;
+    struct slice text = value_text(&state->root[state->entity->root.extra]);
     struct json_doc doc;
     struct json_fault fault;
     const struct json_node *member;
@@ -92,7 +92,7 @@ static int write_extra(struct fold_state *state, struct arena *arena)
     json_pairs_write(state->extra, state->extra_count, &text);
     if (!buffer_failed(&text)) {
         *extra = value_of_text(arena_copy_slice(arena, buffer_slice(&text)));
-        result = extra->text.data != NULL ? 0 : -1;
+        result = extra->data != NULL ? 0 : -1;
     }
     buffer_release(&text);
     return result;

@@ -31,6 +31,6 @@ int value_compare(enum value_type type, const struct value *a, const struct valu
     if (!a->present || !b->present)
         return (int)a->present - (int)b->present;
     if (value_is_text(type))
-        return slice_compare(a->text, b->text);
+        return slice_compare(value_text(a), value_text(b));
     return (a->number > b->number) - (a->number < b->number);
 }

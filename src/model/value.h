@@ -18,22 +18,29 @@ enum value_type {
     VALUE_INTEGER,     /* number: 32 bits */
 };
 
+/* Rows are many and most columns null, so this is kept small: 16 bytes. Zeroed it is SQL null. */
 struct value {
     bool present; /* false is SQL null */
+    uint32_t len; /* of a text, in bytes: a body is shorter than 4 GiB, and so is all that PostgreSQL stores */
     union {
         int64_t number;
-        struct slice text; /* owned by the arena of the message or the batch */
+        const char *data; /* of a text, owned by the arena of the message or the batch: read it with value_text() */
     };
 };
 
 static inline struct value value_of_text(struct slice text)
 {
-    return (struct value){ .present = true, .text = text };
+    return (struct value){ .data = text.data, .len = (uint32_t)text.len, .present = true };
 }
 
 static inline struct value value_of_number(int64_t number)
 {
-    return (struct value){ .present = true, .number = number };
+    return (struct value){ .number = number, .present = true };
+}
+
+static inline struct slice value_text(const struct value *value)
+{
+    return (struct slice){ value->data, value->len };
 }
 
 /* PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */

@@ -96,11 +96,11 @@ void pg_cell_value(struct buffer *out, Oid type, const struct value *value)
     if (!value->present)
         pg_cell_null(out);
     else if (type == JSONB_OID)
-        jsonb(out, value->text);
+        jsonb(out, value_text(value));
     else if (type == NUMERIC_OID)
-        numeric(out, value->text);
+        numeric(out, value_text(value));
     else if (type == TEXT_OID)
-        pg_cell_bytes(out, value->text);
+        pg_cell_bytes(out, value_text(value));
     else
         pg_cell_integer(out, type, value->number);
 }

@@ -94,8 +94,8 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
     case VALUE_TEXT:
     case VALUE_NUMERIC:
     case VALUE_JSONB:
-        value->text = arena_copy_slice(arena, cell(result, row, column));
-        return value->text.data != NULL ? 0 : -1;
+        *value = value_of_text(arena_copy_slice(arena, cell(result, row, column)));
+        return value->data != NULL ? 0 : -1;
     case VALUE_DATE:
     case VALUE_INTEGER:
         value->number = (int32_t)pg_read_u32(bytes);
@@ -168,7 +168,7 @@ int plan_take_roots(struct plan *plan, const PGresult *result)
         if (fold_start(&entity->before, plan->entity, entity->id, &plan->arena) != 0 ||
             read_row(result, row, table, &plan->arena, entity->before.root) != 0)
             return -1;
-        entity->before.extra_read = slice_is(entity->before.root[table->extra].text, "{}");
+        entity->before.extra_read = slice_is(value_text(&entity->before.root[table->extra]), "{}");
         take_metadata(entity, result, row, (int)table->column_count);
         entity->loaded = true;
     }
@@ -185,7 +185,7 @@ static struct row_set *set_of_row(const struct plan *plan, struct plan_entity *e
     if (!child->has_set_column)
         return first;
     for (size_t i = 0; i < child->set_count; i++) {
-        if (slice_is(row[1].text, child->sets[i].array))
+        if (slice_is(value_text(&row[1]), child->sets[i].array))
             return first + i;
     }
     return NULL;

@@ -144,7 +144,7 @@ static struct fold_state reload(const struct fold_state *state, struct arena *ar
         return again;
     again.exists = true;
     again.root = copy_row(&entity->root, state->root, arena);
-    again.extra_read = slice_is(again.root[entity->root.extra].text, "{}");
+    again.extra_read = slice_is(value_text(&again.root[entity->root.extra]), "{}");
     again.has_hash = state->has_hash;
     memcpy(again.hash, state->hash, sizeof(again.hash));
     again.has_time = state->has_time;
@@ -177,7 +177,7 @@ static void read_extra(const struct fold_state *state, struct json_doc *doc)
     struct json_fault fault;
 
     json_doc_init(doc);
-    REQUIRE(json_read(doc, state->root[state->entity->root.extra].text, JSON_MAX_DEPTH, &fault) == 0);
+    REQUIRE(json_read(doc, value_text(&state->root[state->entity->root.extra]), JSON_MAX_DEPTH, &fault) == 0);
 }
 
 /* The stored members less those that the message names, and its leftovers. */
@@ -254,7 +254,7 @@ static void apply(struct fold_state *state, const struct fuzz_mapped *messages, 
         else
             REQUIRE(state->root == before.root && state->sets == before.sets);
     }
-    require_canonical(state->root[state->entity->root.extra].text);
+    require_canonical(value_text(&state->root[state->entity->root.extra]));
 }
 
 static void require_same_state(const struct fold_state *a, const struct fold_state *b, struct arena *arena)

@@ -21,12 +21,12 @@ static const struct entity THING = { "thing", { "things", THING_COLUMNS, 7, 1, 6
 
 static struct value text(const char *content)
 {
-    return (struct value){ .present = true, .text = slice_of(content) };
+    return value_of_text(slice_of(content));
 }
 
 static struct value number(int64_t content)
 {
-    return (struct value){ .present = true, .number = content };
+    return value_of_number(content);
 }
 
 static void expect(struct json_out *out, const char *wanted)

@@ -114,7 +114,7 @@ enum map_outcome fixture_map_bytes(struct fixture *fixture, const char *bytes, s
     assert_true(len <= sizeof(fixture->body));
     memcpy(fixture->body, bytes, len);
     arena_release(&fixture->arena);
-    arena_init(&fixture->arena, mapper_arena_limit(len));
+    arena_init(&fixture->arena, mapper_arena_limit(fixture->mapping));
     fixture->change = NULL;
     memset(&fixture->refusal, 0, sizeof(fixture->refusal));
     return mapper_map(fixture->mapper, (struct slice){ fixture->body, len }, &fixture->arena, &fixture->change,
@@ -181,8 +181,8 @@ const struct value *fixture_cell(const struct fixture *fixture, size_t set, size
 void assert_text(const struct value *value, const char *text)
 {
     assert_true(value->present);
-    assert_int_equal(value->text.len, strlen(text));
-    assert_memory_equal(value->text.data, text, value->text.len);
+    assert_int_equal(value->len, strlen(text));
+    assert_memory_equal(value->data, text, value->len);
 }
 
 void assert_number(const struct value *value, int64_t number)

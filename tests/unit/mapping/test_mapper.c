@@ -198,7 +198,7 @@ static void the_hash_depends_on_body_mapping_and_zone(void **state)
 }
 
 /* Whatever is asked for last is what fails: every size of arena up to one that is enough. */
-static void memory_that_runs_out_says_nothing_about_the_message(void **state)
+static void what_the_arena_does_not_hold_is_too_large(void **state)
 {
     static const char payload[] =
         "{\"\\u0069d\":\"1\",\"x\":{\"\\u0061\":1},\"characteristic\":[{\"n\\u0061me\":\"\\u0041\",\"valueType\":"
@@ -206,6 +206,7 @@ static void memory_that_runs_out_says_nothing_about_the_message(void **state)
     struct fixture *fixture = *state;
     enum map_outcome outcome = MAP_NO_MEMORY;
     size_t failures = 0;
+    size_t with_id = 0;
 
     fixture_load(fixture, "etc/entities/subscription.cfg");
     for (size_t bytes = 0; outcome != MAP_ACCEPTED && bytes < 65536; bytes += 16) {
@@ -213,17 +214,25 @@ static void memory_that_runs_out_says_nothing_about_the_message(void **state)
 
         arena_init(&arena, bytes);
         outcome = mapper_map(fixture->mapper, slice_of(payload), &arena, &fixture->change, &fixture->refusal);
-        assert_true(outcome == MAP_NO_MEMORY || outcome == MAP_ACCEPTED);
-        failures += outcome == MAP_NO_MEMORY;
+        if (outcome != MAP_ACCEPTED) {
+            assert_int_equal(outcome, MAP_REFUSED);
+            assert_int_equal(fixture->refusal.reason, REFUSAL_TOO_LARGE);
+            assert_null(fixture->change);
+            with_id += slice_is(fixture->refusal.entity_id, "1");
+            failures++;
+        }
         arena_release(&arena);
     }
     assert_int_equal(outcome, MAP_ACCEPTED);
     assert_true(failures > 50);
+    assert_true(with_id > 0 && with_id < failures);
 }
 
 /* Repeats unit until the largest body is full, or its numbers, each unit's written out longer by `growth` bytes, are as long as one. */
-static void accept_repeated(struct fixture *fixture, const char *before, const char *unit, size_t growth, const char *after)
+static enum map_outcome map_repeated(struct fixture *fixture, const char *before, const char *unit, size_t growth,
+                                     const char *after)
 {
+    enum map_outcome outcome;
     char *body = malloc(60001);
     size_t len = (size_t)snprintf(body, 60001, "%s%s", before, unit);
     size_t grown = growth;
@@ -233,24 +242,50 @@ static void accept_repeated(struct fixture *fixture, const char *before, const c
         grown += growth;
     }
     snprintf(body + len, 60001 - len, "%s", after);
-    fixture_accept(fixture, body);
+    outcome = fixture_map(fixture, body);
     free(body);
+    return outcome;
 }
 
-static void the_limit_is_enough_for_the_worst_bodies(void **state)
+static void accept_repeated(struct fixture *fixture, const char *before, const char *unit, size_t growth, const char *after)
+{
+    assert_int_equal(map_repeated(fixture, before, unit, growth, after), MAP_ACCEPTED);
+}
+
+/* What was made of it is given back. */
+static void refuse_repeated(struct fixture *fixture, const char *before, const char *unit, const char *after)
+{
+    assert_int_equal(map_repeated(fixture, before, unit, 0, after), MAP_REFUSED);
+    assert_int_equal(fixture->refusal.reason, REFUSAL_TOO_LARGE);
+    assert_true(slice_is(fixture->refusal.entity_id, "1"));
+    assert_true(fixture->arena.used_bytes < 4096);
+}
+
+static void bodies_of_tiny_elements_become_too_large(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load(fixture, "etc/entities/customer.cfg");
+    refuse_repeated(fixture, "{'id':'1','contactMedium':[", "{}", "]}");
+    fixture_load(fixture, "etc/entities/subscription.cfg");
+    refuse_repeated(fixture, "{'id':'1','characteristic':[", "{}", "]}");
+}
+
+static void the_limit_is_enough_for_long_numbers_and_small_elements(void **state)
 {
     struct fixture *fixture = *state;
     char entity[16384];
     size_t len;
 
     fixture_load(fixture, "etc/entities/customer.cfg");
-    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{}", 0, "]}");
+    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'mediumType':'a','city':'b'}", 0, "]}");
     accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'':1e64}", 64, "]}");
     accept_repeated(fixture, "{'id':'1','contactMedium':[", "1e64", 64, "]}");
     accept_repeated(fixture, "{'id':'1','x':[", "1e64", 64, "]}");
     fixture_load(fixture, "etc/entities/subscription.cfg");
     accept_repeated(fixture, "{'id':'1','characteristic':[", "{'name':'\\n','valueType':'Int','value':1e999}", 999, "]}");
-    accept_repeated(fixture, "{'id':'1','engagedParty':[", "{'id':1}", 0, "]}");
+    accept_repeated(fixture, "{'id':'1','characteristic':[", "{'name':'a'}", 0, "]}");
+    accept_repeated(fixture, "{'id':'1','engagedParty':[", "{'id':'12'}", 0, "]}");
 
     /* The widest table that an entity file may have, fed with the numbers that grow most. */
     len = (size_t)snprintf(entity, sizeof(entity),
@@ -261,7 +296,7 @@ static void the_limit_is_enough_for_the_worst_bodies(void **state)
                                 i > 0 ? ", " : " ", i, 'a' + i % 26, i / 26);
     snprintf(entity + len, sizeof(entity) - len, " ); key = ( { column = 'o'; ordinal = true; } ); } );");
     fixture_load_text(fixture, entity);
-    accept_repeated(fixture, "{'id':'1','y':[", "{}", 0, "]}");
+    refuse_repeated(fixture, "{'id':'1','y':[", "{}", "]}");
     accept_repeated(fixture, "{'id':'1','y':[", "{'a0':1e999,'b0':1e999,'c0':1e999}", 2997, "]}");
 }
 
@@ -306,8 +341,9 @@ int main(void)
         TEST(single_properties_may_be_cleared_when_absent),
         TEST(a_key_may_lie_deeper),
         TEST(the_hash_depends_on_body_mapping_and_zone),
-        TEST(memory_that_runs_out_says_nothing_about_the_message),
-        TEST(the_limit_is_enough_for_the_worst_bodies),
+        TEST(what_the_arena_does_not_hold_is_too_large),
+        TEST(bodies_of_tiny_elements_become_too_large),
+        TEST(the_limit_is_enough_for_long_numbers_and_small_elements),
         TEST(damaged_payloads_are_accepted_or_refused),
     };
 

@@ -188,20 +188,25 @@ static void the_same_when_a_library_finds_no_memory(void **state)
         map_with_scarce_memory(*state, BODIES[i], true);
 }
 
-/* The limit of the arena is another way to find no memory. */
-static void an_arena_of_any_size_is_enough_or_said_to_be_too_small(void **state)
+/* What the arena's maximum does not hold is too large a message, and not a want of memory that would pass. */
+static void an_arena_of_any_size_is_enough_or_the_message_too_large(void **state)
 {
     struct loaded *loaded = *state;
-    enum map_outcome outcome = MAP_NO_MEMORY;
+    enum map_outcome outcome = MAP_REFUSED;
     size_t max_bytes;
 
-    for (max_bytes = 0; outcome == MAP_NO_MEMORY; max_bytes += 64) {
+    for (max_bytes = 0; outcome == MAP_REFUSED; max_bytes += 64) {
         arena_release(&loaded->arena);
         arena_init(&loaded->arena, max_bytes);
         outcome = map(loaded, RICH);
+        if (outcome == MAP_REFUSED) {
+            assert_int_equal(loaded->refusal.reason, REFUSAL_TOO_LARGE);
+            assert_null(loaded->change);
+            assert_true(loaded->arena.used_bytes <= max_bytes);
+        }
     }
     assert_int_equal(outcome, MAP_ACCEPTED);
-    assert_true(max_bytes > 2048 && max_bytes < mapper_arena_limit(sizeof(RICH)));
+    assert_true(max_bytes > 2048 && max_bytes < mapper_arena_limit(loaded->mapping));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -214,7 +219,7 @@ int main(void)
         TEST(a_mapper_is_made_or_not),
         TEST(payloads_are_mapped_right_or_not_at_all),
         TEST(the_same_when_a_library_finds_no_memory),
-        TEST(an_arena_of_any_size_is_enough_or_said_to_be_too_small),
+        TEST(an_arena_of_any_size_is_enough_or_the_message_too_large),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

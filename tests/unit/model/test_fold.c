@@ -37,7 +37,7 @@ static int tear_down(void **state)
 
 static struct value text(const char *content)
 {
-    return (struct value){ .present = true, .text = slice_of(content) };
+    return value_of_text(slice_of(content));
 }
 
 /* A message that says nothing; hash number makes it differ from others. */
@@ -75,7 +75,7 @@ static struct value *row(const char *bag, int64_t key, const char *value)
 
     values[0] = text("1");
     values[1] = text(bag);
-    values[2] = (struct value){ .present = true, .number = key };
+    values[2] = value_of_number(key);
     values[3] = text(value);
     values[4] = text("{}");
     return values;
@@ -112,7 +112,7 @@ static void absent_keeps_null_clears_present_replaces(void **state)
     assert_int_equal(fold_apply(&folded, sets, &arena), FOLD_APPLIED);
     assert_true(folded.exists);
     assert_int_equal(fold_apply(&folded, silent, &arena), FOLD_APPLIED);
-    assert_true(slice_is(folded.root[1].text, "a"));
+    assert_true(slice_is(value_text(&folded.root[1]), "a"));
     assert_int_equal(fold_apply(&folded, clears, &arena), FOLD_APPLIED);
     assert_false(folded.root[1].present);
 }
@@ -130,7 +130,7 @@ static void extra_is_merged_by_name(void **state)
     says_extra(change, "d", "null");
     change->leftover_count = 2; /* d is spoken about and leaves nothing */
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
-    assert_true(slice_is(folded.root[2].text, "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
+    assert_true(slice_is(value_text(&folded.root[2]), "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
 }
 
 /* Somebody else wrote it: it is neither overwritten nor taken for a lack of memory. */
@@ -158,7 +158,7 @@ static void a_clearing_entity_replaces_all_of_extra(void **state)
     folded.extra_read = false;
     change->replaces_extra = true;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
-    assert_true(slice_is(folded.root[2].text, "{}"));
+    assert_true(slice_is(value_text(&folded.root[2]), "{}"));
 }
 
 static void the_same_payload_again_is_identical(void **state)

@@ -8,12 +8,12 @@
 
 static struct value text(const char *content)
 {
-    return (struct value){ .present = true, .text = slice_of(content) };
+    return value_of_text(slice_of(content));
 }
 
 static struct value number(int64_t content)
 {
-    return (struct value){ .present = true, .number = content };
+    return value_of_number(content);
 }
 
 static void null_comes_first_and_equals_null(void **state)

@@ -18,7 +18,7 @@ static void expect(struct pg_array *array, const char *bytes, size_t len)
 static void text_with_a_null(void **state)
 {
     struct pg_array array;
-    struct value value = { .present = true, .text = SLICE_LITERAL("ab") };
+    struct value value = value_of_text(SLICE_LITERAL("ab"));
     struct value null = { 0 };
 
     (void)state;
@@ -56,7 +56,7 @@ static void numbers_have_the_width_of_their_type(void **state)
 static void jsonb_carries_its_version(void **state)
 {
     struct pg_array array;
-    struct value value = { .present = true, .text = SLICE_LITERAL("{}") };
+    struct value value = value_of_text(SLICE_LITERAL("{}"));
 
     (void)state;
     pg_array_init(&array, 3802, 1024);

@@ -212,7 +212,7 @@ static struct message *add_message(struct batch *batch, const char *body)
 {
     const struct delivery source = { .body = slice_of(body), .properties = SLICE_LITERAL("{}") };
     struct delivery *delivery = delivery_copy(&source);
-    struct message *message = message_new(delivery, mapper_arena_limit(strlen(body)));
+    struct message *message = message_new(delivery, mapper_arena_limit(batch->mapping));
 
     assert_non_null(delivery);
     assert_non_null(message);
