@@ -58,8 +58,13 @@ class Ledger:
     def close(self) -> None:
         self._file.close()
 
+    @staticmethod
+    def line(record: list | int) -> str:
+        """What is published, or the number of what is confirmed."""
+        return json.dumps(record, ensure_ascii=False) + "\n"
+
     def _write(self, record: list | int) -> None:
-        line = json.dumps(record, ensure_ascii=False) + "\n"
+        line = self.line(record)
         with self._lock:
             self._file.write(line)
 

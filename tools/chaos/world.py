@@ -42,7 +42,7 @@ _TIMES = {
 }
 
 # The site's own rules, and dead letters in the history.
-_SITE = f"""
+SITE_RULES = f"""
 ALTER TABLE kopru.customers ADD CONSTRAINT site_rule CHECK (status IS DISTINCT FROM '{REFUSED_STATUS}');
 CREATE FUNCTION history.site_rule() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -313,7 +313,7 @@ def built(site: SiteLike, seed: int) -> Iterator[World]:
         server.start()
         base = database.create_installed(server, "chaos")
         history.install(base)
-        base.query(_SITE)
+        base.query(SITE_RULES)
         pooler = stack.enter_context(PgBouncer(server, pool_size=12)) if site.pooler else None
         broker.wait_until_ready()
         control = BrokerControl(broker)
