@@ -233,7 +233,8 @@ def test_settings_are_merged_group_by_group():
 def test_sanitizer_reports_fail_a_test():
     require_no_sanitizer_report('{"msg":"all is well"}', "a run")
     for report in ("==1==ERROR: AddressSanitizer: heap-use-after-free", "==1==ERROR: LeakSanitizer: detected memory leaks",
-                   "x.c:1:2: runtime error: signed integer overflow", "WARNING: ThreadSanitizer: data race"):
+                   "x.c:1:2: runtime error: signed integer overflow", "WARNING: ThreadSanitizer: data race",
+                   "==123== Invalid read of size 1"):
         with pytest.raises(AssertionError, match="a run"):
             require_no_sanitizer_report(f"line\n{report}", "a run")
 

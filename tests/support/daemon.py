@@ -18,7 +18,8 @@ from support.wait import patience, wait_until
 _COMMAND_DEADLINE_S = 60
 _READY_DEADLINE_S = 30
 _DEFAULT_SHUTDOWN_S = 30
-_SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: ")
+# The last: valgrind, which tests/valgrind/run keeps silent otherwise.
+_SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: |^==\d+== \S", re.MULTILINE)
 
 
 def binary() -> Path:
