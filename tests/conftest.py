@@ -4,12 +4,12 @@ import os
 import secrets
 import signal
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 
 import pytest
-from support import database
+from support import database, privacy
 from support.daemon import Kopru, default_settings, merged
 from support.postgres import Postgres
 from support.process import unwind_on_signals
@@ -28,6 +28,14 @@ def pytest_configure() -> None:
     limit_s = int(os.environ.get("KOPRU_TEST_LIMIT", "0"))
     signal.signal(signal.SIGALRM, give_up)
     signal.alarm(limit_s)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def watched_for_personal_values() -> Iterator[None]:
+    """What a module publishes is searched for in all that its daemons and commands say: see support/privacy.py."""
+    privacy.WATCH.enabled = True
+    yield
+    privacy.WATCH.forget()
 
 
 @pytest.fixture(scope="session")
@@ -78,14 +86,14 @@ def queues(rabbitmq_server: RabbitMQ) -> Iterator[Queues]:
 def kopru(rabbitmq_server: RabbitMQ, db: database.Database, queues: Queues) -> Iterator[Callable[..., Kopru]]:
     """Makes daemons on the test's queues and database: kopru(batch={"max_messages": 10}).
 
-    Keywords change the configuration (see daemon.merged), env adds to the environment. The daemon is started and
+    Keywords change the configuration (see daemon.merged), env adds to the environment, prefix to the command. The daemon is started and
     consuming unless start=False. At the end those that still run are killed, and a sanitizer's report fails the test.
     """
     made: list[Kopru] = []
 
-    def make(*, start: bool = True, env: dict[str, str] | None = None, **changes: object) -> Kopru:
+    def make(*, start: bool = True, env: dict[str, str] | None = None, prefix: Sequence[str] = (), **changes: object) -> Kopru:
         settings = default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities())
-        daemon = Kopru(merged(settings, changes), env=env)
+        daemon = Kopru(merged(settings, changes), env=env, prefix=prefix)
         made.append(daemon)
         if start:
             daemon.start()

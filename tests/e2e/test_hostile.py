@@ -43,8 +43,8 @@ def _fetch(db: Database) -> Outcome:
     return Outcome(tables, letters, row_versions(db), times)
 
 
-def _neighbour(entity: str, number: int) -> bytes:
-    return json.dumps({"id": f"neighbour-{number}", "name": f"good {number}"}).encode() if entity in _ROOTS else b""
+def _neighbour(number: int) -> bytes:
+    return json.dumps({"id": f"neighbour-{number}", "name": f"good {number}"}).encode()
 
 
 def _publish(broker: RabbitMQ, among_good: bool) -> None:
@@ -54,10 +54,10 @@ def _publish(broker: RabbitMQ, among_good: bool) -> None:
             if payload.entity != entity:
                 continue
             if among_good:
-                messages.append((_neighbour(entity, number), {}))
+                messages.append((_neighbour(number), {}))
             messages.append((payload.body, payload.properties))
         if among_good:
-            messages.append((_neighbour(entity, len(_PAYLOADS)), {}))
+            messages.append((_neighbour(len(_PAYLOADS)), {}))
         broker.publish_many(queue, messages)
 
 

@@ -250,14 +250,15 @@ def test_a_second_signal_in_the_middle_of_batches_commits_nothing_twice(
     assert daemon.terminate() == 0
 
 
-def test_a_terminal_that_closes_ends_it_in_order(db, queues, kopru: Callable[..., Kopru]) -> None:
+def test_a_terminal_that_closes_ends_it_in_order(rabbitmq_server, db, queues, kopru: Callable[..., Kopru]) -> None:
     pattern = kopru()  # for its configuration file
     assert pattern.terminate() == 0
     pid, terminal = pty.fork()
     if pid == 0:
         os.execv(str(binary()), [str(binary()), "run", "-c", str(pattern.config_path)])
     try:
-        wait_until(lambda: db.value("SELECT count(holder) FROM kopru.queues") == 2, 30, "the places to be taken")
+        for queue in queues.entities():
+            wait_until(lambda queue=queue: rabbitmq_server.depth(queue).consumers == 1, 30, f"{queue} to be consumed")
     finally:
         os.close(terminal)
     status = wait_until(lambda: os.waitpid(pid, os.WNOHANG), 40, "the end")[1]

@@ -1,5 +1,6 @@
 """The program under test: the daemon, and its one-shot commands."""
 
+import http.client
 import json
 import os
 import re
@@ -7,10 +8,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from support import libconfig
+from support import libconfig, privacy
 from support.database import REPOSITORY, clean_environment
 from support.process import as_user, in_main_thread
 from support.wait import patience, wait_until
@@ -18,6 +19,7 @@ from support.wait import patience, wait_until
 _COMMAND_DEADLINE_S = 60
 _READY_DEADLINE_S = 30
 _DEFAULT_SHUTDOWN_S = 30
+_ENDPOINT_PATHS = ("/metrics", "/readyz?verbose", "/livez?verbose")
 # The last: valgrind, which tests/valgrind/run keeps silent otherwise.
 _SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: |^==\d+== \S", re.MULTILINE)
 
@@ -44,9 +46,15 @@ def require_no_sanitizer_report(text: str, source: str) -> None:
 def run_kopru(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None,
               deadline_s: float = _COMMAND_DEADLINE_S) -> subprocess.CompletedProcess[bytes]:
     """Run one command to its end, whatever its exit code; stdout and stderr are captured as bytes."""
+    if arguments[:1] == ("map",):
+        privacy.WATCH.published(stdin, {})
     done = subprocess.run([str(binary()), *arguments], input=stdin, capture_output=True, check=False,
                           env=_environment(env), timeout=deadline_s * patience())
-    require_no_sanitizer_report(done.stderr.decode(errors="replace"), "kopru " + " ".join(arguments))
+    said = done.stderr.decode(errors="replace")
+    require_no_sanitizer_report(said, "kopru " + " ".join(arguments))
+    if arguments[:1] != ("map",):  # whose data is what the payload says
+        said += done.stdout.decode(errors="replace")
+    privacy.require_private(said, "kopru " + " ".join(arguments))
     return done
 
 
@@ -88,14 +96,17 @@ class Kopru:
         kopru.release()
     """
 
-    def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None, keep: bool = False):
-        """keep: the daemon outlives this program unless stopped."""
+    def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None, keep: bool = False,
+                 prefix: Sequence[str] = ()):
+        """keep: the daemon outlives this program unless stopped. prefix: what becomes the daemon, such as prlimit."""
         self.directory = Path(tempfile.mkdtemp(prefix="kopru-run-"))
         self.config_path = self.directory / "kopru.cfg"
         self.settings = dict(settings)
         self._env = _environment(env)
         self._keep = keep
+        self._prefix = prefix
         self._runs = 0
+        self._answers: list[str] = []
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -118,7 +129,7 @@ class Kopru:
         self._runs += 1
         # The kernel sends that signal when the launching thread ends, and only the main one lives as long as we do.
         death_signal = "KILL" if in_main_thread() and not self._keep else None
-        command = as_user(None, [str(binary()), "run", "-c", str(self.config_path)], death_signal)
+        command = as_user(None, [*self._prefix, str(binary()), "run", "-c", str(self.config_path)], death_signal)
         with open(self.stderr_path, "wb") as stderr:
             self._popen = subprocess.Popen(command, env=self._env, cwd=self.directory, stdin=subprocess.DEVNULL,
                                            stdout=stderr, stderr=stderr, start_new_session=True)
@@ -162,6 +173,7 @@ class Kopru:
 
     def terminate(self, number: int = signal.SIGTERM, deadline_s: float | None = None) -> int:
         """Ask it to finish and return its exit code; the default deadline is its own shutdown_timeout and a bit."""
+        self._ask_endpoint()
         if deadline_s is None:
             deadline_s = float(self.settings.get("shutdown_timeout", _DEFAULT_SHUTDOWN_S)) + 10  # type: ignore[arg-type]
         self.send(number)
@@ -174,6 +186,19 @@ class Kopru:
             return self._popen.wait(deadline_s * patience())
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"kopru still runs after {deadline_s * patience():g} s\n{self.tail()}") from None
+
+    def _ask_endpoint(self) -> None:
+        """What it says of itself before its end, for release() to look at."""
+        listen = self.settings.get("http", {}).get("listen")  # type: ignore[attr-defined]
+        for path in _ENDPOINT_PATHS if listen and self.is_running() else ():
+            connection = http.client.HTTPConnection(listen, timeout=2)
+            try:
+                connection.request("GET", path)
+                self._answers.append(connection.getresponse().read().decode(errors="replace"))
+            except (OSError, http.client.HTTPException):
+                pass  # it may be frozen, or not there yet
+            finally:
+                connection.close()
 
     def kill9(self) -> None:
         if self.is_running():
@@ -200,14 +225,18 @@ class Kopru:
         return None if self._popen is None else self._popen.poll()
 
     def release(self) -> None:
-        """Kill what still runs, remove the directory, and fail if a sanitizer reported in any run."""
+        """Kill what still runs, remove the directory, and fail if a sanitizer reported or a personal value was said in any run."""
+        self._ask_endpoint()
         self.kill9()
         try:
             for run in range(1, self._runs + 1):
                 text = (self.directory / f"stderr.{run}").read_text(errors="replace")
                 require_no_sanitizer_report(text, f"run {run} of the daemon")
+                privacy.require_private(text, f"run {run} of the daemon")
+            privacy.require_private("".join(self._answers), "the daemon's endpoint")
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
+            self._runs = 0  # it may be called again
 
     def stderr_text(self) -> str:
         return self.stderr_path.read_text(errors="replace") if self._runs else ""

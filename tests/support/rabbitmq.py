@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pika
 
+from support import privacy
 from support.bulk_publisher import BulkPublisher, Message
 from support.process import Child, as_user, free_port, make_directory, unprivileged_user
 from support.wait import patience, wait_until
@@ -289,7 +290,7 @@ class RabbitMQ:
         Each is a body, or a pair of a body and a dictionary of properties. on_confirm as in BulkPublisher.
         """
         pairs = ((message, {}) if isinstance(message, bytes) else message for message in messages)
-        return BulkPublisher(self._parameters(), queue, pairs, on_confirm).run()
+        return BulkPublisher(self._parameters(), queue, privacy.watching(pairs), on_confirm).run()
 
     def depth(self, queue: str) -> Depth:
         """What the queue holds at this moment."""
@@ -353,6 +354,7 @@ class Publisher:
 
     def publish(self, queue: str, body: bytes, **properties: object) -> None:
         """As RabbitMQ.publish. When it raises, whether the broker has the message is unknown."""
+        privacy.WATCH.published(body, properties)
         self._channel.basic_publish(
             "", queue, body, pika.BasicProperties(delivery_mode=2, **properties), mandatory=True)
 
