@@ -1,0 +1,47 @@
+"""Libraries that stand before libc in a daemon under test: an allocation that fails, a wall clock that is set."""
+
+import ctypes
+import mmap
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.daemon import binary
+
+
+def require_plain_binary() -> None:
+    """A sanitizer has an allocator of its own, and wants to stand before everybody else."""
+    if b"__asan_init" in binary().read_bytes():
+        pytest.skip("the sanitized program cannot be given another malloc")
+
+
+class Preload:
+    """One of these libraries, built, and the numbers it shares with the daemon.
+
+    environment makes a daemon use it; numbers may be read and written while it runs.
+    """
+
+    def __init__(self, name: str, variable: str, directory: Path):
+        library = directory / f"{name}.so"
+        source = Path(__file__).with_name(f"{name}.c")
+        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-fno-builtin", "-o", str(library), str(source), "-ldl"],
+                       check=True)
+        path = directory / f"{name}.shared"
+        path.write_bytes(bytes(3 * ctypes.sizeof(ctypes.c_long)))
+        descriptor = os.open(path, os.O_RDWR)
+        self._memory = mmap.mmap(descriptor, path.stat().st_size)
+        os.close(descriptor)
+        self.numbers = (ctypes.c_long * 3).from_buffer(self._memory)
+        self.environment = {"LD_PRELOAD": str(library), variable: str(path)}
+
+
+def failing_malloc(directory: Path) -> Preload:
+    """numbers: allocations so far; the one that fails, 0 for none; how many failed."""
+    return Preload("failing_malloc", "FAILING_MALLOC", directory)
+
+
+def stepping_clock(directory: Path) -> Preload:
+    """numbers[0]: by how many seconds the wall clock is wrong."""
+    return Preload("stepping_clock", "STEPPING_CLOCK", directory)
