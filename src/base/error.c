@@ -60,8 +60,10 @@ int error_list_add(struct error_list *list, const struct error *err)
         size_t capacity = list->capacity == 0 ? 8 : list->capacity * 2;
         struct error *items = realloc(list->items, capacity * sizeof(*items));
 
-        if (items == NULL)
+        if (items == NULL) {
+            list->incomplete = true;
             return -1;
+        }
         list->items = items;
         list->capacity = capacity;
     }

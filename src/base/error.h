@@ -11,6 +11,7 @@
 #ifndef KOPRU_BASE_ERROR_H
 #define KOPRU_BASE_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The value of each kind is the process's exit code for it (sysexits.h). */
@@ -52,12 +53,13 @@ struct error_list {
     struct error *items;
     size_t count;
     size_t capacity;
+    bool incomplete; /* there was no memory for some: an empty list is no good news then */
 };
 
 void error_list_init(struct error_list *list);
 void error_list_release(struct error_list *list);
 
-/* Copies err. Returns 0, or -1 when there is no memory. */
+/* Copies err. Returns 0, or -1 when there is no memory; the list then says so of itself. */
 int error_list_add(struct error_list *list, const struct error *err);
 
 #endif

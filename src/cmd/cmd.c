@@ -34,7 +34,7 @@ int command_status(const struct error_list *errors)
         for (size_t i = 0; i < errors->count; i++)
             if (errors->items[i].kind == order[rank])
                 return (int)order[rank];
-    return 0;
+    return errors->incomplete ? ERROR_INTERNAL : 0;
 }
 
 static void print_error(const struct error *err)
@@ -158,6 +158,8 @@ int command_main(int argc, char **argv)
     }
     for (size_t i = 0; i < errors.count; i++)
         print_error(&errors.items[i]);
+    if (errors.incomplete)
+        fputs("kopru: out of memory: not every problem could be kept\n", stderr);
     error_list_release(&errors);
     return status;
 }

@@ -1,7 +1,8 @@
-/* What `kopru map` prints when memory runs out at any point, in json-c too: all of it, or nothing. */
+/* Memory that runs out at any point: what `kopru map` prints is all of it, or nothing, and a problem is no success. */
 #include "cmd/map_print.h"
 
 #include "base/civil_time.h"
+#include "cmd/cmd.h"
 #include "mapping/mapper.h"
 #include "scarce_memory.h"
 
@@ -104,11 +105,33 @@ static void the_same_when_json_c_finds_no_memory(void **state)
     print_with_scarce_memory(*state, true);
 }
 
+static void problems_that_cannot_be_kept_are_problems_still(void **state)
+{
+    struct scarce scarce = { .everywhere = false };
+
+    (void)state;
+    while (scarce_next(&scarce)) {
+        struct error_list problems;
+        struct error err;
+        bool failed;
+
+        error_list_init(&problems);
+        error_set(&err, ERROR_CONFIG, "what", NULL, "why");
+        error_list_add(&problems, &err);
+        failed = scarce_end(&scarce);
+        assert_int_equal(command_status(&problems), failed ? ERROR_INTERNAL : ERROR_CONFIG);
+        error_list_release(&problems);
+        assert_int_equal(command_status(&problems), 0);
+    }
+    assert_true(scarce.round > 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(all_is_printed_or_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_when_json_c_finds_no_memory, set_up, tear_down),
+        cmocka_unit_test(problems_that_cannot_be_kept_are_problems_still),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
