@@ -237,30 +237,6 @@ static void a_lost_place_begins_a_new_subscription(void **state)
     pthread_mutex_unlock(&fakes.lock);
 }
 
-static bool nothing_is_connected(const struct fakes *now)
-{
-    return now->open == 0;
-}
-
-static bool consumes(const struct fakes *now)
-{
-    return now->subscriptions == 1;
-}
-
-/* No writer finds out about it, because there is nothing to write. */
-static void an_idle_consumer_leaves_a_lost_place(void **state)
-{
-    (void)state;
-    keeps_place = true; /* the other instance's */
-    start();
-    wait_for(consumes, "the subscription");
-    pthread_mutex_lock(&fakes.lock);
-    fakes.epoch++;
-    fakes.fresh_holder = true;
-    pthread_mutex_unlock(&fakes.lock);
-    wait_for(nothing_is_connected, "the end of the connection");
-}
-
 static void stopping_finishes_what_was_delivered(void **state)
 {
     (void)state;
@@ -383,7 +359,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_idle_consumer_leaves_a_lost_place, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_ends_the_wait_to_be_alone, set_up, tear_down),

@@ -215,6 +215,27 @@ static void the_other_holder_shows(void **state)
     assert_string_equal(queue->holder, "");
 }
 
+static bool has_left(const struct queue_status *queue)
+{
+    return queue->stage == STAGE_WAITING && queue->broker.current;
+}
+
+/* No writer finds out about the lost place, because there is nothing to write; and it is not left to the lease to expire. */
+static void an_idle_consumer_leaves_a_lost_place_and_says_why(void **state)
+{
+    const struct queue_status *queue;
+
+    (void)state;
+    start();
+    wait_until(is_consuming, "consuming");
+    pthread_mutex_lock(&fakes.lock);
+    fakes.epoch++;
+    fakes.fresh_holder = true;
+    pthread_mutex_unlock(&fakes.lock);
+    queue = wait_until(has_left, "the end of the subscription");
+    assert_string_equal(queue->broker.error.why, "another instance holds the queue");
+}
+
 static bool is_stopped(const struct queue_status *queue)
 {
     return queue->stage == STAGE_STOPPED;
@@ -261,6 +282,7 @@ int main(void)
         TEST(a_writer_that_fails_shows_until_it_commits),
         TEST(a_lost_connection_shows),
         TEST(the_other_holder_shows),
+        TEST(an_idle_consumer_leaves_a_lost_place_and_says_why),
         TEST(threads_give_signs_of_life),
         TEST(a_thread_that_does_not_come_round_falls_silent),
     };
