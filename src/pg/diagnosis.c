@@ -1,6 +1,7 @@
 #include "pg/diagnosis.h"
 
 #include "base/text.h"
+#include "pg/tls_reason.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,6 +113,8 @@ static void hint_password(PGconn *pg, struct error *err)
                    "port, dbname and user");
 }
 
+static const char VERIFY_FAILED[] = "certificate verify failed";
+
 /* What libpq says where TLS is refused, and what to do about it. Returns false for all else. */
 static bool hint_tls(struct error *err)
 {
@@ -119,9 +122,8 @@ static bool hint_tls(struct error *err)
         const char *said;
         const char *hint;
     } rows[] = {
-        { "certificate verify failed",
-          "the server's certificate is expired, or of an authority that sslrootcert does not hold: see "
-          "openssl s_client -starttls postgres -connect HOST:PORT -CAfile FILE" },
+        { VERIFY_FAILED, "the server's certificate is expired, or of an authority that sslrootcert does not hold: see "
+                         "openssl s_client -starttls postgres -connect HOST:PORT -CAfile FILE" },
         { "does not match host name", "sslmode=verify-full wants the host of postgres.conninfo among the names of the server's "
                                       "certificate: correct the host, or have a certificate made for it" },
         { "root certificate file", "name the file with the certificate of the server's authority: sslrootcert=FILE in "
@@ -139,8 +141,20 @@ static bool hint_tls(struct error *err)
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         if (strstr(err->why, rows[i].said) != NULL)
-            return error_hint(err, "%s", rows[i].hint) != 0;
+            return error_hint(err, "%s", rows[i].hint) != 0; /* always: it returns -1 */
     return false;
+}
+
+/* Which of the reasons it is. */
+static void hint_certificate(PGconn *pg, struct error *err)
+{
+    char ca_file[256];
+    char reason[128];
+    const char *address = PQhostaddr(pg);
+
+    find_option(pg, "sslrootcert", ca_file, sizeof(ca_file));
+    if (ca_file[0] != '\0' && address != NULL && pg_tls_reason(address, PQport(pg), ca_file, reason, sizeof(reason)))
+        error_hint(err, "the server's certificate is refused: %s", reason);
 }
 
 /* A login that a person has to allow first is asked for more slowly. */
@@ -166,7 +180,10 @@ void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
     } else if (strcmp(failure->sqlstate, "3D000") == 0) {
         error_hint(&failure->error, "check dbname in postgres.conninfo");
     }
-    hint_tls(&failure->error);
+    if (!hint_tls(&failure->error))
+        return;
+    if (strstr(failure->error.why, VERIFY_FAILED) != NULL)
+        hint_certificate(pg, &failure->error);
 }
 
 /* The server's message may quote a value and stays away, but for names of its own objects: what an error of our own statement, not of
