@@ -136,7 +136,11 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
 
     memset(out, 0, sizeof(*out));
     if (given == NULL) {
-        refuse(conninfo, said, err);
+        /* A restart may help then; status 78 would tell a service manager that it cannot. */
+        if (said == NULL || strstr(said, "out of memory") != NULL)
+            error_no_memory(err);
+        else
+            refuse(conninfo, said, err);
         PQfreemem(said);
         return -1;
     }

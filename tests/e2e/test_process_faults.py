@@ -177,7 +177,8 @@ class _Scarce:
 
     def __init__(self, broker, db, queue: str, make: Callable[..., Kopru], malloc: Preload):
         self._broker, self._db, self._queue, self._malloc = broker, db, queue, malloc
-        self._daemon = make(start=False, env=malloc.environment)
+        # Kerberos' library does not look at all its allocations, and libpq asks it at each connect unless told not to.
+        self._daemon = make(start=False, env=malloc.environment, postgres={"conninfo": f"{db.daemon_dsn} gssencmode=disable"})
 
     def run(self, failing: int) -> str:
         """Work off some messages while that allocation fails; what came of it."""
