@@ -323,6 +323,19 @@ bool cfg_as_int64(struct cfg setting, int64_t min, int64_t max, int64_t *out)
     return true;
 }
 
+bool cfg_as_number(struct cfg setting, double *out)
+{
+    if (!cfg_exists(setting))
+        return false;
+    if (cfg_type(setting) == CFG_INTEGER)
+        *out = (double)config_setting_get_int64(setting.setting);
+    else if (cfg_type(setting) == CFG_FLOAT)
+        *out = config_setting_get_float(setting.setting);
+    else
+        return wrong_type(setting, CFG_FLOAT);
+    return true;
+}
+
 bool cfg_as_choice(struct cfg setting, const char *const *names, int *out)
 {
     const char *written;

@@ -99,6 +99,7 @@ bool cfg_need_string(struct cfg group, const char *key, const char **out);
 bool cfg_as_string(struct cfg setting, const char **out);
 bool cfg_as_bool(struct cfg setting, bool *out);
 bool cfg_as_int64(struct cfg setting, int64_t min, int64_t max, int64_t *out);
+bool cfg_as_number(struct cfg setting, double *out); /* an integer or a float */
 bool cfg_as_choice(struct cfg setting, const char *const *names, int *out);
 
 /* A problem for each member of group that is none of keys (NULL ends them), with the nearest known key as a hint. */

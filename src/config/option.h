@@ -13,6 +13,7 @@ enum option_type {
     OPTION_TEXT,
     OPTION_FILE, /* a path; a relative one starts from the directory of kopru.cfg */
     OPTION_INTEGER,
+    OPTION_DECIMAL, /* with or without a fraction: above min, at most max; kept as an integer, in the unit that factor makes */
     OPTION_BOOL,
     OPTION_CHOICE, /* one of names, kept as its index */
     OPTION_LIST,   /* read by code of its own, not by this table */
@@ -25,9 +26,9 @@ struct option {
     bool required;                             /* has no default and must be there, unless its environment variable is */
     bool required_to_map;                      /* also with SETTINGS_MAPPING */
     const char *initial;                       /* the default, as the file would have it; NULL: not set */
-    const char *unit;                          /* of an integer; NULL if it has none */
-    int64_t min, max;                          /* of an integer, in the unit of the file */
-    int factor;                                /* of an integer: what is kept is the file's value times this */
+    const char *unit;                          /* of a number; NULL if it has none */
+    int64_t min, max;                          /* of a number, in the unit of the file */
+    int factor;                                /* of a number: what is kept is the file's value times this */
     const char *const *names;                  /* of a choice, ended by NULL */
     const char *environment;                   /* the variable that overrides it, NULL if none */
     const char *(*refuse)(const char *value);  /* of a text: why it cannot be right, NULL if it can; may be NULL */

@@ -76,11 +76,21 @@ static void put_integer(const struct option *option, void *base, int64_t value)
 {
     void *field = field_of(option, base);
 
-    value *= option->factor;
     if (option->size == sizeof(int64_t))
         *(int64_t *)field = value;
     else
         *(int *)field = (int)value;
+}
+
+/* False if it is so small that nothing would be kept. */
+static bool put_decimal(const struct option *option, void *base, double value)
+{
+    int64_t kept = (int64_t)(value * option->factor + 0.5);
+
+    if (kept == 0)
+        return false;
+    put_integer(option, base, kept);
+    return true;
 }
 
 int64_t option_integer(const struct option *option, const void *base)
@@ -115,7 +125,10 @@ static void put_default(struct reader *reader, const struct option *option, void
         put_text(reader, option, base, strndup(text + 1, strlen(text) - 2));
         break;
     case OPTION_INTEGER:
-        put_integer(option, base, strtoll(text, NULL, 10));
+        put_integer(option, base, strtoll(text, NULL, 10) * option->factor);
+        break;
+    case OPTION_DECIMAL:
+        put_decimal(option, base, strtod(text, NULL));
         break;
     case OPTION_BOOL:
         *(bool *)field_of(option, base) = strcmp(text, "true") == 0;
@@ -152,10 +165,23 @@ static void read_integer(struct reader *reader, const struct option *option, str
     if (!cfg_as_int64(setting, INT64_MIN, INT64_MAX, &number))
         return;
     if (number >= option->min && number <= option->max)
-        put_integer(option, base, number);
+        put_integer(option, base, number * option->factor);
     else
         reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint, "it is %lld, and must be %lld to %lld %s",
                        (long long)number, (long long)option->min, (long long)option->max, option->unit);
+}
+
+/* Also refused: infinity and what is no number, which compare as neither. */
+static void read_decimal(struct reader *reader, const struct option *option, struct cfg setting, void *base)
+{
+    double number;
+
+    if (!cfg_as_number(setting, &number))
+        return;
+    if (!(number > (double)option->min && number <= (double)option->max) || !put_decimal(option, base, number))
+        reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
+                       "it is %g, and must be more than %lld and at most %lld%s%s", number, (long long)option->min,
+                       (long long)option->max, option->unit != NULL ? " " : "", option->unit != NULL ? option->unit : "");
 }
 
 static void read_setting(struct reader *reader, const struct option *option, struct cfg setting, void *base)
@@ -171,6 +197,9 @@ static void read_setting(struct reader *reader, const struct option *option, str
         break;
     case OPTION_INTEGER:
         read_integer(reader, option, setting, base);
+        break;
+    case OPTION_DECIMAL:
+        read_decimal(reader, option, setting, base);
         break;
     case OPTION_BOOL:
         cfg_as_bool(setting, field_of(option, base));

@@ -65,6 +65,15 @@ struct settings {
         int64_t max_bytes;
     } batch;
     struct {
+        int attempts;
+        int span_ms;
+    } isolate;
+    struct {
+        int share_ppm; /* parts per million */
+        int window;    /* messages */
+        int probe_ms;
+    } breaker;
+    struct {
         char *listen; /* host:port; "" switches the endpoint off */
     } http;
     struct {

@@ -29,7 +29,7 @@ static void require_in_range(const char *group, const void *base)
         bool of_queue = strcmp(option->group, "queues") == 0;
         int64_t value;
 
-        if (option->type != OPTION_INTEGER || of_queue != (strcmp(group, "queues") == 0))
+        if ((option->type != OPTION_INTEGER && option->type != OPTION_DECIMAL) || of_queue != (strcmp(group, "queues") == 0))
             continue;
         value = integer_of(option, base);
         REQUIRE(value >= option->min * option->factor && value <= option->max * option->factor);

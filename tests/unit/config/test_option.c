@@ -38,6 +38,10 @@ static void every_row_is_complete(void **state)
             assert_non_null(option->unit);
             assert_true(option->size == 8 || option->max * option->factor <= INT32_MAX);
         }
+        if (option->type == OPTION_DECIMAL) {
+            assert_true((double)option->min < atof(option->initial) && atof(option->initial) <= (double)option->max);
+            assert_true(option->size == sizeof(int) && option->max * option->factor <= INT32_MAX);
+        }
         if (option->type == OPTION_CHOICE) {
             assert_non_null(option->names);
             assert_int_equal(option->size, sizeof(int));
@@ -50,7 +54,7 @@ static void every_row_is_complete(void **state)
 static void write_with(char *out, size_t size, const struct option *extra, const char *value)
 {
     char line[256];
-    const char *const groups[] = { "amqp", "postgres", "erp", "limits", "batch", "http", "log" };
+    const char *const groups[] = { "amqp", "postgres", "erp", "limits", "batch", "isolate", "breaker", "http", "log" };
     size_t len = 0;
 
     snprintf(line, sizeof(line), "%s = %s;", extra->key, value);
@@ -78,6 +82,8 @@ static bool is_right_type(const struct option *option, const char *value)
         return value[0] == '"';
     case OPTION_INTEGER:
         return isdigit((unsigned char)value[0]) && strchr(value, '.') == NULL;
+    case OPTION_DECIMAL:
+        return isdigit((unsigned char)value[0]);
     case OPTION_BOOL:
         return value[0] == 't';
     case OPTION_LIST:
@@ -114,17 +120,15 @@ static void every_option_refuses_every_other_type(void **state)
     scratch_release(&scratch);
 }
 
-/* Loads with one integer set. Returns whether it was taken, or else refused for its range. */
-static bool takes(struct scratch *scratch, const struct option *option, int64_t value)
+/* Loads with one number set. Returns whether it was taken, or else refused for its range. */
+static bool takes_text(struct scratch *scratch, const struct option *option, const char *number)
 {
     struct settings settings;
     struct error_list problems;
-    char number[32];
     char text[2048];
     bool in_range = true;
 
     error_list_init(&problems);
-    snprintf(number, sizeof(number), "%lld", (long long)value);
     write_with(text, sizeof(text), option, number);
     settings_load(&settings, scratch_write(scratch, "k.cfg", text), SETTINGS_ALL, &problems);
     for (size_t i = 0; i < problems.count; i++) /* another kind of problem is an order of two options that this one breaks */
@@ -133,6 +137,14 @@ static bool takes(struct scratch *scratch, const struct option *option, int64_t 
     error_list_release(&problems);
     settings_release(&settings);
     return in_range;
+}
+
+static bool takes(struct scratch *scratch, const struct option *option, int64_t value)
+{
+    char number[32];
+
+    snprintf(number, sizeof(number), "%lld", (long long)value);
+    return takes_text(scratch, option, number);
 }
 
 static void every_integer_has_its_limits(void **state)
@@ -153,6 +165,29 @@ static void every_integer_has_its_limits(void **state)
         assert_false(takes(&scratch, option, -5));
         assert_false(takes(&scratch, option, INT64_MAX));
         assert_false(takes(&scratch, option, (INT64_C(1) << 40) + option->min)); /* fits, once wrapped */
+    }
+    scratch_release(&scratch);
+}
+
+/* Above the least, at most the largest, with or without a fraction. */
+static void every_decimal_has_its_limits(void **state)
+{
+    static const char *const wrong[] = { "0", "0.0", "-0.5", "1e300", "-1e300", "1e-30", "1e999" };
+    struct scratch scratch;
+
+    (void)state;
+    scratch_init(&scratch);
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        const struct option *option = &OPTIONS[i];
+
+        if (option->type != OPTION_DECIMAL)
+            continue;
+        assert_true(takes(&scratch, option, option->max));
+        assert_true(takes_text(&scratch, option, "0.25"));
+        assert_true(takes_text(&scratch, option, "0.001"));
+        assert_false(takes(&scratch, option, option->max + 1));
+        for (size_t w = 0; w < sizeof(wrong) / sizeof(wrong[0]); w++)
+            assert_false(takes_text(&scratch, option, wrong[w]));
     }
     scratch_release(&scratch);
 }
@@ -325,6 +360,7 @@ int main(void)
         cmocka_unit_test(every_row_is_complete),
         cmocka_unit_test(every_option_refuses_every_other_type),
         cmocka_unit_test(every_integer_has_its_limits),
+        cmocka_unit_test(every_decimal_has_its_limits),
         cmocka_unit_test(the_sample_shows_each_option_with_its_default_and_unit),
         cmocka_unit_test(the_sample_loads_the_same_with_its_defaults_said),
     };

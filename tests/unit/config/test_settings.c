@@ -110,6 +110,11 @@ static void the_least_file_gets_the_defaults(void **state)
     assert_int_equal(settings->limits.max_bytes_in_hand, 33554432);
     assert_int_equal(settings->batch.max_messages, 500);
     assert_int_equal(settings->batch.max_bytes, 4194304);
+    assert_int_equal(settings->isolate.attempts, 10);
+    assert_int_equal(settings->isolate.span_ms, 300000);
+    assert_int_equal(settings->breaker.share_ppm, 500000);
+    assert_int_equal(settings->breaker.window, 1000);
+    assert_int_equal(settings->breaker.probe_ms, 60000);
     assert_string_equal(settings->http.listen, "127.0.0.1:9187");
     assert_int_equal(settings->log.level, LOG_INFO);
     assert_int_equal(settings->log.format, LOG_FORMAT_AUTO);
