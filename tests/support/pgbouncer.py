@@ -24,7 +24,8 @@ auth_file = {users}
 pool_mode = transaction
 default_pool_size = {pool_size}
 server_round_robin = 1
-"""
+admin_users = {superuser}
+{more}"""
 
 
 class PgBouncer:
@@ -34,20 +35,20 @@ class PgBouncer:
             psycopg.connect(pooler.daemon_dsn(database))
     """
 
-    def __init__(self, server: Postgres, *, pool_size: int = 3):
+    def __init__(self, server: Postgres, *, pool_size: int = 3, settings: dict[str, str] | None = None):
         self.port = free_port()
         self.directory = make_directory("kopru-pgbouncer-", unprivileged_user("postgres"))
         self._config = self.directory / "pgbouncer.ini"
         users = self.directory / "users.txt"
         users.write_text(f'"{SUPERUSER}" ""\n"{DAEMON}" ""\n')
         self._config.write_text(
-            _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size, users=users))
+            _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size, users=users, superuser=SUPERUSER,
+                           more="".join(f"{key} = {value}\n" for key, value in (settings or {}).items())))
         self._child = Child("pgbouncer", self.directory / "pgbouncer.log", unprivileged_user("postgres"))
 
     def __enter__(self) -> "PgBouncer":
-        self.launch()
         try:
-            wait_until(self._answers, _START_DEADLINE_S, f"PgBouncer to answer on port {self.port}")
+            self.start()
         except BaseException:
             self.__exit__()
             raise
@@ -56,6 +57,10 @@ class PgBouncer:
     def __exit__(self, *_exc: object) -> None:
         self._child.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def start(self) -> None:
+        self.launch()
+        wait_until(self._answers, _START_DEADLINE_S, f"PgBouncer to answer on port {self.port}")
 
     def launch(self) -> None:
         """Begin to start, without waiting."""
@@ -66,6 +71,14 @@ class PgBouncer:
 
     def kill9(self) -> None:
         self._child.kill9()
+
+    def stop(self) -> None:
+        self._child.stop()
+
+    def console(self) -> psycopg.Connection:
+        """Its admin console, which takes PAUSE, RESUME, KILL, RECONNECT, SHOW; the caller closes it."""
+        return psycopg.connect(self.dsn("pgbouncer", SUPERUSER), autocommit=True, prepare_threshold=None,
+                               cursor_factory=psycopg.ClientCursor)
 
     def dsn(self, dbname: str, user: str) -> str:
         return psycopg.conninfo.make_conninfo(host="127.0.0.1", port=self.port, dbname=dbname, user=user)
