@@ -165,6 +165,10 @@ def _table(results: list[Result]) -> str:
 
 
 def _keep(stage: World, directory: Path) -> None:
+    """To find out what happened: the logs, and all states that there ever were."""
+    if stage.server.is_running():
+        states = stage.database.query("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)), xmin, * FROM history.states ORDER BY n")
+        (directory / "states").write_text("".join(" ".join(map(str, state)) + "\n" for state in states))
     for name, path in stage.logs().items():
         if path.exists():
             shutil.copyfile(path, directory / name)
@@ -174,7 +178,9 @@ def _run(the_plan: Plan, directory: Path, keep: bool) -> int:
     """directory is removed if all is well."""
     with world.built(the_plan.site, the_plan.seed) as stage:
         try:
-            results = checks.run(_endure(stage, the_plan, Ledger(directory / "ledger")))
+            with open(directory / "amqp", "w", encoding="utf-8") as stage.traffic.journal:
+                evidence = _endure(stage, the_plan, Ledger(directory / "ledger"))
+            results = checks.run(evidence)
         except BaseException:
             _keep(stage, directory)
             say(f"kept: {directory}")

@@ -251,7 +251,7 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
         if first is None:
             early.append(f"message {number} was acknowledged and never committed")
         elif first > at:
-            early.append(f"message {number} was acknowledged {1000 * (first - at):.1f} ms before its commit")
+            early.append(f"message {number} was acknowledged {1000 * (first - at):.1f} ms before its commit at {first:.6f}")
         else:
             margins.append(at - first)
     if evidence.traffic.unknown_tags:

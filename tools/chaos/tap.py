@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TextIO
 
 from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, HEADER, Frame, FrameSplitter
 
@@ -31,6 +32,12 @@ class Traffic:
     acknowledged: dict[int, float] = field(default_factory=dict)  # number: time of the first acknowledgement
     late: dict[int, str] = field(default_factory=dict)  # numbers that may show an older state, and why: see AmqpTap
     unknown_tags: int = 0  # acknowledged, and not open
+    journal: TextIO | None = None  # a line for each event: time, connection, event, tag, number
+    connections: int = 0
+
+    def note(self, *fields: object) -> None:
+        if self.journal is not None:
+            print(*fields, file=self.journal)
 
 
 class AmqpTap:
@@ -47,6 +54,9 @@ class AmqpTap:
         self._clock = clock
         self._splitters = {side: FrameSplitter(side) for side in (True, False)}
         self._coming: tuple[int, bool] | None = None  # tag and flag of a delivery whose header is yet to come
+        with traffic.lock:
+            traffic.connections += 1
+            self._number = traffic.connections
         self._begin()
 
     def saw(self, to_server: bool, data: bytes) -> None:
@@ -76,6 +86,7 @@ class AmqpTap:
             covered = [n for n in self._open if n <= tag] if bits & 1 else [tag]
             for n in covered:
                 number = self._open.pop(n, None)
+                self._traffic.note(f"{now:.6f}", self._number, "ack", tag, number)
                 if number is not None:
                     self._traffic.acknowledged.setdefault(number, now)
 
@@ -89,6 +100,7 @@ class AmqpTap:
             self._delivered(tag, redelivered, message_id(frame.payload), now)
 
     def _delivered(self, tag: int, redelivered: bool, number: int, now: float) -> None:
+        self._traffic.note(f"{now:.6f}", self._number, "redelivery" if redelivered else "delivery", tag, number)
         self._traffic.deliveries += 1
         self._traffic.redelivered += redelivered
         self._traffic.subscriptions += self._count == 0
