@@ -158,15 +158,21 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
     return FOLD_APPLIED;
 }
 
+/* The columns that tell rows of one set apart: all share the root's key, and the array's name if the table has a column for it. */
+struct row_key {
+    const struct table *table;
+    size_t first;
+};
+
 /* For qsort_r(). */
-static int compare_keys(const void *a, const void *b, void *table_pointer)
+static int compare_keys(const void *a, const void *b, void *key_pointer)
 {
-    const struct table *table = table_pointer;
+    const struct row_key *key = key_pointer;
     const struct value *left = *(struct value *const *)a;
     const struct value *right = *(struct value *const *)b;
 
-    for (size_t i = 0; i < table->key_count; i++) {
-        int order = value_compare(table->columns[i].type, &left[i], &right[i]);
+    for (size_t i = key->first; i < key->table->key_count; i++) {
+        int order = value_compare(key->table->columns[i].type, &left[i], &right[i]);
 
         if (order != 0)
             return order;
@@ -183,38 +189,50 @@ static bool row_differs(const struct table *table, const struct value *stored, c
     return false;
 }
 
-static struct value **sorted_rows(const struct table *table, const struct row_set *set, struct arena *arena)
+/* What comes from the database is in order already, as a rule. */
+static bool are_sorted(struct value **rows, size_t count, struct row_key *key)
 {
-    struct value **rows = arena_alloc_array(arena, set->count, sizeof(*rows));
+    for (size_t i = 1; i < count; i++) {
+        if (compare_keys(&rows[i - 1], &rows[i], key) > 0)
+            return false;
+    }
+    return true;
+}
 
+static struct value **sorted_rows(struct row_key *key, const struct row_set *set, struct arena *arena)
+{
+    struct value **rows;
+
+    if (are_sorted(set->rows, set->count, key))
+        return set->rows;
+    rows = arena_alloc_array(arena, set->count, sizeof(*rows));
     if (rows == NULL)
         return NULL;
-    if (set->count > 0)
-        memcpy(rows, set->rows, set->count * sizeof(*rows));
-    if (set->count > 1)
-        qsort_r(rows, set->count, sizeof(*rows), compare_keys, (void *)(uintptr_t)table);
+    memcpy(rows, set->rows, set->count * sizeof(*rows));
+    qsort_r(rows, set->count, sizeof(*rows), compare_keys, key);
     return rows;
 }
 
 /* Walks both sorted sets side by side. The difference's arrays have room for every row. */
-static int compare_set(size_t child_number, const struct table *table, const struct row_set *stored, const struct row_set *set,
+static int compare_set(size_t child_number, const struct child *child, const struct row_set *stored, const struct row_set *set,
                        struct arena *arena, struct fold_difference *difference)
 {
-    struct value **before = sorted_rows(table, stored, arena);
-    struct value **after = sorted_rows(table, set, arena);
+    struct row_key key = { &child->table, child->has_set_column ? 2 : 1 };
+    struct value **before = sorted_rows(&key, stored, arena);
+    struct value **after = sorted_rows(&key, set, arena);
     size_t b = 0;
     size_t a = 0;
 
-    if (before == NULL || after == NULL)
+    if ((before == NULL && stored->count > 0) || (after == NULL && set->count > 0))
         return -1;
     while (b < stored->count || a < set->count) {
-        int order = b == stored->count ? 1 : a == set->count ? -1 : compare_keys(&before[b], &after[a], (void *)(uintptr_t)table);
+        int order = b == stored->count ? 1 : a == set->count ? -1 : compare_keys(&before[b], &after[a], &key);
 
         if (order < 0) {
             difference->deletes[difference->delete_count++] = (struct child_row){ child_number, before[b++] };
             continue;
         }
-        if (order > 0 || row_differs(table, before[b], after[a]))
+        if (order > 0 || row_differs(&child->table, before[b], after[a]))
             difference->writes[difference->write_count++] = (struct child_row){ child_number, after[a] };
         b += order == 0;
         a++;
@@ -249,7 +267,7 @@ int fold_compare(const struct fold_state *stored, const struct fold_state *state
         for (size_t s = 0; s < entity->children[c].set_count; s++, number++) {
             if (stored->sets[number].rows == state->sets[number].rows)
                 continue;
-            if (compare_set(c, &entity->children[c].table, &stored->sets[number], &state->sets[number], arena, difference) != 0)
+            if (compare_set(c, &entity->children[c], &stored->sets[number], &state->sets[number], arena, difference) != 0)
                 return -1;
         }
     }

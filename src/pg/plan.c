@@ -119,18 +119,22 @@ static int read_row(const PGresult *result, int row, const struct table *table, 
     return 0;
 }
 
-/* The batch is sorted by id. */
-static struct plan_entity *find_entity(const struct plan *plan, struct slice id)
+/* The batch is sorted by id. Rows of one entity mostly come together: *guess is tried first, and set. */
+static struct plan_entity *find_entity(const struct plan *plan, struct slice id, size_t *guess)
 {
     size_t low = 0;
     size_t high = plan->count;
 
+    if (*guess < high && slice_equal(id, plan->entities[*guess].id))
+        return &plan->entities[*guess];
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         int order = slice_compare(id, plan->entities[middle].id);
 
-        if (order == 0)
+        if (order == 0) {
+            *guess = middle;
             return &plan->entities[middle];
+        }
         if (order < 0)
             high = middle;
         else
@@ -159,9 +163,10 @@ static void take_metadata(struct plan_entity *entity, const PGresult *result, in
 int plan_take_roots(struct plan *plan, const PGresult *result)
 {
     const struct table *table = &plan->entity->root;
+    size_t guess = 0;
 
     for (int row = 0; row < PQntuples(result); row++) {
-        struct plan_entity *entity = find_entity(plan, cell(result, row, 0));
+        struct plan_entity *entity = find_entity(plan, cell(result, row, 0), &guess);
 
         if (entity == NULL)
             continue;
@@ -211,9 +216,10 @@ static int append_row(struct row_set *set, struct value *row, struct arena *aren
 int plan_take_children(struct plan *plan, size_t child, const PGresult *result)
 {
     const struct table *table = &plan->entity->children[child].table;
+    size_t guess = 0;
 
     for (int row = 0; row < PQntuples(result); row++) {
-        struct plan_entity *entity = find_entity(plan, cell(result, row, 0));
+        struct plan_entity *entity = find_entity(plan, cell(result, row, 0), &guess);
         struct value *values = arena_alloc_array(&plan->arena, table->column_count, sizeof(*values));
         struct row_set *set;
 
