@@ -6,13 +6,26 @@ Started by ./dev demo. Everything is private and temporary: servers in directori
 """
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
+
+
+def leave_before_the_start(number: int, _frame: FrameType | None) -> None:
+    """What is imported below takes most of a second, and nothing has to be cleaned up yet."""
+    print("\ndemo: interrupted before anything was started", file=sys.stderr)
+    os._exit(128 + number)
+
+
+for ending in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(ending, leave_before_the_start)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -147,6 +160,7 @@ def tell_how_to_look_around(screen: Screen, stage: Stage) -> None:
   broker     {stage.broker.uri}
   kopru      pid {stage.kopru.pid}, configuration {stage.kopru.config_path}
              log {stage.kopru.stderr_path}
+             curl 'http://{stage.endpoint}/readyz?verbose', and /metrics
 
 Look around, in psql:
   \\d+ kopru.customers

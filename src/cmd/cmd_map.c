@@ -59,7 +59,14 @@ static int print_outcome(const struct entity *entity, enum map_outcome outcome, 
     return status;
 }
 
-static int map_body(const struct mapping *mapping, struct slice body, struct error_list *errors)
+/* No more than one byte beyond the limit was read, so what the mapper counted is not the size. */
+static void say_it_is_longer(size_t max_bytes, struct refusal *refusal)
+{
+    snprintf(refusal->detail, sizeof(refusal->detail), "more than the %zu bytes that are taken (limits.max_message_bytes)",
+             max_bytes);
+}
+
+static int map_body(const struct mapping *mapping, struct slice body, size_t max_bytes, struct error_list *errors)
 {
     struct mapper *mapper = mapper_new(mapping);
     struct change *change = NULL;
@@ -72,6 +79,8 @@ static int map_body(const struct mapping *mapping, struct slice body, struct err
     arena_init(&arena, mapper_arena_limit(mapping));
     if (mapper != NULL)
         outcome = mapper_map(mapper, body, &arena, &change, &refusal);
+    if (outcome == MAP_REFUSED && body.len > max_bytes)
+        say_it_is_longer(max_bytes, &refusal);
     if (outcome == MAP_NO_MEMORY) {
         error_no_memory(&err);
         status = command_fail(errors, &err);
@@ -89,6 +98,7 @@ static int run(const struct invocation *call, struct error_list *errors)
     const char *path = call->argument_count > 0 ? call->arguments[0] : NULL;
     struct configuration configuration;
     const struct mapping *mapping;
+    size_t max_bytes;
     struct buffer body;
     struct error err;
     int status;
@@ -103,11 +113,12 @@ static int run(const struct invocation *call, struct error_list *errors)
         status = configuration_unknown_entity(&configuration, entity, errors);
         goto done;
     }
-    buffer_init(&body, (size_t)configuration.settings.limits.max_message_bytes + 1);
+    max_bytes = (size_t)configuration.settings.limits.max_message_bytes;
+    buffer_init(&body, max_bytes + 1);
     if (input_read(path, &body, &err) != 0)
         status = command_fail(errors, &err);
     else
-        status = map_body(mapping, buffer_slice(&body), errors);
+        status = map_body(mapping, buffer_slice(&body), max_bytes, errors);
 done:
     buffer_release(&body);
     configuration_release(&configuration);

@@ -152,10 +152,16 @@ static void check_privileges(struct review *review, const struct wanted_table *t
         return;
     error_set(&err, ERROR_PERMISSION, "missing privilege", object_name(object, table->name, NULL), "user %s lacks %s", user,
               missing);
-    error_hint(&err,
-               "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
-               "kopru_writer TO %s; or, as kopru_owner: GRANT %s ON %s TO kopru_writer",
-               user, missing, object);
+    if (catalog_migration_of(table->name, NULL) != NULL)
+        error_hint(&err,
+                   "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
+                   "kopru_writer TO %s; or, as kopru_owner: GRANT %s ON %s TO kopru_writer",
+                   user, missing, object);
+    else
+        error_hint(&err,
+                   "the table is this site's, so the migration that made it has to grant as well (migrations/README.md); run, as "
+                   "kopru_owner: GRANT %s ON %s TO kopru_writer",
+                   missing, object);
     review_problem(review, &err);
 }
 

@@ -212,7 +212,8 @@ def test_map_reads_no_more_than_the_limit(write_config: Callable[..., str]) -> N
     assert json.loads(done.stdout)["dead_letter"]["reason"] == "too_large"
     endless = run_kopru("map", "-c", path, "--entity", "customer", "/dev/zero")
     assert endless.returncode == BAD_INPUT
-    assert json.loads(endless.stdout)["dead_letter"]["reason"] == "too_large"
+    assert json.loads(endless.stdout)["dead_letter"] == {
+        "reason": "too_large", "path": None, "detail": "more than the 1024 bytes that are taken (limits.max_message_bytes)"}
 
 
 def test_map_of_a_missing_file_is_66(config: str, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +108,25 @@ def test_ctrl_c_in_the_middle_leaves_nothing(tmp: Path):
     require_nothing_left(tmp)
 
 
+@pytest.mark.no_kopru
+@pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.2, 0.4])
+def test_ctrl_c_at_the_very_beginning_is_answered_in_a_word(delay_s: float, tmp: Path):
+    """Whenever it comes: ./dev has it ignored until the demo looks at it."""
+    with subprocess.Popen(["sh", "-c", 'trap "" INT; exec "$@"', "sh", *demo_command("--messages", "400")], env=environment(tmp),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8") as demo:
+        wait_until(lambda: os.readlink(f"/proc/{demo.pid}/exe").endswith(os.path.basename(os.path.realpath(sys.executable))), 10,
+                   "the interpreter")
+        end = time.monotonic() + delay_s
+        while demo.poll() is None:
+            if time.monotonic() >= end:
+                demo.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        _, errors = demo.communicate(timeout=DEADLINE_S * patience())
+    assert demo.returncode == 130
+    assert "interrupted" in errors and "Traceback" not in errors
+    require_nothing_left(tmp)
+
+
 def test_a_failing_step_says_what_and_where_the_logs_are(tmp: Path):
     programs = tmp / "programs"
     programs.mkdir()
@@ -138,6 +159,10 @@ def test_kept_it_can_be_looked_at_written_to_and_stopped(tmp: Path):
             require_samples(connection)
         looked = connection.execute("SELECT status FROM kopru.customers WHERE customer_id = '134719'").fetchone()
         assert looked == ("Active",)
+
+        (endpoint,) = re.findall(r"curl '(http://\S+)'", output)
+        with urllib.request.urlopen(endpoint, timeout=DEADLINE_S) as answer:
+            assert b"readyz check passed" in answer.read()
 
         (by_hand,) = re.findall(r"echo '(.+)' \| \./dev demo (--publish \S+)", output)
         run_demo(tmp, *by_hand[1].split(), stdin=by_hand[0].encode())

@@ -12,10 +12,10 @@ from pathlib import Path
 from demo.kept import KeptDemo, Process
 from demo.messages import ENTITIES
 from support import database
-from support.daemon import Kopru, default_settings
+from support.daemon import Kopru, default_settings, merged
 from support.database import REPOSITORY, Database
 from support.postgres import Postgres
-from support.process import ignore_ending_signals
+from support.process import free_port, ignore_ending_signals
 from support.rabbitmq import RabbitMQ
 
 DATABASE = "crm"
@@ -35,6 +35,7 @@ class Stage:
         self.broker: RabbitMQ
         self.database: Database
         self.kopru: Kopru
+        self.endpoint: str  # of kopru's health checks and metrics
 
     def __enter__(self) -> "Stage":
         return self
@@ -79,7 +80,8 @@ class Stage:
 
     def launch_kopru(self) -> Kopru:
         """The daemon, as a login that may write rows and nothing else."""
-        settings = default_settings(self.broker.uri, self.database.daemon_dsn, ENTITIES)
+        self.endpoint = f"127.0.0.1:{free_port()}"
+        settings = merged(default_settings(self.broker.uri, self.database.daemon_dsn, ENTITIES), {"http": {"listen": self.endpoint}})
         self.kopru = Kopru(settings, keep=self._keep)
         self._stack.callback(self.kopru.release)
         self._logs["kopru.log"] = lambda: self.kopru.stderr_path
