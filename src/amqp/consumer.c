@@ -141,6 +141,27 @@ int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, i
     return 0;
 }
 
+int amqp_consumer_check_access(struct amqp_consumer *consumer, const char *queue, struct error *err)
+{
+    static const char what[] = "cannot subscribe to the queue";
+    struct wire *wire = &consumer->wire;
+    amqp_table_entry_t impossible = { .key = amqp_cstring_bytes("x-priority") };
+    amqp_basic_qos_t limit = { .prefetch_count = 1 };
+    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue), .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
+    amqp_method_t answer;
+
+    impossible.value.kind = AMQP_FIELD_KIND_UTF8;
+    impossible.value.value.bytes = amqp_cstring_bytes("no number");
+    request.arguments = (amqp_table_t){ 1, &impossible };
+    if (check_queue_name(queue, what, err) != 0 ||
+        wire_call(wire, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, &answer, what, queue, err) != 0)
+        return -1;
+    if (wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer, what, queue, err) == 0)
+        return 0;
+    /* Refused for the argument: so not for the lack of a permission. */
+    return wire->state == WIRE_CHANNEL_GONE && err->kind == ERROR_UNAVAILABLE ? 0 : -1;
+}
+
 int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err)
 {
     static const char what[] = "cannot look at the queue";

@@ -61,6 +61,12 @@ int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err);
 /* Whether the answer has come since this was last called; then *state is set. */
 bool amqp_consumer_answered(struct amqp_consumer *consumer, struct amqp_queue_state *state);
 
+/*
+ * Whether the user may consume the queue: a subscription that no broker can grant is asked for (an argument of the wrong type), and the
+ * broker looks at the permission first. No message is touched. The consumer is of no more use afterwards, but to be freed.
+ */
+int amqp_consumer_check_access(struct amqp_consumer *consumer, const char *queue, struct error *err);
+
 int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, int prefetch, struct error *err);
 
 /* Waits up to timeout_ms for a delivery. Returns 1 with *delivery (the caller's, delivery_free), 0 when the time is over or wake_fd

@@ -7,12 +7,20 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PASSWORD_MAX_BYTES = 4096 };
 
+static bool is_open_to_all(int fd)
+{
+    struct stat status;
+
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0;
+}
+
 /* Reads up to size bytes; -1 with errno. */
-static ssize_t read_whole(const char *path, char *out, size_t size)
+static ssize_t read_whole(const char *path, char *out, size_t size, bool *open_to_all)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t len = 0;
@@ -21,6 +29,7 @@ static ssize_t read_whole(const char *path, char *out, size_t size)
 
     if (fd < 0)
         return -1;
+    *open_to_all = is_open_to_all(fd);
     while (len < size && ((got = read(fd, out + len, size - len)) > 0 || (got < 0 && errno == EINTR)))
         len += got > 0 ? (size_t)got : 0;
     cause = errno;
@@ -39,11 +48,17 @@ static int bad_password(struct error *err, const char *path, const char *why)
 static int read_password(char **out, const char *path, struct error *err)
 {
     char text[PASSWORD_MAX_BYTES + 1];
-    ssize_t len = read_whole(path, text, sizeof(text));
+    bool open_to_all = false;
+    ssize_t len = read_whole(path, text, sizeof(text), &open_to_all);
     int result = -1;
 
     if (len < 0)
         return bad_password(err, path, strerror(errno));
+    if (open_to_all) {
+        bad_password(err, path, "every user of this machine may read it");
+        error_hint(err, "run: chmod o= %s", path);
+        goto out;
+    }
     if (len > PASSWORD_MAX_BYTES) {
         bad_password(err, path, "it is longer than 4096 bytes");
         goto out;
@@ -83,8 +98,9 @@ static int choose_password(struct amqp_target *target, const struct amqp_endpoin
 }
 
 /* rabbitmq-c would only say that TLS failed. */
-static int check_readable(const char *path, const char *what, struct error *err)
+static int check_readable(const char *path, bool is_secret, const char *what, struct error *err)
 {
+    bool open_to_all;
     int fd;
 
     if (path == NULL)
@@ -94,8 +110,12 @@ static int check_readable(const char *path, const char *what, struct error *err)
         error_set(err, ERROR_CONFIG, what, path, "%s", strerror(errno));
         return error_hint(err, "check the path, and that kopru may read the file");
     }
+    open_to_all = is_secret && is_open_to_all(fd);
     close(fd);
-    return 0;
+    if (!open_to_all)
+        return 0;
+    error_set(err, ERROR_CONFIG, what, path, "every user of this machine may read it");
+    return error_hint(err, "run: chmod o= %s", path);
 }
 
 static const char *first_of(const char *said, const char *otherwise)
@@ -121,9 +141,9 @@ static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *en
                   "one of certificate file and key file is missing");
         return error_hint(err, "set both amqp.cert_file and amqp.key_file");
     }
-    if (check_readable(target->ca_file, "cannot read the CA certificates for the broker", err) != 0 ||
-        check_readable(target->cert_file, "cannot read the client certificate for the broker", err) != 0 ||
-        check_readable(target->key_file, "cannot read the key of the client certificate for the broker", err) != 0)
+    if (check_readable(target->ca_file, false, "cannot read the CA certificates for the broker", err) != 0 ||
+        check_readable(target->cert_file, false, "cannot read the client certificate for the broker", err) != 0 ||
+        check_readable(target->key_file, true, "cannot read the key of the client certificate for the broker", err) != 0)
         return -1;
     return 0;
 }

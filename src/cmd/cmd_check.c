@@ -81,7 +81,7 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, 
         error_list_add(&section->problems, &err);
         return -1;
     }
-    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0)
+    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0 || amqp_consumer_check_access(consumer, queue, &err) != 0)
         error_list_add(&section->problems, &err);
     else
         buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue, state.messages,

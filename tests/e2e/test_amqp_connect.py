@@ -152,7 +152,6 @@ class Authority:
         _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
         _openssl("x509", "-req", "-in", request, "-CA", here / f"{issuer}.pem", "-CAkey", here / f"{issuer}.key",
                  "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", certificate)
-        key.chmod(0o644)
         return certificate, key
 
     def make_root(self, name: str) -> None:
@@ -255,6 +254,29 @@ def test_unusable_files(authority: Authority) -> None:
         assert answer["subject"] == str(cert_file)
 
 
+def test_a_key_that_everybody_may_read_is_refused(authority: Authority) -> None:
+    certificate, key = authority.certificate("open", names="DNS:localhost")
+    key.chmod(0o644)
+    answer = attempt("amqps://u:p@localhost:1", ca_file=authority.ca_file, cert_file=certificate, key_file=key)
+    assert_refused(answer, "every user of this machine may read it", kind=CONFIG)
+
+
+def test_no_plain_text_behind_a_refused_handshake(authority: Authority) -> None:
+    """Nothing but TLS is sent, however often it is refused."""
+    seen: list[bytes] = []
+
+    def refuse(client: socket.socket) -> None:
+        seen.append(client.recv(4096))
+        client.sendall(b"\x15\x03\x03\x00\x02\x02\x28")  # alert: handshake failure
+        seen.append(client.recv(4096))
+
+    with Server(refuse) as server:
+        answer = attempt(f"amqps://u:p@127.0.0.1:{server.port}", ca_file=authority.ca_file)
+        assert_refused(answer, "by TLS", "handshake failure")
+    assert seen[0].startswith(b"\x16\x03")
+    assert all(not data or data[0] in (0x15, 0x16) for data in seen)
+
+
 # ---- a real broker
 
 
@@ -262,6 +284,7 @@ def test_unusable_files(authority: Authority) -> None:
 def tls_broker(authority: Authority) -> Iterator[tuple[RabbitMQ, int]]:
     """A broker that wants a client certificate, and its TLS port."""
     certificate, key = authority.certificate("broker", names="DNS:localhost,IP:127.0.0.1")
+    key.chmod(0o644)  # the broker is another user
     port = free_port()
     settings = {
         "listeners.ssl.local": f"127.0.0.1:{port}",

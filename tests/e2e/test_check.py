@@ -305,6 +305,25 @@ def test_a_wrong_password_of_the_broker_is_no_permission(check: Check, rabbitmq_
     assert report.only_problem().area == "broker"
 
 
+def test_a_user_of_the_broker_who_may_not_read_a_queue(check: Check, rabbitmq_server: RabbitMQ, queues: Queues) -> None:
+    """The queue can be looked at, and only consuming it would fail. It is found out without taking a message."""
+    rabbitmq_server.publish(queues.customer, b'{"id":"1"}')
+    rabbitmq_server.rabbitmqctl("add_user", "half", "secret-half")
+    try:
+        rabbitmq_server.rabbitmqctl("set_permissions", "half", ".*", ".*", f"^{queues.customer}$")
+        report = check(amqp={"uri": f"amqp://half:secret-half@127.0.0.1:{rabbitmq_server.port}/%2F"})
+    finally:
+        rabbitmq_server.rabbitmqctl("delete_user", "half")
+    assert report.status == NO_PERMISSION
+    problem = report.only_problem()
+    assert (problem.area, problem.subject) == ("broker", queues.subscription)
+    assert "403 ACCESS_REFUSED" in problem.why
+    assert rabbitmq_server.depth(queues.customer).ready == 1
+    with rabbitmq_server.connect() as connection:
+        method, _properties, _body = connection.channel().basic_get(queues.customer)
+        assert not method.redelivered
+
+
 def test_an_unknown_database_is_said(check: Check, db: Database) -> None:
     report = check(postgres={"conninfo": db.server.dsn("no_such_database", DAEMON)})
     assert report.status == UNREACHABLE

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -154,6 +155,25 @@ static void test_password_file(void **state)
     }
 }
 
+static void test_a_password_file_that_everybody_may_read(void **state)
+{
+    struct amqp_endpoint endpoint = base_endpoint;
+    struct amqp_target target;
+    struct error err;
+
+    (void)state;
+    endpoint.password_file = file_path;
+    write_file("secret", 6);
+    assert_int_equal(chmod(file_path, 0644), 0);
+    assert_int_equal(amqp_target_init(&target, &endpoint, &err), -1);
+    assert_int_equal(err.kind, ERROR_CONFIG);
+    assert_string_equal(err.why, "every user of this machine may read it");
+    amqp_target_release(&target);
+    assert_int_equal(chmod(file_path, 0640), 0);
+    assert_int_equal(amqp_target_init(&target, &endpoint, &err), 0);
+    amqp_target_release(&target);
+}
+
 static void test_longest_password(void **state)
 {
     struct amqp_endpoint endpoint = base_endpoint;
@@ -245,6 +265,7 @@ int main(void)
         cmocka_unit_test(test_endpoint_fills),
         cmocka_unit_test(test_names_have_no_password),
         cmocka_unit_test(test_password_file),
+        cmocka_unit_test(test_a_password_file_that_everybody_may_read),
         cmocka_unit_test(test_longest_password),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_external_needs_no_password),
