@@ -2,10 +2,10 @@
 
 #include "base/clock.h"
 #include "base/condition.h"
-#include "base/digest.h"
 #include "base/log.h"
 #include "bridge/in_hand.h"
 #include "bridge/policy.h"
+#include "bridge/run.h"
 #include "bridge/writer.h"
 
 #include <unistd.h>
@@ -17,12 +17,8 @@ struct subscription {
     void *mapper;
     struct in_hand in_hand;
     int64_t epoch;
-    bool in_leading_run; /* redelivered messages are held back and not late */
-    bool expects_first;  /* the queue held messages when it began, and none has come yet: silence means nothing */
-    struct message *run; /* held, linked by `next` */
-    struct message *run_last;
-    size_t run_count; /* held now */
-    size_t run_total; /* messages of the leading run so far */
+    struct leading_run run;
+    bool expects_first; /* the queue held messages when it began, and none has come yet: silence means nothing */
     int64_t last_delivery_ms;
     bool useful; /* something was acknowledged */
     bool begun;  /* the broker may have delivered something */
@@ -33,89 +29,6 @@ struct subscription {
 static const char *queue_of(const struct subscription *subscription)
 {
     return subscription->stream->settings.queue;
-}
-
-/* The same id goes to the same writer always, so that order holds per entity. */
-static size_t writer_of(const struct stream *stream, const struct message *message)
-{
-    if (message->refused)
-        return message->position % (size_t)stream->settings.writers;
-    return (digest_quick(message->change->id) >> 32) % (size_t)stream->settings.writers;
-}
-
-static void dispatch(struct subscription *subscription, struct message *message)
-{
-    struct stream *stream = subscription->stream;
-
-    message->next = NULL;
-    writer_enqueue(&stream->writers[writer_of(stream, message)], message, message);
-}
-
-/* Each writer gets its part of what is held in one piece, so that it commits one state per entity. */
-static void release_held(struct subscription *subscription)
-{
-    struct stream *stream = subscription->stream;
-
-    for (int w = 0; w < stream->settings.writers; w++) {
-        struct message *first = NULL;
-        struct message *last = NULL;
-        struct message **link = &subscription->run;
-
-        while (*link != NULL) {
-            struct message *message = *link;
-
-            if (writer_of(stream, message) != (size_t)w) {
-                link = &message->next;
-                continue;
-            }
-            *link = message->next;
-            message->next = NULL;
-            if (last != NULL)
-                last->next = message;
-            else
-                first = message;
-            last = message;
-        }
-        if (first != NULL)
-            writer_enqueue(&stream->writers[w], first, last);
-    }
-    subscription->run_last = NULL;
-    subscription->run_count = 0;
-}
-
-static void release_run(struct subscription *subscription, const char *why)
-{
-    if (subscription->run != NULL)
-        log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together",
-                  LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->run_count),
-                  LOG_TEXT("ended_by", why));
-    release_held(subscription);
-}
-
-static void end_run(struct subscription *subscription, const char *why)
-{
-    if (!subscription->in_leading_run)
-        return;
-    subscription->in_leading_run = false;
-    log_event(LOG_DEBUG, "leading_run_ended", "what is redelivered from now on is late",
-              LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->run_total),
-              LOG_TEXT("ended_by", why));
-    release_run(subscription, why);
-}
-
-static void hold(struct subscription *subscription, struct message *message)
-{
-    message->in_leading_run = true;
-    message->next = NULL;
-    if (subscription->run_last != NULL)
-        subscription->run_last->next = message;
-    else
-        subscription->run = message;
-    subscription->run_last = message;
-    subscription->run_count++;
-    subscription->run_total++;
-    if (subscription->run_total == (size_t)subscription->stream->settings.prefetch)
-        end_run(subscription, "prefetch");
 }
 
 /* A clock that is wrong beyond belief counts as none. */
@@ -132,7 +45,7 @@ static void take_timestamp(struct change *change, const struct delivery *deliver
 static void note_order(struct subscription *subscription, struct message *message)
 {
     struct stream *stream = subscription->stream;
-    bool late = message->delivery->redelivered && !subscription->in_leading_run;
+    bool late = message->delivery->redelivered && !subscription->run.open;
 
     if (late && atomic_fetch_add(&stream->late, 1) == 0)
         log_event(LOG_WARNING, "late_redelivery",
@@ -165,13 +78,13 @@ static int accept(struct subscription *subscription, struct delivery *delivery, 
         message->change = NULL;
     message->arrived_at_ms = subscription->last_delivery_ms;
     if (!delivery->redelivered)
-        end_run(subscription, "first_delivery");
+        run_end(&subscription->run, subscription->stream, "first_delivery");
     note_order(subscription, message);
     in_hand_add(&subscription->in_hand, message);
-    if (subscription->in_leading_run)
-        hold(subscription, message);
+    if (subscription->run.open)
+        run_hold(&subscription->run, subscription->stream, message);
     else
-        dispatch(subscription, message);
+        writer_enqueue(run_writer(subscription->stream, message), message, message);
     return 0;
 }
 
@@ -188,9 +101,9 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     int result;
 
     if (subscription->drained)
-        end_run(subscription, "cancel");
+        run_end(&subscription->run, stream, "cancel");
     else
-        release_run(subscription, "max_bytes_in_hand");
+        run_release(&subscription->run, stream, "max_bytes_in_hand");
     result = stream->ports.broker.pause(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err);
     subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
     return result;
@@ -201,11 +114,11 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
-    int timeout_ms = subscription->in_leading_run ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
+    int timeout_ms = subscription->run.open ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
     struct delivery *delivery = NULL;
     int result;
 
-    if (subscription->drained || subscription->in_hand.bytes >= stream->settings.max_bytes_in_hand)
+    if (subscription->drained || subscription->in_hand.bytes >= run_room(&subscription->run, stream))
         return wait_for_room(subscription, err);
     result = port->next(subscription->broker, stream->wake_fd, subscription->cancelled ? 0 : timeout_ms, &delivery, err);
     if (result == 1) {
@@ -217,7 +130,7 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
     }
     subscription->drained = result == 0 && subscription->cancelled;
     if (result == 0 && is_silent(subscription))
-        end_run(subscription, "silence");
+        run_end(&subscription->run, stream, "silence");
     return result;
 }
 
@@ -365,7 +278,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
     atomic_store(&stream->unsettled, true);
     if (port->subscribe(subscription->broker, queue_of(subscription), stream->settings.prefetch, err) != 0)
         return -1;
-    subscription->in_leading_run = true;
+    run_begin(&subscription->run);
     subscription->expects_first = state.messages > 0;
     subscription->last_delivery_ms = clock_monotonic_ms();
     tally_stage(&stream->tally, STAGE_CONSUMING);

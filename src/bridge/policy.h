@@ -12,6 +12,7 @@ static const struct backoff_policy PAUSE_POLICY = { .base_ms = 1000, .cap_ms = 1
 
 enum {
     LEADING_RUN_SILENCE_MS = 500, /* ends the run of redelivered messages */
+    LEADING_RUN_RESERVE = 4,      /* one part in so many of max_bytes_in_hand is for it alone */
     CONFLICT_TAKES_MS = 2000, /* a writer that fails for longer is reported as failing: a deadlock or a restart is over by then */
     IDLE_WAIT_MS = 500,       /* how long a thread sleeps at most before it looks around; nothing waits for it */
     LEASE_RENEW_MS = 1000,

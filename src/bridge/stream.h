@@ -21,7 +21,7 @@ struct stream_settings {
     bool order_by_timestamp;  /* every message may be late */
     size_t max_bytes_in_hand; /* the socket is not read beyond it */
     size_t max_batch_messages;
-    size_t max_batch_bytes; /* of bodies */
+    size_t max_batch_bytes; /* of messages as they count against max_bytes_in_hand */
 };
 
 struct stream_ports {

@@ -20,7 +20,7 @@ void writer_enqueue(struct writer *writer, struct message *first, struct message
     pthread_mutex_unlock(&writer->lock);
 }
 
-/* A leading run is one batch whatever its size; all else is cut at the limits, but never to nothing. */
+/* A leading run is taken whatever its size; all else is cut at the limits, but never to nothing. */
 static size_t count_batch(const struct writer *writer)
 {
     const struct stream_settings *settings = &writer->stream->settings;
@@ -29,7 +29,7 @@ static size_t count_batch(const struct writer *writer)
     size_t count = 0;
 
     for (const struct message *message = writer->first; message != NULL; message = message->next) {
-        bytes += message->delivery->body.len;
+        bytes += message->bytes;
         if (message->in_leading_run != run)
             break;
         if (!run && count > 0 && (count == settings->max_batch_messages || bytes > settings->max_batch_bytes))
@@ -96,6 +96,44 @@ static int compare_messages(const void *a, const void *b)
     return order != 0 ? order : (left->position > right->position) - (left->position < right->position);
 }
 
+static bool same_entity(const struct message *a, const struct message *b)
+{
+    return !a->refused && !b->refused && slice_equal(a->change->id, b->change->id);
+}
+
+/* How many of the sorted messages go into the next transaction: as many as the limit takes, but all of an entity, so that it gets one
+   state. Only a leading run can be too large for one. */
+static size_t count_part(const struct writer *writer, struct message **messages, size_t count)
+{
+    size_t bytes = messages[0]->bytes;
+    size_t whole = 0; /* messages of entities that are complete */
+    size_t i;
+
+    for (i = 1; i < count; i++) {
+        if (!same_entity(messages[i - 1], messages[i])) {
+            if (whole > 0 && bytes > writer->stream->settings.max_batch_bytes)
+                return whole;
+            whole = i;
+        }
+        bytes += messages[i]->bytes;
+    }
+    return whole > 0 && bytes > writer->stream->settings.max_batch_bytes ? whole : count;
+}
+
+/* Returns false when abandoned. */
+static bool write_batch(struct writer *writer, struct message **messages, size_t count)
+{
+    qsort(messages, count, sizeof(struct message *), compare_messages);
+    for (size_t at = 0; at < count;) {
+        size_t part = count_part(writer, messages + at, count - at);
+
+        if (!isolate_write(writer, messages + at, part))
+            return false;
+        at += part;
+    }
+    return true;
+}
+
 void *writer_main(void *argument)
 {
     struct writer *writer = argument;
@@ -103,8 +141,7 @@ void *writer_main(void *argument)
     size_t count;
 
     while ((batch = take_batch(writer, &count)) != NULL) {
-        qsort(batch, count, sizeof(struct message *), compare_messages);
-        if (!isolate_write(writer, batch, count)) {
+        if (!write_batch(writer, batch, count)) {
             log_event(LOG_DEBUG, "batch_dropped", "its messages come back with the next subscription",
                       LOG_TEXT("queue", writer->stream->settings.queue), LOG_NUMBER("messages", count));
             atomic_store(&writer->stream->broken, true);

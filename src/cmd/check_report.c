@@ -2,6 +2,7 @@
 
 #include "base/json_out.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -115,10 +116,11 @@ void check_report_text(const struct check_report *report, struct buffer *out)
     if (report->has_memory)
         buffer_append_format(
             out,
-            "%-13s  at most %.0f MiB: %.0f MiB fixed + %zu queue%s x %.1f MiB in hand + 3 x %.0f MiB, the largest "
-            "message RabbitMQ admits by default\n",
+            "%-13s  at most %.0f MiB: %.0f MiB fixed + %zu queue%s x (%.1f MiB in hand + 3 x %.0f MiB, the largest "
+            "message RabbitMQ admits by default) + %" PRId64 " writer%s x %.0f MiB\n",
             "memory", mib(memory->total_bytes), mib(memory->fixed_bytes), memory->queue_count,
-            memory->queue_count == 1 ? "" : "s", mib(memory->in_hand_bytes), mib(memory->largest_message_bytes));
+            memory->queue_count == 1 ? "" : "s", mib(memory->in_hand_bytes), mib(memory->largest_message_bytes),
+            memory->writer_count, memory->writer_count == 1 ? "" : "s", mib(memory->writer_bytes));
 }
 
 static void json_of_findings(struct json_out *json, const char *name, const struct check_report *report, bool warnings)
@@ -150,6 +152,8 @@ static void json_of_memory(struct json_out *json, const struct memory_bound *mem
     json_out_integer(json, "queues", (int64_t)memory->queue_count);
     json_out_integer(json, "in_hand_bytes_per_queue", memory->in_hand_bytes);
     json_out_integer(json, "largest_message_bytes", memory->largest_message_bytes);
+    json_out_integer(json, "writers", memory->writer_count);
+    json_out_integer(json, "bytes_per_writer", memory->writer_bytes);
     json_out_end(json);
 }
 

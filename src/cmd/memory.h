@@ -1,6 +1,6 @@
 /*
- * The most memory that kopru run takes, by the formula of its promise: a fixed part, what may be in hand of each queue, and three
- * times the largest message.
+ * The most memory that kopru run takes, by the formula of its promise: a fixed part; of each queue what may be in hand and three times
+ * the largest message; of each writer what a transaction takes.
  */
 #ifndef KOPRU_CMD_MEMORY_H
 #define KOPRU_CMD_MEMORY_H
@@ -11,15 +11,17 @@
 #include <stdint.h>
 
 struct memory_bound {
-    int64_t fixed_bytes;           /* the program, its libraries, threads and connections */
-    int64_t in_hand_bytes;         /* limits.max_bytes_in_hand */
-    size_t queue_count;            /* times in_hand_bytes */
+    int64_t fixed_bytes;   /* the program, its libraries, threads and connections */
+    int64_t in_hand_bytes; /* limits.max_bytes_in_hand: messages with what they mean */
+    size_t queue_count;
+    int64_t writer_bytes;          /* the rows of a batch, as they are and as they go to the server */
+    int64_t writer_count;          /* of all queues together */
     int64_t largest_message_bytes; /* that the broker admits: RabbitMQ's default, since AMQP does not tell; times three */
     int64_t total_bytes;
 };
 
-/* The broker allocates nothing for us: a message beyond limits.max_message_bytes still passes through memory whole, on its way
-   to the dead letters. Hence the broker's limit and not ours. */
+/* The broker allocates nothing for us: a message beyond limits.max_message_bytes still passes through memory whole, on its way to the
+   dead letters. Hence the broker's limit and not ours, and for each queue: each may receive one at the same time. */
 void memory_bound_compute(const struct settings *settings, struct memory_bound *bound);
 
 #endif

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 
 enum {
-    /* A batch in memory while it is written: its rows as they are, as they shall be, and as parameters. Usual bodies become some 10
-       times as much; this is where a runaway input is stopped. */
-    BATCH_MEMORY_FACTOR = 40,
+    /* What PostgreSQL takes in one message of its protocol, and so as a dead letter. What messages become is bounded long before, where they
+       are mapped, put into batches, and compared with the rows that are there. */
+    BATCH_MAX_BYTES = 1 << 30,
 };
 
 /* The broker. */
@@ -261,7 +261,7 @@ static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
         .settings = &wiring->postgres,
         .statements = &wired->statements,
         .queue = queue->name,
-        .max_batch_bytes = BATCH_MEMORY_FACTOR * (stream.max_bytes_in_hand + (size_t)settings->limits.max_message_bytes),
+        .max_batch_bytes = BATCH_MAX_BYTES,
     };
     wiring->queues[number] = (struct bridge_queue){ .settings = stream, .ports = stream_ports(wiring, wired) };
     return 0;

@@ -246,7 +246,7 @@ const struct option OPTIONS[] = {
       .initial = "4194304",
       RANGE(1, 1073741824, 1, "bytes"),
       FIELD(batch.max_bytes),
-      .help = "bodies, together, that one transaction writes at most" },
+      .help = "messages, together and with their rows, that one transaction writes at most" },
 
     { .group = "isolate",
       .key = "attempts",

@@ -89,14 +89,14 @@ static const struct json_node *next_element(const struct json_doc *doc, const st
     return element != node ? json_next(doc, node, element) : NULL;
 }
 
-/* Makes room for all elements, as if none were broken. */
+/* Makes room for all objects, as if none were broken. */
 static bool make_rows(const struct set_reading *set, const struct json_node *node, struct value **values)
 {
     const struct json_doc *doc = set->reading->doc;
     size_t count = 0;
 
     for (const struct json_node *element = first_element(doc, node); element != NULL; element = next_element(doc, node, element))
-        count++;
+        count += element->type == JSON_OBJECT;
     *values = arena_alloc_array(set->reading->arena, count, set->table->column_count * sizeof(**values));
     set->rows->rows = arena_alloc_array(set->reading->arena, count, sizeof(*set->rows->rows));
     set->rows->count = 0;
@@ -115,7 +115,7 @@ static void keep_broken(struct reading *reading, const struct json_node *element
 static bool read_elements(const struct set_reading *set, const struct json_node *node)
 {
     const struct json_doc *doc = set->reading->doc;
-    struct value *row;
+    struct value *row; /* behind the last room once all objects are rows: what follows is none */
 
     if (!make_rows(set, node, &row))
         return false;

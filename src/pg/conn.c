@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 enum { MAX_PREPARED = 64 };
 
@@ -28,7 +29,9 @@ struct pg_conn {
     struct prepared prepared[MAX_PREPARED];
     size_t prepared_count;
     bool in_transaction;
-    bool unreplicated; /* see pg_failure */
+    bool unreplicated;      /* see pg_failure */
+    size_t max_input_bytes; /* of a trip; 0 for any amount */
+    size_t input_bytes;     /* of this trip so far; only with a limit */
     /* the parameters of PG_SETTINGS */
     char statement_timeout[16];
     char lock_timeout[16];
@@ -183,6 +186,25 @@ void pg_conn_close(struct pg_conn *conn)
     free(conn);
 }
 
+void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes)
+{
+    conn->max_input_bytes = max_bytes;
+}
+
+static bool has_too_much_input(const struct pg_conn *conn)
+{
+    return conn->max_input_bytes > 0 && conn->input_bytes > conn->max_input_bytes;
+}
+
+/* libpq does not tell how much it reads. */
+static void count_input(struct pg_conn *conn)
+{
+    int waiting;
+
+    if (conn->max_input_bytes > 0 && ioctl(PQsocket(conn->pg), FIONREAD, &waiting) == 0)
+        conn->input_bytes += (size_t)waiting;
+}
+
 /* Sends what is buffered and reads what arrives, so that neither side waits for the other with full buffers. */
 static int pump(struct pg_conn *conn, bool need_input, int64_t deadline_ms)
 {
@@ -196,9 +218,10 @@ static int pump(struct pg_conn *conn, bool need_input, int64_t deadline_ms)
     events = wait_socket(conn, (short)(POLLIN | (unsent > 0 ? POLLOUT : 0)), deadline_ms);
     if (events < 0)
         return -1;
-    if ((events & (POLLIN | POLLHUP | POLLERR)) != 0 && PQconsumeInput(conn->pg) != 1)
-        return -1;
-    return 0;
+    if ((events & (POLLIN | POLLHUP | POLLERR)) == 0)
+        return 0;
+    count_input(conn);
+    return !has_too_much_input(conn) && PQconsumeInput(conn->pg) == 1 ? 0 : -1;
 }
 
 static const char *prepared_name(const struct pg_conn *conn, const struct pg_statement *statement)
@@ -324,8 +347,11 @@ static int read_answers(struct pg_conn *conn, struct pg_call *calls, bool *prepa
 lost:
     PQclear(sync);
     failure->timed_out = PQstatus(conn->pg) != CONNECTION_BAD;
-    lost(conn, failure, "lost the connection to the database",
-         PQstatus(conn->pg) == CONNECTION_BAD ? NULL : "no answer within the statement timeout");
+    if (has_too_much_input(conn))
+        lost(conn, failure, "gave up the connection to the database", "the rows of the batch take too much memory here");
+    else
+        lost(conn, failure, "lost the connection to the database",
+             PQstatus(conn->pg) == CONNECTION_BAD ? NULL : "no answer within the statement timeout");
     return -1;
 }
 
@@ -349,6 +375,7 @@ int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, stru
     bool failed = false;
 
     *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
+    conn->input_bytes = 0;
     for (size_t i = 0; i < count && !failed; i++) {
         calls[i].result = NULL;
         conn->in_transaction = conn->in_transaction || calls[i].statement == &PG_BEGIN;

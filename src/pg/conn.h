@@ -36,7 +36,7 @@ struct pg_failure {
     bool connection_lost;
     const char *statement; /* the name of the one that was refused, NULL if none was */
     bool unreplicated;     /* also of a COMMIT that succeeded: somebody ended its wait for the synchronous standby */
-    bool timed_out;        /* lost because the whole trip took longer than its statements may */
+    bool timed_out;        /* lost because the whole trip took longer, or received more, than it may */
     char sqlstate[6];
     char table[64];
     char constraint[64];
@@ -70,6 +70,10 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
 
 /* NULL is allowed. */
 void pg_conn_close(struct pg_conn *conn);
+
+/* The most that a trip may receive, in bytes as the socket counts them; 0 for any amount. A trip that receives more is lost, as one that
+   takes too long (failure.timed_out): libpq keeps a result whole, so nothing else bounds what the rows of a batch take here. */
+void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 
 /* Returns 0 when every statement succeeded, else -1 with the first failure. Results of the statements before it are kept. */
 int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure);

@@ -14,6 +14,10 @@ enum { MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 /* COPY takes two network round trips more than an upsert in the pipeline; from here on it is well worth them. */
 enum { COPY_MIN_ROWS = 200 };
 
+/* What the rows of several entities may take: as they arrive, and as values while they are changed. A batch that needs more is divided; one
+   entity alone may have as many rows as its messages gave it. */
+enum { LOADED_MAX_BYTES = 4 << 20, CHANGED_MAX_BYTES = 16 << 20 };
+
 struct pg_store {
     struct pg_store_target target;
     struct pg_conn *conn; /* NULL while there is none */
@@ -206,8 +210,10 @@ static int load(struct transaction *tx)
     result = add_load(tx, &tx->statements->load, NULL);
     for (size_t c = 0; result == 0 && c < children; c++)
         result = add_load(tx, &tx->statements->children[c].load, &c);
+    pg_conn_limit_input(tx->store->conn, tx->plan.count > 1 ? LOADED_MAX_BYTES : 0);
     if (result == 0)
         result = send_trip(tx);
+    pg_conn_limit_input(tx->store->conn, 0);
     if (result == 0 && plan_take_roots(&tx->plan, tx->calls[0].result) != 0)
         result = no_memory(tx);
     for (size_t c = 0; result == 0 && c < children; c++) {
@@ -425,6 +431,8 @@ static int run(struct transaction *tx, int64_t epoch, const struct write_request
 {
     if (plan_init(&tx->plan, tx->statements->entity, request, tx->store->target.max_batch_bytes) != 0)
         return no_memory(tx);
+    if (tx->plan.count > 1 && tx->plan.arena.max_bytes > CHANGED_MAX_BYTES)
+        tx->plan.arena.max_bytes = CHANGED_MAX_BYTES;
     if (begin(tx, epoch, ours) != 0)
         return -1;
     if (!*ours)

@@ -90,8 +90,9 @@ def test_the_memory_bound_is_the_sum_of_its_parts(check: Check) -> None:
     memory = check("--offline").memory
     assert memory is not None
     assert memory["queues"] == 2
-    assert memory["total_bytes"] == (memory["fixed_bytes"] + memory["queues"] * memory["in_hand_bytes_per_queue"]
-                                     + 3 * memory["largest_message_bytes"])
+    of_a_queue = memory["in_hand_bytes_per_queue"] + 3 * memory["largest_message_bytes"]
+    assert memory["total_bytes"] == (memory["fixed_bytes"] + memory["queues"] * of_a_queue
+                                     + memory["writers"] * memory["bytes_per_writer"])
     doubled = check("--offline", limits={"max_bytes_in_hand": 2 * memory["in_hand_bytes_per_queue"]}).memory
     assert doubled is not None
     assert doubled["total_bytes"] == memory["total_bytes"] + 2 * memory["in_hand_bytes_per_queue"]

@@ -42,6 +42,7 @@ int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, s
 int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
 int __wrap_pg_conn_rollback(struct pg_conn *conn);
 const struct pg_params *__wrap_pg_conn_settings(const struct pg_conn *conn);
+void __wrap_pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 
 int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure)
 {
@@ -71,6 +72,12 @@ int __wrap_pg_conn_rollback(struct pg_conn *conn)
     (void)conn;
     rollbacks++;
     return 0;
+}
+
+void __wrap_pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes)
+{
+    (void)conn;
+    (void)max_bytes;
 }
 
 const struct pg_params *__wrap_pg_conn_settings(const struct pg_conn *conn)
