@@ -13,6 +13,8 @@ static struct fakes fakes;
 static struct bridge *bridge;
 static bool keeps_place; /* at the end of the test */
 static size_t max_bytes_in_hand;
+static size_t max_batch_messages;
+static int writers;
 
 static int set_up(void **state)
 {
@@ -20,6 +22,8 @@ static int set_up(void **state)
     fakes_init(&fakes);
     keeps_place = false;
     max_bytes_in_hand = 1 << 20;
+    max_batch_messages = 1;
+    writers = 2;
     return 0;
 }
 
@@ -29,10 +33,10 @@ static void start(void)
     const struct bridge_queue queue = {
         .settings = { .queue = "q",
                       .entity = "e",
-                      .writers = 2,
+                      .writers = writers,
                       .prefetch = 10,
                       .max_bytes_in_hand = max_bytes_in_hand,
-                      .max_batch_messages = 1,
+                      .max_batch_messages = max_batch_messages,
                       .max_batch_bytes = 1 << 20 },
         .ports = fakes_ports(&fakes),
     };
@@ -161,6 +165,54 @@ static void a_batch_has_its_limit(void **state)
     assert_int_equal(fakes.transaction_count, 3);
     for (size_t i = 0; i < fakes.transaction_count; i++)
         assert_int_equal(strlen(fakes.transactions[i]), 2);
+    pthread_mutex_unlock(&fakes.lock);
+}
+
+static bool first_is_written(const struct fakes *now)
+{
+    return now->waiting == 1;
+}
+
+static int idle_waits; /* when all was delivered */
+
+static bool five_delivered(const struct fakes *now)
+{
+    idle_waits = now->idle_waits;
+    return now->delivered == 5;
+}
+
+/* What was delivered is in the writers' hands when the next one is asked for. */
+static bool next_is_asked_for(const struct fakes *now)
+{
+    return now->idle_waits > idle_waits;
+}
+
+static bool fifth_acked(const struct fakes *now)
+{
+    return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1005;
+}
+
+/* Two writers that lock rows in one order never wait for each other in a circle; of one key, messages keep their order. */
+static void a_batch_is_sorted_by_key(void **state)
+{
+    (void)state;
+    writers = 1;
+    max_batch_messages = 10;
+    block(true);
+    start();
+    fakes_deliver(&fakes, "x", false);
+    wait_for(first_is_written, "a write that waits, while the rest gathers");
+    fakes_deliver(&fakes, "c", false);
+    fakes_deliver(&fakes, "b1", false);
+    fakes_deliver(&fakes, "a", false);
+    fakes_deliver(&fakes, "b2", false);
+    wait_for(five_delivered, "all deliveries");
+    wait_for(next_is_asked_for, "the last to be in the writer's hands");
+    block(false);
+    wait_for(fifth_acked, "the acknowledgement of all");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.transaction_count, 2);
+    assert_string_equal(fakes.transactions[1], "a b1 b2 c");
     pthread_mutex_unlock(&fakes.lock);
 }
 
@@ -356,6 +408,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_leading_run_is_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_is_sorted_by_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
