@@ -177,8 +177,10 @@ class _Scarce:
 
     def __init__(self, broker, db, queue: str, make: Callable[..., Kopru], malloc: Preload):
         self._broker, self._db, self._queue, self._malloc = broker, db, queue, malloc
-        # Kerberos' library does not look at all its allocations, and libpq asks it at each connect unless told not to.
-        self._daemon = make(start=False, env=malloc.environment, postgres={"conninfo": f"{db.daemon_dsn} gssencmode=disable"})
+        # Kerberos' library does not look at all its allocations, and libpq asks it at each connect unless told not to. An answer
+        # for which libpq finds no memory never comes, so the deadline of a statement is what ends the wait for it.
+        self._daemon = make(start=False, env=malloc.environment, postgres={
+            "conninfo": f"{db.daemon_dsn} gssencmode=disable", "statement_timeout": 2, "lock_timeout": 1})
 
     def run(self, failing: int) -> str:
         """Work off some messages while that allocation fails; what came of it."""
