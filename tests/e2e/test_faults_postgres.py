@@ -1,7 +1,6 @@
 """What PostgreSQL, its operator and the network to it can do to a transaction: nothing is lost, nothing is blamed on a message."""
 
 import ctypes
-import json
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 from support import history
+from support.customers import COUNT, assert_applied, body, only_customers, publish, unacked, wait_for_state, wait_until_empty
 from support.database import DAEMON
 from support.pg_messages import PgWatch, answers_commit, sends_commit
 from support.process import free_port
@@ -20,42 +20,6 @@ from support.proxy import Proxy
 from support.wait import wait_until
 
 _QUICK = {"statement_timeout": 2, "lock_timeout": 1, "connect_timeout": 3}  # the client gives up 5 s after the first
-_COUNT = 20
-
-
-def _body(entity_id: str, name: str = "name 1") -> bytes:
-    return json.dumps({"id": entity_id, "name": name, "contactMedium": [{"city": "Ankara"}]}).encode()
-
-
-def _only(queues) -> list[dict]:
-    return [{"name": queues.customer, "entity": "customer", "writers": 1}]
-
-
-def _publish(broker, queues, name: str = "name 1", count: int = _COUNT) -> None:
-    broker.publish_many(queues.customer, [_body(f"c{number}", name) for number in range(count)])
-
-
-def _wait_until_empty(broker, queues, daemon) -> None:
-    daemon.wait_until(lambda: broker.depth(queues.customer).is_empty, 60, "the queue to be empty")
-
-
-def _assert_applied(db, name: str = "name 1", count: int = _COUNT, dead: int = 0) -> None:
-    assert db.query("SELECT name, count(*) FROM kopru.customers GROUP BY 1") == [(name, count)]
-    assert db.value("SELECT count(*) FROM kopru.contact_mediums") == count
-    assert db.value("SELECT count(*) FROM kopru.dead_letters") == dead
-
-
-def _unacked(broker, queues) -> int:
-    return broker.depth(queues.customer).unacked
-
-
-def _wait_for_state(daemon, event: str, sqlstate: str, count: int = 1) -> dict:
-    """The daemon says so many times that this is what the database answers."""
-    def told():
-        lines = [line for line in daemon.events(event) if line.get("sqlstate") == sqlstate]
-        return lines if len(lines) >= count else None
-
-    return daemon.wait_until(told, 60, f"{event} with {sqlstate}")[0]
 
 
 def _backends(db, condition: str = "true") -> list[int]:
@@ -99,17 +63,17 @@ def test_the_connection_goes_at_commit(rabbitmq_server, db, queues, kopru, watch
     """Unknown outcome: the batch is written again, and what was committed already is a repetition."""
     proxy, watch, dsn = watched
     history.install(db)
-    daemon = kopru(queues=_only(queues), postgres={**_QUICK, "conninfo": dsn})
+    daemon = kopru(queues=only_customers(queues), postgres={**_QUICK, "conninfo": dsn})
     stop = watch.stop_at(where)
-    rabbitmq_server.publish_many(queues.customer, [_body("c0"), b"{"])
+    rabbitmq_server.publish_many(queues.customer, [body("c0"), b"{"])
     stop.wait()
-    assert _unacked(rabbitmq_server, queues) == 2
+    daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 2, 30, "both to be in hand")
     assert db.value("SELECT count(*) FROM kopru.customers") == is_committed
     way(proxy)
     watch.release_all()
     daemon.wait_for_event("database_unavailable")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db, count=1, dead=1)
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, count=1, dead=1)
     assert db.query("SELECT number, count(*) FROM history.states GROUP BY 1") == [(1, 1)]
     assert len(daemon.events("consuming")) == 1
 
@@ -138,34 +102,34 @@ _AWAITS_STANDBY = "wait_event = 'SyncRep'"
 
 def test_backends_are_terminated_in_each_state(rabbitmq_server, db, queues, kopru, watched):
     proxy, watch, dsn = watched
-    daemon = kopru(queues=_only(queues), postgres={**_QUICK, "conninfo": dsn})
-    _publish(rabbitmq_server, queues)
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    daemon = kopru(queues=only_customers(queues), postgres={**_QUICK, "conninfo": dsn})
+    publish(rabbitmq_server, queues)
+    wait_until_empty(rabbitmq_server, queues, daemon)
 
     assert _terminate(db, "state = 'idle'") >= 2  # the keeper's and the writer's
-    _publish(rabbitmq_server, queues, "name 2")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    publish(rabbitmq_server, queues, "name 2")
+    wait_until_empty(rabbitmq_server, queues, daemon)
 
     stop = watch.stop_at(sends_commit)
-    _publish(rabbitmq_server, queues, "name 3")
+    publish(rabbitmq_server, queues, "name 3")
     stop.wait()
     assert _terminate(db, "state = 'idle in transaction'") == 1
     stop.release()
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    wait_until_empty(rabbitmq_server, queues, daemon)
 
     with db.admin() as blocker, blocker.transaction():
         blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
-        _publish(rabbitmq_server, queues, "name 4")
+        publish(rabbitmq_server, queues, "name 4")
         executing = "state = 'active' AND wait_event_type = 'Lock'"
         daemon.wait_until(lambda: _terminate(db, executing), 30, "a statement that is being executed")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    wait_until_empty(rabbitmq_server, queues, daemon)
 
     with _synchronous_standby(db, "nobody"):
-        _publish(rabbitmq_server, queues, "name 5")
+        publish(rabbitmq_server, queues, "name 5")
         daemon.wait_until(lambda: _terminate(db, _AWAITS_STANDBY), 30, "a COMMIT that waits")
-        assert _unacked(rabbitmq_server, queues) > 0
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db, "name 5")
+        assert unacked(rabbitmq_server, queues) > 0
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, "name 5")
     assert len(daemon.events("consuming")) == 1
 
 
@@ -176,21 +140,21 @@ def _metrics(port: int) -> str:
 
 def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rabbitmq_server, db, queues, kopru):
     port = free_port()
-    daemon = kopru(queues=_only(queues), http={"listen": f"127.0.0.1:{port}"}, postgres={"statement_timeout": 20})
+    daemon = kopru(queues=only_customers(queues), http={"listen": f"127.0.0.1:{port}"}, postgres={"statement_timeout": 20})
     counter = f'kopru_transactions_unreplicated_total{{queue="{queues.customer}"}}'
     assert f"{counter} 0\n" in _metrics(port)
     writes = f"{_AWAITS_STANDBY} AND application_name = 'kopru'"
     with _synchronous_standby(db, "nobody"):
-        _publish(rabbitmq_server, queues)
+        publish(rabbitmq_server, queues)
         # The keeper's COMMIT may wait as well: whose is whose the server does not tell.
         daemon.wait_until(lambda: len(_backends(db, writes)) >= 2, 30, "the COMMITs to wait")
-        assert _unacked(rabbitmq_server, queues) == _COUNT
+        assert unacked(rabbitmq_server, queues) == COUNT
         # Committed on this server only: the DBA lets it go.
         db.query("SELECT pg_cancel_backend(pid) FROM unnest(%s::int[]) AS pid", _backends(db, writes))
         (alarm, *_) = daemon.wait_for_event("commit_not_replicated")
         assert (alarm["level"], alarm["queue"]) == ("error", queues.customer)
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db)
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db)
     assert f"{counter} 0\n" not in _metrics(port)
 
 
@@ -198,40 +162,40 @@ def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rab
 
 
 def test_no_connection_is_free(rabbitmq_server, db, queues, kopru):
-    daemon = kopru(queues=_only(queues), postgres=_QUICK)
+    daemon = kopru(queues=only_customers(queues), postgres=_QUICK)
     db.query(f"ALTER ROLE {DAEMON} CONNECTION LIMIT 1")  # the keeper has it
     try:
-        _publish(rabbitmq_server, queues)
-        told = _wait_for_state(daemon, "database_unavailable", "53300", 2)
+        publish(rabbitmq_server, queues)
+        told = wait_for_state(daemon, "database_unavailable", "53300", 2)
         assert "connection" in told["hint"], told
-        assert _unacked(rabbitmq_server, queues) == _COUNT
+        assert unacked(rabbitmq_server, queues) == COUNT
     finally:
         db.query(f"ALTER ROLE {DAEMON} CONNECTION LIMIT -1")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db)
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db)
 
 
 def test_the_database_turns_read_only(rabbitmq_server, db, queues, kopru):
-    daemon = kopru(queues=_only(queues), postgres=_QUICK)
-    _publish(rabbitmq_server, queues)
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    daemon = kopru(queues=only_customers(queues), postgres=_QUICK)
+    publish(rabbitmq_server, queues)
+    wait_until_empty(rabbitmq_server, queues, daemon)
     db.query(f"ALTER DATABASE {db.name} SET default_transaction_read_only = on")
     _terminate(db)
-    _publish(rabbitmq_server, queues, "name 2")
-    told = _wait_for_state(daemon, "database_unavailable", "25006", 2)
+    publish(rabbitmq_server, queues, "name 2")
+    told = wait_for_state(daemon, "database_unavailable", "25006", 2)
     assert "target_session_attrs" in told["hint"], told
     with db.admin() as connection:
         connection.execute("SET default_transaction_read_only = off")
         connection.execute(f"ALTER DATABASE {db.name} RESET default_transaction_read_only")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db, "name 2")
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, "name 2")
     assert len(daemon.events("consuming")) == 1
 
 
 def test_a_deadlock_is_repeated(rabbitmq_server, db, queues, kopru):
-    daemon = kopru(queues=_only(queues), postgres={"lock_timeout": 10, "statement_timeout": 20})
-    _publish(rabbitmq_server, queues, count=3)
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    daemon = kopru(queues=only_customers(queues), postgres={"lock_timeout": 10, "statement_timeout": 20})
+    publish(rabbitmq_server, queues, count=3)
+    wait_until_empty(rabbitmq_server, queues, daemon)
     waits = "wait_event_type = 'Lock'"
     lock = "UPDATE kopru.customers SET status = 'x' WHERE customer_id = %s"
     with db.admin() as first, db.admin() as other:
@@ -239,39 +203,39 @@ def test_a_deadlock_is_repeated(rabbitmq_server, db, queues, kopru):
         with other.transaction():
             with first.transaction():  # so that the next two messages are one batch
                 first.execute(lock, ("c2",))
-                rabbitmq_server.publish(queues.customer, _body("c2", "name 2"))
+                rabbitmq_server.publish(queues.customer, body("c2", "name 2"))
                 daemon.wait_until(lambda: _backends(db, waits), 30, "kopru to wait for the first")
                 other.execute(lock, ("c1",))
-                _publish(rabbitmq_server, queues, "name 2", count=2)
-                daemon.wait_until(lambda: _unacked(rabbitmq_server, queues) == 3, 30, "kopru to have all in hand")
+                publish(rabbitmq_server, queues, "name 2", count=2)
+                daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 3, 30, "kopru to have all in hand")
             name = "SELECT name FROM kopru.customers WHERE customer_id = 'c2'"
             daemon.wait_until(lambda: db.value(name) == "name 2" and _backends(db, waits), 30, "kopru to wait for the other")
             other.execute(lock, ("c0",))
-    _wait_for_state(daemon, "database_unavailable", "40P01")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db, "name 2", 3)
+    wait_for_state(daemon, "database_unavailable", "40P01")
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, "name 2", 3)
 
 
 @pytest.mark.parametrize("table", ["customers", "dead_letters"])
 def test_a_table_is_locked(rabbitmq_server, db, queues, kopru, table):
-    daemon = kopru(queues=_only(queues), amqp={"heartbeat": 1}, postgres=_QUICK)
+    daemon = kopru(queues=only_customers(queues), amqp={"heartbeat": 1}, postgres=_QUICK)
     with db.admin() as blocker, blocker.transaction():
         blocker.execute(f"LOCK TABLE kopru.{table}")
-        rabbitmq_server.publish_many(queues.customer, [b"{", _body("c0")])
-        _wait_for_state(daemon, "database_unavailable", "55P03", 3)
-        assert _unacked(rabbitmq_server, queues) == 2
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db, count=1, dead=1)
+        rabbitmq_server.publish_many(queues.customer, [b"{", body("c0")])
+        wait_for_state(daemon, "database_unavailable", "55P03", 3)
+        assert unacked(rabbitmq_server, queues) > 0
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, count=1, dead=1)
     assert len(daemon.events("consuming")) == 1
 
 
 def test_the_role_s_own_timeout_does_not_matter(rabbitmq_server, db, queues, kopru):
     db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET statement_timeout = '5ms'")
     db.query(_slow("true", 0.01))
-    daemon = kopru(queues=_only(queues))
-    _publish(rabbitmq_server, queues)
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db)
+    daemon = kopru(queues=only_customers(queues))
+    publish(rabbitmq_server, queues)
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db)
 
 
 def _slow(condition: str, seconds: float) -> str:
@@ -286,16 +250,16 @@ def _slow(condition: str, seconds: float) -> str:
 def test_one_message_that_always_takes_too_long_is_kept(rabbitmq_server, db, queues, kopru):
     """Its neighbours are committed, an alarm is raised, and it waits: the time may be the server's fault."""
     db.query(_slow("NEW.customer_id = 'c7'", 60))
-    daemon = kopru(queues=_only(queues), postgres=_QUICK)
-    _publish(rabbitmq_server, queues)
+    daemon = kopru(queues=only_customers(queues), postgres=_QUICK)
+    publish(rabbitmq_server, queues)
     daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers WHERE customer_id < 'c7'") == 17, 60,
                       "all before it to be committed")
-    _wait_for_state(daemon, "database_unavailable", "57014", 3)
+    wait_for_state(daemon, "database_unavailable", "57014", 3)
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
-    assert _unacked(rabbitmq_server, queues) > 0
+    assert unacked(rabbitmq_server, queues) > 0
     db.query("DROP TRIGGER slow ON kopru.customers")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db)
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db)
 
 
 # ---- what a DBA takes away
@@ -304,26 +268,26 @@ def test_one_message_that_always_takes_too_long_is_kept(rabbitmq_server, db, que
 @pytest.mark.parametrize("table", ["dead_letters", "queues"])
 def test_a_table_of_kopru_itself_is_taken_away(rabbitmq_server, db, queues, kopru, table):
     """Without a place for dead letters nothing at all is acknowledged: the good message goes with the bad one."""
-    daemon = kopru(queues=_only(queues))
+    daemon = kopru(queues=only_customers(queues))
     db.query(f"ALTER TABLE kopru.{table} RENAME TO away")
-    rabbitmq_server.publish_many(queues.customer, [b"{", _body("c0")])
-    told = _wait_for_state(daemon, "paused", "42P01", 2)
+    rabbitmq_server.publish_many(queues.customer, [b"{", body("c0")])
+    told = wait_for_state(daemon, "paused", "42P01", 2)
     assert f'relation "kopru.{table}" does not exist' in told["why"]
-    assert _unacked(rabbitmq_server, queues) == 2
+    assert unacked(rabbitmq_server, queues) == 2
     assert db.value("SELECT count(*) FROM kopru.customers") == 0
     db.query(f"ALTER TABLE kopru.away RENAME TO {table}")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db, count=1, dead=1)
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, count=1, dead=1)
 
 
 def test_an_extra_that_kopru_did_not_write_is_named(rabbitmq_server, db, queues, kopru):
     db.query("INSERT INTO kopru.customers (customer_id, extra) VALUES ('c0', '[1]')")
-    rabbitmq_server.publish(queues.customer, _body("c0"))
-    daemon = kopru(queues=_only(queues))
+    rabbitmq_server.publish(queues.customer, body("c0"))
+    daemon = kopru(queues=only_customers(queues))
     (told, *_) = daemon.wait_for_event("paused")
     assert (told["subject"], told["why"]) == ("customers", "extra of customer_id c0 is no JSON object")
     db.query("UPDATE kopru.customers SET extra = '{\"kept\": 1}'")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    wait_until_empty(rabbitmq_server, queues, daemon)
     assert db.query("SELECT name, extra FROM kopru.customers") == [("name 1", {"kept": 1})]
 
 
@@ -334,12 +298,12 @@ def test_a_site_s_trigger_may_not_put_values_into_the_log(rabbitmq_server, db, q
         $$ BEGIN EXECUTE 'SELECT ' || quote_ident(NEW.name); RETURN NEW; END $$;
         CREATE TRIGGER stumble BEFORE INSERT ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.stumble();
     """)
-    rabbitmq_server.publish(queues.customer, _body("c0", "Hatice SECRET"))
-    daemon = kopru(queues=_only(queues))
-    _wait_for_state(daemon, "paused", "42703")
+    rabbitmq_server.publish(queues.customer, body("c0", "Hatice SECRET"))
+    daemon = kopru(queues=only_customers(queues))
+    wait_for_state(daemon, "paused", "42703")
     assert "SECRET" not in daemon.stderr_text()
     db.query("DROP TRIGGER stumble ON kopru.customers")
-    _wait_until_empty(rabbitmq_server, queues, daemon)
+    wait_until_empty(rabbitmq_server, queues, daemon)
 
 
 # ---- PostgreSQL freezes, or the network drops all in silence
@@ -372,11 +336,11 @@ def test_no_answer_ends_in_bounded_time(rabbitmq_server, postgres_server, db, qu
     """The connection to the broker is not touched by it."""
     with Proxy(postgres_server.port) as proxy:
         dsn = psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))
-        daemon = kopru(queues=_only(queues), amqp={"heartbeat": heartbeat_s}, postgres={**_QUICK, "conninfo": dsn})
+        daemon = kopru(queues=only_customers(queues), amqp={"heartbeat": heartbeat_s}, postgres={**_QUICK, "conninfo": dsn})
         with db.admin() as blocker:
             with blocker.transaction():
                 blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
-                _publish(rabbitmq_server, queues)
+                publish(rabbitmq_server, queues)
                 daemon.wait_until(lambda: _backends(db, "wait_event_type = 'Lock'"), 30, "a statement to be executed")
                 end = fault(db, proxy)
             try:
@@ -384,8 +348,8 @@ def test_no_answer_ends_in_bounded_time(rabbitmq_server, postgres_server, db, qu
                                   30, "kopru to give up")
             finally:
                 end()
-        _wait_until_empty(rabbitmq_server, queues, daemon)
-    _assert_applied(db)
+        wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db)
     assert not daemon.events("broker_unavailable")
     assert len(daemon.events("consuming")) == 1
 

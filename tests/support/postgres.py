@@ -148,6 +148,10 @@ class Postgres:
         self.stop("immediate")
         shutil.rmtree(self.directory, ignore_errors=True)
 
+    def processes(self) -> list[int]:
+        """The postmaster and all its children."""
+        return [self.pid, *_children_of(self.pid)]
+
     def is_running(self) -> bool:
         return self._child.is_running()
 
