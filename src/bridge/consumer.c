@@ -109,6 +109,13 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     return result;
 }
 
+/* While the breaker is open one message must be in hand, to be tried; more would only become old. A leading run is taken as a whole. */
+static bool breaker_holds(const struct subscription *subscription)
+{
+    return breaker_is_open(&subscription->stream->breaker) && subscription->in_hand.count > 0 && !subscription->run.open &&
+           !subscription->cancelled;
+}
+
 /* One wait for a delivery, for done messages, or for the end of the run's silence. */
 static int wait_and_take(struct subscription *subscription, struct error *err)
 {
@@ -118,7 +125,8 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
     struct delivery *delivery = NULL;
     int result;
 
-    if (subscription->drained || subscription->in_hand.bytes >= run_room(&subscription->run, stream))
+    if (subscription->drained || breaker_holds(subscription) ||
+        subscription->in_hand.bytes >= run_room(&subscription->run, stream))
         return wait_for_room(subscription, err);
     result = port->next(subscription->broker, stream->wake_fd, subscription->cancelled ? 0 : timeout_ms, &delivery, err);
     if (result == 1) {
@@ -163,6 +171,23 @@ static bool place_expired(const struct subscription *subscription, const struct 
     return clock_monotonic_ms() - place->renewed_at_ms > limit_ms;
 }
 
+/* The end need not wait for what nothing but time or a person can mend: it comes back to the next start. */
+static const char *reason_to_give_up(const struct subscription *subscription)
+{
+    struct stream *stream = subscription->stream;
+    size_t stuck = 0;
+
+    if (!subscription->drained || subscription->in_hand.count == 0)
+        return NULL;
+    if (breaker_is_open(&stream->breaker))
+        return "the breaker is open: what is in hand goes back to the broker";
+    for (int i = 0; i < stream->settings.writers; i++)
+        stuck += parked_stuck(&stream->writers[i].parked);
+    if (stuck > 0 && in_hand_undone(&subscription->in_hand) <= stuck)
+        return "what is parked could not be committed: it goes back to the broker";
+    return NULL;
+}
+
 /* Why a subscription that still works must end; NULL if it need not. */
 static const char *reason_to_leave(const struct subscription *subscription)
 {
@@ -177,7 +202,7 @@ static const char *reason_to_leave(const struct subscription *subscription)
         return "a writer could not go on";
     if (oldest != NULL && clock_monotonic_ms() - oldest->arrived_at_ms > HOLD_LIMIT_MS)
         return "messages were in hand for too long, the broker takes them back until the database is there";
-    return NULL;
+    return reason_to_give_up(subscription);
 }
 
 /* Consumes until the daemon stops (0) or the subscription has to end (-1). */

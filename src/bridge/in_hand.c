@@ -42,6 +42,15 @@ bool in_hand_settle(struct in_hand *in_hand, uint64_t *tag)
     return any;
 }
 
+size_t in_hand_undone(const struct in_hand *in_hand)
+{
+    size_t count = 0;
+
+    for (const struct message *message = in_hand->oldest; message != NULL; message = message->younger)
+        count += !atomic_load(&message->done);
+    return count;
+}
+
 void in_hand_release(struct in_hand *in_hand)
 {
     while (in_hand->oldest != NULL)

@@ -1,15 +1,30 @@
 #include "bridge/isolate.h"
 
 #include "base/log.h"
+#include "bridge/flood.h"
+#include "bridge/policy.h"
 #include "bridge/settle.h"
+#include "bridge/suspects.h"
 
-#include <stdio.h>
 #include <stdlib.h>
+
+enum group_state {
+    GROUP_OPEN,
+    GROUP_LEFT,   /* failed alone while nothing committed: the others first */
+    GROUP_SETTLED /* committed, parked, or refused and not committed yet */
+};
 
 /* The messages of one entity: a range of isolation.messages. */
 struct group {
     size_t first;
     size_t count;
+    enum group_state state;
+};
+
+/* A message that was refused and is not committed yet: it goes with the next transaction. */
+struct dead {
+    struct message *message;
+    struct group *group; /* of which nothing is committed; NULL where kopru refused the message */
 };
 
 struct isolation {
@@ -17,10 +32,13 @@ struct isolation {
     struct message **messages;
     struct group *groups;
     size_t group_count;
-    struct message **dead; /* refused and not committed yet: they go with the next transaction */
+    struct group **round; /* the open groups of this round */
+    struct dead *dead;
     size_t dead_count;
     struct message **scratch; /* what one transaction is asked to write */
+    struct message **kept;    /* of one entity */
     struct write_report report;
+    enum settled end; /* why the round ended early */
 };
 
 /* Fills the groups with the accepted messages and `dead` with the refused. */
@@ -31,7 +49,7 @@ static void split(struct isolation *isolation, size_t count)
         struct group *last = isolation->group_count > 0 ? &isolation->groups[isolation->group_count - 1] : NULL;
 
         if (message->refused)
-            isolation->dead[isolation->dead_count++] = message;
+            isolation->dead[isolation->dead_count++] = (struct dead){ message, NULL };
         else if (last != NULL && slice_equal(isolation->messages[last->first]->change->id, message->change->id))
             last->count++;
         else
@@ -39,93 +57,211 @@ static void split(struct isolation *isolation, size_t count)
     }
 }
 
-enum manner { WHOLE, DIVISIBLE, PROBE };
-
-/* Writes the messages and the waiting dead letters in one transaction. */
-static enum settled write_messages(struct isolation *isolation, struct message **messages, size_t count, enum manner manner)
+/* Writes scratch, whose first messages are the waiting dead letters. */
+static enum settled write_scratch(struct isolation *isolation, size_t count, unsigned tries)
 {
-    const bool probe = manner == PROBE;
-    struct write_request request = { .messages = isolation->scratch, .count = 0, .probe = probe };
-    enum settled settled;
+    const struct write_request request = { .messages = isolation->scratch, .count = count };
+    enum settled settled = SETTLED_COMMITTED;
 
-    for (size_t i = 0; !probe && i < isolation->dead_count; i++)
-        isolation->scratch[request.count++] = isolation->dead[i];
-    for (size_t i = 0; i < count; i++)
-        isolation->scratch[request.count++] = messages[i];
-    if (request.count == 0)
-        return SETTLED_COMMITTED;
-    settled = settle(isolation->writer, &request, manner == DIVISIBLE, &isolation->report);
-    if (settled == SETTLED_COMMITTED && !probe)
+    if (count > 0)
+        settled = settle(isolation->writer, &request, tries, &isolation->report);
+    if (settled == SETTLED_COMMITTED)
         isolation->dead_count = 0;
     return settled;
 }
 
-static void refuse(struct isolation *isolation, struct message *message)
+static size_t put_dead(struct isolation *isolation)
 {
-    const struct write_report *report = &isolation->report;
-    struct refusal *refusal = &message->refusal;
+    for (size_t i = 0; i < isolation->dead_count; i++)
+        isolation->scratch[i] = isolation->dead[i].message;
+    return isolation->dead_count;
+}
 
-    *refusal = (struct refusal){ .reason = REFUSAL_REJECTED_BY_DATABASE };
-    snprintf(refusal->sqlstate, sizeof(refusal->sqlstate), "%s", report->sqlstate);
-    snprintf(refusal->detail, sizeof(refusal->detail), "the database refused the rows: SQLSTATE %s%s%s%s%s%s%s", report->sqlstate,
-             report->table[0] != '\0' ? ", table " : "", report->table, report->column[0] != '\0' ? ", column " : "",
-             report->column, report->constraint[0] != '\0' ? ", constraint " : "", report->constraint);
-    message->refused = true;
-    isolation->dead[isolation->dead_count++] = message;
+static enum settled write_groups(struct isolation *isolation, struct group *const *groups, size_t count, unsigned tries)
+{
+    size_t n = put_dead(isolation);
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t m = 0; m < groups[i]->count; m++)
+            isolation->scratch[n++] = isolation->messages[groups[i]->first + m];
+    }
+    return write_scratch(isolation, n, tries);
+}
+
+static enum settled write_kept(struct isolation *isolation, size_t count)
+{
+    size_t n = put_dead(isolation);
+
+    for (size_t i = 0; i < count; i++)
+        isolation->scratch[n++] = isolation->kept[i];
+    return write_scratch(isolation, n, 1);
+}
+
+static enum settled probe_kept(struct isolation *isolation, size_t count)
+{
+    const struct write_request request = { .messages = isolation->kept, .count = count, .probe = true };
+
+    return settle(isolation->writer, &request, 1, &isolation->report);
+}
+
+static void refuse(struct isolation *isolation, struct message *message, struct group *group)
+{
+    flood_refuse(isolation->writer, message, &isolation->report);
+    isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
 }
 
 /* The combined rows of one entity were refused: apply its messages singly, in order, and keep those that the database takes. Each is
    tried on top of the ones before it; what they come to is committed at once, so that nobody sees a state in between. */
-static bool resolve_entity(struct isolation *isolation, const struct group *group)
+static enum settled resolve_entity(struct isolation *isolation, struct group *group)
 {
     struct message **messages = isolation->messages + group->first;
     size_t kept = 0;
-    enum settled settled;
 
     if (group->count == 1) {
-        refuse(isolation, messages[0]);
-        return true;
+        refuse(isolation, messages[0], group);
+        return SETTLED_COMMITTED;
     }
     for (size_t i = 0; i < group->count; i++) {
-        struct message *message = messages[i];
+        enum settled settled;
 
-        messages[kept] = message;
-        settled = write_messages(isolation, messages, kept + 1, PROBE);
-        if (settled == SETTLED_ABANDONED)
-            return false;
+        isolation->kept[kept] = messages[i];
+        settled = probe_kept(isolation, kept + 1);
         if (settled == SETTLED_REFUSED)
-            refuse(isolation, message);
-        else
+            refuse(isolation, messages[i], group);
+        else if (settled == SETTLED_COMMITTED)
             kept++;
+        else
+            return settled;
     }
-    settled = write_messages(isolation, messages, kept, WHOLE);
-    return settled == SETTLED_COMMITTED;
+    return kept > 0 ? write_kept(isolation, kept) : SETTLED_COMMITTED;
 }
 
-static size_t count_messages(const struct group *groups, size_t count)
+/* What was refused of these groups (NULL: of all) is to be judged again. */
+static void forgive(struct isolation *isolation, const struct group *group)
 {
-    size_t sum = 0;
+    size_t left = 0;
 
-    for (size_t i = 0; i < count; i++)
-        sum += groups[i].count;
-    return sum;
+    for (size_t i = 0; i < isolation->dead_count; i++) {
+        struct dead *dead = &isolation->dead[i];
+
+        if (dead->group == NULL || (group != NULL && dead->group != group)) {
+            isolation->dead[left++] = *dead;
+            continue;
+        }
+        flood_forgive(dead->message);
+        dead->group->state = GROUP_OPEN;
+    }
+    isolation->dead_count = left;
 }
 
-/* Recursion is as deep as log2 of the batch. Returns false when abandoned. */
-static bool isolate(struct isolation *isolation, const struct group *groups, size_t count)
+static bool park(struct isolation *isolation, struct group *group)
+{
+    struct message **messages = isolation->messages + group->first;
+
+    if (!suspects_park(isolation->writer, messages, group->count, &isolation->report))
+        return false;
+    group->state = GROUP_SETTLED;
+    return true;
+}
+
+/* An entity alone failed. Returns false when the round ends. */
+static bool set_aside(struct isolation *isolation, struct group *group)
+{
+    struct parked *parked = &isolation->writer->parked;
+
+    forgive(isolation, group);
+    if (parked->in_a_row++ == 0 && park(isolation, group))
+        return true;
+    group->state = GROUP_LEFT;
+    isolation->end = SETTLED_SUSPECT;
+    return false;
+}
+
+/* Recursion is as deep as log2 of the batch. Returns false when the round ends early. */
+static bool isolate(struct isolation *isolation, struct group **groups, size_t count, unsigned tries)
 {
     size_t half = count / 2;
-    enum settled settled = write_messages(isolation, isolation->messages + groups[0].first, count_messages(groups, count),
-                                          count > 1 ? DIVISIBLE : WHOLE);
+    enum settled settled = write_groups(isolation, groups, count, tries);
 
-    if (settled != SETTLED_REFUSED && settled != SETTLED_TOO_MUCH)
-        return settled == SETTLED_COMMITTED;
+    if (settled == SETTLED_REFUSED && count == 1)
+        settled = resolve_entity(isolation, groups[0]);
+    for (size_t i = 0; settled == SETTLED_COMMITTED && i < count; i++)
+        groups[i]->state = GROUP_SETTLED;
+    if (settled == SETTLED_COMMITTED)
+        return true;
+    if (settled == SETTLED_ABANDONED || settled == SETTLED_REOPENED) {
+        isolation->end = settled;
+        return false;
+    }
     if (count == 1)
-        return resolve_entity(isolation, &groups[0]);
+        return set_aside(isolation, groups[0]);
     log_event(LOG_DEBUG, "isolating", "the database did not take a batch, it is halved",
               LOG_TEXT("queue", isolation->writer->stream->settings.queue), LOG_TEXT("sqlstate", isolation->report.sqlstate),
               LOG_NUMBER("entities", count));
-    return isolate(isolation, groups, half) && isolate(isolation, groups + half, count - half);
+    return isolate(isolation, groups, half, 1) && isolate(isolation, groups + half, count - half, 1);
+}
+
+static size_t count_in(const struct isolation *isolation, enum group_state state)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < isolation->group_count; i++)
+        count += isolation->groups[i].state == state;
+    return count;
+}
+
+/* What failed while nothing committed is parked when nothing else is left to be tried, as far as there is room, or tried again. */
+static void end_outage(struct isolation *isolation)
+{
+    bool park_all = count_in(isolation, GROUP_OPEN) == 0;
+
+    for (size_t i = 0; park_all && i < isolation->group_count; i++) {
+        if (isolation->groups[i].state == GROUP_LEFT && !park(isolation, &isolation->groups[i]))
+            isolation->groups[i].state = GROUP_OPEN;
+    }
+}
+
+/* The open groups, one after another. What was left comes when the others are done. */
+static enum settled run_round(struct isolation *isolation)
+{
+    enum group_state state = count_in(isolation, GROUP_OPEN) > 0 ? GROUP_OPEN : GROUP_LEFT;
+    size_t count = 0;
+
+    for (size_t i = 0; i < isolation->group_count; i++) {
+        if (isolation->groups[i].state != state)
+            continue;
+        isolation->groups[i].state = GROUP_OPEN;
+        isolation->round[count++] = &isolation->groups[i];
+    }
+    isolation->end = SETTLED_COMMITTED;
+    if (count > 0)
+        isolate(isolation, isolation->round, count, SUSPECT_TRIES);
+    return isolation->end;
+}
+
+/* Rounds until all is settled; then what had no neighbour to go with. */
+static bool run(struct isolation *isolation)
+{
+    struct backoff backoff;
+    enum settled end;
+
+    backoff_init(&backoff, RETRY_POLICY);
+    do {
+        end = run_round(isolation);
+        if (end == SETTLED_SUSPECT) {
+            if (isolation->writer->parked.in_a_row <= 1) /* something was committed since the last time */
+                backoff_reset(&backoff);
+            if (!settle_wait(isolation->writer, backoff_next_ms(&backoff)) || !suspects_retry(isolation->writer))
+                return false;
+            end_outage(isolation);
+        }
+        if (end == SETTLED_COMMITTED && count_in(isolation, GROUP_SETTLED) == isolation->group_count)
+            end = write_scratch(isolation, put_dead(isolation), 0);
+        if (end == SETTLED_REOPENED)
+            forgive(isolation, NULL);
+    } while (end != SETTLED_ABANDONED &&
+             (isolation->dead_count > 0 || count_in(isolation, GROUP_SETTLED) < isolation->group_count));
+    return end != SETTLED_ABANDONED;
 }
 
 bool isolate_write(struct writer *writer, struct message **messages, size_t count)
@@ -134,16 +270,19 @@ bool isolate_write(struct writer *writer, struct message **messages, size_t coun
     bool done = false;
 
     isolation.groups = calloc(count, sizeof(*isolation.groups));
-    isolation.dead = calloc(count, sizeof(struct message *));
+    isolation.round = calloc(count, sizeof(struct group *));
+    isolation.dead = calloc(count, sizeof(*isolation.dead));
     isolation.scratch = calloc(count, sizeof(struct message *));
-    if (isolation.groups != NULL && isolation.dead != NULL && isolation.scratch != NULL) {
+    isolation.kept = calloc(count, sizeof(struct message *));
+    if (isolation.groups != NULL && isolation.round != NULL && isolation.dead != NULL && isolation.scratch != NULL &&
+        isolation.kept != NULL) {
         split(&isolation, count);
-        done = isolation.group_count == 0 || isolate(&isolation, isolation.groups, isolation.group_count);
-        /* What is still waiting had no neighbour to go with. */
-        done = done && write_messages(&isolation, NULL, 0, WHOLE) == SETTLED_COMMITTED;
+        done = run(&isolation);
     }
     free(isolation.groups);
+    free(isolation.round);
     free(isolation.dead);
     free(isolation.scratch);
+    free(isolation.kept);
     return done;
 }

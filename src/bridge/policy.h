@@ -14,7 +14,10 @@ enum {
     LEADING_RUN_SILENCE_MS = 500, /* ends the run of redelivered messages */
     LEADING_RUN_RESERVE = 4,      /* one part in so many of max_bytes_in_hand is for it alone */
     CONFLICT_TAKES_MS = 2000, /* a writer that fails for longer is reported as failing: a deadlock or a restart is over by then */
-    IDLE_WAIT_MS = 500,       /* how long a thread sleeps at most before it looks around; nothing waits for it */
+    SUSPECT_TRIES = 3,        /* of a whole batch with an error that nobody knows, before it is divided: it may be an outage */
+    PARK_INTERVAL_MIN_MS = 10,
+    PARK_INTERVAL_MAX_MS = 10000, /* between two attempts to write an entity that was set aside */
+    IDLE_WAIT_MS = 500,           /* how long a thread sleeps at most before it looks around; nothing waits for it */
     LEASE_RENEW_MS = 1000,
     LEASE_EXPIRES_MS = 6000,    /* a holder that was silent for so long may be replaced */
     ALONE_CHECK_MS = 500,       /* between two looks at who else consumes */

@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "base/log.h"
+#include "bridge/flood.h"
 #include "bridge/policy.h"
 
-/* Sleeps, but no longer than the subscription lives. Returns false when it is gone. */
-static bool wait_to_retry(struct writer *writer, int wait_ms)
+bool settle_wait(struct writer *writer, int wait_ms)
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
 
@@ -47,6 +47,19 @@ static void log_dead_letter(struct writer *writer, const struct message *message
               LOG_TEXT("sqlstate", refusal->sqlstate[0] != '\0' ? refusal->sqlstate : NULL));
 }
 
+/* The window of the breaker and the suspects want to know who got through. */
+static void note_commit(struct writer *writer, const struct write_request *request, const struct write_report *report)
+{
+    size_t accepted = 0;
+
+    for (size_t i = 0; i < request->count; i++)
+        accepted += !request->messages[i]->refused;
+    if (accepted == 0)
+        return;
+    breaker_note_commits(&writer->stream->breaker, accepted);
+    parked_note_commit(&writer->parked, report->statements);
+}
+
 /* After `done` a message belongs to the consumer thread again. */
 static void finish(struct writer *writer, const struct write_request *request, const struct write_report *report)
 {
@@ -55,6 +68,7 @@ static void finish(struct writer *writer, const struct write_request *request, c
     atomic_store(&stream->last_commit_us, stream_now_us());
     atomic_fetch_add(&stream->stale, report->stale);
     tally_commit(&stream->tally, request, report);
+    note_commit(writer, request, report);
     for (size_t i = 0; i < request->count; i++) {
         struct message *message = request->messages[i];
 
@@ -87,19 +101,23 @@ static void log_trouble(const struct writer *writer, enum write_outcome outcome,
               &report->error, fields);
 }
 
-enum settled settle(struct writer *writer, const struct write_request *request, bool divisible, struct write_report *report)
+enum settled settle(struct writer *writer, const struct write_request *request, unsigned tries, struct write_report *report)
 {
     struct stream *stream = writer->stream;
     struct backoff retry;
     struct backoff pause;
+    unsigned suspicions = 0;
 
     backoff_init(&retry, RETRY_POLICY);
     backoff_init(&pause, PAUSE_POLICY);
     while (!atomic_load(&stream->abandoned)) {
         int64_t epoch = atomic_load(&stream->epoch);
-        enum write_outcome outcome = stream->ports.store.write(writer->store, epoch, request, report);
+        enum write_outcome outcome;
         int wait_ms;
 
+        if (breaker_is_open(&stream->breaker) && flood_concerns(request))
+            return flood_wait(writer, request) ? SETTLED_REOPENED : SETTLED_ABANDONED;
+        outcome = stream->ports.store.write(writer->store, epoch, request, report);
         tally_outcome(&stream->tally, &writer->mark, outcome, report);
         if (outcome == WRITE_COMMITTED) {
             if (retry.attempts + pause.attempts > 0)
@@ -116,10 +134,13 @@ enum settled settle(struct writer *writer, const struct write_request *request, 
             break;
         }
         wait_ms = backoff_next_ms(outcome == WRITE_PAUSE ? &pause : &retry);
+        suspicions += report->unclassified;
+        if (tries > 0 && report->unclassified && suspicions >= tries)
+            return SETTLED_SUSPECT;
         log_trouble(writer, outcome, report, wait_ms);
-        if (report->too_much && divisible)
-            return SETTLED_TOO_MUCH;
-        if (!wait_to_retry(writer, wait_ms))
+        if (tries > 0 && report->too_much)
+            return SETTLED_SUSPECT;
+        if (!settle_wait(writer, wait_ms))
             break;
     }
     return SETTLED_ABANDONED;

@@ -58,6 +58,7 @@ static void read_tally(struct tally *tally, struct queue_status *status)
     status->unreplicated = atomic_load(&tally->unreplicated);
     status->refusals = atomic_load(&tally->refusals);
     status->retries = atomic_load(&tally->retries);
+    status->suspects_rejected = atomic_load(&tally->suspects_rejected);
     status->consumer_silent_ms = pulse_silent_ms(&tally->consumer);
     trouble_read(&tally->broker, &status->broker);
     trouble_read(&tally->database, &status->database);
@@ -69,6 +70,9 @@ void stream_status(struct stream *stream, struct queue_status *status)
     read_place(stream, status);
     read_writers(stream, status);
     read_tally(&stream->tally, status);
+    breaker_read(&stream->breaker, &status->breaker);
+    for (int i = 0; i < stream->settings.writers; i++)
+        parked_read(&stream->writers[i].parked, &status->parked);
     status->delivered = atomic_load(&stream->delivered);
     status->committed = atomic_load(&stream->committed);
     status->stale = atomic_load(&stream->stale);

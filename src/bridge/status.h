@@ -42,6 +42,10 @@ struct queue_status {
     uint64_t retries;      /* transactions that failed for a reason outside their messages */
     uint64_t reconnects;   /* subscriptions after the first */
 
+    struct breaker_state breaker;
+    struct parked_view parked;  /* of all writers */
+    uint64_t suspects_rejected; /* dead letters after repeated failures, with no rule for the error */
+
     uint64_t in_hand_messages;
     uint64_t in_hand_bytes;
     int64_t oldest_age_ms;   /* of the messages in hand; 0 when there is none */

@@ -3,12 +3,23 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "bridge/consumer.h"
+#include "bridge/policy.h"
 #include "bridge/writer.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+/* Often enough that a message at fault has its attempts when its time is over. */
+static int park_interval_ms(const struct stream_settings *settings)
+{
+    int interval_ms = settings->isolate_attempts > 0 ? settings->isolate_ms / (int)settings->isolate_attempts : 0;
+
+    if (interval_ms > PARK_INTERVAL_MAX_MS)
+        return PARK_INTERVAL_MAX_MS;
+    return interval_ms > PARK_INTERVAL_MIN_MS ? interval_ms : PARK_INTERVAL_MIN_MS;
+}
 
 int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
                 struct error *err)
@@ -19,7 +30,7 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
     tally_init(&stream->tally);
     stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stream->writers = calloc((size_t)settings->writers, sizeof(*stream->writers));
-    if (stream->wake_fd < 0 || stream->writers == NULL)
+    if (breaker_init(&stream->breaker, &settings->breaker) != 0 || stream->writers == NULL)
         return error_no_memory(err);
     for (int i = 0; i < settings->writers; i++) {
         struct writer *writer = &stream->writers[i];
@@ -28,6 +39,7 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
         writer->number = (unsigned)i;
         pthread_mutex_init(&writer->lock, NULL);
         condition_init(&writer->changed);
+        parked_init(&writer->parked, park_interval_ms(settings));
         writer->store = ports->store.open(ports->store.context);
         if (writer->store == NULL)
             return error_no_memory(err);
@@ -43,6 +55,7 @@ void stream_release(struct stream *stream)
         if (writer->store != NULL)
             stream->ports.store.close(writer->store);
         if (writer->stream != NULL) {
+            parked_release(&writer->parked);
             pthread_cond_destroy(&writer->changed);
             pthread_mutex_destroy(&writer->lock);
         }
@@ -51,6 +64,7 @@ void stream_release(struct stream *stream)
     if (stream->wake_fd >= 0)
         close(stream->wake_fd);
     tally_release(&stream->tally);
+    breaker_release(&stream->breaker);
     pthread_cond_destroy(&stream->changed);
     pthread_mutex_destroy(&stream->lock);
 }
@@ -86,12 +100,21 @@ void stream_wake(struct stream *stream)
         return;
 }
 
+static void wake_writer(struct writer *writer)
+{
+    pthread_mutex_lock(&writer->lock);
+    pthread_cond_broadcast(&writer->changed);
+    pthread_mutex_unlock(&writer->lock);
+}
+
 void stream_stop(struct stream *stream)
 {
     atomic_store(&stream->stopping, true);
     pthread_mutex_lock(&stream->lock);
     pthread_cond_broadcast(&stream->changed);
     pthread_mutex_unlock(&stream->lock);
+    for (int i = 0; i < stream->settings.writers; i++)
+        wake_writer(&stream->writers[i]); /* what is parked is tried for the last time */
     stream_wake(stream);
 }
 
@@ -164,6 +187,7 @@ void stream_lose_place(struct stream *stream, int64_t epoch)
 void stream_quiesce(struct stream *stream)
 {
     atomic_store(&stream->abandoned, true);
+    breaker_wake(&stream->breaker);
     for (int i = 0; i < stream->settings.writers; i++) {
         struct writer *writer = &stream->writers[i];
 
@@ -173,6 +197,7 @@ void stream_quiesce(struct stream *stream)
         pthread_cond_broadcast(&writer->changed);
         while (writer->busy)
             pthread_cond_wait(&writer->changed, &writer->lock);
+        parked_clear(&writer->parked);
         pthread_mutex_unlock(&writer->lock);
     }
     atomic_store(&stream->abandoned, false);

@@ -8,6 +8,8 @@
 #ifndef KOPRU_BRIDGE_STREAM_H
 #define KOPRU_BRIDGE_STREAM_H
 
+#include "bridge/breaker.h"
+#include "bridge/parked.h"
 #include "bridge/ports.h"
 #include "bridge/tally.h"
 
@@ -21,7 +23,10 @@ struct stream_settings {
     bool order_by_timestamp;  /* every message may be late */
     size_t max_bytes_in_hand; /* the socket is not read beyond it */
     size_t max_batch_messages;
-    size_t max_batch_bytes; /* of messages as they count against max_bytes_in_hand */
+    size_t max_batch_bytes;    /* of messages as they count against max_bytes_in_hand */
+    unsigned isolate_attempts; /* failures of one message after which it may be at fault */
+    int isolate_ms;            /* over so long at least */
+    struct breaker_settings breaker;
 };
 
 struct stream_ports {
@@ -52,6 +57,7 @@ struct writer {
     void *store;
     int64_t log_window_ms; /* monotonic: when the present window of dead-letter lines began */
     unsigned logged;       /* dead letters in it, also those not named */
+    struct parked parked;
     struct writer_mark mark;
 };
 
@@ -83,6 +89,7 @@ struct stream {
     atomic_ullong stale;
     atomic_ullong late; /* redelivered outside the leading run */
     struct tally tally;
+    struct breaker breaker;
 };
 
 int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
@@ -121,7 +128,7 @@ void stream_set_database_ok(struct stream *stream, bool ok);
 /* A writer found that the queue is another instance's now. */
 void stream_lose_place(struct stream *stream, int64_t epoch);
 
-/* Takes every message out of the writers' hands: what waits is dropped, what is being written is waited for. */
+/* Takes every message out of the writers' hands: what waits or is parked is dropped, what is being written is waited for. */
 void stream_quiesce(struct stream *stream);
 
 /* The wall clock in the unit of the tables. */

@@ -29,10 +29,11 @@ struct tally {
     atomic_ullong misfits; /* values that did not fit their column, of committed messages */
     atomic_ullong broken;  /* array elements that became no row, likewise */
     atomic_ullong roots_written;
-    atomic_ullong transactions; /* committed */
-    atomic_ullong unreplicated; /* of these, such as did not wait for the synchronous standby */
-    atomic_ullong refusals;     /* transactions that the database refused for a value in them */
-    atomic_ullong retries;      /* transactions that failed for a reason outside their messages */
+    atomic_ullong transactions;      /* committed */
+    atomic_ullong unreplicated;      /* of these, such as did not wait for the synchronous standby */
+    atomic_ullong refusals;          /* transactions that the database refused for a value in them */
+    atomic_ullong retries;           /* transactions that failed for a reason outside their messages */
+    atomic_ullong suspects_rejected; /* dead letters after repeated failures, with no rule for the error */
     struct pulse consumer;
     struct trouble_spot broker;   /* why the queue is not being consumed */
     struct trouble_spot database; /* why a writer could not commit */

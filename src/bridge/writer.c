@@ -1,8 +1,11 @@
 #include "bridge/writer.h"
 
+#include "base/clock.h"
+#include "base/condition.h"
 #include "base/log.h"
 #include "bridge/isolate.h"
 #include "bridge/policy.h"
+#include "bridge/suspects.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -39,38 +42,42 @@ static size_t count_batch(const struct writer *writer)
     return count;
 }
 
-/* Waits for work. Returns the batch (the caller frees the array), or NULL when the writer shall end. */
+/* Sleeps until messages wait, or what is parked is due. Returns false when the writer shall end, else it counts as busy. */
+static bool wait_for_work(struct writer *writer)
+{
+    tally_idle(&writer->mark);
+    pthread_mutex_lock(&writer->lock);
+    while (writer->first == NULL && !writer->end && !suspects_are_due(writer)) {
+        if (writer->parked.count > 0)
+            condition_wait_until(&writer->changed, &writer->lock, parked_due_ms(&writer->parked));
+        else
+            pthread_cond_wait(&writer->changed, &writer->lock);
+    }
+    writer->busy = writer->first != NULL || !writer->end;
+    pthread_mutex_unlock(&writer->lock);
+    if (writer->busy)
+        pulse_beat(&writer->mark.pulse);
+    return writer->busy;
+}
+
+/* Returns the batch (the caller frees the array), or NULL when nothing waits or there is no memory. */
 static struct message **take_batch(struct writer *writer, size_t *count)
 {
     struct message **batch = NULL;
 
-    tally_idle(&writer->mark);
     pthread_mutex_lock(&writer->lock);
-    for (;;) {
-        while (writer->first == NULL && !writer->end)
-            pthread_cond_wait(&writer->changed, &writer->lock);
-        if (writer->first == NULL)
-            break;
-        *count = count_batch(writer);
+    *count = writer->first != NULL ? count_batch(writer) : 0;
+    if (*count > 0)
         batch = malloc(*count * sizeof(struct message *));
-        if (batch == NULL) { /* nothing is lost: the messages stay where they are until there is memory */
-            pthread_mutex_unlock(&writer->lock);
-            nanosleep(&(struct timespec){ .tv_nsec = RETRY_POLICY.base_ms * 1000000L }, NULL);
-            pthread_mutex_lock(&writer->lock);
-            continue;
-        }
-        for (size_t i = 0; i < *count; i++) {
-            batch[i] = writer->first;
-            writer->first = writer->first->next;
-        }
-        if (writer->first == NULL)
-            writer->last = NULL;
-        writer->busy = true;
-        break;
+    for (size_t i = 0; batch != NULL && i < *count; i++) {
+        batch[i] = writer->first;
+        writer->first = writer->first->next;
     }
+    if (writer->first == NULL)
+        writer->last = NULL;
     pthread_mutex_unlock(&writer->lock);
-    if (batch != NULL)
-        pulse_beat(&writer->mark.pulse);
+    if (*count > 0 && batch == NULL) /* nothing is lost: the messages stay where they are until there is memory */
+        nanosleep(&(struct timespec){ .tv_nsec = RETRY_POLICY.base_ms * 1000000L }, NULL);
     return batch;
 }
 
@@ -120,10 +127,11 @@ static size_t count_part(const struct writer *writer, struct message **messages,
     return whole > 0 && bytes > writer->stream->settings.max_batch_bytes ? whole : count;
 }
 
-/* Returns false when abandoned. */
+/* What of it belongs to an entity that is parked joins it. Returns false when abandoned. */
 static bool write_batch(struct writer *writer, struct message **messages, size_t count)
 {
     qsort(messages, count, sizeof(struct message *), compare_messages);
+    count = parked_claim(&writer->parked, messages, count);
     for (size_t at = 0; at < count;) {
         size_t part = count_part(writer, messages + at, count - at);
 
@@ -137,11 +145,15 @@ static bool write_batch(struct writer *writer, struct message **messages, size_t
 void *writer_main(void *argument)
 {
     struct writer *writer = argument;
-    struct message **batch;
-    size_t count;
 
-    while ((batch = take_batch(writer, &count)) != NULL) {
-        if (!write_batch(writer, batch, count)) {
+    while (wait_for_work(writer)) {
+        bool done = !suspects_are_due(writer) || suspects_retry(writer);
+        size_t count = 0;
+        struct message **batch = take_batch(writer, &count);
+
+        if (batch != NULL)
+            done = write_batch(writer, batch, count) && done;
+        if (!done) {
             log_event(LOG_DEBUG, "batch_dropped", "its messages come back with the next subscription",
                       LOG_TEXT("queue", writer->stream->settings.queue), LOG_NUMBER("messages", count));
             atomic_store(&writer->stream->broken, true);

@@ -1,6 +1,6 @@
 /*
- * A writer: takes all that waits for it, up to a batch, and writes it until it is committed or the subscription is gone. It never
- * waits for a batch to fill: a batch is what gathered while the last one was committed.
+ * A writer: takes all that waits for it, up to a batch, and writes it until it is committed or the subscription is gone. What fails
+ * alone is set aside meanwhile (suspects.h). It never waits for a batch to fill: a batch is what gathered while the last one was committed.
  */
 #ifndef KOPRU_BRIDGE_WRITER_H
 #define KOPRU_BRIDGE_WRITER_H

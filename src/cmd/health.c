@@ -82,13 +82,44 @@ static const char *trouble_text(const struct trouble *trouble, const char *other
     return out;
 }
 
+/* "812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table t, constraint c; ..." */
+static const char *breaker_text(const struct breaker_state *breaker, char *out, size_t size)
+{
+    snprintf(out, size,
+             "%zu of the last %zu messages were refused by the database: SQLSTATE %s%s%s%s%s; nothing is written until it takes "
+             "one, which is tried every %d s",
+             breaker->refused, breaker->window, breaker->sqlstate, breaker->table[0] != '\0' ? ", table " : "", breaker->table,
+             breaker->constraint[0] != '\0' ? ", constraint " : "", breaker->constraint, breaker->probe_ms / 1000);
+    return out;
+}
+
+/* Nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
+static const char *parked_text(const struct parked_view *parked, char *out, size_t size)
+{
+    size_t used = 0;
+
+    out[0] = '\0';
+    if (parked->entities > 0)
+        used = (size_t)snprintf(out, size, "; %zu %s alone and wait%s: ", parked->entities,
+                                parked->entities == 1 ? "entity fails" : "entities fail", parked->entities == 1 ? "s" : "");
+    for (size_t i = 0; i < parked->shown_count && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "", parked->shown[i].id,
+                                 parked->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer", parked->shown[i].sqlstate,
+                                 parked->shown[i].attempts);
+    if (parked->entities > parked->shown_count && used < size)
+        snprintf(out + used, size - used, ", and %zu more", parked->entities - parked->shown_count);
+    return out;
+}
+
 static void add_queue(struct health *health, const struct bridge_status *status, const struct queue_status *queue)
 {
     const char *name = queue->queue;
     char text[LINE_MAX_BYTES];
 
-    if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
-        add_part(health, true, "queue %s consuming", name);
+    if (queue->stage == STAGE_CONSUMING && queue->breaker.open)
+        add_part(health, false, "queue %s paused: %s", name, breaker_text(&queue->breaker, text, sizeof(text)));
+    else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
+        add_part(health, true, "queue %s consuming%s", name, parked_text(&queue->parked, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
         add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
                  trouble_text(&queue->database, "a transaction is being repeated", text, sizeof(text)));

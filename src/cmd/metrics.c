@@ -10,6 +10,7 @@
 /* How a field of a status becomes a number in base units. */
 enum field_kind {
     FIELD_COUNT,     /* uint64_t */
+    FIELD_SIZE,      /* size_t */
     FIELD_SIGNED,    /* int64_t */
     FIELD_INT,       /* int */
     FIELD_BOOL,      /* bool: 1 or 0 */
@@ -42,6 +43,16 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_queue_writers_busy", GAUGE, "Writers that have a batch.", FIELD(FIELD_INT, writers_busy) },
     { "kopru_queue_writers_failing", GAUGE, "Writers that cannot commit for longer than a conflict takes.",
       FIELD(FIELD_INT, writers_failing) },
+    { "kopru_breaker_open", GAUGE, "Whether nothing is written because the database refused too many messages.",
+      FIELD(FIELD_BOOL, breaker.open) },
+    { "kopru_breaker_refused_messages", GAUGE, "Messages of the breaker's window that the database refused.",
+      FIELD(FIELD_SIZE, breaker.refused) },
+    { "kopru_breaker_openings_total", COUNTER, "Times the breaker opened.", FIELD(FIELD_COUNT, breaker.openings) },
+    { "kopru_parked_entities", GAUGE, "Entities that fail alone and were set aside.", FIELD(FIELD_SIZE, parked.entities) },
+    { "kopru_parked_messages", GAUGE, "Messages of these entities.", FIELD(FIELD_SIZE, parked.messages) },
+    { "kopru_suspects_rejected_total", COUNTER,
+      "Dead letters of messages that failed again and again, with an error that has no rule, while others committed.",
+      FIELD(FIELD_COUNT, suspects_rejected) },
     { "kopru_in_hand_messages", GAUGE, "Messages delivered and not yet acknowledged.", FIELD(FIELD_COUNT, in_hand_messages) },
     { "kopru_in_hand_bytes", GAUGE, "Memory of the messages delivered and not yet acknowledged.",
       FIELD(FIELD_COUNT, in_hand_bytes) },
@@ -104,6 +115,9 @@ static void print_field(struct buffer *out, enum field_kind kind, const void *fi
     switch (kind) {
     case FIELD_COUNT:
         buffer_append_format(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case FIELD_SIZE:
+        buffer_append_format(out, "%zu", *(const size_t *)field);
         break;
     case FIELD_SIGNED:
         buffer_append_format(out, "%lld", (long long)*(const int64_t *)field);

@@ -222,6 +222,11 @@ static struct stream_settings stream_settings(const struct settings *settings, c
         .max_bytes_in_hand = (size_t)settings->limits.max_bytes_in_hand,
         .max_batch_messages = (size_t)settings->batch.max_messages,
         .max_batch_bytes = (size_t)settings->batch.max_bytes,
+        .isolate_attempts = (unsigned)settings->isolate.attempts,
+        .isolate_ms = settings->isolate.span_ms,
+        .breaker = { .window = (size_t)settings->breaker.window,
+                     .share_ppm = settings->breaker.share_ppm,
+                     .probe_ms = settings->breaker.probe_ms },
     };
 }
 

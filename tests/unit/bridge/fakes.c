@@ -236,11 +236,19 @@ static void *store_open(void *context)
 }
 
 /* A body's last character tells what the database thinks of it. */
-static bool is_bad(const struct message *message)
+static enum write_outcome judge(const struct fakes *fakes, const struct message *message, struct write_report *report)
 {
     struct slice body = message->delivery->body;
+    char mark = body.data[body.len - 1];
 
-    return !message->refused && body.data[body.len - 1] == '!';
+    if (message->refused || fakes->mended)
+        return WRITE_COMMITTED;
+    report->unclassified = mark == '*' || mark == '%' || fakes->disturbed;
+    report->too_much = report->too_much || mark == '#';
+    report->statements = mark == '%' ? 2 : 1;
+    if (mark == '!')
+        return WRITE_REFUSED;
+    return report->unclassified || mark == '#' ? WRITE_RETRY : WRITE_COMMITTED;
 }
 
 static void record(struct fakes *fakes, const struct write_request *request)
@@ -278,11 +286,14 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
         outcome = WRITE_RETRY;
     fakes->attempts++;
     for (size_t i = 0; outcome == WRITE_COMMITTED && i < request->count; i++)
-        outcome = is_bad(request->messages[i]) ? WRITE_REFUSED : WRITE_COMMITTED;
+        outcome = judge(fakes, request->messages[i], report);
     if (outcome == WRITE_COMMITTED)
         record(fakes, request);
     else
-        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s", outcome == WRITE_REFUSED ? "23514" : "57P01");
+        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s",
+                 outcome == WRITE_REFUSED ? "23514"
+                 : report->unclassified   ? "ZZ001"
+                                          : "57P01");
     changed(fakes);
     return outcome;
 }
