@@ -225,12 +225,14 @@ static bool is_our_mistake(const struct pg_failure *failure, const PGresult *res
 void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result, const char *statement)
 {
     const char *object;
+    bool mistaken;
 
     copy_field(failure->sqlstate, sizeof(failure->sqlstate), result, PG_DIAG_SQLSTATE);
     copy_field(failure->table, sizeof(failure->table), result, PG_DIAG_TABLE_NAME);
     copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
     copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
-    failure->class = is_our_mistake(failure, result) ? SQLSTATE_PAUSE : sqlstate_classify(failure->sqlstate);
+    mistaken = is_our_mistake(failure, result);
+    failure->class = mistaken ? SQLSTATE_PAUSE : sqlstate_classify(failure->sqlstate);
     failure->statement = statement;
     if (PQstatus(pg) == CONNECTION_BAD) {
         pg_diagnose_loss(pg, failure, "lost the connection to the database", NULL);
@@ -243,5 +245,8 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
               failure->column[0] != '\0' ? ", column " : "", failure->column,
               failure->constraint[0] != '\0' ? ", constraint " : "", failure->constraint, object != NULL ? ": " : "",
               object != NULL ? object : "");
-    hint_of_state(failure);
+    if (mistaken)
+        error_hint(&failure->error, "the server cannot read a parameter: this is a mistake of kopru's, please report it");
+    else
+        hint_of_state(failure);
 }

@@ -27,7 +27,7 @@ static const struct sqlstate_row TABLE[] = {
     { "XX001", SQLSTATE_PAUSE, "data corruption" },
     { "XX002", SQLSTATE_PAUSE, "index corruption" },
     /* outages and conflicts */
-    { "08", SQLSTATE_RECONNECT, "connection exception" },
+    { "08", SQLSTATE_RECONNECT, "the connection failed, or PgBouncer had none to give" },
     { "25006", SQLSTATE_RECONNECT, "read-only: a standby or a failover; name all hosts and target_session_attrs=read-write" },
     { "25P03", SQLSTATE_RECONNECT, "idle in a transaction for too long: this process was frozen" },
     { "25", SQLSTATE_RECONNECT, "transaction state, or a timeout that ends the session" },
