@@ -230,7 +230,7 @@ def logged_events() -> set[str]:
     """Those that stand in a call; a wrapper of such a call belongs into this list."""
     events = set()
     for path in SOURCES:
-        for call in re.findall(r"\b(?:log_event|log_error|leave_at_once)\((.*?)\);", path.read_text(encoding="utf-8"), re.DOTALL):
+        for call in re.findall(r"\b(?:log_event|log_error|log_breaker|leave_at_once)\((.*?)\);", path.read_text(encoding="utf-8"), re.DOTALL):
             # The event stands before the first field; a message has spaces, a field's name stands in LOG_TEXT(...).
             head = re.split(r"LOG_(?:TEXT|SLICE|NUMBER)\(|\(const struct log_field", call)[0]
             events |= set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', head))

@@ -56,6 +56,33 @@ static void assert_not_ready(const char *line)
     assert_non_null(strstr(out.data, "\nreadyz check failed\n"));
 }
 
+static void an_open_breaker_is_not_ready(void **state)
+{
+    (void)state;
+    queues[1].breaker = (struct breaker_state){ .open = true,
+                                                .refused = 812,
+                                                .window = 1000,
+                                                .probe_ms = 60000,
+                                                .sqlstate = "23514",
+                                                .table = "customers",
+                                                .constraint = "rule" };
+    assert_not_ready("[-]queue two paused: 812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table "
+                     "customers, constraint rule; nothing is written until it takes one, which is tried every 60 s\n");
+    assert_non_null(strstr(out.data, "[+]queue one consuming\n"));
+}
+
+static void what_is_parked_is_named(void **state)
+{
+    (void)state;
+    queues[0].parked = (struct parked_view){ .entities = 1, .shown_count = 1, .shown = { { "7", "ZZ001", 3 } } };
+    queues[1].parked = (struct parked_view){ .entities = 7, .shown_count = 2, .shown = { { "8", "XX000", 1 }, { "9", "", 2 } } };
+    assert_ready(
+        "[+]daemon ok\n[+]database ok\n"
+        "[+]queue one consuming; 1 entity fails alone and waits: 7 (SQLSTATE ZZ001, attempt 3)\n"
+        "[+]queue two consuming; 7 entities fail alone and wait: 8 (SQLSTATE XX000, attempt 1), 9 (no answer, attempt 2), "
+        "and 5 more\nreadyz check passed\n");
+}
+
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
@@ -183,6 +210,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(ready_when_every_queue_is_consumed),
+        TEST(an_open_breaker_is_not_ready),
+        TEST(what_is_parked_is_named),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),

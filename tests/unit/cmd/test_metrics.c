@@ -91,6 +91,9 @@ static void each_figure_has_its_line(void **state)
                                        .in_hand_bytes = 22,
                                        .broker = { .count = 23 } };
     queues[0].dead_letters[REFUSAL_REJECTED_BY_DATABASE] = 24;
+    queues[0].breaker = (struct breaker_state){ .open = true, .refused = 26, .openings = 27 };
+    queues[0].parked = (struct parked_view){ .entities = 28, .messages = 29 };
+    queues[0].suspects_rejected = 30;
     status.database_ok = true;
     status.database_reconnects = 25;
     print();
@@ -105,6 +108,13 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_queue_writers_busy{queue=\"one\"} 3");
     assert_line("kopru_queue_writers_failing{queue=\"one\"} 2");
     assert_line("kopru_queue_paused{queue=\"one\"} 1");
+    assert_line("kopru_breaker_open{queue=\"one\"} 1");
+    assert_line("kopru_breaker_open{queue=\"two\"} 0");
+    assert_line("kopru_breaker_refused_messages{queue=\"one\"} 26");
+    assert_line("kopru_breaker_openings_total{queue=\"one\"} 27");
+    assert_line("kopru_parked_entities{queue=\"one\"} 28");
+    assert_line("kopru_parked_messages{queue=\"one\"} 29");
+    assert_line("kopru_suspects_rejected_total{queue=\"one\"} 30");
     assert_line("kopru_messages_delivered_total{queue=\"one\"} 18446744073709551615");
     assert_line("kopru_messages_committed_total{queue=\"one\"} 11");
     assert_line("kopru_messages_stale_total{queue=\"one\"} 12");
