@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from support import history
 from support.wait import wait_until
 
@@ -99,6 +100,17 @@ def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, qu
     first.wait_until(lambda: len(first.events("consuming")) == 2, _TAKEOVER_S, "the first to take its place back")
 
 
+def test_a_deleted_row_comes_back_with_a_new_epoch(rabbitmq_server, db, queues, kopru):
+    daemon = kopru(**_only(queues))
+    epoch, _holder = _row(db, queues.customer)
+    db.query("DELETE FROM kopru.queues")
+    daemon.wait_for_event("consuming", count=2)
+    assert _row(db, queues.customer)[0] > epoch
+    _publish(rabbitmq_server, queues.customer, "after")
+    rabbitmq_server.wait_until_empty(queues.customer)
+
+
+@pytest.mark.full
 def test_a_deleted_row_does_not_bring_an_epoch_back(rabbitmq_server, db, queues, kopru):
     """Whoever tidies up kopru.queues must not let in an instance that froze while it held the queue."""
     first, second = _pair(kopru, queues, amqp={"heartbeat": 1}, postgres={"lock_timeout": 2, "statement_timeout": 3})
