@@ -381,10 +381,15 @@ def test_offline_still_reads_uri_and_connection_string(check: Check) -> None:
 
 def test_a_connection_without_protection_is_a_warning(check: Check) -> None:
     report = check("--offline", amqp={"uri": "amqp://kopru:pass@erp.example.com/erp"},
-                   postgres={"conninfo": "host=db1.example.com,db2.example.com dbname=crm"})
+                   postgres={"conninfo": "host=db1.example.com,db2.example.com dbname=crm sslmode=require"})
     assert report.status == OK
     assert {warning.what for warning in report.warnings} == {
         "no TLS to the broker", "the database server is not verified", "a standby may be taken for the primary"}
+
+
+def test_the_database_is_verified_by_default(check: Check) -> None:
+    for conninfo in ("host=db1.example.com dbname=crm", "host=db1.example.com dbname=crm sslmode=verify-full"):
+        assert not [warning for warning in check("--offline", postgres={"conninfo": conninfo}).warnings if warning.area == "database"]
 
 
 def test_impossible_numbers_are_refused(check: Check) -> None:
