@@ -205,12 +205,41 @@ static const char *reason_to_leave(const struct subscription *subscription)
     return reason_to_give_up(subscription);
 }
 
+/* The daemon stops: take nothing more, once no successor trusts the count of consumers. What was delivered stays ours until then,
+   and is not counted. While the database is away nobody can be told; without anything in hand there is nothing to wait for. */
+static int begin_to_stop(struct subscription *subscription, bool *leave, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+
+    if (!stream_hide(stream)) {
+        *leave = subscription->in_hand.count == 0 && !stream_place(stream).database_ok;
+        return 0;
+    }
+    stream_leave_behind(stream, LEFTOVERS_UNCOUNTED);
+    subscription->cancelled = true;
+    return stream->ports.broker.cancel(subscription->broker, err);
+}
+
+/* All is acknowledged: the answer to any question means that the broker has read that. */
+static int finish(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+    struct broker_queue_state state;
+
+    if (subscription->begun && stream->ports.broker.inspect(subscription->broker, queue_of(subscription), &state, err) != 0)
+        return -1;
+    if (subscription->begun)
+        stream_settled(stream, subscription->epoch);
+    return 0;
+}
+
 /* Consumes until the daemon stops (0) or the subscription has to end (-1). */
 static int consume(struct subscription *subscription, struct error *err)
 {
     struct stream *stream = subscription->stream;
+    bool leave = false;
 
-    for (;;) {
+    while (!leave) {
         const char *why;
 
         clear_wake(stream);
@@ -220,16 +249,14 @@ static int consume(struct subscription *subscription, struct error *err)
         why = reason_to_leave(subscription);
         if (why != NULL)
             return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription), "%s", why);
-        if (atomic_load(&stream->stopping) && !subscription->cancelled) {
-            if (stream->ports.broker.cancel(subscription->broker, err) != 0)
-                return -1;
-            subscription->cancelled = true;
-        }
+        if (atomic_load(&stream->stopping) && !subscription->cancelled && begin_to_stop(subscription, &leave, err) != 0)
+            return -1;
         if (subscription->drained && subscription->in_hand.count == 0)
-            return 0;
-        if (wait_and_take(subscription, err) < 0)
+            return finish(subscription, err);
+        if (!leave && wait_and_take(subscription, err) < 0)
             return -1;
     }
+    return 0;
 }
 
 /* Sleeps until the place changes, the daemon stops, or the time is over. */
@@ -250,7 +277,7 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
-    int64_t give_up = clock_monotonic_ms() + (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker);
+    const int64_t began_ms = clock_monotonic_ms();
     bool told = false;
 
     for (;;) {
@@ -264,12 +291,13 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
             return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
         if (atomic_load(&stream->stopping))
             return 0;
-        if (!atomic_load(&stream->unsettled) || state->consumers == 0 || clock_monotonic_ms() >= give_up) {
-            atomic_store(&stream->unsettled, false);
+        if (leftovers_gone(atomic_load(&stream->leftovers), state->consumers, clock_monotonic_ms() - began_ms,
+                           port->heartbeat_s(subscription->broker))) {
+            stream_settled(stream, subscription->epoch);
             return 0;
         }
         if (!told)
-            log_event(LOG_WARNING, "waiting_alone", "another consumer is still on the queue",
+            log_event(LOG_WARNING, "waiting_alone", "the broker may still hold deliveries for another consumer",
                       LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state->consumers));
         told = true;
         tally_stage(&stream->tally, STAGE_ALONE);
@@ -277,6 +305,24 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
         if (port->pause(subscription->broker, -1, 0, err) != 0)
             return -1;
     }
+}
+
+/* Until no successor can read in the row that the broker counts us, for now it does not. Returns as above. */
+static int wait_until_hidden(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+
+    while (!atomic_load(&stream->stopping) && !stream_hide(stream)) {
+        const char *why = reason_to_leave(subscription);
+
+        if (why != NULL)
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
+        pulse_beat(&stream->tally.consumer);
+        if (stream->ports.broker.pause(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err) != 0)
+            return -1;
+        clear_wake(stream);
+    }
+    return 0;
 }
 
 static int subscribe(struct subscription *subscription, struct error *err)
@@ -292,7 +338,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
         return -1;
     atomic_store(&stream->epoch, place.epoch);
     atomic_store(&stream->broken, false);
-    if (wait_until_alone(subscription, &state, err) != 0)
+    if (wait_until_alone(subscription, &state, err) != 0 || wait_until_hidden(subscription, err) != 0)
         return -1;
     if (atomic_load(&stream->stopping)) { /* perhaps not alone yet: take nothing any more */
         subscription->cancelled = true;
@@ -300,9 +346,10 @@ static int subscribe(struct subscription *subscription, struct error *err)
         return 0;
     }
     subscription->begun = true;
-    atomic_store(&stream->unsettled, true);
+    stream_leave_behind(stream, LEFTOVERS_CLOSED); /* an answer that never comes must not hide that it was subscribed */
     if (port->subscribe(subscription->broker, queue_of(subscription), stream->settings.prefetch, err) != 0)
         return -1;
+    stream_counted(stream, subscription->epoch);
     run_begin(&subscription->run);
     subscription->expects_first = state.messages > 0;
     subscription->last_delivery_ms = clock_monotonic_ms();
@@ -327,8 +374,6 @@ static int run_subscription(struct stream *stream, void *mapper, bool *useful, s
         result = consume(&subscription, err);
     /* One that only takes messages and gives them back must not be tried again and again at once: brokers count deliveries. */
     *useful = subscription.useful || (subscription.begun && clock_monotonic_ms() - began_ms > RETRY_POLICY.cap_ms);
-    if (result == 0 && subscription.begun)
-        atomic_store(&stream->unsettled, false);
     if (result != 0 && subscription.in_hand.count > 0)
         atomic_store(&stream->gave_up, atomic_load(&stream->stopping));
     tally_stage(&stream->tally, STAGE_CONNECTING);

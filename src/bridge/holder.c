@@ -24,8 +24,8 @@ static bool name_world(char *out, size_t size)
     return known;
 }
 
-/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process. The command's name, in parentheses, may
-   hold anything. */
+/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process, or it ended and its parent did not ask for
+   its status yet (a container may have nobody who does). The command's name, in parentheses, may hold anything. */
 static unsigned long long start_of(long pid)
 {
     char path[64];
@@ -39,6 +39,8 @@ static unsigned long long start_of(long pid)
     if (file == NULL)
         return 0;
     cursor = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+    if (cursor != NULL && strncmp(cursor, ") Z", 3) == 0)
+        cursor = NULL;
     for (int field = 2; cursor != NULL && field < 22; field++)
         cursor = strchr(cursor + 1, ' ');
     if (cursor == NULL || sscanf(cursor, " %llu", &start) != 1)
@@ -68,4 +70,27 @@ bool holder_is_dead(const char *holder)
     if (sscanf(holder, "%*s %95s %ld %llu", theirs, &pid, &start) != 3)
         return false;
     return name_world(world, sizeof(world)) && strcmp(world, theirs) == 0 && start_of(pid) != start;
+}
+
+static const char *const WORDS[] = { [HOLDER_SILENT] = "", [HOLDER_CONSUMING] = " consuming", [HOLDER_LOST] = " lost" };
+
+void holder_say(char *out, size_t size, const char *name, enum holder_word word)
+{
+    snprintf(out, size, "%s%s", name, WORDS[word]);
+}
+
+enum holder_word holder_said(const char *holder)
+{
+    const char *last = strrchr(holder, ' ');
+
+    if (last != NULL && strcmp(last, WORDS[HOLDER_CONSUMING]) == 0)
+        return HOLDER_CONSUMING;
+    return last != NULL && strcmp(last, WORDS[HOLDER_LOST]) == 0 ? HOLDER_LOST : HOLDER_SILENT;
+}
+
+bool holder_is(const char *holder, const char *name)
+{
+    size_t len = strlen(name);
+
+    return strncmp(holder, name, len) == 0 && strcmp(holder + len, WORDS[holder_said(holder)]) == 0;
 }

@@ -14,4 +14,17 @@ void holder_name_self(char *out, size_t size);
 /* True only if that holder ran in this boot and namespace and is gone. */
 bool holder_is_dead(const char *holder);
 
+/* What a holder says besides its name; leftovers.h says why. */
+enum holder_word {
+    HOLDER_SILENT,
+    HOLDER_CONSUMING, /* the broker counts it as a consumer of the queue */
+    HOLDER_LOST,      /* its connection to the broker ended, and nobody knows whether the broker has noticed */
+};
+
+void holder_say(char *out, size_t size, const char *name, enum holder_word word);
+enum holder_word holder_said(const char *holder);
+
+/* Whether that holder is the process of this name, whatever it says besides. */
+bool holder_is(const char *holder, const char *name);
+
 #endif

@@ -13,6 +13,8 @@ void keeper_init(struct keeper *keeper, const struct lease_port *port, struct st
 {
     *keeper = (struct keeper){ .port = *port, .streams = streams, .stream_count = stream_count };
     holder_name_self(keeper->holder, sizeof(keeper->holder));
+    for (size_t i = 0; i < stream_count; i++)
+        streams[i].keeper = keeper;
     pthread_mutex_init(&keeper->lock, NULL);
     condition_init(&keeper->changed);
     trouble_init(&keeper->trouble);
@@ -33,16 +35,25 @@ void keeper_end(struct keeper *keeper)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-/* Returns false when the keeper shall end. */
-static bool wait_for(struct keeper *keeper, int wait_ms)
+void keeper_ask(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->asked = true;
+    pthread_cond_broadcast(&keeper->changed);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+/* Returns false when the keeper shall end. Only a keeper with a connection listens to what it is asked. */
+static bool wait_for(struct keeper *keeper, int wait_ms, bool listening)
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
     bool end;
 
     pthread_mutex_lock(&keeper->lock);
-    while (!keeper->end && clock_monotonic_ms() < deadline)
+    while (!keeper->end && !(listening && keeper->asked) && clock_monotonic_ms() < deadline)
         condition_wait_until(&keeper->changed, &keeper->lock, deadline);
     end = keeper->end;
+    keeper->asked = false;
     pthread_mutex_unlock(&keeper->lock);
     return !end;
 }
@@ -62,8 +73,26 @@ static void set_database_ok(struct keeper *keeper, bool ok)
 /* A lease may be taken when nobody holds it, when its holder is silent for too long, or died here. */
 static bool may_take(const struct keeper *keeper, const struct lease *lease)
 {
-    return lease->holder[0] == '\0' || strcmp(lease->holder, keeper->holder) == 0 || lease->silent_ms > LEASE_EXPIRES_MS ||
+    return lease->holder[0] == '\0' || holder_is(lease->holder, keeper->holder) || lease->silent_ms > LEASE_EXPIRES_MS ||
            holder_is_dead(lease->holder);
+}
+
+/* What the broker may hold for whoever had the place before. */
+static enum leftovers left_by(const struct keeper *keeper, const struct stream *stream, const struct lease *lease)
+{
+    if (lease->holder[0] == '\0')
+        return LEFTOVERS_NONE;
+    if (holder_is(lease->holder, keeper->holder)) /* taken before, and the answer was lost */
+        return stream->taking;
+    switch (holder_said(lease->holder)) {
+    case HOLDER_CONSUMING:
+        return LEFTOVERS_COUNTED;
+    case HOLDER_LOST:
+        return LEFTOVERS_UNCOUNTED;
+    case HOLDER_SILENT:
+        break;
+    }
+    return holder_is_dead(lease->holder) ? LEFTOVERS_CLOSED : LEFTOVERS_UNCOUNTED;
 }
 
 static int try_to_take(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
@@ -80,34 +109,48 @@ static int try_to_take(struct keeper *keeper, void *session, struct stream *stre
                   LOG_TEXT("holder", lease.holder));
         return 0;
     }
-    place.must_be_alone = lease.holder[0] != '\0';
+    stream->taking = left_by(keeper, stream, &lease);
+    place.left = stream->taking;
     taken = keeper->port.take(session, stream->settings.queue, keeper->holder, &lease, err);
+    if (lease.evicted > 0)
+        log_event(LOG_WARNING, "sessions_ended", "a holder stood still in a transaction, its database sessions were ended",
+                  LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("sessions", lease.evicted));
     if (taken != 1)
         return taken;
     place.held = true;
     place.epoch = lease.epoch;
     log_event(LOG_INFO, "place_taken", "this instance writes for the queue", LOG_TEXT("queue", stream->settings.queue),
-              LOG_NUMBER("epoch", lease.epoch), LOG_TEXT("taken_over_from", place.must_be_alone ? lease.holder : NULL));
+              LOG_NUMBER("epoch", lease.epoch), LOG_TEXT("taken_over_from", lease.holder[0] != '\0' ? lease.holder : NULL));
     stream_set_place(stream, &place);
     return 0;
+}
+
+static int renew(const struct keeper *keeper, void *session, struct stream *stream, enum holder_word word, struct error *err)
+{
+    struct lease_news news = news_of(stream);
+    char holder[LEASE_HOLDER_MAX_BYTES];
+
+    holder_say(holder, sizeof(holder), keeper->holder, word);
+    return keeper->port.renew(session, stream->settings.queue, stream_place(stream).epoch, &news, holder, err);
 }
 
 static int tend(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
 {
     struct stream_place place = stream_place(stream);
-    struct lease_news news = news_of(stream);
     int64_t began_ms = clock_monotonic_ms();
+    bool shown;
     int renewed;
 
     if (!place.held)
         return try_to_take(keeper, session, stream, err);
-    renewed = keeper->port.renew(session, stream->settings.queue, place.epoch, &news, false, err);
+    shown = stream_show(stream);
+    renewed = renew(keeper, session, stream, shown ? HOLDER_CONSUMING : HOLDER_SILENT, err);
     if (renewed == 0) {
         log_event(LOG_WARNING, "place_lost", "another instance took the queue over", LOG_TEXT("queue", stream->settings.queue),
                   LOG_NUMBER("epoch", place.epoch));
         stream_lose_place(stream, place.epoch);
     } else if (renewed > 0) {
-        stream_renewed(stream, began_ms);
+        stream_renewed(stream, began_ms, shown);
     }
     return renewed < 0 ? -1 : 0;
 }
@@ -144,27 +187,34 @@ static bool keep(struct keeper *keeper, void *session, struct error *err)
         }
         set_database_ok(keeper, true);
         trouble_end(&keeper->trouble);
-    } while (wait_for(keeper, LEASE_RENEW_MS));
+    } while (wait_for(keeper, LEASE_RENEW_MS, true));
     return false;
 }
 
-static void give_back(struct keeper *keeper, void *session)
+/* What the broker may still hold for a lost connection comes back late: the next holder has to wait for it, and finds so in the row. */
+static int keep_for_next(const struct keeper *keeper, void *session, struct stream *stream, struct error *err)
+{
+    bool counted = atomic_load(&stream->leftovers) == LEFTOVERS_COUNTED;
+
+    log_event(LOG_WARNING, "place_kept", "a connection to the broker was lost, the next holder will wait until the broker knows",
+              LOG_TEXT("queue", stream->settings.queue));
+    return renew(keeper, session, stream, counted ? HOLDER_CONSUMING : HOLDER_LOST, err);
+}
+
+static void give_back(const struct keeper *keeper, void *session)
 {
     for (size_t i = 0; i < keeper->stream_count; i++) {
         struct stream *stream = &keeper->streams[i];
         struct stream_place place = stream_place(stream);
         struct lease_news news = news_of(stream);
         struct error err;
+        int result = 0;
 
-        /* What the broker may still hold for a lost connection comes back late: the next holder has to wait for it, and does so when
-           it finds that somebody held the queue. */
-        if (place.held && atomic_load(&stream->unsettled)) {
-            log_event(LOG_WARNING, "place_kept",
-                      "a connection to the broker was lost, the next holder will wait until the broker knows",
-                      LOG_TEXT("queue", stream->settings.queue));
-            continue;
-        }
-        if (place.held && keeper->port.renew(session, stream->settings.queue, place.epoch, &news, true, &err) < 0)
+        if (place.held && atomic_load(&stream->leftovers) != LEFTOVERS_NONE)
+            result = keep_for_next(keeper, session, stream, &err);
+        else if (place.held)
+            result = keeper->port.renew(session, stream->settings.queue, place.epoch, &news, NULL, &err);
+        if (result < 0)
             log_error(LOG_WARNING, "place_kept", &err,
                       (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
     }
@@ -200,7 +250,7 @@ void *keeper_main(void *argument)
             set_database_ok(keeper, false);
             wait_ms = backoff_next_ms(&backoff);
             report(keeper, &problems, &said, wait_ms);
-            more = wait_for(keeper, wait_ms);
+            more = wait_for(keeper, wait_ms, false);
         }
         keeper->port.close(session);
         error_list_release(&problems);

@@ -15,7 +15,8 @@ struct keeper {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool end; /* guarded by lock */
+    bool end;   /* guarded by lock */
+    bool asked; /* guarded by lock: to write the rows now */
 
     struct pulse pulse;
     struct trouble_spot trouble; /* why the database is not there for us */
@@ -27,6 +28,9 @@ void keeper_release(struct keeper *keeper);
 
 /* The thread; argument is a struct keeper. */
 void *keeper_main(void *argument);
+
+/* Have the rows written now, unless the database is away. Safe from any thread. */
+void keeper_ask(struct keeper *keeper);
 
 /* After the consumers and writers have left: gives the queues back and ends. */
 void keeper_end(struct keeper *keeper);

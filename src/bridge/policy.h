@@ -21,6 +21,7 @@ enum {
     LEASE_RENEW_MS = 1000,
     LEASE_EXPIRES_MS = 6000,    /* a holder that was silent for so long may be replaced */
     ALONE_CHECK_MS = 500,       /* between two looks at who else consumes */
+    ALONE_CLOSED_MS = 2000,     /* the broker has read the end of a connection that was closed here */
     ALONE_HEARTBEATS = 3,       /* after so many the broker has dropped a silent consumer */
     FENCE_MARGIN_MS = 3000,     /* to leave the broker before a successor begins: a look around and a polite close */
     HOLD_LIMIT_MS = 15 * 60000, /* half of RabbitMQ's consumer timeout: give unacknowledged messages back before it does */

@@ -58,8 +58,9 @@ struct lease_port {
     void (*close)(void *session);
     int (*read)(void *session, const char *queue, const char *entity, struct lease *lease, struct error *err);
     int (*take)(void *session, const char *queue, const char *holder, struct lease *lease, struct error *err); /* 1, 0, -1 */
-    int (*renew)(void *session, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
-                 struct error *err); /* 1, 0 when it is no longer ours, -1 */
+    /* holder: under which name; NULL gives it back. 1, 0 when it is no longer ours, -1. */
+    int (*renew)(void *session, const char *queue, int64_t epoch, const struct lease_news *news, const char *holder,
+                 struct error *err);
 };
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "bridge/consumer.h"
+#include "bridge/keeper.h"
 #include "bridge/policy.h"
 #include "bridge/writer.h"
 
@@ -140,12 +141,19 @@ struct stream_place stream_place(struct stream *stream)
     return place;
 }
 
+/* Called with the lock held. */
+static void raise_leftovers(struct stream *stream, enum leftovers left)
+{
+    if ((int)left > atomic_load(&stream->leftovers))
+        atomic_store(&stream->leftovers, (int)left);
+}
+
 void stream_set_place(struct stream *stream, const struct stream_place *place)
 {
     pthread_mutex_lock(&stream->lock);
     stream->place = *place;
-    if (place->must_be_alone)
-        atomic_store(&stream->unsettled, true);
+    stream->counted = false;
+    raise_leftovers(stream, place->left);
     stream->holder[0] = '\0';
     pthread_cond_broadcast(&stream->changed);
     pthread_mutex_unlock(&stream->lock);
@@ -159,10 +167,69 @@ void stream_set_holder(struct stream *stream, const char *holder)
     pthread_mutex_unlock(&stream->lock);
 }
 
-void stream_renewed(struct stream *stream, int64_t began_ms)
+bool stream_show(struct stream *stream)
+{
+    bool shown;
+
+    pthread_mutex_lock(&stream->lock);
+    shown = stream->counted;
+    stream->place.shown = stream->place.shown || shown; /* it may be written although nobody tells us so */
+    pthread_mutex_unlock(&stream->lock);
+    return shown;
+}
+
+void stream_renewed(struct stream *stream, int64_t began_ms, bool shown)
 {
     pthread_mutex_lock(&stream->lock);
     stream->place.renewed_at_ms = began_ms;
+    if (stream->place.shown && !shown) {
+        stream->place.shown = false;
+        pthread_cond_broadcast(&stream->changed);
+        stream_wake(stream);
+    }
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void stream_leave_behind(struct stream *stream, enum leftovers left)
+{
+    pthread_mutex_lock(&stream->lock);
+    raise_leftovers(stream, left);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+void stream_counted(struct stream *stream, int64_t epoch)
+{
+    bool ours;
+
+    pthread_mutex_lock(&stream->lock);
+    ours = stream->place.held && stream->place.epoch == epoch;
+    if (ours) {
+        stream->counted = true;
+        atomic_store(&stream->leftovers, LEFTOVERS_COUNTED);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    if (ours)
+        keeper_ask(stream->keeper); /* a successor of a process that dies soon need not wait */
+}
+
+bool stream_hide(struct stream *stream)
+{
+    bool hidden;
+
+    pthread_mutex_lock(&stream->lock);
+    stream->counted = false;
+    hidden = !stream->place.shown;
+    pthread_mutex_unlock(&stream->lock);
+    if (!hidden)
+        keeper_ask(stream->keeper);
+    return hidden;
+}
+
+void stream_settled(struct stream *stream, int64_t epoch)
+{
+    pthread_mutex_lock(&stream->lock);
+    if (stream->place.epoch == epoch)
+        atomic_store(&stream->leftovers, LEFTOVERS_NONE);
     pthread_mutex_unlock(&stream->lock);
 }
 

@@ -9,6 +9,7 @@
 #define KOPRU_BRIDGE_STREAM_H
 
 #include "bridge/breaker.h"
+#include "bridge/leftovers.h"
 #include "bridge/parked.h"
 #include "bridge/ports.h"
 #include "bridge/tally.h"
@@ -39,7 +40,8 @@ struct stream_ports {
 struct stream_place {
     bool held; /* this instance may write for the queue */
     int64_t epoch;
-    bool must_be_alone;    /* taken from somebody who may still hold deliveries */
+    enum leftovers left;   /* by whom it was taken from */
+    bool shown;            /* the row may tell a successor that the broker counts this instance's subscription */
     bool database_ok;      /* the keeper reached it at its last look */
     int64_t renewed_at_ms; /* monotonic: when the keeper last began to ask for the place and got it */
 };
@@ -71,14 +73,18 @@ struct stream {
     pthread_mutex_t lock; /* guards place; changed tells of it */
     pthread_cond_t changed;
     struct stream_place place;
+    bool counted;                        /* guarded by lock: the broker counts the present subscription, the row may say so */
     char holder[LEASE_HOLDER_MAX_BYTES]; /* guarded by lock: the other instance that was seen to hold the queue, "" if none */
+    struct keeper *keeper;
+    enum leftovers taking; /* the keeper's own: what the last attempt to take the place was to find */
 
     atomic_llong epoch; /* the place under which the present subscription began: what writers write under */
     atomic_bool stopping;
     atomic_bool broken;    /* a writer could not go on: begin a new subscription */
     atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back by itself */
     atomic_bool gave_up;   /* something in hand was not committed when it stopped */
-    atomic_bool unsettled; /* the broker may still hold deliveries for a connection that is lost, ours or a predecessor's */
+    atomic_int
+        leftovers; /* enum leftovers: of the present subscription, a lost one or a predecessor's, whichever takes longest */
 
     /* counters and freshness, for the log and the row in kopru.queues */
     atomic_llong last_message_us; /* microseconds since 2000-01-01 UTC */
@@ -119,8 +125,23 @@ void stream_set_place(struct stream *stream, const struct stream_place *place);
 /* The keeper saw that another instance holds the queue. */
 void stream_set_holder(struct stream *stream, const char *holder);
 
-/* The keeper renewed the place; it began to at began_ms. */
-void stream_renewed(struct stream *stream, int64_t began_ms);
+/* The keeper is about to write the row: whether to say there that the broker counts this instance. */
+bool stream_show(struct stream *stream);
+
+/* The keeper renewed the place as stream_show() said; it began to at began_ms. */
+void stream_renewed(struct stream *stream, int64_t began_ms, bool shown);
+
+/* The broker may hold such deliveries from now on. */
+void stream_leave_behind(struct stream *stream, enum leftovers left);
+
+/* The subscription that began under that epoch is established: the broker counts it as a consumer. */
+void stream_counted(struct stream *stream, int64_t epoch);
+
+/* From now on it may not be counted. True when the row does not say so any more; else the keeper is asked to write it, and tells. */
+bool stream_hide(struct stream *stream);
+
+/* All of the subscription of that epoch is settled: the broker holds nothing. */
+void stream_settled(struct stream *stream, int64_t epoch);
 
 /* The keeper reached the database, or did not. */
 void stream_set_database_ok(struct stream *stream, bool ok);

@@ -172,11 +172,11 @@ static int lease_take(void *session, const char *queue, const char *holder, stru
     return result;
 }
 
-static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
+static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, const char *holder,
                        struct error *err)
 {
     struct pg_failure failure;
-    int result = pg_lease_renew(session, queue, epoch, news, give_back, &failure);
+    int result = pg_lease_renew(session, queue, epoch, news, holder, &failure);
 
     if (result < 0)
         *err = failure.error;

@@ -71,7 +71,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "properties", "redelivered", "occurrences" };
     static const char *const entity[] = { "queue", "entity" };
     static const char *const take[] = { "queue", "epoch", "holder" };
-    static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at", "give_back" };
+    static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at", "holder" };
     const struct pg_description all[] = {
         { &PG_BEGIN, "every transaction begins with this, and ends with a plain COMMIT", NULL, none },
         { &PG_SETTINGS, "nothing in the transaction depends on settings of a role, a database or a pooler", NULL, timeouts },
@@ -82,8 +82,10 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           none },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ], "who holds the queue, and for how long it was silent", NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_PATIENCE], "the keeper has other queues to care for", NULL, none },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the queue's holder", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_TAKE], "take the queue over, unless another instance was quicker", NULL, take },
+        { PG_LEASE_STATEMENTS[PG_LEASE_EVICT], "end the sessions of a holder that froze while it sent", NULL, none },
         { PG_LEASE_STATEMENTS[PG_LEASE_RENEW], "say every few seconds that the holder lives, and how fresh the queue is", NULL,
           renew },
     };

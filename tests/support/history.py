@@ -20,7 +20,8 @@ from support.tables import DATA_TABLES, read_dead_letters, read_said
 _INSTALL = r"""
 CREATE SCHEMA history;
 CREATE TABLE history.states (
-    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity text NOT NULL, entity_id text NOT NULL, number bigint NOT NULL);
+    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity text NOT NULL, entity_id text NOT NULL, number bigint NOT NULL,
+    writer text NOT NULL DEFAULT current_setting('application_name'));
 CREATE FUNCTION history.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
     INSERT INTO history.states (entity, entity_id, number)
@@ -47,6 +48,13 @@ SELECT entity, entity_id, number FROM history.states GROUP BY entity, entity_id,
 def install(db: Database) -> None:
     """Record the message that each committed state of a root shows."""
     db.query(_INSTALL)
+
+
+def writers(db: Database) -> list[str]:
+    """The application names under which states were written, in order; each once for all that it wrote in a row."""
+    return [name for (name,) in db.query("""
+        SELECT writer FROM (SELECT n, writer, lag(writer) OVER (ORDER BY n) AS before FROM history.states) AS step
+        WHERE writer IS DISTINCT FROM before ORDER BY n""")]
 
 
 @dataclass

@@ -11,10 +11,14 @@ _STOP_DEADLINE_S = 60
 
 
 class Stop:
-    """A message that is held until release(), with all that follows it in its direction on its connection."""
+    """A message that is held until release(), with all that follows it in its direction on its connection.
 
-    def __init__(self, matches: Callable[[Any], bool]):
+    Its first bytes may pass: whoever reads it then waits for the rest.
+    """
+
+    def __init__(self, matches: Callable[[Any], bool], passing_bytes: int):
         self.matches = matches
+        self.passing_bytes = passing_bytes
         self._reached = threading.Event()
         self._released = threading.Event()
 
@@ -51,9 +55,9 @@ class Watch:
             self.conversations.append(conversation)
         return conversation
 
-    def stop_at(self, matches: Callable[[Any], bool]) -> Stop:
+    def stop_at(self, matches: Callable[[Any], bool], passing_bytes: int = 0) -> Stop:
         """Hold the first message from now on for which this is true."""
-        stop = Stop(matches)
+        stop = Stop(matches, passing_bytes)
         with self.lock:
             self._stops.append(stop)
         return stop
@@ -71,11 +75,12 @@ class Watch:
         for message in messages:
             note(message)
             stop = self._stop_for(message)
-            if stop is not None:
-                yield passing
-                passing = b""
+            if stop is None:
+                passing += message.raw
+            else:
+                yield passing + message.raw[:stop.passing_bytes]
                 stop.hold()
-            passing += message.raw
+                passing = message.raw[stop.passing_bytes:]
         yield passing
 
     def _stop_for(self, message: Any) -> Stop | None:

@@ -318,7 +318,7 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
     fakes->looks++;
     *lease = (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
     if (fakes->expired_holder || fakes->fresh_holder)
-        snprintf(lease->holder, sizeof(lease->holder), "elsewhere boot/1 1 1");
+        snprintf(lease->holder, sizeof(lease->holder), "elsewhere boot/1 1 1%s", fakes->uncounted_holder ? "" : " consuming");
     changed(fakes);
     return 0;
 }
@@ -336,7 +336,7 @@ static int lease_take(void *session, const char *queue, const char *holder, stru
     return 1;
 }
 
-static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, bool give_back,
+static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, const char *holder,
                        struct error *err)
 {
     struct fakes *fakes = session;
@@ -347,7 +347,7 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, const st
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     ours = epoch == fakes->epoch;
-    fakes->given_back += give_back && ours;
+    fakes->given_back += holder == NULL && ours;
     changed(fakes);
     return ours;
 }

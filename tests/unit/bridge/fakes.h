@@ -51,9 +51,10 @@ struct fakes {
 
     /* the lease */
     int64_t epoch;
-    bool expired_holder; /* on another machine, silent for long */
-    bool fresh_holder;   /* on another machine, alive */
-    int looks;           /* at the lease */
+    bool expired_holder;   /* on another machine, silent for long */
+    bool fresh_holder;     /* on another machine, alive */
+    bool uncounted_holder; /* it does not say that the broker counts it */
+    int looks;             /* at the lease */
     int given_back;
 };
 

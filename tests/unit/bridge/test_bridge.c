@@ -386,6 +386,21 @@ static bool given_up_once(const struct fakes *now)
     return now->looks >= 2;
 }
 
+/* No other consumer is seen, and yet one may be there: it froze before its subscription, or after its cancellation. */
+static void a_predecessor_that_is_not_counted_is_waited_for(void **state)
+{
+    (void)state;
+    fakes.expired_holder = true;
+    fakes.uncounted_holder = true;
+    fakes_deliver(&fakes, "a", false);
+    start();
+    wait_for(looked_thrice, "three looks at who else consumes");
+    pthread_mutex_lock(&fakes.lock);
+    assert_int_equal(fakes.subscriptions, 0);
+    pthread_mutex_unlock(&fakes.lock);
+    wait_for(first_acked, "the acknowledgement, after three heartbeats");
+}
+
 /* Its lease is fresh and it runs on another machine: this instance only stands by. */
 static void a_held_queue_is_left_alone(void **state)
 {
@@ -413,6 +428,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_predecessor_that_is_not_counted_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_ends_the_wait_to_be_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_waited_for, set_up, tear_down),

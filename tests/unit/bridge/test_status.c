@@ -205,7 +205,7 @@ static void the_other_holder_shows(void **state)
     fakes.fresh_holder = true;
     start();
     queue = wait_until(knows_the_holder, "the holder");
-    assert_string_equal(queue->holder, "elsewhere boot/1 1 1");
+    assert_string_equal(queue->holder, "elsewhere boot/1 1 1 consuming");
     assert_false(queue->place_held);
     assert_int_equal(queue->stage, STAGE_WAITING);
     pthread_mutex_lock(&fakes.lock);
