@@ -3,6 +3,7 @@
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_BLOCK_BYTES = 2048, LARGEST_STEP_BYTES = 1 << 20 };
 
@@ -39,7 +40,6 @@ void arena_clear(struct arena *arena)
         return;
     arena->blocks = keep->next;
     arena_release(arena);
-    memset(keep->data, 0, keep->used);
     arena->full = false;
     keep->next = NULL;
     keep->used = 0;
@@ -62,17 +62,19 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
         arena->full = true;
         return NULL;
     }
-    block = calloc(1, sizeof(*block) + step);
+    block = malloc(sizeof(*block) + step);
     if (block == NULL)
         return NULL;
     block->size = step;
+    block->used = 0;
     block->next = arena->blocks;
     arena->blocks = block;
     arena->used_bytes += step;
     return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Aligned, and with whatever was there before. */
+static void *take(struct arena *arena, size_t size)
 {
     struct arena_block *block = arena->blocks;
     size_t rounded;
@@ -92,6 +94,13 @@ void *arena_alloc(struct arena *arena, size_t size)
     return place;
 }
 
+void *arena_alloc(struct arena *arena, size_t size)
+{
+    void *place = take(arena, size);
+
+    return place != NULL ? memset(place, 0, size) : NULL;
+}
+
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
 {
     size_t bytes;
@@ -103,10 +112,13 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
 
 char *arena_copy(struct arena *arena, const void *data, size_t len)
 {
-    char *copy = arena_alloc(arena, len + 1);
+    char *copy = take(arena, len + 1);
 
-    if (copy != NULL && len > 0)
+    if (copy == NULL)
+        return NULL;
+    if (len > 0)
         memcpy(copy, data, len);
+    copy[len] = '\0';
     return copy;
 }
 

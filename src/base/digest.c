@@ -1,11 +1,28 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
+
+/* Looked up once: EVP_sha256() is looked up anew with every use, which costs more than hashing a short message. */
+static EVP_MD *sha256;
+
+static void fetch_sha256(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
+static const EVP_MD *get_sha256(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fetch_sha256);
+    return sha256 != NULL ? sha256 : EVP_sha256();
+}
 
 int digest_sha256(uint8_t out[DIGEST_BYTES], const struct slice *parts, size_t part_count)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    int ok = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    int ok = context != NULL && EVP_DigestInit_ex(context, get_sha256(), NULL) == 1;
 
     for (size_t i = 0; ok && i < part_count; i++)
         ok = EVP_DigestUpdate(context, parts[i].data, parts[i].len) == 1;
