@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[1] / "tests")]
 
-from bench import report  # noqa: E402
+from bench import instructions, report  # noqa: E402
 from bench.course import Course  # noqa: E402
 from bench.site import POSTGRES_SETTINGS, Site, machine  # noqa: E402
 from support.database import REPOSITORY  # noqa: E402
@@ -47,6 +47,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer messages and workloads: under 3 minutes instead of 30")
     parser.add_argument("--record", action="store_true", help="write the results into docs/performance.md")
     parser.add_argument("--messages", type=int, help="of each workload; all else shrinks with it, to try the bench itself")
+    parser.add_argument("--instructions", action="store_true", help="count the daemon's instructions a message instead; fails when they grew by 10 %%")
     return parser.parse_args()
 
 
@@ -63,6 +64,8 @@ def size_of(options: argparse.Namespace) -> Size:
 def main() -> int:
     options = arguments()
     unwind_on_signals()
+    if options.instructions:
+        return instructions.run(options.record)
     size = size_of(options)
     begin = time.monotonic()
     results: dict[str, object] = {

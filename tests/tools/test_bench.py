@@ -12,7 +12,7 @@ from support.database import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY))
 
-from bench import chart, figures, limits, report, workloads  # noqa: E402
+from bench import chart, figures, instructions, limits, report, workloads  # noqa: E402
 
 pytestmark = pytest.mark.no_kopru
 
@@ -197,3 +197,20 @@ def test_results_replace_only_what_stands_between_the_marks():
     assert report.insert(once, "new") == once
     with pytest.raises(ValueError, match="no marks"):
         report.insert("nothing", "new")
+
+
+# instructions
+
+def test_growth_of_instructions_is_told():
+    recorded = {"a": 1000, "b": 1000, "gone": 1}
+    assert instructions.compare({"a": 1100, "b": 900, "gone": 1}, recorded) == []
+    assert instructions.compare({"a": 1101, "b": 1000, "fresh": 1}, recorded) == [
+        "fresh: nothing is recorded", "gone: recorded, but not counted",
+        "a: 1,101 instructions a message, 1,000 are recorded: 1.10 times"]
+
+
+def test_each_counted_workload_is_recorded():
+    recorded = json.loads(instructions.RECORD.read_text(encoding="utf-8"))
+    assert list(recorded) == [f"{each.entity}: {each.name}" for each in workloads.all_workloads()
+                              if (each.entity, each.name) in instructions.COUNTED]
+    assert min(recorded.values()) > 10_000
