@@ -314,6 +314,13 @@ def test_the_tests_named_for_faults_exist() -> None:
     assert named - collected_tests({name.partition("::")[0] for name in named}) == set()
 
 
+@no_kopru
+def test_each_fault_names_a_test_or_says_why_not() -> None:
+    for fault, _, does, shown_by, result in fault_rows():
+        assert re.search(r"tests/[\w/]+\.(?:py::\w+|c)", shown_by) or result.startswith("not made here: "), fault
+        assert "pending" not in (does, result), fault
+
+
 # SQL and other examples
 
 def test_the_statements_are_those_of_the_program(configuration: Path) -> None:
