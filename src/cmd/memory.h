@@ -24,4 +24,8 @@ struct memory_bound {
    dead letters. Hence the broker's limit and not ours, and for each queue: each may receive one at the same time. */
 void memory_bound_compute(const struct settings *settings, struct memory_bound *bound);
 
+/* How many messages are taken ahead: the queue's prefetch, but not more than fit in limits.max_bytes_in_hand at the size of usual messages.
+   All of such a window can come back after a loss, acknowledged in vain or not, and should fit in one leading run. */
+int memory_prefetch(const struct settings *settings, const struct queue_settings *queue);
+
 #endif

@@ -1,6 +1,7 @@
 #include "cmd/wiring.h"
 
 #include "cmd/cmd.h"
+#include "cmd/memory.h"
 #include "pg/catalog.h"
 #include "pg/conninfo.h"
 #include "pg/lease.h"
@@ -217,7 +218,7 @@ static struct stream_settings stream_settings(const struct settings *settings, c
         .queue = queue->name,
         .entity = queue->entity,
         .writers = queue->writers,
-        .prefetch = queue->prefetch,
+        .prefetch = memory_prefetch(settings, queue),
         .order_by_timestamp = queue->order == QUEUE_ORDER_TIMESTAMP,
         .max_bytes_in_hand = (size_t)settings->limits.max_bytes_in_hand,
         .max_batch_messages = (size_t)settings->batch.max_messages,

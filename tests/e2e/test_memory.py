@@ -102,7 +102,7 @@ def test_the_largest_messages_stay_within_the_bound(rabbitmq_server, postgres_se
     assert db.value("SELECT count(*) FROM kopru.dead_letters") > 0
 
 
-@pytest.mark.parametrize("entities", [40, pytest.param(200, marks=pytest.mark.full)])
+@pytest.mark.parametrize("entities", [100, pytest.param(300, marks=pytest.mark.full)])
 def test_rows_that_are_loaded_stay_within_the_bound(rabbitmq_server, db, queues, kopru, entities):
     """Small messages about entities with many rows come in one batch; their rows are not all read at once."""
     daemon = kopru(limits=_LIMITS, queues=_with_one_writer(queues))
