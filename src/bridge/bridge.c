@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "bridge/keeper.h"
 #include "bridge/status.h"
+#include "bridge/watchdog.h"
 
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@ struct bridge {
     struct stream *streams;
     size_t stream_count;
     struct keeper keeper;
+    struct watchdog watchdog;
     pthread_t ender; /* joins everything in order, so that nobody else has to wait */
     atomic_bool finished;
 };
@@ -38,6 +40,8 @@ static void *end_all(void *argument)
     }
     keeper_end(&bridge->keeper);
     pthread_join(bridge->keeper.thread, NULL);
+    watchdog_end(&bridge->watchdog);
+    pthread_join(bridge->watchdog.thread, NULL);
     atomic_store(&bridge->finished, true);
     return NULL;
 }
@@ -49,6 +53,7 @@ static int start_threads(struct bridge *bridge, struct error *err)
             return -1;
     }
     if (stream_start_thread(&bridge->keeper.thread, "keeper", keeper_main, &bridge->keeper) != 0 ||
+        pthread_create(&bridge->watchdog.thread, NULL, watchdog_main, &bridge->watchdog) != 0 ||
         stream_start_thread(&bridge->ender, "ender", end_all, bridge) != 0)
         return error_set(err, ERROR_INTERNAL, "cannot start a thread", NULL, "the system refused it");
     return 0;
@@ -73,6 +78,7 @@ int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t 
             goto fail;
     }
     keeper_init(&bridge->keeper, lease, bridge->streams, count);
+    watchdog_init(&bridge->watchdog, bridge->streams, count);
     /* A process that cannot even start its threads leaves: there is nothing in hand yet, and no thread to wait for safely. */
     if (start_threads(bridge, err) != 0)
         return -1;
@@ -133,6 +139,7 @@ void bridge_free(struct bridge *bridge)
 {
     pthread_join(bridge->ender, NULL);
     keeper_release(&bridge->keeper);
+    watchdog_release(&bridge->watchdog);
     for (size_t i = 0; i < bridge->stream_count; i++)
         stream_release(&bridge->streams[i]);
     free(bridge->streams);

@@ -106,6 +106,13 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
         run_release(&subscription->run, stream, "max_bytes_in_hand");
     result = stream->ports.broker.pause(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err);
     subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
+    if (!subscription->drained)
+        window_full(&stream->window);
+    if (result != 0 && window_lost(&stream->window, subscription->in_hand.count))
+        log_event(LOG_WARNING, "window_reduced",
+                  "the connection was lost while there was no room for more: fewer messages are taken ahead from now on",
+                  LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->in_hand.count),
+                  LOG_TEXT("hint", "raise limits.max_bytes_in_hand, or lower prefetch of the queue"));
     return result;
 }
 
@@ -128,10 +135,12 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
     if (subscription->drained || breaker_holds(subscription) ||
         subscription->in_hand.bytes >= run_room(&subscription->run, stream))
         return wait_for_room(subscription, err);
+    window_room(&stream->window);
     result = port->next(subscription->broker, stream->wake_fd, subscription->cancelled ? 0 : timeout_ms, &delivery, err);
     if (result == 1) {
         subscription->last_delivery_ms = clock_monotonic_ms();
         subscription->expects_first = false;
+        starved_end(&stream->starved);
         atomic_store(&stream->last_message_us, stream_now_us());
         atomic_fetch_add(&stream->delivered, 1);
         return accept(subscription, delivery, err);
@@ -233,6 +242,29 @@ static int finish(struct subscription *subscription, struct error *err)
     return 0;
 }
 
+/* When nothing is in hand. Returns -1 when another subscription is worth its while. */
+static int look_around(struct subscription *subscription, struct error *err)
+{
+    struct stream *stream = subscription->stream;
+    struct broker_queue_state state;
+    int starved;
+
+    if (subscription->cancelled || subscription->in_hand.count > 0) {
+        starved_begin(&stream->starved);
+        return 0;
+    }
+    if (window_may_grow(&stream->window, stream->settings.prefetch))
+        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription),
+                         "there was room for some time: more messages are taken ahead from now on");
+    starved = starved_look(&stream->starved, &stream->ports.broker, subscription->broker, &state, err);
+    if (starved <= 0)
+        return starved;
+    atomic_fetch_add(&stream->tally.starved, 1);
+    error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription),
+              "%u messages are ready and none is delivered, to %u consumers", state.messages, state.consumers);
+    return error_hint(err, "another consumer may have its turn (single active consumer), or the broker forgot this one");
+}
+
 /* Consumes until the daemon stops (0) or the subscription has to end (-1). */
 static int consume(struct subscription *subscription, struct error *err)
 {
@@ -243,7 +275,7 @@ static int consume(struct subscription *subscription, struct error *err)
         const char *why;
 
         clear_wake(stream);
-        if (acknowledge(subscription, err) != 0)
+        if (acknowledge(subscription, err) != 0 || look_around(subscription, err) != 0)
             return -1;
         tally_in_hand(&stream->tally, &subscription->in_hand);
         why = reason_to_leave(subscription);
@@ -331,6 +363,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
     const struct broker_port *port = &stream->ports.broker;
     struct stream_place place = stream_place(stream);
     struct broker_queue_state state;
+    int prefetch;
 
     subscription->epoch = place.epoch;
     tally_stage(&stream->tally, STAGE_CONNECTING);
@@ -347,15 +380,18 @@ static int subscribe(struct subscription *subscription, struct error *err)
     }
     subscription->begun = true;
     stream_leave_behind(stream, LEFTOVERS_CLOSED); /* an answer that never comes must not hide that it was subscribed */
-    if (port->subscribe(subscription->broker, queue_of(subscription), stream->settings.prefetch, err) != 0)
+    prefetch = window_begin(&stream->window, stream->settings.prefetch);
+    if (port->subscribe(subscription->broker, queue_of(subscription), prefetch, err) != 0)
         return -1;
+    atomic_store(&stream->tally.window, prefetch);
+    starved_begin(&stream->starved);
     stream_counted(stream, subscription->epoch);
     run_begin(&subscription->run);
     subscription->expects_first = state.messages > 0;
     subscription->last_delivery_ms = clock_monotonic_ms();
     tally_stage(&stream->tally, STAGE_CONSUMING);
     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", queue_of(subscription)),
-              LOG_TEXT("entity", stream->settings.entity), LOG_NUMBER("prefetch", stream->settings.prefetch),
+              LOG_TEXT("entity", stream->settings.entity), LOG_NUMBER("prefetch", prefetch),
               LOG_NUMBER("writers", stream->settings.writers), LOG_NUMBER("epoch", place.epoch));
     return 0;
 }

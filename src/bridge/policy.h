@@ -26,8 +26,13 @@ enum {
     FENCE_MARGIN_MS = 3000,     /* to leave the broker before a successor begins: a look around and a polite close */
     HOLD_LIMIT_MS = 15 * 60000, /* half of RabbitMQ's consumer timeout: give unacknowledged messages back before it does */
     DEAD_LETTER_LOG_WINDOW_MS = 10000,
-    DEAD_LETTER_LOG_LINES = 50, /* of each writer in a window; the table has them all */
-    FUTURE_TIMESTAMP_S = 3600,  /* a timestamp further ahead counts as absent */
+    DEAD_LETTER_LOG_LINES = 50,  /* of each writer in a window; the table has them all */
+    STUCK_CHECK_MS = 1000,       /* between two looks of the watchdog */
+    STUCK_HEARTBEATS = 3,        /* a call to the broker that takes so much longer than it may is interrupted */
+    STARVED_HEARTBEATS = 3,      /* with nothing in hand and nothing delivered for so long, the broker is asked what is ready */
+    WINDOW_FULL_MS = 5000,       /* a connection lost when the hand was full for so long was cut because nobody read it */
+    WINDOW_GROW_MS = 10 * 60000, /* without a full hand, after which more messages may be delivered ahead */
+    FUTURE_TIMESTAMP_S = 3600,   /* a timestamp further ahead counts as absent */
 };
 
 #endif

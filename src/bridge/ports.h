@@ -29,7 +29,13 @@ struct broker_port {
     int (*pause)(void *consumer, int wake_fd, int timeout_ms, struct error *err);
     int (*ack)(void *consumer, uint64_t tag, struct error *err); /* all up to and including tag */
     int (*cancel)(void *consumer, struct error *err);
+    /* As inspect, of the queue that is being consumed and without waiting: the answer comes with the deliveries. */
+    int (*ask)(void *consumer, struct error *err);
+    bool (*answered)(void *consumer, struct broker_queue_state *state); /* true once, with the answer */
     int (*heartbeat_s)(const void *consumer);
+    /* The only one that another thread may call, while the consumer is not closed: all its calls fail from now on, also the present. */
+    void (*interrupt)(void *consumer);
+    int (*longest_call_ms)(const void *consumer); /* beyond the timeout that a call is given */
 };
 
 /* Payloads to changes; one mapper a thread. */

@@ -46,6 +46,8 @@ static void read_tally(struct tally *tally, struct queue_status *status)
     status->stage = (enum stream_stage)atomic_load(&tally->stage);
     status->stage_since_us = atomic_load(&tally->stage_since_us);
     status->reconnects = subscriptions > 0 ? subscriptions - 1 : 0;
+    status->starved = atomic_load(&tally->starved);
+    status->window = atomic_load(&tally->window);
     status->in_hand_messages = atomic_load(&tally->in_hand_messages);
     status->in_hand_bytes = atomic_load(&tally->in_hand_bytes);
     status->oldest_age_ms = oldest_ms != 0 ? clock_monotonic_ms() - oldest_ms : 0;
@@ -73,6 +75,7 @@ void stream_status(struct stream *stream, struct queue_status *status)
     breaker_read(&stream->breaker, &status->breaker);
     for (int i = 0; i < stream->settings.writers; i++)
         parked_read(&stream->writers[i].parked, &status->parked);
+    status->interrupted = atomic_load(&stream->watched.interrupted);
     status->delivered = atomic_load(&stream->delivered);
     status->committed = atomic_load(&stream->committed);
     status->stale = atomic_load(&stream->stale);

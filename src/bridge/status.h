@@ -41,6 +41,9 @@ struct queue_status {
     uint64_t refusals;     /* transactions refused for a value in them */
     uint64_t retries;      /* transactions that failed for a reason outside their messages */
     uint64_t reconnects;   /* subscriptions after the first */
+    uint64_t starved;      /* subscriptions that ended because messages were ready and none came */
+    uint64_t interrupted;  /* calls to the broker that did not return */
+    int window;            /* messages that the broker may deliver ahead */
 
     struct breaker_state breaker;
     struct parked_view parked;  /* of all writers */

@@ -7,8 +7,10 @@
 #include "bridge/policy.h"
 #include "bridge/writer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -29,10 +31,15 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
     pthread_mutex_init(&stream->lock, NULL);
     condition_init(&stream->changed);
     tally_init(&stream->tally);
+    watched_init(&stream->watched, &ports->broker, settings->queue);
+    stream->ports.broker = watched_port(&stream->watched);
     stream->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stream->writers = calloc((size_t)settings->writers, sizeof(*stream->writers));
     if (breaker_init(&stream->breaker, &settings->breaker) != 0 || stream->writers == NULL)
         return error_no_memory(err);
+    if (stream->wake_fd < 0)
+        return error_set(err, ERROR_INTERNAL, "cannot start", settings->queue, "no descriptor for an eventfd: %s",
+                         strerror(errno));
     for (int i = 0; i < settings->writers; i++) {
         struct writer *writer = &stream->writers[i];
 
@@ -64,6 +71,7 @@ void stream_release(struct stream *stream)
     free(stream->writers);
     if (stream->wake_fd >= 0)
         close(stream->wake_fd);
+    watched_release(&stream->watched);
     tally_release(&stream->tally);
     breaker_release(&stream->breaker);
     pthread_cond_destroy(&stream->changed);

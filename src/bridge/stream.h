@@ -12,7 +12,10 @@
 #include "bridge/leftovers.h"
 #include "bridge/parked.h"
 #include "bridge/ports.h"
+#include "bridge/starved.h"
 #include "bridge/tally.h"
+#include "bridge/watched.h"
+#include "bridge/window.h"
 
 #include <pthread.h>
 
@@ -65,8 +68,11 @@ struct writer {
 
 struct stream {
     struct stream_settings settings;
-    struct stream_ports ports;
+    struct stream_ports ports; /* broker is that of watched */
+    struct watched watched;
     pthread_t consumer;
+    struct starved starved; /* the consumer thread's own */
+    struct window window;   /* likewise */
     struct writer *writers;
     int wake_fd; /* eventfd: messages are done, the place changed, or the daemon stops */
 

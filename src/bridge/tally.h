@@ -22,6 +22,8 @@ struct tally {
     atomic_int stage;               /* enum stream_stage */
     atomic_llong stage_since_us;    /* wall clock, since 1970-01-01 UTC: when consuming began or ended */
     atomic_ullong subscriptions;    /* begun */
+    atomic_ullong starved;          /* subscriptions that ended because messages were ready and none came */
+    atomic_int window;              /* messages that the broker may deliver ahead; 0 before the first subscription */
     atomic_ullong in_hand_messages; /* delivered, not yet acknowledged */
     atomic_ullong in_hand_bytes;
     atomic_llong oldest_ms; /* monotonic: when the oldest in hand arrived; 0 when there is none */

@@ -83,6 +83,12 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_transactions_retried_total", COUNTER, "Transactions that failed for a reason outside their messages.",
       FIELD(FIELD_COUNT, retries) },
     { "kopru_broker_reconnects_total", COUNTER, "Times consuming began again after the first.", FIELD(FIELD_COUNT, reconnects) },
+    { "kopru_broker_starved_total", COUNTER, "Subscriptions that ended because messages were ready and none was delivered.",
+      FIELD(FIELD_COUNT, starved) },
+    { "kopru_broker_calls_interrupted_total", COUNTER, "Calls to the broker that did not return and were interrupted.",
+      FIELD(FIELD_COUNT, interrupted) },
+    { "kopru_queue_window_messages", GAUGE, "Messages that the broker may deliver ahead: prefetch, or what fits.",
+      FIELD(FIELD_INT, window) },
     { "kopru_broker_errors_total", COUNTER, "Times consuming could not begin or had to end.", FIELD(FIELD_COUNT, broker.count) },
 };
 

@@ -61,6 +61,31 @@ static int broker_cancel(void *consumer, struct error *err)
     return amqp_consumer_cancel(consumer, err);
 }
 
+static int broker_ask(void *consumer, struct error *err)
+{
+    return amqp_consumer_ask(consumer, err);
+}
+
+static bool broker_answered(void *consumer, struct broker_queue_state *state)
+{
+    struct amqp_queue_state found;
+
+    if (!amqp_consumer_answered(consumer, &found))
+        return false;
+    *state = (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
+    return true;
+}
+
+static void broker_interrupt(void *consumer)
+{
+    amqp_consumer_interrupt(consumer);
+}
+
+static int broker_longest_call_ms(const void *consumer)
+{
+    return amqp_consumer_longest_call_ms(consumer);
+}
+
 static int broker_heartbeat_s(const void *consumer)
 {
     return amqp_consumer_heartbeat_s(consumer);
@@ -243,7 +268,11 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .pause = broker_pause,
                     .ack = broker_ack,
                     .cancel = broker_cancel,
-                    .heartbeat_s = broker_heartbeat_s },
+                    .ask = broker_ask,
+                    .answered = broker_answered,
+                    .heartbeat_s = broker_heartbeat_s,
+                    .interrupt = broker_interrupt,
+                    .longest_call_ms = broker_longest_call_ms },
         .mapper = { .context = wired,
                     .open = mapper_open,
                     .close = mapper_close,

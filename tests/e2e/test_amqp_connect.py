@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from e2e.test_amqp_consumer import PERMISSION, UNAVAILABLE, Probe
 from support.process import free_port, make_directory, unprivileged_user
+from support.proxy import Proxy
 from support.rabbitmq import RabbitMQ
 
 CONFIG = 78
@@ -244,6 +245,7 @@ def test_announced_name(authority: Authority, host: str, query: str, announced: 
 def test_unusable_files(authority: Authority) -> None:
     certificate, key = authority.certificate("unusable", names="DNS:localhost")
     _, other_key = authority.certificate("unusable2", names="DNS:localhost")
+    certificate.chmod(0o600)  # it also stands where the key should
     uri = "amqps://u:p@localhost:1"
     answer = attempt(uri, ca_file=key)
     assert_refused(answer, "cannot load the CA certificates", kind=CONFIG)
@@ -322,6 +324,29 @@ def test_messages_by_tls(tls_broker: tuple[RabbitMQ, int], client_files: dict[st
     finally:
         probe.kill()
     broker.wait_until_empty(host)
+
+
+def test_tls_records_in_pieces(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
+    class Pieces:
+        def to_client(self, data: bytes) -> Iterator[bytes]:
+            for start in range(0, len(data), 7):
+                yield data[start:start + 7]
+
+        to_server = to_client
+
+    broker, port = tls_broker
+    broker.declare_queue("pieces")
+    broker.publish_many("pieces", [b"a" * 40_000, *(b"%d" % number for number in range(200))])
+    with Proxy(port, tap=Pieces) as proxy:
+        probe = Probe(uri=f"amqps://guest:guest@localhost:{proxy.port}", heartbeat_s=20, **client_files)
+        try:
+            assert probe.opened == {"ok": 0}
+            assert probe("subscribe pieces 500") == {"ok": 0}
+            assert probe("consume 201")["taken"] == 201
+            probe.close()
+        finally:
+            probe.kill()
+    broker.wait_until_empty("pieces")
 
 
 def test_broker_wants_a_certificate(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:

@@ -162,8 +162,13 @@ static int broker_ack(void *consumer, uint64_t tag, struct error *err)
 {
     struct fakes *fakes = consumer;
 
-    (void)err;
     pthread_mutex_lock(&fakes->lock);
+    while (fakes->stuck)
+        pthread_cond_wait(&fakes->changed, &fakes->lock);
+    if (fakes->cut) {
+        changed(fakes);
+        return error_set(err, ERROR_UNAVAILABLE, "the broker is gone", NULL, "scripted");
+    }
     fakes->acks[fakes->ack_count++] = (uint64_t)fakes->connections * 1000 + tag;
     changed(fakes);
     return 0;
@@ -177,6 +182,45 @@ static int broker_cancel(void *consumer, struct error *err)
     pthread_mutex_lock(&fakes->lock);
     fakes->cancelled = true;
     changed(fakes);
+    return 0;
+}
+
+/* Nothing is ready, unless the script holds messages back. */
+static int broker_ask(void *consumer, struct error *err)
+{
+    struct fakes *fakes = consumer;
+
+    (void)err;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->questions++;
+    changed(fakes);
+    return 0;
+}
+
+static bool broker_answered(void *consumer, struct broker_queue_state *state)
+{
+    struct fakes *fakes = consumer;
+
+    pthread_mutex_lock(&fakes->lock);
+    *state = (struct broker_queue_state){ .messages = fakes->held_back };
+    changed(fakes);
+    return true;
+}
+
+static void broker_interrupt(void *consumer)
+{
+    struct fakes *fakes = consumer;
+
+    pthread_mutex_lock(&fakes->lock);
+    fakes->interruptions++;
+    fakes->stuck = false;
+    fakes->cut = true;
+    changed(fakes);
+}
+
+static int broker_longest_call_ms(const void *consumer)
+{
+    (void)consumer;
     return 0;
 }
 
@@ -356,7 +400,7 @@ struct stream_ports fakes_ports(struct fakes *fakes)
 {
     return (struct stream_ports){
         .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next, broker_pause, broker_ack,
-                    broker_cancel, broker_heartbeat_s },
+                    broker_cancel, broker_ask, broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
         .mapper = { fakes, mapper_open, ignore, map, arena_limit },
         .store = { fakes, store_open, ignore, store_write },
     };

@@ -31,6 +31,10 @@ struct fakes {
     int open;          /* right now */
     bool cut;          /* the next wait fails */
     bool cancelled;
+    bool stuck; /* an acknowledgement does not return, until it is interrupted */
+    int interruptions;
+    unsigned held_back; /* messages that are ready and not delivered */
+    int questions;
     unsigned other_consumers;
     int inspections;
     int subscriptions;

@@ -416,6 +416,46 @@ static void a_held_queue_is_left_alone(void **state)
     wait_for(connected, "the connection once nobody holds the queue");
 }
 
+static bool interrupted_and_connected_again(const struct fakes *now)
+{
+    return now->interruptions == 1 && now->subscriptions == 2;
+}
+
+static bool acked_on_the_second(const struct fakes *now)
+{
+    return now->ack_count > 0 && now->acks[now->ack_count - 1] == 2001;
+}
+
+static void a_call_that_does_not_return_is_interrupted(void **state)
+{
+    (void)state;
+    pthread_mutex_lock(&fakes.lock);
+    fakes.stuck = true;
+    pthread_mutex_unlock(&fakes.lock);
+    start();
+    fakes_deliver(&fakes, "a", false);
+    wait_for(interrupted_and_connected_again, "the watchdog, and a new subscription");
+    fakes_deliver(&fakes, "a", true);
+    wait_for(acked_on_the_second, "the acknowledgement on the second connection");
+}
+
+static bool asked_and_begun_again(const struct fakes *now)
+{
+    return now->questions >= 2 && now->subscriptions == 2;
+}
+
+static void who_gets_nothing_of_what_is_ready_subscribes_again(void **state)
+{
+    (void)state;
+    pthread_mutex_lock(&fakes.lock);
+    fakes.held_back = 3;
+    pthread_mutex_unlock(&fakes.lock);
+    start();
+    wait_for(asked_and_begun_again, "two questions, and another subscription");
+    fakes_deliver(&fakes, "a", false);
+    wait_for(acked_on_the_second, "the acknowledgement on the second connection");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +473,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(stopping_ends_the_wait_to_be_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_held_queue_is_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_call_that_does_not_return_is_interrupted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_gets_nothing_of_what_is_ready_subscribes_again, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

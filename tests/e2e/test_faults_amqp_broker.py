@@ -1,0 +1,183 @@
+"""What an operator or the broker itself does to the consumer: it is noticed, said, and waited for, and work goes on alone."""
+
+import json
+import secrets
+
+import pika
+import pytest
+from support.amqp_frames import CHANNEL_CLOSE, AmqpWatch
+from support.proxy import Proxy
+
+_TIMEOUT_MS = 3000
+
+
+def _customers(numbers):
+    return [json.dumps({"id": f"c{number}", "name": f"Customer {number}"}).encode() for number in numbers]
+
+
+def _wait_until_applied(daemon, broker, db, queue, count, deadline_s=60):
+    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") == count, deadline_s, f"{count} customers")
+    daemon.wait_until(lambda: broker.depth(queue).is_empty, deadline_s, "the queue to be empty")
+
+
+class _Watch(AmqpWatch):
+    """Also counts the channels that the broker closes."""
+
+    def __init__(self):
+        super().__init__()
+        self.closes = []
+        self.stop_at(self._note)
+
+    def _note(self, frame):
+        if not frame.is_from_client and frame.method == CHANNEL_CLOSE:
+            self.closes.append(frame.payload[7:7 + frame.payload[6]].decode())
+        return False
+
+
+@pytest.fixture
+def short_consumer_timeout(rabbitmq_server):
+    """The broker closes a channel that holds a delivery unacknowledged for longer, and looks every second."""
+    rabbitmq_server.rabbitmqctl("eval", f"application:set_env(rabbit, consumer_timeout, {_TIMEOUT_MS}), "
+                                        "application:set_env(rabbit, channel_tick_interval, 1000).")
+    yield
+    rabbitmq_server.rabbitmqctl("eval", "application:set_env(rabbit, consumer_timeout, 1800000), "
+                                        "application:set_env(rabbit, channel_tick_interval, 60000).")
+
+
+def test_the_database_is_away_for_longer_than_the_consumer_timeout(
+        rabbitmq_server, postgres_server, db, queues, kopru, short_consumer_timeout):
+    """The channel is closed once, and not opened again until the database is back: deliveries count."""
+    watch = _Watch()
+    with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy:
+        daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
+                       queues=[{"name": queues.customer, "entity": "customer"}])
+        postgres_server.stop()
+        try:
+            rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
+            (line, *_) = daemon.wait_for_event("broker_unavailable")
+            assert "406" in line["why"]
+            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == 20, 30, "all to be back in the queue")
+            seen = len(daemon.events("database_unavailable"))
+            daemon.wait_for_event("database_unavailable", count=seen + 2)
+            assert rabbitmq_server.depth(queues.customer).consumers == 0
+        finally:
+            postgres_server.start()
+        _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 20)
+        assert len(watch.closes) == 1
+        assert len(watch.deliveries()) == 40
+        assert daemon.terminate() == 0
+
+
+def test_a_channel_that_the_broker_closes(rabbitmq_server, db, queues, kopru, short_consumer_timeout):
+    """The database answers, only a lock is in the way: each timeout closes one channel. No tag of it is used on the next one."""
+    watch = _Watch()
+    with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy, db.admin() as blocker:
+        daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
+                       queues=[{"name": queues.customer, "entity": "customer"}],
+                       postgres={"lock_timeout": 1, "statement_timeout": 2})
+        with blocker.transaction():
+            blocker.execute("LOCK TABLE kopru.customers")
+            rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
+            daemon.wait_until(lambda: len(watch.closes) >= 2, 60, "two timeouts")
+        _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 20)
+        assert all("timed out" in text for text in watch.closes), watch.closes
+        assert len(watch.deliveries()) <= 20 * (len(watch.closes) + 1)
+        assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
+
+
+def test_a_purged_queue(rabbitmq_server, db, queues, kopru):
+    """What is in hand is applied, what was purged is gone, and what comes next is taken."""
+    with db.admin() as blocker:
+        daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "prefetch": 5}])
+        with blocker.transaction():
+            blocker.execute("LOCK TABLE kopru.customers")
+            rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
+            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 5, 30, "a full window")
+            rabbitmq_server.purge(queues.customer)
+    _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 5)
+    rabbitmq_server.publish_many(queues.customer, _customers([100]))
+    _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 6)
+    assert not daemon.events("broker_unavailable")
+
+
+def test_what_an_operator_takes_away_at_the_broker(rabbitmq_server, db, queues, kopru, tmp_path):
+    """A password that was changed, with the file following later; connections closed; the vhost deleted and made again."""
+    name = f"erp-{secrets.token_hex(4)}"
+    ctl = rabbitmq_server.rabbitmqctl
+    password = tmp_path / "password"
+    password.touch(mode=0o600)
+    password.write_text("first\n", encoding="utf-8")
+
+    def make_vhost():
+        ctl("add_vhost", name)
+        ctl("set_permissions", "-p", name, name, ".*", ".*", ".*")
+
+    def publish(number):
+        uri = f"amqp://{name}:{password.read_text().strip()}@127.0.0.1:{rabbitmq_server.port}/{name}"
+        with pika.BlockingConnection(pika.URLParameters(uri)) as connection:
+            channel = connection.channel()
+            channel.queue_declare("q", durable=True)
+            channel.confirm_delivery()
+            channel.basic_publish("", "q", *_customers([number]))
+
+    def applied(number):
+        daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers WHERE customer_id = %s", f"c{number}") == 1,
+                          60, f"customer {number}")
+
+    ctl("add_user", name, "first")
+    make_vhost()
+    try:
+        publish(1)
+        daemon = kopru(amqp={"uri": f"amqp://{name}@127.0.0.1:{rabbitmq_server.port}/{name}", "password_file": str(password)},
+                       queues=[{"name": "q", "entity": "customer"}])
+        applied(1)
+
+        ctl("change_password", name, "second")
+        ctl("close_all_connections", "-p", name, "out for maintenance")
+        lines = daemon.wait_for_event("broker_unavailable", count=3)
+        assert "320 CONNECTION_FORCED - out for maintenance" in lines[0]["why"]
+        assert "403 ACCESS_REFUSED" in lines[1]["why"]
+        assert lines[2]["retry_ms"] > lines[0]["retry_ms"]
+        password.write_text("second\n", encoding="utf-8")
+        publish(2)
+        applied(2)
+
+        ctl("delete_vhost", name)
+        seen = len(daemon.events("broker_unavailable"))
+        lines = daemon.wait_for_event("broker_unavailable", count=seen + 2)
+        assert "530 NOT_ALLOWED" in lines[-1]["why"] or "vhost" in lines[-1]["why"], lines[-1]
+        assert "vhost" in lines[-1]["hint"] + lines[-1]["why"]
+        make_vhost()
+        publish(3)
+        applied(3)
+        assert daemon.terminate() == 0
+        assert "first" not in daemon.stderr_text()
+        assert "second" not in daemon.stderr_text()
+    finally:
+        ctl("delete_user", name)
+        ctl("delete_vhost", name)
+
+
+def test_a_crash_loop_against_a_delivery_limit(rabbitmq_server, db, queues, kopru):
+    """A quorum queue gives up on messages that crash their consumer. With a dead-letter exchange none of them is lost."""
+    queue, refuge = f"limited-{secrets.token_hex(4)}", f"refuge-{secrets.token_hex(4)}"
+    rabbitmq_server.declare_queue(refuge)
+    rabbitmq_server.declare_queue(queue, quorum=True, arguments={
+        "x-delivery-limit": 2, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": refuge})
+    try:
+        rabbitmq_server.publish_many(queue, _customers(range(20)))
+        with db.admin() as blocker, blocker.transaction():
+            blocker.execute("LOCK TABLE kopru.customers")
+            for _ in range(3):
+                daemon = kopru(queues=[{"name": queue, "entity": "customer"}])
+                daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 20, 30, "all to be in hand")
+                daemon.kill9()
+                daemon.release()
+        daemon = kopru(queues=[{"name": queue, "entity": "customer"}])
+        daemon.wait_until(lambda: rabbitmq_server.depth(refuge).ready + db.value("SELECT count(*) FROM kopru.customers") == 20,
+                          60, "all to be in the refuge or in the table")
+        assert rabbitmq_server.depth(refuge).ready == 20
+        assert rabbitmq_server.depth(queue).is_empty
+    finally:
+        rabbitmq_server.delete_queue(queue)
+        rabbitmq_server.delete_queue(refuge)
