@@ -1,6 +1,7 @@
 """What comes in which order, in one batch or in many, and late."""
 
 import json
+import secrets
 
 import pytest
 from support import database, hostile
@@ -205,3 +206,27 @@ def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db,
     assert daemon.events("late_redelivery") == []
     assert daemon.terminate() == 0
     assert {line["stale"] for line in daemon.events("queue_stopped")} == {0}
+
+
+# ---- what a quorum queue returns ----
+
+
+@pytest.mark.parametrize("limit", [None, 1000])
+def test_a_quorum_queue_returns_what_a_lost_connection_held_to_its_front(rabbitmq_server, db, kopru, limit):
+    """Measured on RabbitMQ 3.10: also without a delivery-limit, where later releases may return it to the end."""
+    queue = f"customer-{secrets.token_hex(4)}"
+    rabbitmq_server.declare_queue(queue, quorum=True, arguments={} if limit is None else {"x-delivery-limit": limit})
+    try:
+        daemon = kopru(queues=[{"name": queue, "entity": "customer", "prefetch": 10}], postgres={"lock_timeout": 1})
+        with db.admin() as blocker, blocker.transaction():
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
+            rabbitmq_server.publish_many(queue, [_customer(f"{n}") for n in range(30)])
+            daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 10, 30, "a full window")
+            rabbitmq_server.rabbitmqctl("close_all_connections", "test")
+            daemon.wait_for_event("consuming", count=2)
+        daemon.wait_until(lambda: rabbitmq_server.depth(queue).is_empty, 60, "the queue to be empty")
+        assert _shown(db) == [("29", None)]
+        assert daemon.events("late_redelivery") == []
+        assert daemon.terminate() == 0
+    finally:
+        rabbitmq_server.delete_queue(queue)
