@@ -349,6 +349,26 @@ def test_tls_records_in_pieces(tls_broker: tuple[RabbitMQ, int], client_files: d
     broker.wait_until_empty("pieces")
 
 
+@pytest.mark.parametrize("scheme", ["amqp", "amqps"])
+def test_a_full_socket_does_not_hang(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object], scheme: str) -> None:
+    """The other side reads nothing: rabbitmq-c alone would wait for ever in a send. 25 bytes or more, far more often than fits."""
+    broker, port = tls_broker
+    broker.declare_queue("full")
+    with Proxy(port if scheme == "amqps" else broker.port) as proxy:
+        probe = Probe(uri=f"{scheme}://guest:guest@localhost:{proxy.port}", heartbeat_s=60, rpc_timeout_ms=500, **client_files)
+        try:
+            assert probe.opened == {"ok": 0}
+            assert probe("subscribe full 1") == {"ok": 0}
+            proxy.freeze()
+            answer = probe("flood 10000000")
+            assert answer["error"] == UNAVAILABLE
+            assert answer["why"] == "the broker does not take what is sent to it"
+            assert probe("ack 1")["error"] == UNAVAILABLE
+            probe.close()
+        finally:
+            probe.kill()
+
+
 def test_broker_wants_a_certificate(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
     _, port = tls_broker
     answer = attempt(f"amqps://guest:guest@localhost:{port}", ca_file=client_files["ca_file"])

@@ -111,6 +111,20 @@ static void call_inspect(const char *queue)
         printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages, state.consumers);
 }
 
+/* Acknowledges, so many times at most, until the broker does not take it any more. */
+static void call_flood(unsigned long count)
+{
+    struct error err;
+
+    for (unsigned long i = 0; i < count; i++) {
+        if (amqp_consumer_ack(consumer, 1, &err) != 0) {
+            print_error(&err);
+            return;
+        }
+    }
+    printf("{\"ok\":0}\n");
+}
+
 /* The question, and the answer once next has brought it. */
 static void call_answered(void)
 {
@@ -163,6 +177,8 @@ static void run_line(char *line)
         answer(amqp_consumer_ack(consumer, strtoull(first, NULL, 10), &err), &err);
     else if (strcmp(command, "cancel") == 0)
         answer(amqp_consumer_cancel(consumer, &err), &err);
+    else if (strcmp(command, "flood") == 0 && first != NULL)
+        call_flood(strtoul(first, NULL, 10));
     else if (strcmp(command, "ask") == 0)
         answer(amqp_consumer_ask(consumer, &err), &err);
     else if (strcmp(command, "answered") == 0)
