@@ -121,3 +121,22 @@ def test_a_flood_of_dead_letters_is_no_flood_of_lines(rabbitmq_server, db, queue
     left_out = sum(line["messages"] for line in daemon.events("dead_letters_not_logged"))
     assert 50 <= lines < count / 2
     assert lines + left_out <= count
+
+
+_TELLING_TRIGGER = """
+CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'no right to store %', NEW.name USING ERRCODE = '42501', DETAIL = NEW.name, HINT = NEW.name;
+END $$;
+CREATE TRIGGER tell BEFORE INSERT ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.tell();
+"""
+
+
+def test_what_the_server_says_is_not_repeated(rabbitmq_server, db, queues, kopru):
+    """Its messages may quote rows; one of a class that is logged and waited for."""
+    db.query(_TELLING_TRIGGER)
+    daemon = kopru()
+    rabbitmq_server.publish(queues.customer, b'{"id": "1", "name": "Unutulmaz"}')
+    daemon.wait_for_event("paused")
+    assert "Unutulmaz" not in daemon.stderr_text()
+    db.query("DROP TRIGGER tell ON kopru.customers")
+    rabbitmq_server.wait_until_empty(queues.customer)
