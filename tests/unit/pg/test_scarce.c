@@ -4,6 +4,7 @@
  */
 #include "base/civil_time.h"
 #include "mapping/mapper.h"
+#include "pg/conninfo.h"
 #include "pg/dead_letters.h"
 #include "pg/store.h"
 #include "scarce_memory.h"
@@ -390,6 +391,25 @@ static void dead_letters_are_encoded_or_memory_is_short(void **state)
     assert_true(scarce.round > 10);
 }
 
+/* A service manager does not start again what says that its configuration is wrong. */
+static void a_connection_string_without_memory_is_no_mistake(void **state)
+{
+    struct scarce scarce = { .everywhere = true };
+
+    (void)state;
+    if (!scarce_reaches_libraries())
+        skip();
+    while (scarce_next(&scarce)) {
+        struct pg_conninfo read;
+        struct error err = { 0 };
+        int result = pg_conninfo_read("host=db1 dbname=crm user=kopru", &read, &err);
+        bool failed = scarce_end(&scarce);
+
+        assert_true(result == 0 || (failed && err.kind == ERROR_INTERNAL));
+    }
+    assert_true(scarce.round > 10);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -399,6 +419,7 @@ int main(void)
         TEST(a_batch_of_any_limit_is_written_whole_or_tried_again),
         TEST(statements_are_generated_or_memory_is_short),
         TEST(dead_letters_are_encoded_or_memory_is_short),
+        cmocka_unit_test(a_connection_string_without_memory_is_no_mistake),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
