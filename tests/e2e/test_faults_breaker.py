@@ -26,9 +26,11 @@ def _still_there(broker, queue):
 
 
 def _wait_until_all_is_somewhere(broker, db, queue, daemon, count):
-    """Each message is a row or a dead letter."""
+    """Each message is a row or a dead letter: or both, if its letter was not acknowledged when the daemon stopped and the database takes
+    it by now."""
     broker.wait_until_empty(queue)
-    assert db.value("SELECT count(*) FROM kopru.customers") + _letters(db) == count
+    assert db.value("SELECT count(*) FROM (SELECT customer_id FROM kopru.customers UNION SELECT entity_id FROM kopru.dead_letters) AS m"
+                    ) == count
     assert not daemon.events("database_unavailable")
 
 
@@ -60,6 +62,7 @@ def test_the_breaker_pauses_and_resumes_alone(rabbitmq_server, db, queues, kopru
     db.query(_DROP)
     _wait_until_all_is_somewhere(rabbitmq_server, db, queues.customer, daemon, _MESSAGES)
     assert _letters(db) == letters
+    assert db.value("SELECT count(*) FROM kopru.customers") == rest
     assert len(daemon.events("breaker_open")) == len(daemon.events("breaker_closed")) == 1
     assert len(daemon.events("consuming")) == 2  # one for each queue: nothing had to come again
     assert endpoint.metrics()["kopru_breaker_openings_total", queues.customer] == 1
