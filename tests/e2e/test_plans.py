@@ -40,6 +40,7 @@ def _plans(connection, statements) -> dict[str, dict]:
     found = {}
     (settings,) = [each for each in statements if each["name"] == "kopru_settings"]
     connection.execute(settings["sql"].replace("$1", "'20000'").replace("$2", "'5000'"))
+    assert connection.execute("SHOW plan_cache_mode").fetchone() == ("force_generic_plan",)  # with NULLs a custom plan would do nothing
     for each in statements:
         if not each["table"] or not each["parameters"]:
             continue
