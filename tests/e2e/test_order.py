@@ -4,7 +4,7 @@ import json
 import secrets
 
 import pytest
-from support import database, hostile
+from support import database, history, hostile
 from support.daemon import Kopru, default_settings, merged
 from support.samples import CUSTOMER, SUBSCRIPTION
 from support.tables import read_all, read_dead_letters
@@ -202,10 +202,27 @@ def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db,
     daemon = kopru(limits={"max_message_bytes": 4096, "max_bytes_in_hand": 20_000}, log={"level": "debug"})
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _shown(db) == [(names[-1], _T - int(names[-1]))]
-    assert "max_bytes_in_hand" in {line["ended_by"] for line in daemon.events("leading_run")}
+    assert len(daemon.events("leading_run")) > 1
     assert daemon.events("late_redelivery") == []
     assert daemon.terminate() == 0
+    assert [line["messages"] for line in daemon.events("leading_run_ended") if line["queue"] == queues.customer] == [len(names)]
     assert {line["stale"] for line in daemon.events("queue_stopped")} == {0}
+
+
+def test_a_hundred_messages_of_one_id_in_a_batch_are_one_state(rabbitmq_server, db, queues, kopru, choice):
+    """Duplicated and out of the order in which they were made: what counts is the order of publishing."""
+    history.install(db)
+    numbers = [choice.randrange(40) for _ in range(100)]
+    bodies = [json.dumps({"id": "1", "name": f"name {n}", "contactMedium": [{"city": f"{n}"}] * (n % 4)}).encode() for n in numbers]
+    rabbitmq_server.publish_many(queues.customer, bodies)
+    with rabbitmq_server.connect() as other:
+        channel = other.channel()
+        assert all(channel.basic_get(queues.customer)[0] is not None for _ in bodies)
+    daemon = kopru()
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert [line["messages"] for line in daemon.events("leading_run")] == [100]
+    assert db.query("SELECT number FROM history.states") == [(numbers[-1],)]
+    assert db.query("SELECT city FROM kopru.contact_mediums") == [(f"{numbers[-1]}",)] * (numbers[-1] % 4)
 
 
 # ---- what a quorum queue returns ----

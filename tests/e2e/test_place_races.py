@@ -14,7 +14,7 @@ from support.daemon import Kopru
 from support.proxy import Proxy
 from support.wait import wait_until
 
-_HEARTBEAT_S = 2  # the broker drops a silent connection after two or three
+_HEARTBEAT_S = 1  # the broker drops a silent connection after two or three
 _DROPPED_S = 60
 
 
@@ -100,6 +100,7 @@ def test_one_that_ended_and_whose_acknowledgement_is_on_the_way(rabbitmq_server,
     _require_newest(rabbitmq_server, db, pair, pair.second)
 
 
+@pytest.mark.full
 def test_one_that_froze_before_it_subscribed(rabbitmq_server, db, pair):
     """Its subscription arrives at the broker when another has its place, and it gets every other message."""
     stop = pair.amqp.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_CONSUME)
