@@ -37,6 +37,7 @@ _RATE = 350.0  # messages a second and queue
 _DRAIN_DEADLINE_S = 90
 _IDLE_S = 2.0
 _WARM_UP = 300
+_WARM_UP_DEADLINE_S = 20
 
 
 class Course:
@@ -99,15 +100,23 @@ def _launch_consuming(stage: World, publishers: list[Publisher]) -> Usage:
     stage.first.kopru.wait_until_ready()
     for publisher in publishers:
         publisher.warm_up(_WARM_UP)
-    wait_until(stage.is_drained, _DRAIN_DEADLINE_S, "empty queues")
+    _drain(stage, _WARM_UP_DEADLINE_S)
     return _idle_usage(stage)
+
+
+def _drain(stage: World, deadline_s: float) -> None:
+    """What is left is for the checks to find."""
+    try:
+        wait_until(stage.is_drained, deadline_s, "empty queues")
+    except TimeoutError as error:
+        say(f"  {error}\n  {stage.first.kopru.tail(10)}")
 
 
 def _idle_usage(stage: World) -> Usage:
     """Once nothing is opened or closed any more."""
     time.sleep(_IDLE_S)
     assert stage.first.pid is not None, "the first daemon is gone"
-    return usage(stage.first.pid)
+    return usage(stage.first.pid, stage.first.ports)
 
 
 def _planned_memory_mib(stage: World) -> float:
@@ -141,10 +150,7 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     for publisher in publishers:
         publisher.finish(_DRAIN_DEADLINE_S)
     log.close()
-    try:
-        wait_until(stage.is_drained, _DRAIN_DEADLINE_S, "empty queues")
-    except TimeoutError as error:
-        say(f"  {error}\n  {stage.first.kopru.tail(10)}")
+    _drain(stage, _DRAIN_DEADLINE_S)
     say(f"  {time.monotonic() - begin:6.1f} s  drained")
     depths = checks.depths_by_queue(stage.depths())
     watch.finish()  # its questions take descriptors, too

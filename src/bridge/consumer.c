@@ -20,6 +20,9 @@ struct subscription {
     struct leading_run run;
     bool expects_first; /* the queue held messages when it began, and none has come yet: silence means nothing */
     int64_t last_delivery_ms;
+    int64_t last_ack_ms;
+    int64_t stop_began_ms; /* 0: not yet */
+    int prefetch;
     bool useful; /* something was acknowledged */
     bool begun;  /* the broker may have delivered something */
     bool cancelled;
@@ -123,12 +126,29 @@ static bool breaker_holds(const struct subscription *subscription)
            !subscription->cancelled;
 }
 
+/* Messages that the broker sent and that are not here yet; each acknowledgement lets it send more. */
+static bool is_under_way(const struct subscription *subscription)
+{
+    int64_t last_ms =
+        subscription->last_delivery_ms > subscription->last_ack_ms ? subscription->last_delivery_ms : subscription->last_ack_ms;
+
+    return subscription->in_hand.count < (size_t)subscription->prefetch && clock_monotonic_ms() - last_ms < UNDER_WAY_MS;
+}
+
+/* A quorum queue of RabbitMQ 3.10 takes back what is under way to a cancelled consumer in any order, and an older message would come
+   after a newer one. So the daemon that stops first lets the broker send all that it may. */
+static bool holds_acks(const struct subscription *subscription)
+{
+    return subscription->stop_began_ms != 0 && !subscription->cancelled &&
+           clock_monotonic_ms() - subscription->stop_began_ms < UNDER_WAY_LIMIT_MS;
+}
+
 /* One wait for a delivery, for done messages, or for the end of the run's silence. */
 static int wait_and_take(struct subscription *subscription, struct error *err)
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
-    int timeout_ms = subscription->run.open ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
+    int timeout_ms = holds_acks(subscription) ? UNDER_WAY_MS : subscription->run.open ? LEADING_RUN_SILENCE_MS : IDLE_WAIT_MS;
     struct delivery *delivery = NULL;
     int result;
 
@@ -163,9 +183,10 @@ static int acknowledge(struct subscription *subscription, struct error *err)
 {
     uint64_t tag;
 
-    if (!in_hand_settle(&subscription->in_hand, &tag))
+    if (holds_acks(subscription) || !in_hand_settle(&subscription->in_hand, &tag))
         return 0;
     subscription->useful = true;
+    subscription->last_ack_ms = clock_monotonic_ms();
     return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
 }
 
@@ -220,6 +241,10 @@ static int begin_to_stop(struct subscription *subscription, bool *leave, struct 
 {
     struct stream *stream = subscription->stream;
 
+    if (subscription->stop_began_ms == 0)
+        subscription->stop_began_ms = clock_monotonic_ms();
+    if (holds_acks(subscription) && is_under_way(subscription))
+        return 0;
     if (!stream_hide(stream)) {
         *leave = subscription->in_hand.count == 0 && !stream_place(stream).database_ok;
         return 0;
@@ -381,6 +406,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
     subscription->begun = true;
     stream_leave_behind(stream, LEFTOVERS_CLOSED); /* an answer that never comes must not hide that it was subscribed */
     prefetch = window_begin(&stream->window, stream->settings.prefetch);
+    subscription->prefetch = prefetch;
     if (port->subscribe(subscription->broker, queue_of(subscription), prefetch, err) != 0)
         return -1;
     atomic_store(&stream->tally.window, prefetch);

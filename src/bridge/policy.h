@@ -24,6 +24,8 @@ enum {
     ALONE_CLOSED_MS = 2000,     /* the broker has read the end of a connection that was closed here */
     ALONE_HEARTBEATS = 3,       /* after so many the broker has dropped a silent consumer */
     FENCE_MARGIN_MS = 3000,     /* to leave the broker before a successor begins: a look around and a polite close */
+    UNDER_WAY_MS = 200,         /* without a delivery, after which none is under way */
+    UNDER_WAY_LIMIT_MS = 2000,  /* a daemon that stops waits no longer for that */
     HOLD_LIMIT_MS = 15 * 60000, /* half of RabbitMQ's consumer timeout: give unacknowledged messages back before it does */
     DEAD_LETTER_LOG_WINDOW_MS = 10000,
     DEAD_LETTER_LOG_LINES = 50,  /* of each writer in a window; the table has them all */

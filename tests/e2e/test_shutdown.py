@@ -2,10 +2,13 @@
 
 import json
 import os
+import secrets
 import signal
 
 import pytest
+from support.amqp_frames import AmqpWatch
 from support.database import DAEMON
+from support.proxy import Proxy
 
 _MESSAGES = 8000
 
@@ -126,3 +129,25 @@ def test_a_signal_while_another_instance_has_the_queue_ends_it_at_once(queues, k
     standby.launch()
     standby.wait_for_event("standby", count=2)
     assert standby.terminate(deadline_s=10) == 0
+
+
+def test_stops_on_a_quorum_queue_leave_its_order(rabbitmq_server, db, kopru):
+    """RabbitMQ 3.10 returns what is under way to a cancelled consumer in any order: nothing may be under way then."""
+    queue = f"customer-{secrets.token_hex(4)}"
+    rabbitmq_server.declare_queue(queue, quorum=True, arguments={"x-delivery-limit": 1000})
+    rabbitmq_server.publish_many(queue, (json.dumps({"id": str(n % 50), "name": str(n)}).encode() for n in range(2 * _MESSAGES)))
+    watch = AmqpWatch()
+    try:
+        with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy:
+            daemon = kopru(start=False, queues=[{"name": queue, "entity": "customer", "prefetch": 500}],
+                           amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"})
+            for _ in range(3):
+                before = len(watch.deliveries())
+                daemon.launch()
+                daemon.wait_until(lambda: len(watch.deliveries()) > before + 600, 60, "deliveries under load")
+                assert daemon.terminate() == 0
+            deliveries = watch.deliveries()
+            assert not rabbitmq_server.depth(queue).is_empty, "stopped in the middle of the work"
+            assert [int(json.loads(delivery.body)["name"]) for delivery in deliveries] == list(range(len(deliveries)))
+    finally:
+        rabbitmq_server.delete_queue(queue)

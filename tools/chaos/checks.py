@@ -232,10 +232,14 @@ def _no_step_back(evidence: Evidence) -> Result:
 
 def _consistent(evidence: Evidence) -> Result:
     problems = [f"{what}: {row}" for what, query in _CONTRADICTIONS.items() for row in evidence.db.query(query)]
+    late = evidence.traffic.late.keys()
     for (entity, entity_id), states in evidence.states.items():
-        for number, count in Counter(number for number, _ in states).items():
-            if count > 1 and number not in evidence.traffic.late:
-                problems.append(f"{entity} {entity_id} was written {count} times as message {number}")
+        last: dict[int, int] = {}  # where a message was shown
+        for at, (number, _) in enumerate(states):
+            # After an older state that came late the newer one is written again.
+            if number in last and late.isdisjoint(between for between, _ in states[last[number]:at + 1]):
+                problems.append(f"{entity} {entity_id} was written again as message {number}")
+            last[number] = at
     return Result("P6", "each key once, children fit their parents, nothing is written twice", f"duplicated {len(problems)}", problems)
 
 

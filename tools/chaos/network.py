@@ -1,6 +1,7 @@
 """A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after so many bytes, in either direction."""
 
 import ctypes
+import errno
 import os
 import socket
 import threading
@@ -175,6 +176,7 @@ def _shut(end: socket.socket) -> None:
 
 def _reset(end: socket.socket) -> None:
     """connect() to no address at all: Linux answers the peer with RST, and wakes who reads or writes here."""
-    if end.fileno() >= 0 and _libc.connect(end.fileno(), _SOCKADDR_UNSPEC, len(_SOCKADDR_UNSPEC)) != 0:
+    if _libc.connect(end.fileno(), _SOCKADDR_UNSPEC, len(_SOCKADDR_UNSPEC)) != 0:
         error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
+        if error != errno.EBADF:  # closed already
+            raise OSError(error, os.strerror(error))

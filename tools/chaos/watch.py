@@ -1,13 +1,15 @@
 """What the daemons use while they run: memory, descriptors, threads, processor time, and what they say of themselves."""
 
 import os
+import re
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from support import prometheus
 
@@ -16,6 +18,8 @@ from chaos.world import Instance
 
 _PERIOD_S = 1.0
 _ANSWER_S = 2.0
+_ESTABLISHED = "01"
+_LOG = re.compile(r"/.*/stderr\.\d+$")
 _TICKS = os.sysconf("SC_CLK_TCK")
 _BUSY_SHARE = 0.7
 _BUSY_PERIODS = 4
@@ -30,27 +34,29 @@ class Usage:
     descriptors: tuple[str, ...]  # what each is
 
 
-def usage(pid: int) -> Usage:
-    """Of a process that runs; OSError if it does not."""
+def usage(pid: int, ports: Mapping[int, str] = MappingProxyType({})) -> Usage:
+    """Of a process that runs; OSError if it does not. ports: what is at the other end of a connection."""
     process = Path(f"/proc/{pid}")
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
     return Usage((int(fields[11]) + int(fields[12])) / _TICKS, _mib(status["VmRSS"]), _mib(status["VmHWM"]),
-                 int(status["Threads"]), tuple(sorted(_descriptors(pid))))
+                 int(status["Threads"]), tuple(sorted(_descriptors(pid, ports))))
 
 
-def _descriptors(pid: int) -> Iterator[str]:
-    """Sockets as who is at the other end: a server's port, or nobody."""
-    ports = {}
+def _descriptors(pid: int, names: Mapping[int, str]) -> Iterator[str]:
+    """Connections as what is at the other end, files by their place, all else by its kind."""
+    sockets = {}
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
-        ports[f"socket:[{fields[9]}]"] = f"port {int(fields[2].rpartition(':')[2], 16)}" + ("" if fields[3] == "01" else " not established")
+        port = int(fields[2].rpartition(":")[2], 16)
+        state = "" if fields[3] == _ESTABLISHED else f", state {fields[3]}"
+        sockets[f"socket:[{fields[9]}]"] = f"connection to {names.get(port, f'port {port}')}{state}"
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
             target = os.readlink(descriptor)
         except FileNotFoundError:  # closed meanwhile
             continue
-        yield ports.get(target, target.partition(":[")[0] if target.startswith("socket") else target)
+        yield sockets.get(target, _LOG.sub("log", target.partition(":[")[0]))
 
 
 def _mib(kilobytes: str) -> float:

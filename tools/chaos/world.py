@@ -125,6 +125,10 @@ class Instance:
     def pid(self) -> int | None:
         return self.kopru.pid if self.is_running() else None
 
+    @property
+    def ports(self) -> dict[int, str]:
+        return {self.amqp_network.port: "RabbitMQ", self.sql_network.port: "PostgreSQL"}
+
     def kill9(self) -> None:
         asked = "kill9" if self.is_running() else ""
         self.kopru.kill9()
