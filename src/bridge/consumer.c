@@ -34,6 +34,11 @@ static const char *queue_of(const struct subscription *subscription)
     return subscription->stream->settings.queue;
 }
 
+static int window_of(const struct stream *stream)
+{
+    return stream->settings.window > 0 ? stream->settings.window : stream->settings.prefetch;
+}
+
 /* A clock that is wrong beyond belief counts as none. */
 static void take_timestamp(struct change *change, const struct delivery *delivery)
 {
@@ -85,7 +90,7 @@ static int accept(struct subscription *subscription, struct delivery *delivery, 
     note_order(subscription, message);
     in_hand_add(&subscription->in_hand, message);
     if (subscription->run.open)
-        run_hold(&subscription->run, subscription->stream, message);
+        run_hold(&subscription->run, subscription->stream, message, subscription->in_hand.count);
     else
         writer_enqueue(run_writer(subscription->stream, message), message, message);
     return 0;
@@ -93,7 +98,8 @@ static int accept(struct subscription *subscription, struct delivery *delivery, 
 
 static bool is_silent(const struct subscription *subscription)
 {
-    return !subscription->expects_first && clock_monotonic_ms() - subscription->last_delivery_ms >= LEADING_RUN_SILENCE_MS;
+    return !subscription->expects_first && subscription->in_hand.count < subscription->run.window &&
+           clock_monotonic_ms() - subscription->last_delivery_ms >= LEADING_RUN_SILENCE_MS;
 }
 
 /* Nothing is taken until there is room, or, once all was delivered, until all is done. A leading run for which there is no room goes on
@@ -186,6 +192,8 @@ static int acknowledge(struct subscription *subscription, struct error *err)
     if (holds_acks(subscription) || !in_hand_settle(&subscription->in_hand, &tag))
         return 0;
     subscription->useful = true;
+    if (subscription->in_hand.count < subscription->run.window && subscription->run.open)
+        subscription->last_delivery_ms = clock_monotonic_ms(); /* more may come from now on: the silence was ours */
     subscription->last_ack_ms = clock_monotonic_ms();
     return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
 }
@@ -278,7 +286,7 @@ static int look_around(struct subscription *subscription, struct error *err)
         starved_begin(&stream->starved);
         return 0;
     }
-    if (window_may_grow(&stream->window, stream->settings.prefetch))
+    if (window_may_grow(&stream->window, window_of(stream)))
         return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription),
                          "there was room for some time: more messages are taken ahead from now on");
     starved = starved_look(&stream->starved, &stream->ports.broker, subscription->broker, &state, err);
@@ -405,14 +413,14 @@ static int subscribe(struct subscription *subscription, struct error *err)
     }
     subscription->begun = true;
     stream_leave_behind(stream, LEFTOVERS_CLOSED); /* an answer that never comes must not hide that it was subscribed */
-    prefetch = window_begin(&stream->window, stream->settings.prefetch);
+    prefetch = window_begin(&stream->window, window_of(stream));
     subscription->prefetch = prefetch;
     if (port->subscribe(subscription->broker, queue_of(subscription), prefetch, err) != 0)
         return -1;
     atomic_store(&stream->tally.window, prefetch);
     starved_begin(&stream->starved);
     stream_counted(stream, subscription->epoch);
-    run_begin(&subscription->run);
+    run_begin(&subscription->run, prefetch);
     subscription->expects_first = state.messages > 0;
     subscription->last_delivery_ms = clock_monotonic_ms();
     tally_stage(&stream->tally, STAGE_CONSUMING);

@@ -12,9 +12,9 @@ size_t run_room(const struct leading_run *run, const struct stream *stream)
     return run->open ? max_bytes : max_bytes - max_bytes / LEADING_RUN_RESERVE;
 }
 
-void run_begin(struct leading_run *run)
+void run_begin(struct leading_run *run, int window)
 {
-    *run = (struct leading_run){ .open = true };
+    *run = (struct leading_run){ .open = true, .window = (size_t)window };
 }
 
 struct writer *run_writer(struct stream *stream, const struct message *message)
@@ -74,7 +74,7 @@ void run_end(struct leading_run *run, struct stream *stream, const char *why)
     run_release(run, stream, why);
 }
 
-void run_hold(struct leading_run *run, struct stream *stream, struct message *message)
+void run_hold(struct leading_run *run, struct stream *stream, struct message *message, size_t in_hand)
 {
     message->in_leading_run = true;
     message->next = NULL;
@@ -87,4 +87,6 @@ void run_hold(struct leading_run *run, struct stream *stream, struct message *me
     run->total++;
     if (run->total == (size_t)stream->settings.prefetch)
         run_end(run, stream, "prefetch");
+    else if (in_hand >= run->window)
+        run_release(run, stream, "prefetch");
 }

@@ -19,6 +19,7 @@
 
 struct leading_run {
     bool open;             /* redelivered messages are held back, and are not late */
+    size_t window;         /* messages: the broker delivers no more before some are acknowledged */
     struct message *first; /* held, linked by `next` */
     struct message *last;
     size_t held;
@@ -29,10 +30,11 @@ struct leading_run {
    what was in hand, by messages whose acknowledgement was lost with the connection and by headers that the broker added. */
 size_t run_room(const struct leading_run *run, const struct stream *stream);
 
-void run_begin(struct leading_run *run);
+void run_begin(struct leading_run *run, int window);
 
-/* Ends the run when it has become a full prefetch window. */
-void run_hold(struct leading_run *run, struct stream *stream, struct message *message);
+/* in_hand: how many messages are, this one included. Releases what is held when the window is full, and ends the run when it has become
+   as long as the queue's prefetch. */
+void run_hold(struct leading_run *run, struct stream *stream, struct message *message, size_t in_hand);
 
 /* Gives each writer its part of what is held, in one piece. */
 void run_release(struct leading_run *run, struct stream *stream, const char *why);

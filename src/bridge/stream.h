@@ -23,7 +23,8 @@ struct stream_settings {
     const char *queue;
     const char *entity;
     int writers;
-    int prefetch;             /* messages */
+    int prefetch;             /* messages: what a predecessor may have had, so a leading run is no longer */
+    int window;               /* of them the broker may deliver so many ahead; 0 for all */
     bool order_by_timestamp;  /* every message may be late */
     size_t max_bytes_in_hand; /* the socket is not read beyond it */
     size_t max_batch_messages;

@@ -72,10 +72,10 @@ static void each_writer_gets_its_part_in_order(void **state)
     (void)state;
     init(&stream);
     stream.settings.prefetch = 100;
-    run_begin(&run);
+    run_begin(&run, 100);
     for (size_t i = 0; i < 8; i++) {
         messages[i] = fakes_message(bodies[i], i);
-        run_hold(&run, &stream, messages[i]);
+        run_hold(&run, &stream, messages[i], i + 1);
     }
     assert_int_equal(run.held, 8);
     assert_int_equal(waiting(&stream.writers[0]) + waiting(&stream.writers[1]) + waiting(&stream.writers[2]), 0);
@@ -101,11 +101,11 @@ static void a_full_window_ends_it(void **state)
 
     (void)state;
     init(&stream);
-    run_begin(&run);
+    run_begin(&run, PREFETCH);
     for (size_t i = 0; i < PREFETCH; i++) {
         assert_true(run.open);
         messages[i] = fakes_message("a1", i);
-        run_hold(&run, &stream, messages[i]);
+        run_hold(&run, &stream, messages[i], i + 1);
         if (i == 1) /* what was released counts */
             run_release(&run, &stream, "test");
     }
@@ -113,6 +113,29 @@ static void a_full_window_ends_it(void **state)
     assert_int_equal(run.total, PREFETCH);
     assert_int_equal(waiting(run_writer(&stream, messages[0])), PREFETCH);
     for (size_t i = 0; i < PREFETCH; i++)
+        message_free(messages[i]);
+    for (int w = 0; w < WRITERS; w++)
+        stream.writers[w].first = stream.writers[w].last = NULL;
+    stream_release(&stream);
+}
+
+/* What another consumer held may be more than this one may have in hand: it goes on, and none of it is late. */
+static void a_full_hand_releases_a_part(void **state)
+{
+    struct leading_run run = { 0 };
+    struct message *messages[PREFETCH];
+    struct stream stream;
+
+    (void)state;
+    init(&stream);
+    run_begin(&run, 2);
+    for (size_t i = 0; i < 4; i++) {
+        messages[i] = fakes_message("a1", i);
+        run_hold(&run, &stream, messages[i], i % 2 + 1);
+        assert_true(run.open);
+        assert_int_equal(run.held, i % 2 == 0 ? 1 : 0);
+    }
+    for (size_t i = 0; i < 4; i++)
         message_free(messages[i]);
     for (int w = 0; w < WRITERS; w++)
         stream.writers[w].first = stream.writers[w].last = NULL;
@@ -127,7 +150,7 @@ static void it_has_more_room_than_what_follows(void **state)
 
     (void)state;
     init(&stream);
-    run_begin(&run);
+    run_begin(&run, PREFETCH);
     assert_int_equal(run_room(&run, &stream), 1 << 20);
     run_end(&run, &stream, "test");
     assert_int_equal(run_room(&run, &stream), 3 << 18);
@@ -177,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(each_writer_gets_its_part_in_order),
         TEST(a_full_window_ends_it),
+        TEST(a_full_hand_releases_a_part),
         TEST(it_has_more_room_than_what_follows),
         TEST(a_large_run_is_divided_between_entities_only),
     };
