@@ -118,12 +118,27 @@ static void each_row_is_reachable_and_says_why(void **state)
     }
 }
 
+/* What may be about a message although no rule says so: the same that contract and table leave open. */
+static void what_nobody_knows_is_unclassified(void **state)
+{
+    (void)state;
+    assert_true(sqlstate_is_unclassified("ZZ001"));
+    assert_true(sqlstate_is_unclassified("XX000"));
+    assert_false(sqlstate_is_unclassified("XX001"));
+    assert_false(sqlstate_is_unclassified("23514"));
+    assert_false(sqlstate_is_unclassified("57014"));
+    assert_false(sqlstate_is_unclassified("57P01"));
+    assert_false(sqlstate_is_unclassified(""));
+    assert_false(sqlstate_is_unclassified(NULL));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dead_letters_are_an_allow_list),     cmocka_unit_test(what_a_person_must_change_pauses),
         cmocka_unit_test(outages_and_conflicts_are_repeated), cmocka_unit_test(the_unknown_is_kept_and_repeated),
         cmocka_unit_test(each_row_is_reachable_and_says_why), cmocka_unit_test(no_other_row_makes_dead_letters),
+ cmocka_unit_test(what_nobody_knows_is_unclassified),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
