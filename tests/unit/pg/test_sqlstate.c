@@ -138,7 +138,7 @@ int main(void)
         cmocka_unit_test(dead_letters_are_an_allow_list),     cmocka_unit_test(what_a_person_must_change_pauses),
         cmocka_unit_test(outages_and_conflicts_are_repeated), cmocka_unit_test(the_unknown_is_kept_and_repeated),
         cmocka_unit_test(each_row_is_reachable_and_says_why), cmocka_unit_test(no_other_row_makes_dead_letters),
- cmocka_unit_test(what_nobody_knows_is_unclassified),
+        cmocka_unit_test(what_nobody_knows_is_unclassified),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
