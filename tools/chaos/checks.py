@@ -16,8 +16,8 @@ from support.tables import DATA_TABLES, read_dead_letters, read_said
 from chaos import ledger, leaks
 from chaos.ledger import REFUSED_BY_DATABASE, Entry
 from chaos.tap import Traffic
-from chaos.watch import Usage
-from chaos.world import QUEUES, End
+from chaos.watch import Usage, Watch
+from chaos.world import QUEUES, End, World
 
 Key = tuple[str, str]  # entity and its id
 
@@ -325,6 +325,13 @@ def _ended_as_asked(evidence: Evidence) -> Result:
     asked = Counter(f"{end.asked or 'nobody'} {end.status}" for end in evidence.ends)
     return Result("P11", "daemons end only when asked",
                   ", ".join(f"{what}: {count}" for what, count in sorted(asked.items())), wrong)
+
+
+def late_messages(stage: World, watch: Watch) -> int:
+    """As the daemons count. A run that ends within a second is not asked for its metrics, but logs that there is one."""
+    logged = {(instance.name, run) for instance in stage.instances for run, path in enumerate(instance.logs(), start=1)
+              if '"event":"late_redelivery"' in path.read_text(errors="replace")}
+    return sum(int(max(watch.late.get(key, 0), key in logged)) for key in watch.late.keys() | logged)
 
 
 def depths_by_queue(depths: list[tuple[int, int]]) -> dict[str, tuple[int, int]]:

@@ -129,6 +129,7 @@ class _Link:
         self._server = server
         self._tap = tap
         self._running = 2
+        self._end = _shut
         self._lock = threading.Lock()
 
     @property
@@ -144,6 +145,7 @@ class _Link:
         _shut(self._server)
 
     def reset(self) -> None:
+        self._end = _reset  # also for the threads that wake up now
         _reset(self._client)
         _reset(self._server)
 
@@ -159,7 +161,7 @@ class _Link:
         except OSError:
             pass
         self._network.passes(direction, b"")  # an end passes no stalled network either
-        _shut(target)
+        self._end(target)
         with self._lock:
             self._running -= 1
             if self._running == 0:
