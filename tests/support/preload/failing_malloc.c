@@ -6,10 +6,10 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 struct shared {
@@ -19,8 +19,8 @@ struct shared {
 };
 
 void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
+void *__libc_calloc(size_t nmemb, size_t size);
+void *__libc_realloc(void *ptr, size_t size);
 
 static struct shared *shared;
 
@@ -36,10 +36,10 @@ static void open_shared(void)
     shared = mapped;
 }
 
-int signalfd(int fd, const sigset_t *signals, int flags)
+int signalfd(int fd, const sigset_t *mask, int flags)
 {
     int (*next)(int, const sigset_t *, int) = (int (*)(int, const sigset_t *, int))dlsym(RTLD_NEXT, "signalfd");
-    int result = next(fd, signals, flags);
+    int result = next(fd, mask, flags);
 
     open_shared();
     return result;
@@ -59,12 +59,12 @@ void *malloc(size_t size)
     return fails() ? NULL : __libc_malloc(size);
 }
 
-void *calloc(size_t count, size_t size)
+void *calloc(size_t nmemb, size_t size)
 {
-    return fails() ? NULL : __libc_calloc(count, size);
+    return fails() ? NULL : __libc_calloc(nmemb, size);
 }
 
-void *realloc(void *old, size_t size)
+void *realloc(void *ptr, size_t size)
 {
-    return fails() ? NULL : __libc_realloc(old, size);
+    return fails() ? NULL : __libc_realloc(ptr, size);
 }

@@ -25,35 +25,35 @@ static void open_offset(void)
     offset_s = mapped;
 }
 
-int clock_gettime(clockid_t clock, struct timespec *now)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
     int result;
 
     if (next == NULL)
         open_offset();
-    result = next(clock, now);
-    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-        now->tv_sec += atomic_load(offset_s);
+    result = next(clock_id, tp);
+    if (result == 0 && (clock_id == CLOCK_REALTIME || clock_id == CLOCK_REALTIME_COARSE))
+        tp->tv_sec += atomic_load(offset_s);
     return result;
 }
 
-int gettimeofday(struct timeval *restrict now, void *restrict zone)
+int gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {
     struct timespec exact;
     int result = clock_gettime(CLOCK_REALTIME, &exact);
 
-    (void)zone;
-    now->tv_sec = exact.tv_sec;
-    now->tv_usec = exact.tv_nsec / 1000;
+    (void)tz;
+    tv->tv_sec = exact.tv_sec;
+    tv->tv_usec = exact.tv_nsec / 1000;
     return result;
 }
 
-time_t time(time_t *out)
+time_t time(time_t *timer)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    if (out != NULL)
-        *out = now.tv_sec;
+    if (timer != NULL)
+        *timer = now.tv_sec;
     return now.tv_sec;
 }

@@ -11,13 +11,13 @@
 
 #include <cmocka.h>
 
-static char directory[] = "/tmp/kopru-notify-XXXXXX";
+static char directory[32];
 static char path[64];
 
 static int set_up(void **state)
 {
     (void)state;
-    memcpy(directory + strlen(directory) - 6, "XXXXXX", 6);
+    snprintf(directory, sizeof(directory), "/tmp/kopru-notify-XXXXXX");
     if (mkdtemp(directory) == NULL)
         return -1;
     snprintf(path, sizeof(path), "%s/socket", directory);
