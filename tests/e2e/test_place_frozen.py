@@ -47,8 +47,11 @@ def scene(rabbitmq_server, postgres_server, db, kopru) -> Iterator[Callable[...,
 
     def make(kind: str, route: str) -> Scene:
         # Without a limit a quorum queue returns messages to its end.
-        rabbitmq_server.declare_queue(queue, quorum=kind == "quorum", arguments={"x-delivery-limit": 1000} if kind == "quorum" else {})
-        pg_port = stack.enter_context(PgBouncer(postgres_server, pool_size=10)).port if route == "pgbouncer" else postgres_server.port
+        limit = {"x-delivery-limit": 1000} if kind == "quorum" else {}
+        rabbitmq_server.declare_queue(queue, quorum=kind == "quorum", arguments=limit)
+        pg_port = postgres_server.port
+        if route == "pgbouncer":
+            pg_port = stack.enter_context(PgBouncer(postgres_server, pool_size=10)).port
         first = daemon("first", stack.enter_context(Proxy(pg_port, tap=postgres.tap)).port,
                        stack.enter_context(Proxy(rabbitmq_server.port, tap=amqp.tap)).port)
         first.start()
