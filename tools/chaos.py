@@ -160,7 +160,8 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     for _pause in stage.first.terminated(15):
         time.sleep(_pause)
     return Evidence(
-        db=stage.database, ledger=log.path, traffic=stage.traffic, depths=depths, baseline=baseline, end=end, memory_mib=memory_mib,
+        db=stage.database, ledger=log.path, traffic=stage.traffic, depths=depths, baseline=baseline, end=end,
+        sql_connections=the_plan.site.writers * len(QUEUES) + 1, memory_mib=memory_mib,
         peak_mib=max(watch.peak_mib, end.peak_mib), seconds=time.monotonic() - begin, daemon_cpu_s=sum(watch.cpu_s.values()),
         quiet_cpu_share=(end.cpu_s - before.cpu_s) / _IDLE_S, busy=watch.busy, not_live=watch.not_live,
         late=checks.late_messages(stage, watch), logs=[path for instance in stage.instances for path in instance.logs()], ends=stage.ends())

@@ -56,7 +56,7 @@ def sound(postgres_server, rabbitmq_server, tmp_path_factory) -> Iterator[Eviden
         assert daemon.terminate() == 0
         yield Evidence(
             db=db, ledger=log.path, traffic=traffic, depths=dict.fromkeys(QUEUES, (0, 0)), baseline=_USAGE, end=_USAGE,
-            memory_mib=400, peak_mib=30, seconds=60, daemon_cpu_s=1, quiet_cpu_share=0, busy=[], not_live=[], late=0,
+            sql_connections=2, memory_mib=400, peak_mib=30, seconds=60, daemon_cpu_s=1, quiet_cpu_share=0, busy=[], not_live=[], late=0,
             logs=[daemon.stderr_path], ends=[End("first", 1, "SIGTERM", 0)])
     finally:
         daemon.release()
@@ -151,6 +151,7 @@ _OTHER_DAMAGE = {
     "one unacknowledged": (lambda e: replace(e, depths={**e.depths, "chaos-customer": (0, 1)}), {"P2"}),
     "a thread left": (lambda e: replace(e, end=replace(_USAGE, threads=9)), {"P8"}),
     "a descriptor left": (lambda e: replace(e, end=replace(_USAGE, descriptors=("port 1", "port 2", "port 2"))), {"P8"}),
+    "a connection left": (lambda e: replace(e, end=replace(_USAGE, descriptors=("port 1", "port 2", *[checks.SQL] * 3))), {"P8"}),
     "too much memory": (lambda e: replace(e, peak_mib=401), {"P8"}),
     "a busy loop": (lambda e: replace(e, busy=["the first daemon, run 1"]), {"P9"}),
     "busy at the end": (lambda e: replace(e, quiet_cpu_share=0.5), {"P9"}),
