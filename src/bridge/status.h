@@ -17,15 +17,16 @@
 struct queue_status {
     const char *queue; /* as long as the bridge lives */
     const char *entity;
-    enum stream_stage stage;
     int64_t stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming began or ended, or the daemon began */
-    bool place_held;        /* this instance may write for the queue */
-    int64_t epoch;          /* of the place held now or last; 0 when there was none */
+    enum stream_stage stage;
+    bool place_held;                     /* this instance may write for the queue */
+    int64_t epoch;                       /* of the place held now or last; 0 when there was none */
     char holder[LEASE_HOLDER_MAX_BYTES]; /* the other instance that holds it; "" if none is known */
 
     int writers;
     int writers_busy;
     int writers_failing; /* for longer than a conflict takes */
+    int window;          /* messages that the broker may deliver ahead */
     bool paused;         /* a writer waits for a person to act */
 
     uint64_t delivered;
@@ -43,7 +44,6 @@ struct queue_status {
     uint64_t reconnects;   /* subscriptions after the first */
     uint64_t starved;      /* subscriptions that ended because messages were ready and none came */
     uint64_t interrupted;  /* calls to the broker that did not return */
-    int window;            /* messages that the broker may deliver ahead */
 
     struct breaker_state breaker;
     struct parked_view parked;  /* of all writers */

@@ -30,9 +30,9 @@ struct fold_state {
 };
 
 enum fold_result {
-    FOLD_APPLIED,   /* the state may have changed */
-    FOLD_IDENTICAL, /* the payload applied last; at most source_time moved */
-    FOLD_STALE,     /* late and older than what is there: nothing changed */
+    FOLD_APPLIED,    /* the state may have changed */
+    FOLD_IDENTICAL,  /* the payload applied last; at most source_time moved */
+    FOLD_STALE,      /* late and older than what is there: nothing changed */
     FOLD_UNREADABLE, /* the stored `extra` is no JSON object that kopru can read */
     FOLD_NO_MEMORY,
 };

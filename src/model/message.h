@@ -60,7 +60,7 @@ struct write_report {
     struct error error;  /* of every outcome but WRITE_COMMITTED; without values */
     unsigned roots_written;
     unsigned stale;      /* late messages that changed nothing */
-    bool unreplicated; /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
+    bool unreplicated;   /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
     bool too_much;       /* of WRITE_RETRY: it took too long or too much memory, fewer messages may do */
     bool unclassified;   /* of WRITE_RETRY: nobody knows the SQLSTATE, it may be about a message */
     uint64_t statements; /* a bit each: those that it went through; of an unclassified failure those that may have failed */

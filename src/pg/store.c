@@ -462,8 +462,7 @@ static void fill_blame(struct write_report *report, const struct transaction *tx
     if (failure->sqlstate[0] == '\0')
         return;
     report->statements = pg_blame_failed(&tx->plan, tx->statements, failure);
-    report->unclassified =
-        report->statements != 0 && !failure->connection_lost && sqlstate_is_unclassified(failure->sqlstate);
+    report->unclassified = report->statements != 0 && !failure->connection_lost && sqlstate_is_unclassified(failure->sqlstate);
 }
 
 static void fill_report(struct write_report *report, const struct transaction *tx)

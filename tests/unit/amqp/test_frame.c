@@ -189,8 +189,8 @@ static size_t nest(unsigned char *out, size_t depth)
 {
     size_t used = 0;
 
-    memcpy(out, "\1a", 2);
-    used += 2;
+    out[used++] = 1;
+    out[used++] = 'a';
     for (size_t level = depth; level-- > 0;) {
         size_t inner = 5 * level;
         const unsigned char head[] = { 'A', 0, 0, (unsigned char)(inner >> 8), (unsigned char)inner };

@@ -75,7 +75,7 @@ static void two_looks_in_a_row_must_find_something(void **state)
     starved_begin(&starved);
     look_after(&starved, &scripted, PATIENCE_MS);
     assert_int_equal(look_after(&starved, &scripted, 0), 0); /* the first answer */
-    assert_int_equal(look_after(&starved, &scripted, HEARTBEAT_S * 1000), 0);
+    assert_int_equal(look_after(&starved, &scripted, INT64_C(1000) * HEARTBEAT_S), 0);
     assert_int_equal(scripted.questions, 2);
     assert_int_equal(look_after(&starved, &scripted, 0), 1);
     starved_begin(&starved);
@@ -87,7 +87,7 @@ static void two_looks_in_a_row_must_find_something(void **state)
     assert_int_equal(scripted.questions, 1);
     scripted.ready = 0;
     assert_int_equal(look_after(&starved, &scripted, 0), 0);
-    look_after(&starved, &scripted, HEARTBEAT_S * 1000);
+    look_after(&starved, &scripted, INT64_C(1000) * HEARTBEAT_S);
     assert_int_equal(scripted.questions, 1);
     starved_end(&starved);
     look_after(&starved, &scripted, PATIENCE_MS);
@@ -101,7 +101,7 @@ static void the_patience_has_an_end(void **state)
 
     (void)state;
     starved_begin(&starved);
-    look_after(&starved, &scripted, 31 * PATIENCE_MS);
+    look_after(&starved, &scripted, INT64_C(31) * PATIENCE_MS);
     assert_int_equal(scripted.questions, 0);
     look_after(&starved, &scripted, PATIENCE_MS);
     assert_int_equal(scripted.questions, 1);

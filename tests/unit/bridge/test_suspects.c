@@ -97,7 +97,7 @@ static void retry_beyond_the_limits(void)
 {
     int64_t begin_ms = clock_monotonic_ms();
 
-    for (int i = 0; i < 2 * ATTEMPTS || clock_monotonic_ms() - begin_ms < 3 * SPAN_MS; i++) {
+    for (int i = 0; i < 2 * ATTEMPTS || clock_monotonic_ms() - begin_ms < INT64_C(3) * SPAN_MS; i++) {
         if (writer->parked.count == 0)
             return;
         retry();
@@ -342,7 +342,7 @@ static void the_longest_trial_fits_before_messages_are_given_back(void **state)
 
     (void)state;
     assert_non_null(minutes);
-    assert_true(minutes->max * minutes->factor + 10 * PARK_INTERVAL_MAX_MS < HOLD_LIMIT_MS);
+    assert_true(minutes->max * minutes->factor + INT64_C(10) * PARK_INTERVAL_MAX_MS < HOLD_LIMIT_MS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

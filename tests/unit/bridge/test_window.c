@@ -24,7 +24,7 @@ static void all_are_asked_for_at_first(void **state)
 
     (void)state;
     assert_int_equal(window_begin(&window, PREFETCH), PREFETCH);
-    pass(&window, 2 * WINDOW_GROW_MS);
+    pass(&window, INT64_C(2) * WINDOW_GROW_MS);
     assert_false(window_may_grow(&window, PREFETCH));
 }
 
