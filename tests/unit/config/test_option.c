@@ -39,8 +39,9 @@ static void every_row_is_complete(void **state)
             assert_true(option->size == 8 || option->max * option->factor <= INT32_MAX);
         }
         if (option->type == OPTION_DECIMAL) {
-            assert_non_null(option->initial);
-            assert_true((double)option->min < atof(option->initial) && atof(option->initial) <= (double)option->max);
+            double initial = option->initial != NULL ? atof(option->initial) : -1;
+
+            assert_true((double)option->min < initial && initial <= (double)option->max);
             assert_true(option->size == sizeof(int) && option->max * option->factor <= INT32_MAX);
         }
         if (option->type == OPTION_CHOICE) {
