@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from support.daemon import binary
@@ -214,7 +215,7 @@ def test_cancellation_delivers_what_was_sent(rabbitmq_server: RabbitMQ, probe: P
     assert probe.take(1)[0]["body"] == "too late"
 
 
-@pytest.mark.parametrize("call", ["pause 6000", "next 6000"])
+@pytest.mark.parametrize("call", ["idle 6000", "next 6000"])
 def test_heartbeats_keep_an_idle_connection(rabbitmq_server: RabbitMQ, probe: Probe, queue: str, call: str) -> None:
     assert probe("heartbeat") == {"ok": 1}
     assert probe(call) == {"ok": 0}  # three times what the broker tolerates
@@ -226,12 +227,12 @@ def test_heartbeats_while_deliveries_wait_unread(rabbitmq_server: RabbitMQ, prob
     rabbitmq_server.publish_many(queue, [b"x" * 1000] * 100)
     for _ in range(20):  # the library never runs out of what it has read
         probe.take(1)
-        assert probe("pause 300") == {"ok": 0}
+        assert probe("idle 300") == {"ok": 0}
     assert probe("ack 20") == {"ok": 0}
     wait_until(lambda: rabbitmq_server.depth(queue).unacked == 80, 30, "twenty to be acknowledged")
 
 
-@pytest.mark.parametrize("call", ["next 60000", "pause 60000"])
+@pytest.mark.parametrize("call", ["next 60000", "idle 60000"])
 def test_waiting_ends_when_the_descriptor_is_readable(probe: Probe, call: str) -> None:
     assert probe("wake") == {"ok": 0}
     assert probe(call) == {"ok": 0}
@@ -254,11 +255,11 @@ def assert_lost(answer: dict, *words: str) -> None:
 
 def assert_dead(probe: Probe) -> None:
     """After an error every call fails at once."""
-    for call in ("next 60000", "pause 60000", "ack 1", "cancel", "inspect q", "subscribe q 1"):
+    for call in ("next 60000", "idle 60000", "ack 1", "cancel", "inspect q", "subscribe q 1"):
         assert probe(call).get("error") == UNAVAILABLE, call
 
 
-@pytest.mark.parametrize("call", ["next 60000", "pause 60000"])
+@pytest.mark.parametrize("call", ["next 60000", "idle 60000"])
 def test_killed_broker(rabbitmq_server: RabbitMQ, probe: Probe, call: str) -> None:
     answer = probe.begin(call)
     rabbitmq_server.kill9()
@@ -267,7 +268,7 @@ def test_killed_broker(rabbitmq_server: RabbitMQ, probe: Probe, call: str) -> No
     rabbitmq_server.start()
 
 
-@pytest.mark.parametrize("call", ["next 60000", "pause 60000"])
+@pytest.mark.parametrize("call", ["next 60000", "idle 60000"])
 def test_connection_closed_by_an_operator(rabbitmq_server: RabbitMQ, probe: Probe, call: str) -> None:
     answer = probe.begin(call)
     rabbitmq_server.rabbitmqctl("close_all_connections", "out for maintenance")
@@ -352,11 +353,11 @@ def test_refused_login(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Prob
     assert "530 NOT_ALLOWED - vhost nowhere not found" in answer["why"]
 
 
-def test_password_file(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], tmp_path: object, queue: str) -> None:
-    path = f"{tmp_path}/password"
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("guest\n")
-    probe = open_probe(uri=f"amqp://guest@127.0.0.1:{rabbitmq_server.port}", password_file=path)
+def test_password_file(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], tmp_path: Path, queue: str) -> None:
+    path = tmp_path / "password"
+    path.write_text("guest\n", encoding="utf-8")
+    path.chmod(0o600)
+    probe = open_probe(uri=f"amqp://guest@127.0.0.1:{rabbitmq_server.port}", password_file=str(path))
     assert probe(f"inspect {queue}") == {"messages": 0, "consumers": 0}
 
 
