@@ -89,9 +89,8 @@ static int wait_for_signal(int fd, int timeout_ms)
 /* The same, but only of signals that end the daemon, and what the service manager shall know is told meanwhile. */
 static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_ms)
 {
-    int pause_ms = supervision_pause_ms(&watch->supervision);
-    int number =
-        wait_for_signal(watch->signals, timeout_ms < 0 || (pause_ms >= 0 && pause_ms < timeout_ms) ? pause_ms : timeout_ms);
+    int wait_ms = supervision_wait_ms(&watch->supervision);
+    int number = wait_for_signal(watch->signals, timeout_ms < 0 || (wait_ms >= 0 && wait_ms < timeout_ms) ? wait_ms : timeout_ms);
 
     if (number == SIGHUP && !watch->in_terminal) {
         log_event(LOG_WARNING, "hangup_ignored", "SIGHUP changes nothing: kopru does not read its files again",

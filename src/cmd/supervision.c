@@ -25,7 +25,7 @@ void supervision_open(struct supervision *supervision, int64_t silence_limit_ms)
         log_error(LOG_WARNING, "configuration", &err, (const struct log_field[]){ { 0 } });
 }
 
-int supervision_pause_ms(const struct supervision *supervision)
+int supervision_wait_ms(const struct supervision *supervision)
 {
     return notify_is_open(&supervision->notifier) ? clock_left_ms(supervision->next_look_ms) : -1;
 }

@@ -3,7 +3,7 @@
  * WATCHDOG=1 only while all threads of the daemon make progress; STATUS= what /readyz would say; STOPPING=1.
  *
  *     supervision_open(&supervision, silence_limit_ms)
- *     loop: wait for a signal, supervision_pause_ms() at most; supervision_look(&supervision, bridge)
+ *     loop: wait for a signal, supervision_wait_ms() at most; supervision_look(&supervision, bridge)
  *     supervision_stopping(&supervision); go on looking until all is finished
  *     supervision_close(&supervision)
  *
@@ -35,7 +35,7 @@ struct supervision {
 void supervision_open(struct supervision *supervision, int64_t silence_limit_ms);
 
 /* Milliseconds until the next look is due; -1: never. */
-int supervision_pause_ms(const struct supervision *supervision);
+int supervision_wait_ms(const struct supervision *supervision);
 
 /* Looks and tells, if it is time to. */
 void supervision_look(struct supervision *supervision, struct bridge *bridge);

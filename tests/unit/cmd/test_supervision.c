@@ -102,7 +102,7 @@ static void nobody_is_told_without_a_manager(void **state)
 {
     (void)state;
     supervision.notifier.fd = -1;
-    assert_int_equal(supervision_pause_ms(&supervision), -1);
+    assert_int_equal(supervision_wait_ms(&supervision), -1);
     supervision_look(&supervision, NULL); /* does not even look */
     supervision_stopping(&supervision);
     supervision_close(&supervision);
