@@ -288,7 +288,7 @@ int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_
     }
 }
 
-int amqp_consumer_pause(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err)
+int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err)
 {
     struct wire *wire = &consumer->wire;
     int64_t now_ms = clock_monotonic_ms();

@@ -75,7 +75,7 @@ int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_
                        struct error *err);
 
 /* Waits like amqp_consumer_next() but takes nothing from the socket: backpressure. Heartbeats are sent. Returns 0 or -1. */
-int amqp_consumer_pause(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err);
+int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err);
 
 /* Acknowledges all deliveries up to and including tag. 0 means handed to the kernel, not received by the broker. */
 int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err);

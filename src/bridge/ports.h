@@ -26,7 +26,7 @@ struct broker_port {
     /* 1 with a delivery that is the caller's, 0 when the time is over or wake_fd became readable. */
     int (*next)(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err);
     /* The same wait without taking anything: backpressure. */
-    int (*pause)(void *consumer, int wake_fd, int timeout_ms, struct error *err);
+    int (*idle)(void *consumer, int wake_fd, int timeout_ms, struct error *err);
     int (*ack)(void *consumer, uint64_t tag, struct error *err); /* all up to and including tag */
     int (*cancel)(void *consumer, struct error *err);
     /* As inspect, of the queue that is being consumed and without waiting: the answer comes with the deliveries. */

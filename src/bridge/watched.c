@@ -103,11 +103,11 @@ static int watched_next(void *consumer, int wake_fd, int timeout_ms, struct deli
     return end_call(watched, watched->port.next(watched->broker, wake_fd, timeout_ms, delivery, err));
 }
 
-static int watched_pause(void *consumer, int wake_fd, int timeout_ms, struct error *err)
+static int watched_idle(void *consumer, int wake_fd, int timeout_ms, struct error *err)
 {
     struct watched *watched = begin_call(consumer);
 
-    return end_call(watched, watched->port.pause(watched->broker, wake_fd, timeout_ms, err));
+    return end_call(watched, watched->port.idle(watched->broker, wake_fd, timeout_ms, err));
 }
 
 static int watched_ack(void *consumer, uint64_t tag, struct error *err)
@@ -154,7 +154,7 @@ struct broker_port watched_port(struct watched *watched)
         .inspect = watched_inspect,
         .subscribe = watched_subscribe,
         .next = watched_next,
-        .pause = watched_pause,
+        .idle = watched_idle,
         .ack = watched_ack,
         .cancel = watched_cancel,
         .ask = watched_ask,

@@ -31,6 +31,7 @@ struct watched {
 void watched_init(struct watched *watched, const struct broker_port *port, const char *queue);
 void watched_release(struct watched *watched);
 
+/* Without interrupt and longest_call_ms: these are for watched_look(). */
 struct broker_port watched_port(struct watched *watched);
 
 /* From any thread: interrupts a call that takes longer than the library may need for it and some heartbeats more. */

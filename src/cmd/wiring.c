@@ -46,9 +46,9 @@ static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct deliv
     return amqp_consumer_next(consumer, wake_fd, timeout_ms, delivery, err);
 }
 
-static int broker_pause(void *consumer, int wake_fd, int timeout_ms, struct error *err)
+static int broker_idle(void *consumer, int wake_fd, int timeout_ms, struct error *err)
 {
-    return amqp_consumer_pause(consumer, wake_fd, timeout_ms, err);
+    return amqp_consumer_idle(consumer, wake_fd, timeout_ms, err);
 }
 
 static int broker_ack(void *consumer, uint64_t tag, struct error *err)
@@ -266,7 +266,7 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .inspect = broker_inspect,
                     .subscribe = broker_subscribe,
                     .next = broker_next,
-                    .pause = broker_pause,
+                    .idle = broker_idle,
                     .ack = broker_ack,
                     .cancel = broker_cancel,
                     .ask = broker_ask,

@@ -318,7 +318,7 @@ def test_messages_by_tls(tls_broker: tuple[RabbitMQ, int], client_files: dict[st
         first, second = probe.take(2)
         assert first["body"] == "first"
         assert second["body_bytes"] == 1_000_000
-        assert probe("pause 3000") == {"ok": 0}
+        assert probe("idle 3000") == {"ok": 0}
         assert probe("consume 3000")["taken"] == 3000
         probe.close()
     finally:

@@ -171,8 +171,8 @@ static void run_line(char *line)
         call_next(atoi(first));
     else if (strcmp(command, "consume") == 0 && first != NULL)
         call_consume(strtoul(first, NULL, 10));
-    else if (strcmp(command, "pause") == 0 && first != NULL)
-        answer(amqp_consumer_pause(consumer, wake[0], atoi(first), &err), &err);
+    else if (strcmp(command, "idle") == 0 && first != NULL)
+        answer(amqp_consumer_idle(consumer, wake[0], atoi(first), &err), &err);
     else if (strcmp(command, "ack") == 0 && first != NULL)
         answer(amqp_consumer_ack(consumer, strtoull(first, NULL, 10), &err), &err);
     else if (strcmp(command, "cancel") == 0)

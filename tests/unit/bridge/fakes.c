@@ -144,7 +144,7 @@ static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct deliv
     return result;
 }
 
-static int broker_pause(void *consumer, int wake_fd, int timeout_ms, struct error *err)
+static int broker_idle(void *consumer, int wake_fd, int timeout_ms, struct error *err)
 {
     struct fakes *fakes = consumer;
     struct pollfd watched = { .fd = wake_fd, .events = POLLIN };
@@ -399,7 +399,7 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, const st
 struct stream_ports fakes_ports(struct fakes *fakes)
 {
     return (struct stream_ports){
-        .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next, broker_pause, broker_ack,
+        .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next, broker_idle, broker_ack,
                     broker_cancel, broker_ask, broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
         .mapper = { fakes, mapper_open, ignore, map, arena_limit },
         .store = { fakes, store_open, ignore, store_write },
