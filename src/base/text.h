@@ -12,6 +12,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 
+/* For fields that are left out when they are empty. */
+static inline const char *text_or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
 /* Writes the text into out, which has room for size bytes, at least 4, the NUL among them. */
 void text_set(char *out, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void text_set_list(char *out, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));

@@ -1,13 +1,9 @@
 #include "bridge/flood.h"
 
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdio.h>
-
-static const char *or_none(const char *text)
-{
-    return text[0] != '\0' ? text : NULL;
-}
 
 static void log_breaker(const struct writer *writer, enum log_level level, const char *event, const char *message)
 {
@@ -16,8 +12,8 @@ static void log_breaker(const struct writer *writer, enum log_level level, const
 
     breaker_read(&stream->breaker, &state);
     log_event(level, event, message, LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("refused", state.refused),
-              LOG_NUMBER("window", state.window), LOG_TEXT("sqlstate", or_none(state.sqlstate)),
-              LOG_TEXT("table", or_none(state.table)), LOG_TEXT("constraint", or_none(state.constraint)),
+              LOG_NUMBER("window", state.window), LOG_TEXT("sqlstate", text_or_null(state.sqlstate)),
+              LOG_TEXT("table", text_or_null(state.table)), LOG_TEXT("constraint", text_or_null(state.constraint)),
               LOG_NUMBER("probe_ms", state.probe_ms));
 }
 

@@ -1,6 +1,7 @@
 #include "cmd/map_print.h"
 
 #include "base/civil_time.h"
+#include "base/text.h"
 
 enum { TIME_MAX_BYTES = 64 };
 
@@ -138,7 +139,7 @@ void map_print_refusal(struct json_out *out, const struct entity *entity, const 
         json_out_null(out, "id");
     json_out_object(out, "dead_letter");
     json_out_text(out, "reason", refusal_reason_name(refusal->reason));
-    json_out_text(out, "path", refusal->path[0] != '\0' ? refusal->path : NULL);
+    json_out_text(out, "path", text_or_null(refusal->path));
     json_out_text(out, "detail", refusal->detail);
     json_out_end(out);
     json_out_end(out);
