@@ -92,7 +92,7 @@ static int accept(struct subscription *subscription, struct delivery *delivery, 
     if (subscription->run.open)
         run_hold(&subscription->run, subscription->stream, message, subscription->in_hand.count);
     else
-        writer_enqueue(run_writer(subscription->stream, message), message, message);
+        writer_enqueue(writer_for(subscription->stream, message), message, message);
     return 0;
 }
 
@@ -113,7 +113,7 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
         run_end(&subscription->run, stream, "cancel");
     else
         run_release(&subscription->run, stream, "max_bytes_in_hand");
-    result = stream->ports.broker.pause(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err);
+    result = stream->ports.broker.idle(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err);
     subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
     if (!subscription->drained)
         window_full(&stream->window);
@@ -257,7 +257,7 @@ static int begin_to_stop(struct subscription *subscription, bool *leave, struct 
         *leave = subscription->in_hand.count == 0 && !stream_place(stream).database_ok;
         return 0;
     }
-    stream_leave_behind(stream, LEFTOVERS_UNCOUNTED);
+    stream_leave_behind(stream, OUTSTANDING_UNCOUNTED);
     subscription->cancelled = true;
     return stream->ports.broker.cancel(subscription->broker, err);
 }
@@ -356,8 +356,8 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
             return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
         if (atomic_load(&stream->stopping))
             return 0;
-        if (leftovers_gone(atomic_load(&stream->leftovers), state->consumers, clock_monotonic_ms() - began_ms,
-                           port->heartbeat_s(subscription->broker))) {
+        if (outstanding_gone(atomic_load(&stream->outstanding), state->consumers, clock_monotonic_ms() - began_ms,
+                             port->heartbeat_s(subscription->broker))) {
             stream_settled(stream, subscription->epoch);
             return 0;
         }
@@ -367,7 +367,7 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
         told = true;
         tally_stage(&stream->tally, STAGE_ALONE);
         sleep_ms(stream, ALONE_CHECK_MS);
-        if (port->pause(subscription->broker, -1, 0, err) != 0)
+        if (port->idle(subscription->broker, -1, 0, err) != 0)
             return -1;
     }
 }
@@ -383,7 +383,7 @@ static int wait_until_hidden(struct subscription *subscription, struct error *er
         if (why != NULL)
             return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
         pulse_beat(&stream->tally.consumer);
-        if (stream->ports.broker.pause(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err) != 0)
+        if (stream->ports.broker.idle(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err) != 0)
             return -1;
         clear_wake(stream);
     }
@@ -412,7 +412,7 @@ static int subscribe(struct subscription *subscription, struct error *err)
         return 0;
     }
     subscription->begun = true;
-    stream_leave_behind(stream, LEFTOVERS_CLOSED); /* an answer that never comes must not hide that it was subscribed */
+    stream_leave_behind(stream, OUTSTANDING_CLOSED); /* an answer that never comes must not hide that it was subscribed */
     prefetch = window_begin(&stream->window, window_of(stream));
     subscription->prefetch = prefetch;
     if (port->subscribe(subscription->broker, queue_of(subscription), prefetch, err) != 0)

@@ -14,7 +14,7 @@ void holder_name_self(char *out, size_t size);
 /* True only if that holder ran in this boot and namespace and is gone. */
 bool holder_is_dead(const char *holder);
 
-/* What a holder says besides its name; leftovers.h says why. */
+/* What a holder says besides its name; outstanding.h says why. */
 enum holder_word {
     HOLDER_SILENT,
     HOLDER_CONSUMING, /* the broker counts it as a consumer of the queue */

@@ -189,7 +189,7 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
         groups[i]->state = GROUP_SETTLED;
     if (settled == SETTLED_COMMITTED)
         return true;
-    if (settled == SETTLED_ABANDONED || settled == SETTLED_REOPENED) {
+    if (settled == SETTLED_ABANDONED || settled == SETTLED_BREAKER_CLOSED) {
         isolation->end = settled;
         return false;
     }
@@ -257,7 +257,7 @@ static bool run(struct isolation *isolation)
         }
         if (end == SETTLED_COMMITTED && count_in(isolation, GROUP_SETTLED) == isolation->group_count)
             end = write_scratch(isolation, put_dead(isolation), 0);
-        if (end == SETTLED_REOPENED)
+        if (end == SETTLED_BREAKER_CLOSED)
             forgive(isolation, NULL);
     } while (end != SETTLED_ABANDONED &&
              (isolation->dead_count > 0 || count_in(isolation, GROUP_SETTLED) < isolation->group_count));

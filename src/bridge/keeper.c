@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "bridge/holder.h"
 #include "bridge/policy.h"
 
@@ -78,21 +79,21 @@ static bool may_take(const struct keeper *keeper, const struct lease *lease)
 }
 
 /* What the broker may hold for whoever had the place before. */
-static enum leftovers left_by(const struct keeper *keeper, const struct stream *stream, const struct lease *lease)
+static enum outstanding left_by(const struct keeper *keeper, const struct stream *stream, const struct lease *lease)
 {
     if (lease->holder[0] == '\0')
-        return LEFTOVERS_NONE;
+        return OUTSTANDING_NONE;
     if (holder_is(lease->holder, keeper->holder)) /* taken before, and the answer was lost */
         return stream->taking;
     switch (holder_said(lease->holder)) {
     case HOLDER_CONSUMING:
-        return LEFTOVERS_COUNTED;
+        return OUTSTANDING_COUNTED;
     case HOLDER_LOST:
-        return LEFTOVERS_UNCOUNTED;
+        return OUTSTANDING_UNCOUNTED;
     case HOLDER_SILENT:
         break;
     }
-    return holder_is_dead(lease->holder) ? LEFTOVERS_CLOSED : LEFTOVERS_UNCOUNTED;
+    return holder_is_dead(lease->holder) ? OUTSTANDING_CLOSED : OUTSTANDING_UNCOUNTED;
 }
 
 static int try_to_take(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
@@ -120,7 +121,7 @@ static int try_to_take(struct keeper *keeper, void *session, struct stream *stre
     place.held = true;
     place.epoch = lease.epoch;
     log_event(LOG_INFO, "place_taken", "this instance writes for the queue", LOG_TEXT("queue", stream->settings.queue),
-              LOG_NUMBER("epoch", lease.epoch), LOG_TEXT("taken_over_from", lease.holder[0] != '\0' ? lease.holder : NULL));
+              LOG_NUMBER("epoch", lease.epoch), LOG_TEXT("taken_over_from", text_or_null(lease.holder)));
     stream_set_place(stream, &place);
     return 0;
 }
@@ -194,7 +195,7 @@ static bool keep(struct keeper *keeper, void *session, struct error *err)
 /* What the broker may still hold for a lost connection comes back late: the next holder has to wait for it, and finds so in the row. */
 static int keep_for_next(const struct keeper *keeper, void *session, struct stream *stream, struct error *err)
 {
-    bool counted = atomic_load(&stream->leftovers) == LEFTOVERS_COUNTED;
+    bool counted = atomic_load(&stream->outstanding) == OUTSTANDING_COUNTED;
 
     log_event(LOG_WARNING, "place_kept", "a connection to the broker was lost, the next holder will wait until the broker knows",
               LOG_TEXT("queue", stream->settings.queue));
@@ -210,7 +211,7 @@ static void give_back(const struct keeper *keeper, void *session)
         struct error err;
         int result = 0;
 
-        if (place.held && atomic_load(&stream->leftovers) != LEFTOVERS_NONE)
+        if (place.held && atomic_load(&stream->outstanding) != OUTSTANDING_NONE)
             result = keep_for_next(keeper, session, stream, &err);
         else if (place.held)
             result = keeper->port.renew(session, stream->settings.queue, place.epoch, &news, NULL, &err);

@@ -1,4 +1,4 @@
-/* Every waiting time of the bridge that is not a setting, with its unit and its reason. */
+/* Every waiting time of the bridge that is not a setting, and the limits that go with them: unit and reason of each. */
 #ifndef KOPRU_BRIDGE_POLICY_H
 #define KOPRU_BRIDGE_POLICY_H
 

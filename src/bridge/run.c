@@ -1,6 +1,5 @@
 #include "bridge/run.h"
 
-#include "base/digest.h"
 #include "base/log.h"
 #include "bridge/policy.h"
 #include "bridge/writer.h"
@@ -17,15 +16,6 @@ void run_begin(struct leading_run *run, int window)
     *run = (struct leading_run){ .open = true, .window = (size_t)window };
 }
 
-struct writer *run_writer(struct stream *stream, const struct message *message)
-{
-    size_t writers = (size_t)stream->settings.writers;
-
-    if (message->refused)
-        return &stream->writers[message->position % writers];
-    return &stream->writers[(digest_quick(message->change->id) >> 32) % writers];
-}
-
 /* Takes the writer's messages out of those held. */
 static void release_to(struct leading_run *run, struct stream *stream, struct writer *writer)
 {
@@ -36,7 +26,7 @@ static void release_to(struct leading_run *run, struct stream *stream, struct wr
     while (*link != NULL) {
         struct message *message = *link;
 
-        if (run_writer(stream, message) != writer) {
+        if (writer_for(stream, message) != writer) {
             link = &message->next;
             continue;
         }

@@ -42,7 +42,4 @@ void run_release(struct leading_run *run, struct stream *stream, const char *why
 /* The same, and what is redelivered from now on is late. Nothing happens if it has ended. */
 void run_end(struct leading_run *run, struct stream *stream, const char *why);
 
-/* The writer of a message: the same id goes to the same writer always, so that order holds per entity. */
-struct writer *run_writer(struct stream *stream, const struct message *message);
-
 #endif

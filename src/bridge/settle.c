@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "bridge/flood.h"
 #include "bridge/policy.h"
 
@@ -43,8 +44,7 @@ static void log_dead_letter(struct writer *writer, const struct message *message
         return;
     log_event(LOG_WARNING, "dead_letter", "a message became a dead letter", LOG_TEXT("queue", stream->settings.queue),
               LOG_TEXT("reason", refusal_reason_name(refusal->reason)), LOG_SLICE("entity_id", id),
-              LOG_TEXT("path", refusal->path[0] != '\0' ? refusal->path : NULL),
-              LOG_TEXT("sqlstate", refusal->sqlstate[0] != '\0' ? refusal->sqlstate : NULL));
+              LOG_TEXT("path", text_or_null(refusal->path)), LOG_TEXT("sqlstate", text_or_null(refusal->sqlstate)));
 }
 
 /* The window of the breaker and the suspects want to know who got through. */
@@ -93,7 +93,7 @@ static void log_trouble(const struct writer *writer, enum write_outcome outcome,
 {
     const struct log_field fields[] = { LOG_TEXT("queue", writer->stream->settings.queue),
                                         LOG_NUMBER("writer", writer->number),
-                                        LOG_TEXT("sqlstate", report->sqlstate[0] != '\0' ? report->sqlstate : NULL),
+                                        LOG_TEXT("sqlstate", text_or_null(report->sqlstate)),
                                         LOG_NUMBER("retry_ms", wait_ms),
                                         { 0 } };
 
@@ -116,7 +116,7 @@ enum settled settle(struct writer *writer, const struct write_request *request, 
         int wait_ms;
 
         if (breaker_is_open(&stream->breaker) && flood_concerns(request))
-            return flood_wait(writer, request) ? SETTLED_REOPENED : SETTLED_ABANDONED;
+            return flood_wait(writer, request) ? SETTLED_BREAKER_CLOSED : SETTLED_ABANDONED;
         outcome = stream->ports.store.write(writer->store, epoch, request, report);
         tally_outcome(&stream->tally, &writer->mark, outcome, report);
         if (outcome == WRITE_COMMITTED) {

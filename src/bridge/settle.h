@@ -8,10 +8,10 @@
 
 enum settled {
     SETTLED_COMMITTED,
-    SETTLED_REFUSED,  /* the database does not take a value of it; report says which. Nothing was written */
-    SETTLED_SUSPECT,  /* it may be about a message: nobody knows the error, or it takes too long or too much memory. Likewise */
-    SETTLED_REOPENED, /* the breaker was open and has closed: what was refused is to be judged again. Nothing was written */
-    SETTLED_ABANDONED /* the subscription is gone. Nothing was written, or it is not known */
+    SETTLED_REFUSED, /* the database does not take a value of it; report says which. Nothing was written */
+    SETTLED_SUSPECT, /* it may be about a message: nobody knows the error, or it takes too long or too much memory. Likewise */
+    SETTLED_BREAKER_CLOSED, /* the breaker was open and has closed: what was refused is to be judged again. Nothing was written */
+    SETTLED_ABANDONED       /* the subscription is gone. Nothing was written, or it is not known */
 };
 
 /* After COMMITTED the messages (unless it was a probe) are done and must not be touched any more. tries: after so many failures that

@@ -150,10 +150,10 @@ struct stream_place stream_place(struct stream *stream)
 }
 
 /* Called with the lock held. */
-static void raise_leftovers(struct stream *stream, enum leftovers left)
+static void raise_outstanding(struct stream *stream, enum outstanding left)
 {
-    if ((int)left > atomic_load(&stream->leftovers))
-        atomic_store(&stream->leftovers, (int)left);
+    if ((int)left > atomic_load(&stream->outstanding))
+        atomic_store(&stream->outstanding, (int)left);
 }
 
 void stream_set_place(struct stream *stream, const struct stream_place *place)
@@ -161,7 +161,7 @@ void stream_set_place(struct stream *stream, const struct stream_place *place)
     pthread_mutex_lock(&stream->lock);
     stream->place = *place;
     stream->counted = false;
-    raise_leftovers(stream, place->left);
+    raise_outstanding(stream, place->left);
     stream->holder[0] = '\0';
     pthread_cond_broadcast(&stream->changed);
     pthread_mutex_unlock(&stream->lock);
@@ -198,10 +198,10 @@ void stream_renewed(struct stream *stream, int64_t began_ms, bool shown)
     pthread_mutex_unlock(&stream->lock);
 }
 
-void stream_leave_behind(struct stream *stream, enum leftovers left)
+void stream_leave_behind(struct stream *stream, enum outstanding left)
 {
     pthread_mutex_lock(&stream->lock);
-    raise_leftovers(stream, left);
+    raise_outstanding(stream, left);
     pthread_mutex_unlock(&stream->lock);
 }
 
@@ -213,7 +213,7 @@ void stream_counted(struct stream *stream, int64_t epoch)
     ours = stream->place.held && stream->place.epoch == epoch;
     if (ours) {
         stream->counted = true;
-        atomic_store(&stream->leftovers, LEFTOVERS_COUNTED);
+        atomic_store(&stream->outstanding, OUTSTANDING_COUNTED);
     }
     pthread_mutex_unlock(&stream->lock);
     if (ours)
@@ -237,7 +237,7 @@ void stream_settled(struct stream *stream, int64_t epoch)
 {
     pthread_mutex_lock(&stream->lock);
     if (stream->place.epoch == epoch)
-        atomic_store(&stream->leftovers, LEFTOVERS_NONE);
+        atomic_store(&stream->outstanding, OUTSTANDING_NONE);
     pthread_mutex_unlock(&stream->lock);
 }
 

@@ -9,7 +9,7 @@
 #define KOPRU_BRIDGE_STREAM_H
 
 #include "bridge/breaker.h"
-#include "bridge/leftovers.h"
+#include "bridge/outstanding.h"
 #include "bridge/parked.h"
 #include "bridge/ports.h"
 #include "bridge/starved.h"
@@ -40,11 +40,12 @@ struct stream_ports {
     struct store_port store;
 };
 
-/* Written by the keeper, read by all: guarded by stream.lock. */
+/* The place of this instance: what it knows of its lease on the queue (model/lease.h, the row in kopru.queues). Written by the keeper,
+   read by all: guarded by stream.lock. */
 struct stream_place {
     bool held; /* this instance may write for the queue */
     int64_t epoch;
-    enum leftovers left;   /* by whom it was taken from */
+    enum outstanding left; /* what the broker may hold for whoever had the place before */
     bool shown;            /* the row may tell a successor that the broker counts this instance's subscription */
     bool database_ok;      /* the keeper reached it at its last look */
     int64_t renewed_at_ms; /* monotonic: when the keeper last began to ask for the place and got it */
@@ -83,15 +84,14 @@ struct stream {
     bool counted;                        /* guarded by lock: the broker counts the present subscription, the row may say so */
     char holder[LEASE_HOLDER_MAX_BYTES]; /* guarded by lock: the other instance that was seen to hold the queue, "" if none */
     struct keeper *keeper;
-    enum leftovers taking; /* the keeper's own: what the last attempt to take the place was to find */
+    enum outstanding taking; /* the keeper's own: what the last attempt to take the place was to find */
 
     atomic_llong epoch; /* the place under which the present subscription began: what writers write under */
     atomic_bool stopping;
-    atomic_bool broken;    /* a writer could not go on: begin a new subscription */
-    atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back by itself */
-    atomic_bool gave_up;   /* something in hand was not committed when it stopped */
-    atomic_int
-        leftovers; /* enum leftovers: of the present subscription, a lost one or a predecessor's, whichever takes longest */
+    atomic_bool broken;     /* a writer could not go on: begin a new subscription */
+    atomic_bool abandoned;  /* the subscription is gone: what is not committed yet comes back by itself */
+    atomic_bool gave_up;    /* something in hand was not committed when it stopped */
+    atomic_int outstanding; /* enum outstanding: of the present subscription, a lost one or a predecessor's; the last to go */
 
     /* counters and freshness, for the log and the row in kopru.queues */
     atomic_llong last_message_us; /* microseconds since 2000-01-01 UTC */
@@ -138,8 +138,8 @@ bool stream_show(struct stream *stream);
 /* The keeper renewed the place as stream_show() said; it began to at began_ms. */
 void stream_renewed(struct stream *stream, int64_t began_ms, bool shown);
 
-/* The broker may hold such deliveries from now on. */
-void stream_leave_behind(struct stream *stream, enum leftovers left);
+/* The broker may hold such deliveries from now on, besides what it held before. */
+void stream_leave_behind(struct stream *stream, enum outstanding left);
 
 /* The subscription that began under that epoch is established: the broker counts it as a consumer. */
 void stream_counted(struct stream *stream, int64_t epoch);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "bridge/flood.h"
 #include "bridge/settle.h"
 
@@ -30,7 +31,7 @@ static void log_parked(const struct writer *writer, const struct parked_group *g
 {
     log_event(LOG_WARNING, "parked", message, LOG_TEXT("queue", writer->stream->settings.queue),
               LOG_NUMBER("writer", writer->number), LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
-              LOG_TEXT("sqlstate", group->sqlstate[0] != '\0' ? group->sqlstate : NULL), LOG_NUMBER("attempts", group->attempts),
+              LOG_TEXT("sqlstate", text_or_null(group->sqlstate)), LOG_NUMBER("attempts", group->attempts),
               LOG_NUMBER("messages", group->count), LOG_NUMBER("retry_ms", clock_left_ms(group->due_ms)));
 }
 
@@ -101,7 +102,7 @@ static enum settled try_singly(struct trial *trial, enum settled first)
         trial->kept[trial->kept_count] = trial->messages[i];
         if (trial->count > 1)
             settled = settle(trial->writer, &request, 1, &trial->report);
-        if (settled == SETTLED_ABANDONED || settled == SETTLED_REOPENED)
+        if (settled == SETTLED_ABANDONED || settled == SETTLED_BREAKER_CLOSED)
             return settled;
         decide(trial, i, settled);
     }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/condition.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "bridge/isolate.h"
 #include "bridge/policy.h"
@@ -9,6 +10,15 @@
 
 #include <stdlib.h>
 #include <time.h>
+
+struct writer *writer_for(struct stream *stream, const struct message *message)
+{
+    size_t writers = (size_t)stream->settings.writers;
+
+    if (message->refused)
+        return &stream->writers[message->position % writers];
+    return &stream->writers[(digest_quick(message->change->id) >> 32) % writers];
+}
 
 void writer_enqueue(struct writer *writer, struct message *first, struct message *last)
 {

@@ -10,6 +10,9 @@
 /* The thread; argument is a struct writer. */
 void *writer_main(void *argument);
 
+/* The writer of a message: the same id goes to the same writer always, so that order holds per entity. */
+struct writer *writer_for(struct stream *stream, const struct message *message);
+
 /* Appends messages, linked by `next`, in order of arrival. A leading run must come in one call. */
 void writer_enqueue(struct writer *writer, struct message *first, struct message *last);
 

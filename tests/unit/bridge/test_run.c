@@ -2,6 +2,7 @@
 #include "bridge/run.h"
 
 #include "bridge/bridge.h"
+#include "bridge/writer.h"
 #include "fakes.h"
 
 #include <setjmp.h>
@@ -54,7 +55,7 @@ static size_t waiting(const struct writer *writer)
     size_t count = 0;
 
     for (const struct message *message = writer->first; message != NULL; message = message->next) {
-        assert_ptr_equal(run_writer(writer->stream, message), writer);
+        assert_ptr_equal(writer_for(writer->stream, message), writer);
         assert_true(message->in_leading_run);
         assert_true(message->next == NULL || message->next->position > message->position);
         count++;
@@ -111,7 +112,7 @@ static void a_full_window_ends_it(void **state)
     }
     assert_false(run.open);
     assert_int_equal(run.total, PREFETCH);
-    assert_int_equal(waiting(run_writer(&stream, messages[0])), PREFETCH);
+    assert_int_equal(waiting(writer_for(&stream, messages[0])), PREFETCH);
     for (size_t i = 0; i < PREFETCH; i++)
         message_free(messages[i]);
     for (int w = 0; w < WRITERS; w++)

@@ -8,21 +8,21 @@
  * unacknowledged). So a holder says in the row of kopru.queues when it is counted, and takes that back, committed, before it subscribes
  * and before it cancels. A successor that does not read it there waits until the broker has dropped a silent connection.
  */
-#ifndef KOPRU_BRIDGE_LEFTOVERS_H
-#define KOPRU_BRIDGE_LEFTOVERS_H
+#ifndef KOPRU_BRIDGE_OUTSTANDING_H
+#define KOPRU_BRIDGE_OUTSTANDING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* In the order of how long they take to go. */
-enum leftovers {
-    LEFTOVERS_NONE,
-    LEFTOVERS_COUNTED,   /* of a connection that counts as a consumer as long as it lives */
-    LEFTOVERS_CLOSED,    /* of one whose socket was closed on this machine: the broker learns of it at once, but not in no time */
-    LEFTOVERS_UNCOUNTED, /* of one that may live without being counted */
+enum outstanding {
+    OUTSTANDING_NONE,
+    OUTSTANDING_COUNTED, /* of a connection that counts as a consumer as long as it lives */
+    OUTSTANDING_CLOSED,  /* of one whose socket was closed on this machine: the broker learns of it at once, but not in no time */
+    OUTSTANDING_UNCOUNTED, /* of one that may live without being counted */
 };
 
 /* Whether they are gone, after so many milliseconds of waiting and with so many consumers on the queue. */
-bool leftovers_gone(enum leftovers left, uint32_t consumers, int64_t waited_ms, int heartbeat_s);
+bool outstanding_gone(enum outstanding left, uint32_t consumers, int64_t waited_ms, int heartbeat_s);
 
 #endif
