@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from support import history
 from support.ledger import Ledger
 from support.load import Load
+from support.pg_messages import PgWatch
+from support.proxy import Proxy
 
 # A publisher that lives through outages would bury a failing test's output in what pika says about each attempt.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
@@ -46,3 +49,12 @@ def observed(rabbitmq_server, db, queues, choice, tmp_path: Path) -> Iterator[Ob
 
     yield Observed(start, lambda: history.check(db, log.entries()))
     log.close()
+
+
+@pytest.fixture
+def watched(postgres_server, db) -> Iterator[tuple[Proxy, PgWatch, str]]:
+    """A proxy to the server, what is said through it, and the conninfo of a daemon that goes that way."""
+    watch = PgWatch()
+    with Proxy(postgres_server.port, tap=watch.tap) as proxy:
+        yield proxy, watch, psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))
+        watch.release_all()

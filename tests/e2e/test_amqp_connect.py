@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from e2e.test_amqp_consumer import PERMISSION, UNAVAILABLE, Probe
-from support.process import free_port, make_directory, unprivileged_user
+from support.authority import Authority, private_authority
+from support.process import free_port
 from support.proxy import Proxy
 from support.rabbitmq import RabbitMQ
 
@@ -130,47 +130,10 @@ def test_nobody_listens_for_tls() -> None:
 # ---- certificates
 
 
-def _openssl(*arguments: object) -> None:
-    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A private CA in a directory that the broker may read."""
-
-    directory: Path
-
-    @property
-    def ca_file(self) -> Path:
-        return self.directory / "ca.pem"
-
-    def certificate(self, name: str, *, names: str, days: int = 1, issuer: str = "ca") -> tuple[Path, Path]:
-        """A certificate and its key; a negative number of days makes it expired."""
-        here = self.directory
-        key, request, certificate, extensions = (here / f"{name}.{kind}" for kind in ("key", "csr", "pem", "ext"))
-        extensions.write_text(f"subjectAltName = {names}\n", encoding="ascii")
-        _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        _openssl("x509", "-req", "-in", request, "-CA", here / f"{issuer}.pem", "-CAkey", here / f"{issuer}.key",
-                 "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", certificate)
-        return certificate, key
-
-    def make_root(self, name: str) -> None:
-        _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.directory / f"{name}.key", "-out",
-                 self.directory / f"{name}.pem", "-subj", f"/CN=kopru test {name}", "-days", 2)
-
-
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Authority]:
-    directory = make_directory("kopru-ca-", unprivileged_user("rabbitmq"))
-    directory.chmod(0o755)
-    made = Authority(directory)
-    made.make_root("ca")
-    made.make_root("stranger")
-    yield made
-    for path in directory.iterdir():
-        path.unlink()
-    directory.rmdir()
+    with private_authority("rabbitmq") as made:
+        yield made
 
 
 @dataclass

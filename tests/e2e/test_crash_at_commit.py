@@ -1,23 +1,11 @@
 """kill -9 on either side of COMMIT, at the very moment and not at random: what comes back is applied once."""
 
-from collections.abc import Iterator
-
-import psycopg
 import pytest
 from support import history
-from support.pg_messages import PgWatch, answers_commit, sends_commit
-from support.proxy import Proxy
+from support.pg_messages import answers_commit, sends_commit
 from support.tables import read_dead_letters, row_versions
 
 _GOOD, _BAD = b'{"id":"c1","name":"G 1","contactMedium":[{"mediumType":"PHONE"}]}', b'{"id":'
-
-
-@pytest.fixture
-def watched(postgres_server, db) -> Iterator[tuple[Proxy, PgWatch, str]]:
-    watch = PgWatch()
-    with Proxy(postgres_server.port, tap=watch.tap) as proxy:
-        yield proxy, watch, psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))
-        watch.release_all()
 
 
 def _have_redelivered(broker, queue: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from support import history
 from support.customers import COUNT, assert_applied, body, only_customers, publish, unacked, wait_for_state, wait_until_empty
 from support.database import DAEMON
-from support.pg_messages import PgWatch, answers_commit, sends_commit
+from support.pg_messages import answers_commit, sends_commit
 from support.process import free_port
 from support.proxy import Proxy
 from support.wait import wait_until
@@ -46,14 +46,6 @@ def _reset(proxy: Proxy) -> None:
     for end in list(proxy._sockets):
         libc.connect(end.fileno(), ctypes.byref(_Unspecified(0, b"")), ctypes.sizeof(_Unspecified))
     proxy.cut()
-
-
-@pytest.fixture
-def watched(postgres_server, db) -> Iterator[tuple[Proxy, PgWatch, str]]:
-    watch = PgWatch()
-    with Proxy(postgres_server.port, tap=watch.tap) as proxy:
-        yield proxy, watch, psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))
-        watch.release_all()
 
 
 @pytest.mark.parametrize("way", [Proxy.cut, Proxy.cut_clients, _reset], ids=["closed", "half open", "reset"])

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from e2e.test_amqp_connect import Authority
 from support import database, libconfig
+from support.authority import Authority, private_authority
 from support.daemon import default_settings, merged, run_kopru
 from support.database import DAEMON, Database
 from support.postgres import Postgres
-from support.process import make_directory, unprivileged_user
+from support.process import unprivileged_user
 from support.wait import wait_until
 
 UNREACHABLE, NO_PERMISSION = 69, 77
@@ -58,15 +58,8 @@ def _give_to_server(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> Iterator[Authority]:
-    directory = make_directory("kopru-ca-", unprivileged_user("postgres"))
-    directory.chmod(0o755)
-    made = Authority(directory)
-    made.make_root("ca")
-    made.make_root("stranger")
-    yield made
-    for path in directory.iterdir():
-        path.unlink()
-    directory.rmdir()
+    with private_authority("postgres") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
