@@ -1,43 +1,10 @@
 #include "bridge/consumer.h"
 
 #include "base/clock.h"
-#include "base/condition.h"
 #include "base/log.h"
-#include "bridge/in_hand.h"
 #include "bridge/policy.h"
-#include "bridge/run.h"
+#include "bridge/subscription.h"
 #include "bridge/writer.h"
-
-#include <unistd.h>
-
-/* One subscription: from a connection to its end. */
-struct subscription {
-    struct stream *stream;
-    void *broker; /* the port's consumer */
-    void *mapper;
-    struct in_hand in_hand;
-    int64_t epoch;
-    struct leading_run run;
-    bool expects_first; /* the queue held messages when it began, and none has come yet: silence means nothing */
-    int64_t last_delivery_ms;
-    int64_t last_ack_ms;
-    int64_t stop_began_ms; /* 0: not yet */
-    int prefetch;
-    bool useful; /* something was acknowledged */
-    bool begun;  /* the broker may have delivered something */
-    bool cancelled;
-    bool drained; /* cancelled, and nothing more comes */
-};
-
-static const char *queue_of(const struct subscription *subscription)
-{
-    return subscription->stream->settings.queue;
-}
-
-static int window_of(const struct stream *stream)
-{
-    return stream->settings.window > 0 ? stream->settings.window : stream->settings.prefetch;
-}
 
 /* A clock that is wrong beyond belief counts as none. */
 static void take_timestamp(struct change *change, const struct delivery *delivery)
@@ -58,7 +25,7 @@ static void note_order(struct subscription *subscription, struct message *messag
     if (late && atomic_fetch_add(&stream->late, 1) == 0)
         log_event(LOG_WARNING, "late_redelivery",
                   "the broker returned a message out of order; an older state may show for a moment",
-                  LOG_TEXT("queue", queue_of(subscription)));
+                  LOG_TEXT("queue", subscription_queue(subscription)));
     if (message->change == NULL)
         return;
     take_timestamp(message->change, message->delivery);
@@ -120,7 +87,7 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     if (result != 0 && window_lost(&stream->window, subscription->in_hand.count))
         log_event(LOG_WARNING, "window_reduced",
                   "the connection was lost while there was no room for more: fewer messages are taken ahead from now on",
-                  LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("messages", subscription->in_hand.count),
+                  LOG_TEXT("queue", subscription_queue(subscription)), LOG_NUMBER("messages", subscription->in_hand.count),
                   LOG_TEXT("hint", "raise limits.max_bytes_in_hand, or lower prefetch of the queue"));
     return result;
 }
@@ -177,14 +144,6 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
     return result;
 }
 
-static void clear_wake(const struct stream *stream)
-{
-    uint64_t count;
-
-    if (read(stream->wake_fd, &count, sizeof(count)) < 0)
-        return; /* nothing to clear */
-}
-
 static int acknowledge(struct subscription *subscription, struct error *err)
 {
     uint64_t tag;
@@ -196,51 +155,6 @@ static int acknowledge(struct subscription *subscription, struct error *err)
         subscription->last_delivery_ms = clock_monotonic_ms(); /* more may come from now on: the silence was ours */
     subscription->last_ack_ms = clock_monotonic_ms();
     return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
-}
-
-/* A successor takes the place when it was not renewed for a while, and waits a number of heartbeats for this consumer to go. By then
-   it must be gone: what it gave back any later would come after newer messages. */
-static bool place_expired(const struct subscription *subscription, const struct stream_place *place)
-{
-    const struct broker_port *port = &subscription->stream->ports.broker;
-    int64_t limit_ms =
-        LEASE_EXPIRES_MS + (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker) - FENCE_MARGIN_MS;
-
-    return clock_monotonic_ms() - place->renewed_at_ms > limit_ms;
-}
-
-/* The end need not wait for what nothing but time or a person can mend: it comes back to the next start. */
-static const char *reason_to_give_up(const struct subscription *subscription)
-{
-    struct stream *stream = subscription->stream;
-    size_t stuck = 0;
-
-    if (!subscription->drained || subscription->in_hand.count == 0)
-        return NULL;
-    if (breaker_is_open(&stream->breaker))
-        return "the breaker is open: what is in hand goes back to the broker";
-    for (int i = 0; i < stream->settings.writers; i++)
-        stuck += parked_stuck(&stream->writers[i].parked);
-    if (stuck > 0 && in_hand_undone(&subscription->in_hand) <= stuck)
-        return "what is parked could not be committed: it goes back to the broker";
-    return NULL;
-}
-
-/* Why a subscription that still works must end; NULL if it need not. */
-static const char *reason_to_leave(const struct subscription *subscription)
-{
-    struct stream_place place = stream_place(subscription->stream);
-    const struct message *oldest = subscription->in_hand.oldest;
-
-    if (!place.held || place.epoch != subscription->epoch)
-        return "another instance holds the queue";
-    if (place_expired(subscription, &place))
-        return "the right to write was not renewed for too long, another instance may have taken the queue over";
-    if (atomic_load(&subscription->stream->broken))
-        return "a writer could not go on";
-    if (oldest != NULL && clock_monotonic_ms() - oldest->arrived_at_ms > HOLD_LIMIT_MS)
-        return "messages were in hand for too long, the broker takes them back until the database is there";
-    return reason_to_give_up(subscription);
 }
 
 /* The daemon stops: take nothing more, once no successor trusts the count of consumers. What was delivered stays ours until then,
@@ -268,7 +182,8 @@ static int finish(struct subscription *subscription, struct error *err)
     struct stream *stream = subscription->stream;
     struct broker_queue_state state;
 
-    if (subscription->begun && stream->ports.broker.inspect(subscription->broker, queue_of(subscription), &state, err) != 0)
+    if (subscription->begun &&
+        stream->ports.broker.inspect(subscription->broker, subscription_queue(subscription), &state, err) != 0)
         return -1;
     if (subscription->begun)
         stream_settled(stream, subscription->epoch);
@@ -286,14 +201,14 @@ static int look_around(struct subscription *subscription, struct error *err)
         starved_begin(&stream->starved);
         return 0;
     }
-    if (window_may_grow(&stream->window, window_of(stream)))
-        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription),
+    if (window_may_grow(&stream->window, stream_window(stream)))
+        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", subscription_queue(subscription),
                          "there was room for some time: more messages are taken ahead from now on");
     starved = starved_look(&stream->starved, &stream->ports.broker, subscription->broker, &state, err);
     if (starved <= 0)
         return starved;
     atomic_fetch_add(&stream->tally.starved, 1);
-    error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription),
+    error_set(err, ERROR_UNAVAILABLE, "the subscription ends", subscription_queue(subscription),
               "%u messages are ready and none is delivered, to %u consumers", state.messages, state.consumers);
     return error_hint(err, "another consumer may have its turn (single active consumer), or the broker forgot this one");
 }
@@ -307,13 +222,13 @@ static int consume(struct subscription *subscription, struct error *err)
     while (!leave) {
         const char *why;
 
-        clear_wake(stream);
+        stream_clear_wake(stream);
         if (acknowledge(subscription, err) != 0 || look_around(subscription, err) != 0)
             return -1;
         tally_in_hand(&stream->tally, &subscription->in_hand);
-        why = reason_to_leave(subscription);
+        why = subscription_reason_to_leave(subscription);
         if (why != NULL)
-            return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue_of(subscription), "%s", why);
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", subscription_queue(subscription), "%s", why);
         if (atomic_load(&stream->stopping) && !subscription->cancelled && begin_to_stop(subscription, &leave, err) != 0)
             return -1;
         if (subscription->drained && subscription->in_hand.count == 0)
@@ -321,112 +236,6 @@ static int consume(struct subscription *subscription, struct error *err)
         if (!leave && wait_and_take(subscription, err) < 0)
             return -1;
     }
-    return 0;
-}
-
-/* Sleeps until the place changes, the daemon stops, or the time is over. */
-static void sleep_ms(struct stream *stream, int wait_ms)
-{
-    int64_t deadline = clock_monotonic_ms() + wait_ms;
-
-    pthread_mutex_lock(&stream->lock);
-    while (!atomic_load(&stream->stopping) && clock_monotonic_ms() < deadline)
-        condition_wait_until(&stream->changed, &stream->lock, deadline);
-    pthread_mutex_unlock(&stream->lock);
-}
-
-/* A predecessor that is silent, or our own last connection, may still hold deliveries, which the broker will hand out again, late: wait
-   until the broker has dropped it. Returns -1 when the connection fails or the place is lost meanwhile, 0 otherwise, also when the daemon
-   stops. */
-static int wait_until_alone(struct subscription *subscription, struct broker_queue_state *state, struct error *err)
-{
-    struct stream *stream = subscription->stream;
-    const struct broker_port *port = &stream->ports.broker;
-    const int64_t began_ms = clock_monotonic_ms();
-    bool told = false;
-
-    for (;;) {
-        const char *why;
-
-        pulse_beat(&stream->tally.consumer);
-        if (port->inspect(subscription->broker, queue_of(subscription), state, err) != 0)
-            return -1;
-        why = reason_to_leave(subscription);
-        if (why != NULL)
-            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
-        if (atomic_load(&stream->stopping))
-            return 0;
-        if (outstanding_gone(atomic_load(&stream->outstanding), state->consumers, clock_monotonic_ms() - began_ms,
-                             port->heartbeat_s(subscription->broker))) {
-            stream_settled(stream, subscription->epoch);
-            return 0;
-        }
-        if (!told)
-            log_event(LOG_WARNING, "waiting_alone", "the broker may still hold deliveries for another consumer",
-                      LOG_TEXT("queue", queue_of(subscription)), LOG_NUMBER("consumers", state->consumers));
-        told = true;
-        tally_stage(&stream->tally, STAGE_ALONE);
-        sleep_ms(stream, ALONE_CHECK_MS);
-        if (port->idle(subscription->broker, -1, 0, err) != 0)
-            return -1;
-    }
-}
-
-/* Until no successor can read in the row that the broker counts us, for now it does not. Returns as above. */
-static int wait_until_hidden(struct subscription *subscription, struct error *err)
-{
-    struct stream *stream = subscription->stream;
-
-    while (!atomic_load(&stream->stopping) && !stream_hide(stream)) {
-        const char *why = reason_to_leave(subscription);
-
-        if (why != NULL)
-            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", queue_of(subscription), "%s", why);
-        pulse_beat(&stream->tally.consumer);
-        if (stream->ports.broker.idle(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err) != 0)
-            return -1;
-        clear_wake(stream);
-    }
-    return 0;
-}
-
-static int subscribe(struct subscription *subscription, struct error *err)
-{
-    struct stream *stream = subscription->stream;
-    const struct broker_port *port = &stream->ports.broker;
-    struct stream_place place = stream_place(stream);
-    struct broker_queue_state state;
-    int prefetch;
-
-    subscription->epoch = place.epoch;
-    tally_stage(&stream->tally, STAGE_CONNECTING);
-    if (port->open(port->context, &subscription->broker, err) != 0)
-        return -1;
-    atomic_store(&stream->epoch, place.epoch);
-    atomic_store(&stream->broken, false);
-    if (wait_until_alone(subscription, &state, err) != 0 || wait_until_hidden(subscription, err) != 0)
-        return -1;
-    if (atomic_load(&stream->stopping)) { /* perhaps not alone yet: take nothing any more */
-        subscription->cancelled = true;
-        subscription->drained = true;
-        return 0;
-    }
-    subscription->begun = true;
-    stream_leave_behind(stream, OUTSTANDING_CLOSED); /* an answer that never comes must not hide that it was subscribed */
-    prefetch = window_begin(&stream->window, window_of(stream));
-    subscription->prefetch = prefetch;
-    if (port->subscribe(subscription->broker, queue_of(subscription), prefetch, err) != 0)
-        return -1;
-    atomic_store(&stream->tally.window, prefetch);
-    starved_begin(&stream->starved);
-    stream_counted(stream, subscription->epoch);
-    run_begin(&subscription->run, prefetch);
-    subscription->expects_first = state.messages > 0;
-    subscription->last_delivery_ms = clock_monotonic_ms();
-    tally_stage(&stream->tally, STAGE_CONSUMING);
-    log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", queue_of(subscription)),
-              LOG_TEXT("entity", stream->settings.entity), LOG_NUMBER("prefetch", prefetch),
-              LOG_NUMBER("writers", stream->settings.writers), LOG_NUMBER("epoch", place.epoch));
     return 0;
 }
 
@@ -439,7 +248,7 @@ static int run_subscription(struct stream *stream, void *mapper, bool *useful, s
     int result;
 
     in_hand_init(&subscription.in_hand);
-    result = subscribe(&subscription, err);
+    result = subscription_begin(&subscription, err);
     if (result == 0)
         result = consume(&subscription, err);
     /* One that only takes messages and gives them back must not be tried again and again at once: brokers count deliveries. */
@@ -493,7 +302,7 @@ void *consumer_main(void *argument)
         log_error(
             LOG_WARNING, "broker_unavailable", &err,
             (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
-        sleep_ms(stream, wait_ms);
+        stream_sleep(stream, wait_ms);
     }
     if (mapper != NULL)
         stream->ports.mapper.close(mapper);

@@ -43,23 +43,35 @@ void flood_forgive(struct message *message)
     message->refusal = (struct refusal){ 0 };
 }
 
-/* What to try: a message that was refused, else the first that may be written; NULL when there is neither. */
-static struct message *candidate(const struct write_request *request)
+static size_t count_candidates(const struct write_request *request, bool refused)
 {
-    struct message *any = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < request->count; i++)
+        count += refused ? flood_is_refused(request->messages[i]) : !request->messages[i]->refused;
+    return count;
+}
+
+/* What to try: a message that was refused, else one that may be written; NULL when there is neither. Each turn is another one's: some are at
+   fault themselves, and would keep the breaker open for ever. */
+static struct message *candidate(const struct write_request *request, size_t turn)
+{
+    const bool refused = count_candidates(request, true) > 0;
+    const size_t count = count_candidates(request, refused);
+    size_t before = count > 0 ? turn % count : 0;
 
     for (size_t i = 0; i < request->count; i++) {
-        if (flood_is_refused(request->messages[i]))
-            return request->messages[i];
-        if (any == NULL && !request->messages[i]->refused)
-            any = request->messages[i];
+        struct message *message = request->messages[i];
+
+        if ((refused ? flood_is_refused(message) : !message->refused) && before-- == 0)
+            return message;
     }
-    return any;
+    return NULL;
 }
 
 bool flood_concerns(const struct write_request *request)
 {
-    return candidate(request) != NULL;
+    return candidate(request, 0) != NULL;
 }
 
 /* One message in a transaction that is rolled back. */
@@ -91,16 +103,16 @@ bool flood_wait(struct writer *writer, const struct write_request *request)
 {
     struct stream *stream = writer->stream;
     struct breaker *breaker = &stream->breaker;
-    struct message *message = candidate(request);
-    const bool has_refused = flood_is_refused(message);
+    const bool has_refused = flood_is_refused(candidate(request, 0));
     enum breaker_turn turn = BREAKER_WAIT;
+    size_t tries = 0;
 
     breaker_enter(breaker, has_refused);
     while (turn != BREAKER_CLOSED && !atomic_load(&stream->abandoned)) {
         pulse_beat(&writer->mark.pulse);
         turn = breaker_turn(breaker, has_refused);
         if (turn == BREAKER_PROBE)
-            try_message(writer, message);
+            try_message(writer, candidate(request, tries++));
     }
     breaker_leave(breaker, has_refused);
     return turn == BREAKER_CLOSED;

@@ -109,6 +109,29 @@ void stream_wake(struct stream *stream)
         return;
 }
 
+void stream_clear_wake(const struct stream *stream)
+{
+    uint64_t count;
+
+    if (read(stream->wake_fd, &count, sizeof(count)) < 0)
+        return; /* nothing to clear */
+}
+
+void stream_sleep(struct stream *stream, int wait_ms)
+{
+    int64_t deadline = clock_monotonic_ms() + wait_ms;
+
+    pthread_mutex_lock(&stream->lock);
+    while (!atomic_load(&stream->stopping) && clock_monotonic_ms() < deadline)
+        condition_wait_until(&stream->changed, &stream->lock, deadline);
+    pthread_mutex_unlock(&stream->lock);
+}
+
+int stream_window(const struct stream *stream)
+{
+    return stream->settings.window > 0 ? stream->settings.window : stream->settings.prefetch;
+}
+
 static void wake_writer(struct writer *writer)
 {
     pthread_mutex_lock(&writer->lock);

@@ -124,6 +124,15 @@ void stream_end_writers(struct stream *stream);
 /* Makes the consumer thread look at what changed. Safe from any thread. */
 void stream_wake(struct stream *stream);
 
+/* By the consumer thread: what woke it is being looked at. */
+void stream_clear_wake(const struct stream *stream);
+
+/* By the consumer thread: sleeps until the daemon stops or the time is over. */
+void stream_sleep(struct stream *stream, int wait_ms);
+
+/* How many messages the broker may deliver ahead, as it is set. */
+int stream_window(const struct stream *stream);
+
 struct stream_place stream_place(struct stream *stream);
 
 /* The keeper took the queue: sets the place and tells everybody. */
