@@ -279,13 +279,18 @@ static void *store_open(void *context)
     return context;
 }
 
+static bool is_refused_for_ever(struct slice body)
+{
+    return body.len > 2 && memcmp(body.data + body.len - 2, "!!", 2) == 0;
+}
+
 /* A body's last character tells what the database thinks of it. */
 static enum write_outcome judge(const struct fakes *fakes, const struct message *message, struct write_report *report)
 {
     struct slice body = message->delivery->body;
     char mark = body.data[body.len - 1];
 
-    if (message->refused || fakes->mended)
+    if (message->refused || (fakes->mended && !is_refused_for_ever(body)))
         return WRITE_COMMITTED;
     report->unclassified = mark == '*' || mark == '%' || fakes->disturbed;
     report->too_much = report->too_much || mark == '#';

@@ -1,7 +1,8 @@
 /*
  * Scripted ends for the bridge: a broker that delivers what the script says and remembers acknowledgements, a mapper for bodies like
- * "id", or "?" (refused by the mapper), of which the store refuses "id!", fails with an error that nobody knows at "id*" and, in a
- * statement of its own, at "id%", and finds "id#" too much; a store that follows orders, a lease that is always to be had.
+ * "id", or "?" (refused by the mapper), of which the store refuses "id!" and for ever "id!!", fails with an error that nobody
+ * knows at "id*" and, in a statement of its own, at "id%", and finds "id#" too much; a store that follows orders, a lease that is
+ * always to be had.
  * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.
  */
 #ifndef KOPRU_TESTS_BRIDGE_FAKES_H
@@ -49,7 +50,7 @@ struct fakes {
     size_t attempts;
     bool blocked;    /* writes wait */
     int waiting;     /* writes that do */
-    bool mended;     /* every body is taken */
+    bool mended;     /* every body but "id!!" is taken */
     bool disturbed;  /* none is, with an error that nobody knows */
     size_t capacity; /* messages; more in one transaction are too much. 0: any number */
 

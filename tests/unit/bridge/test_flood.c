@@ -113,6 +113,36 @@ static void the_end_of_the_subscription_ends_the_wait(void **state)
         assert_false(atomic_load(&messages[i]->done));
 }
 
+/* After many more tries than there are messages. */
+static void *give_up_at_last(void *unused)
+{
+    pthread_mutex_lock(&fakes.lock);
+    while (fakes.transaction_count < 2 && fakes.attempts < 200)
+        pthread_cond_wait(&fakes.changed, &fakes.lock);
+    pthread_mutex_unlock(&fakes.lock);
+    atomic_store(&stream.abandoned, fakes.attempts >= 200);
+    breaker_wake(&stream.breaker);
+    return unused;
+}
+
+/* The first that was refused is at fault itself, and stays so. */
+static void a_message_at_fault_does_not_keep_it_open(void **state)
+{
+    pthread_t mender;
+    pthread_t watcher;
+
+    (void)state;
+    assert_int_equal(pthread_create(&mender, NULL, mend, NULL), 0);
+    assert_int_equal(pthread_create(&watcher, NULL, give_up_at_last, NULL), 0);
+    assert_true(WRITE("a!!", "b!", "c!", "d!", "e!", "f!"));
+    pthread_join(mender, NULL);
+    pthread_join(watcher, NULL);
+    assert_false(breaker_is_open(&stream.breaker));
+    assert_int_equal(atomic_load(&stream.dead_letters), 1);
+    for (size_t i = 0; i < count; i++)
+        assert_true(atomic_load(&messages[i]->done) && messages[i]->refused == (i == 0));
+}
+
 static void what_kopru_refuses_is_not_in_the_window(void **state)
 {
     (void)state;
@@ -144,6 +174,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_held_is_judged_again),
         TEST(the_end_of_the_subscription_ends_the_wait),
+        TEST(a_message_at_fault_does_not_keep_it_open),
         TEST(what_kopru_refuses_is_not_in_the_window),
         TEST(what_kopru_refuses_passes_an_open_breaker),
     };
