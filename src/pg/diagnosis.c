@@ -139,13 +139,16 @@ static bool hint_tls(struct error *err)
         { "no encryption", "the server wants TLS here (pg_hba.conf): set sslmode=verify-full in postgres.conninfo" },
     };
 
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        if (strstr(err->why, rows[i].said) != NULL)
-            return error_hint(err, "%s", rows[i].hint) != 0; /* always: it returns -1 */
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        if (strstr(err->why, rows[i].said) != NULL) {
+            error_hint(err, "%s", rows[i].hint);
+            return true;
+        }
+    }
     return false;
 }
 
-/* Which of the reasons it is. */
+/* libpq does not say which of the reasons it is; tls_reason.h finds out. */
 static void hint_certificate(PGconn *pg, struct error *err)
 {
     char ca_file[256];
@@ -157,7 +160,7 @@ static void hint_certificate(PGconn *pg, struct error *err)
         error_hint(err, "the server's certificate is refused: %s", reason);
 }
 
-/* A login that a person has to allow first is asked for more slowly. */
+/* The SQLSTATE says it, else libpq's words about a password or TLS. A login that a person has to allow first is a pause. */
 void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
 {
     const char *state = find_state(PQerrorMessage(pg));
