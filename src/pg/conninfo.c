@@ -165,7 +165,7 @@ const char *pg_conninfo_default_sslmode(const char *conninfo)
 {
     PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
     PQconninfoOption *all = given != NULL ? resolve(conninfo) : NULL;
-    const char *sslmode = all != NULL ? default_sslmode(given, all) : NULL;
+    const char *sslmode = all != NULL ? default_sslmode(given, all) : "verify-full";
 
     PQconninfoFree(given);
     PQconninfoFree(all);

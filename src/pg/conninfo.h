@@ -23,7 +23,8 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
 
 /* The sslmode for pg_conn_open() where nobody said one: libpq's own default neither verifies the server nor insists on TLS. "verify-full"
    if a host is neither a UNIX socket nor the loopback, and neither conninfo nor PGSSLMODE nor a service file say otherwise; NULL: leave
-   it to libpq. A service file that says prefer, libpq's default, counts as one that says nothing. */
+   it to libpq. A service file that says prefer, libpq's default, counts as one that says nothing. What cannot be read, or finds no
+   memory to be, gets the safe answer. */
 const char *pg_conninfo_default_sslmode(const char *conninfo);
 
 #endif
