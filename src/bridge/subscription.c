@@ -15,13 +15,15 @@ static bool place_expired(const struct subscription *subscription, const struct 
     return clock_monotonic_ms() - place->renewed_at_ms > limit_ms;
 }
 
-/* The end need not wait for what nothing but time or a person can mend: it comes back to the next start. */
+/* The end need not wait for what nothing but time or a person can mend: it comes back to the next start. Nor for what is still under way,
+   when there is no room for it and none becomes free. */
 static const char *reason_to_give_up(const struct subscription *subscription)
 {
     struct stream *stream = subscription->stream;
+    bool is_full = subscription->cancelled && subscription->in_hand.bytes >= run_room(&subscription->run, stream);
     size_t stuck = 0;
 
-    if (!subscription->drained || subscription->in_hand.count == 0)
+    if ((!subscription->drained && !is_full) || subscription->in_hand.count == 0)
         return NULL;
     if (breaker_is_open(&stream->breaker))
         return "the breaker is open: what is in hand goes back to the broker";

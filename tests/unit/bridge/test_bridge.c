@@ -15,6 +15,7 @@ static bool keeps_place; /* at the end of the test */
 static size_t max_bytes_in_hand;
 static size_t max_batch_messages;
 static int writers;
+static struct breaker_settings breaker;
 
 static int set_up(void **state)
 {
@@ -24,6 +25,7 @@ static int set_up(void **state)
     max_bytes_in_hand = 1 << 20;
     max_batch_messages = 1;
     writers = 2;
+    breaker = (struct breaker_settings){ 0 };
     return 0;
 }
 
@@ -37,7 +39,8 @@ static void start(void)
                       .prefetch = 10,
                       .max_bytes_in_hand = max_bytes_in_hand,
                       .max_batch_messages = max_batch_messages,
-                      .max_batch_bytes = 1 << 20 },
+                      .max_batch_bytes = 1 << 20,
+                      .breaker = breaker },
         .ports = fakes_ports(&fakes),
     };
     struct error err;
@@ -238,6 +241,28 @@ static void nothing_is_taken_beyond_max_bytes_in_hand(void **state)
     block(false); /* before anything can fail: who leaves with writes waiting hangs */
     assert_int_equal(delivered, 1);
     wait_for(second_acked, "the acknowledgement of both");
+}
+
+static bool second_was_tried(const struct fakes *now)
+{
+    return now->delivered == 2 && now->attempts >= 4; /* two refusals, the dead letter between them, a try */
+}
+
+/* Behind an open breaker no room becomes free, so what is still under way is not waited for. */
+static void stopping_does_not_wait_for_room_behind_an_open_breaker(void **state)
+{
+    (void)state;
+    keeps_place = true;
+    max_bytes_in_hand = 1;
+    breaker = (struct breaker_settings){ .window = 2, .share_ppm = 500000, .probe_ms = 5 };
+    start();
+    fakes_deliver(&fakes, "a!", false);
+    fakes_deliver(&fakes, "b!", false);
+    fakes_deliver(&fakes, "c!", false);
+    wait_for(second_was_tried, "a try of the second");
+    bridge_stop(bridge);
+    wait_for(nothing_open, "the bridge to end");
+    assert_false(bridge_clean(bridge));
 }
 
 static bool reconnected_and_acked(const struct fakes *now)
@@ -465,6 +490,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_is_sorted_by_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopping_does_not_wait_for_room_behind_an_open_breaker, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
