@@ -124,7 +124,9 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
     status = bridge_clean(bridge) ? 0 : ERROR_PROBLEMS;
     endpoint_close(&watch->endpoint);
     bridge_free(bridge);
-    log_event(LOG_INFO, "stopped", "everything in hand is settled", LOG_NUMBER("status", status));
+    log_event(LOG_INFO, "stopped",
+              status == 0 ? "everything in hand is settled" : "not all in hand is settled; the broker delivers the rest again",
+              LOG_NUMBER("status", status));
     return status;
 }
 
