@@ -128,6 +128,43 @@ static int refuse(const char *conninfo, const char *said, struct error *err)
     return error_hint(err, "write keyword=value pairs (host=... dbname=... user=...), or a URI postgresql://...");
 }
 
+/* libpq looks at these values only when it connects. */
+static const struct {
+    const char *keyword;
+    const char *values[7];
+    const char *hint;
+} chosen[] = {
+    { "sslmode",
+      { "disable", "allow", "prefer", "require", "verify-ca", "verify-full" },
+      "write one of disable, allow, prefer, require, verify-ca, verify-full" },
+    { "target_session_attrs",
+      { "any", "read-write", "read-only", "primary", "standby", "prefer-standby" },
+      "write one of any, read-write, read-only, primary, standby, prefer-standby" },
+};
+
+static bool is_one_of(const char *const *values, const char *value)
+{
+    for (; *values != NULL; values++)
+        if (strcmp(*values, value) == 0)
+            return true;
+    return false;
+}
+
+/* Only what the text itself says: an environment or a service file is not postgres.conninfo. */
+static int check_values(const PQconninfoOption *given, struct error *err)
+{
+    for (; given->keyword != NULL; given++) {
+        for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
+            if (given->val == NULL || strcmp(given->keyword, chosen[i].keyword) != 0 || is_one_of(chosen[i].values, given->val))
+                continue;
+            error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq does not know this value of %s",
+                      given->keyword);
+            return error_hint(err, "%s", chosen[i].hint);
+        }
+    }
+    return 0;
+}
+
 int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error *err)
 {
     char *said = NULL;
@@ -149,6 +186,10 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
         error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
                   "a host holds an @, or a port is no number");
         return error_hint(err, "in a URI's user and password write @ as %%40, : as %%3A, / as %%2F, %% as %%25");
+    }
+    if (check_values(given, err) != 0) {
+        PQconninfoFree(given);
+        return -1;
     }
     all = resolve(conninfo);
     if (all == NULL) {

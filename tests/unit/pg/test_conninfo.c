@@ -76,7 +76,7 @@ static void tls_is_the_default_where_it_is_needed(void **state)
         { "service=plain", "verify-full" },
         { "service=said", NULL },
         { "service=local", NULL },
-        { "no conninfo", NULL },
+        { "no conninfo", "verify-full" },
     };
     const char *const services = "tests/unit/pg/services.conf";
 
@@ -112,12 +112,50 @@ static void an_unknown_keyword_is_named(void **state)
     assert_string_equal(err.why, "libpq cannot read it");
 }
 
+/* libpq looks at them only when it connects, which a check of the files does not do. */
+static void an_unknown_value_is_refused(void **state)
+{
+    static const char *const known[] = {
+        "sslmode=disable",
+        "sslmode=allow",
+        "sslmode=prefer",
+        "sslmode=require",
+        "sslmode=verify-ca",
+        "sslmode=verify-full",
+        "target_session_attrs=any",
+        "target_session_attrs=read-write",
+        "target_session_attrs=read-only",
+        "target_session_attrs=primary",
+        "target_session_attrs=standby",
+        "target_session_attrs=prefer-standby",
+    };
+    struct pg_conninfo read;
+    struct error err;
+    char text[sizeof(err)];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (pg_conninfo_read(known[i], &read, &err) != 0)
+            fail_msg("refused: %s", known[i]);
+    assert_int_equal(pg_conninfo_read("host=db1 sslmode=''", &read, &err), -1);
+    assert_int_equal(pg_conninfo_read("host=db1 sslmode=SECRET", &read, &err), -1);
+    assert_int_equal(err.kind, ERROR_CONFIG);
+    assert_string_equal(err.why, "libpq does not know this value of sslmode");
+    assert_non_null(strstr(err.hint, "verify-ca, verify-full"));
+    assert_null(strstr(error_text(&err, text, sizeof(text)), "SECRET"));
+    assert_int_equal(pg_conninfo_read("postgresql://db1/crm?target_session_attrs=SECRET", &read, &err), -1);
+    assert_string_equal(err.why, "libpq does not know this value of target_session_attrs");
+    assert_non_null(strstr(err.hint, "primary, standby, prefer-standby"));
+    assert_null(strstr(error_text(&err, text, sizeof(text)), "SECRET"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_given_is_named),
         cmocka_unit_test(tls_is_the_default_where_it_is_needed),
         cmocka_unit_test(an_unknown_keyword_is_named),
+        cmocka_unit_test(an_unknown_value_is_refused),
         cmocka_unit_test(no_piece_of_a_broken_one_is_repeated),
     };
 
