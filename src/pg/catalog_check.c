@@ -176,11 +176,11 @@ static bool check_schema(struct review *review)
         const char *user = fact(review, SERVER_USER);
 
         error_set(&err, ERROR_PERMISSION, "missing privilege", ENTITY_SCHEMA, "user %s lacks USAGE on the schema", user);
-        error_hint(
-            &err,
-            "run, as a superuser: GRANT kopru_writer TO %s; migration 06-grants (migrations/deploy/06-grants.sql) gives it "
-            "to kopru_writer",
-            user);
+        error_hint(&err,
+                   "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
+                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT USAGE ON SCHEMA kopru TO "
+                   "kopru_writer",
+                   user);
         review_problem(review, &err);
     }
     return true;

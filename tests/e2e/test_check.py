@@ -200,6 +200,9 @@ def test_damage_is_named_with_its_migration(damage: Damage, check: Check, db: Da
     assert problem.hint
     if damage.migration is not None:
         migration_is_named(problem, damage.migration)
+    if damage.status == NO_PERMISSION:
+        db.query(problem.hint.split("as kopru_owner: ")[1])
+        assert check().status == 0
 
 
 @pytest.mark.parametrize("statement", [
