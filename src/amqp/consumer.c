@@ -309,15 +309,25 @@ int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_
     }
 }
 
-int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err)
+static int send_ack(struct amqp_consumer *consumer, uint64_t tag, bool multiple, struct error *err)
 {
     static const char what[] = "cannot acknowledge";
     int status;
 
     if (wire_prepare_send(&consumer->wire, what, err) != 0)
         return -1;
-    status = amqp_basic_ack(consumer->wire.connection, AMQP_CHANNEL, tag, 1);
+    status = amqp_basic_ack(consumer->wire.connection, AMQP_CHANNEL, tag, multiple);
     return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
+}
+
+int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err)
+{
+    return send_ack(consumer, tag, true, err);
+}
+
+int amqp_consumer_ack_one(struct amqp_consumer *consumer, uint64_t tag, struct error *err)
+{
+    return send_ack(consumer, tag, false, err);
 }
 
 int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err)

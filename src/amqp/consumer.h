@@ -80,6 +80,9 @@ int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_
 /* Acknowledges all deliveries up to and including tag. 0 means handed to the kernel, not received by the broker. */
 int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err);
 
+/* The same of that delivery alone. */
+int amqp_consumer_ack_one(struct amqp_consumer *consumer, uint64_t tag, struct error *err);
+
 /* basic.cancel; then amqp_consumer_next() still returns what had been sent before, until it returns 0. Until then it looks neither at
    its timeout nor at wake_fd, but waits for the broker's answer, at most rpc_timeout_ms in each call. */
 int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err);

@@ -144,17 +144,47 @@ static int wait_and_take(struct subscription *subscription, struct error *err)
     return result;
 }
 
-static int acknowledge(struct subscription *subscription, struct error *err)
+static void note_ack(struct subscription *subscription)
 {
-    uint64_t tag;
-
-    if (holds_acks(subscription) || !in_hand_settle(&subscription->in_hand, &tag))
-        return 0;
     subscription->useful = true;
     if (subscription->in_hand.count < subscription->run.window && subscription->run.open)
         subscription->last_delivery_ms = clock_monotonic_ms(); /* more may come from now on: the silence was ours */
     subscription->last_ack_ms = clock_monotonic_ms();
-    return subscription->stream->ports.broker.ack(subscription->broker, tag, err);
+}
+
+/* A parked message would stop the queue once a window of others is committed behind it. No message of its id is among these: they are
+   parked as well. */
+static int acknowledge_behind_parked(struct subscription *subscription, struct error *err)
+{
+    const struct broker_port *port = &subscription->stream->ports.broker;
+    uint64_t tags[256];
+    size_t count;
+    int result = 0;
+
+    if (subscription->in_hand.count < (size_t)subscription->prefetch / 2 || stream_parked(subscription->stream) == 0)
+        return 0;
+    do {
+        count = in_hand_settle_behind(&subscription->in_hand, tags, sizeof(tags) / sizeof(tags[0]));
+        for (size_t i = 0; i < count && result == 0; i++)
+            result = port->ack_one(subscription->broker, tags[i], err);
+        if (count > 0)
+            note_ack(subscription);
+    } while (result == 0 && count == sizeof(tags) / sizeof(tags[0]));
+    return result;
+}
+
+static int acknowledge(struct subscription *subscription, struct error *err)
+{
+    uint64_t tag;
+
+    if (holds_acks(subscription))
+        return 0;
+    if (in_hand_settle(&subscription->in_hand, &tag)) {
+        note_ack(subscription);
+        if (subscription->stream->ports.broker.ack(subscription->broker, tag, err) != 0)
+            return -1;
+    }
+    return acknowledge_behind_parked(subscription, err);
 }
 
 /* The daemon stops: take nothing more, once no successor trusts the count of consumers. What was delivered stays ours until then,

@@ -42,6 +42,29 @@ bool in_hand_settle(struct in_hand *in_hand, uint64_t *tag)
     return any;
 }
 
+size_t in_hand_settle_behind(struct in_hand *in_hand, uint64_t *tags, size_t max)
+{
+    struct message *before = in_hand->oldest;
+    size_t count = 0;
+
+    while (before != NULL && before->younger != NULL && count < max) {
+        struct message *message = before->younger;
+
+        if (!atomic_load(&message->done)) {
+            before = message;
+            continue;
+        }
+        tags[count++] = message->delivery->tag;
+        before->younger = message->younger;
+        if (in_hand->youngest == message)
+            in_hand->youngest = before;
+        in_hand->count--;
+        in_hand->bytes -= message->bytes;
+        message_free(message);
+    }
+    return count;
+}
+
 size_t in_hand_undone(const struct in_hand *in_hand)
 {
     size_t count = 0;

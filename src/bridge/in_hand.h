@@ -22,6 +22,9 @@ void in_hand_add(struct in_hand *in_hand, struct message *message);
 /* Frees the leading messages that are done. Returns true with the tag up to which all may be acknowledged, false if there is none. */
 bool in_hand_settle(struct in_hand *in_hand, uint64_t *tag);
 
+/* Frees messages that are done behind one that is not, at most `max`, and puts their tags, each to be acknowledged alone. Returns how many. */
+size_t in_hand_settle_behind(struct in_hand *in_hand, uint64_t *tags, size_t max);
+
 /* How many are not done yet. Looks at each. */
 size_t in_hand_undone(const struct in_hand *in_hand);
 

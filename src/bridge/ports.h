@@ -27,7 +27,8 @@ struct broker_port {
     int (*next)(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err);
     /* The same wait without taking anything: backpressure. */
     int (*idle)(void *consumer, int wake_fd, int timeout_ms, struct error *err);
-    int (*ack)(void *consumer, uint64_t tag, struct error *err); /* all up to and including tag */
+    int (*ack)(void *consumer, uint64_t tag, struct error *err);     /* all up to and including tag */
+    int (*ack_one)(void *consumer, uint64_t tag, struct error *err); /* that one alone */
     int (*cancel)(void *consumer, struct error *err);
     /* As inspect, of the queue that is being consumed and without waiting: the answer comes with the deliveries. */
     int (*ask)(void *consumer, struct error *err);

@@ -282,6 +282,15 @@ void stream_lose_place(struct stream *stream, int64_t epoch)
     stream_wake(stream);
 }
 
+size_t stream_parked(const struct stream *stream)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < stream->settings.writers; i++)
+        count += atomic_load(&stream->writers[i].parked.messages);
+    return count;
+}
+
 void stream_quiesce(struct stream *stream)
 {
     atomic_store(&stream->abandoned, true);

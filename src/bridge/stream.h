@@ -165,6 +165,9 @@ void stream_set_database_ok(struct stream *stream, bool ok);
 /* A writer found that the queue is another instance's now. */
 void stream_lose_place(struct stream *stream, int64_t epoch);
 
+/* How many messages are parked now, of all writers. */
+size_t stream_parked(const struct stream *stream);
+
 /* Takes every message out of the writers' hands: what waits or is parked is dropped, what is being written is waited for. */
 void stream_quiesce(struct stream *stream);
 

@@ -117,6 +117,13 @@ static int watched_ack(void *consumer, uint64_t tag, struct error *err)
     return end_call(watched, watched->port.ack(watched->broker, tag, err));
 }
 
+static int watched_ack_one(void *consumer, uint64_t tag, struct error *err)
+{
+    struct watched *watched = begin_call(consumer);
+
+    return end_call(watched, watched->port.ack_one(watched->broker, tag, err));
+}
+
 static int watched_cancel(void *consumer, struct error *err)
 {
     struct watched *watched = begin_call(consumer);
@@ -156,6 +163,7 @@ struct broker_port watched_port(struct watched *watched)
         .next = watched_next,
         .idle = watched_idle,
         .ack = watched_ack,
+        .ack_one = watched_ack_one,
         .cancel = watched_cancel,
         .ask = watched_ask,
         .answered = watched_answered,

@@ -157,12 +157,13 @@ void *writer_main(void *argument)
     struct writer *writer = argument;
 
     while (wait_for_work(writer)) {
-        bool done = !suspects_are_due(writer) || suspects_retry(writer);
+        /* Once a batch was dropped, nothing newer of its ids may be committed: what is done may be acknowledged. */
+        bool done = !atomic_load(&writer->stream->broken) && (!suspects_are_due(writer) || suspects_retry(writer));
         size_t count = 0;
         struct message **batch = take_batch(writer, &count);
 
-        if (batch != NULL)
-            done = write_batch(writer, batch, count) && done;
+        if (batch != NULL && done)
+            done = write_batch(writer, batch, count);
         if (!done) {
             log_event(LOG_DEBUG, "batch_dropped", "its messages come back with the next subscription",
                       LOG_TEXT("queue", writer->stream->settings.queue), LOG_NUMBER("messages", count));

@@ -56,6 +56,11 @@ static int broker_ack(void *consumer, uint64_t tag, struct error *err)
     return amqp_consumer_ack(consumer, tag, err);
 }
 
+static int broker_ack_one(void *consumer, uint64_t tag, struct error *err)
+{
+    return amqp_consumer_ack_one(consumer, tag, err);
+}
+
 static int broker_cancel(void *consumer, struct error *err)
 {
     return amqp_consumer_cancel(consumer, err);
@@ -268,6 +273,7 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .next = broker_next,
                     .idle = broker_idle,
                     .ack = broker_ack,
+                    .ack_one = broker_ack_one,
                     .cancel = broker_cancel,
                     .ask = broker_ask,
                     .answered = broker_answered,

@@ -25,8 +25,9 @@ def _customer(entity_id, **properties):
     return json.dumps({"id": entity_id, **properties}).encode()
 
 
-def _start(kopru, queues, isolate, **changes):
-    return kopru(queues=[{"name": queues.customer, "entity": "customer", "writers": 1}], isolate=isolate, **changes)
+def _start(kopru, queues, isolate, *, prefetch=2000, **changes):
+    queue = {"name": queues.customer, "entity": "customer", "writers": 1, "prefetch": prefetch}
+    return kopru(queues=[queue], isolate=isolate, **changes)
 
 
 def _names(db):
@@ -95,6 +96,26 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
     assert daemon.events("unparked")
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
     assert daemon.terminate() == 0
+
+
+def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
+    db.query(_FOR_ONE)
+    daemon = _start(kopru, queues, _NEVER, prefetch=20)
+    bodies = [_customer(f"n{n}", name="good") for n in range(500)]
+    poison = [_customer("p", name="poison"), _customer("p", status="Later")]
+    rabbitmq_server.publish_many(queues.customer, [bodies[0], *poison, *bodies[1:]])
+    depth = daemon.wait_until(lambda: (depth := rabbitmq_server.depth(queues.customer)).ready == 0 and depth.unacked <= 11 and depth, 60,
+                              "all but what is parked, and less than half a window, to be acknowledged")
+    assert depth.unacked >= 2
+    daemon.wait_until(lambda: len(_names(db)) == 500, 30, "all neighbours")
+    # What is parked comes back, and is not taken for newer than what was committed meanwhile.
+    daemon.kill9()
+    db.query(_DROP)
+    daemon.launch()
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [("poison", "Later")]
+    assert len(_names(db)) == 501
+    assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
 
 
 def test_without_a_neighbours_success_nobody_is_blamed(rabbitmq_server, db, queues, kopru):

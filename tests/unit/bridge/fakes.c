@@ -1,5 +1,7 @@
 #include "fakes.h"
 
+#include "bridge/holder.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -174,6 +176,17 @@ static int broker_ack(void *consumer, uint64_t tag, struct error *err)
     return 0;
 }
 
+static int broker_ack_one(void *consumer, uint64_t tag, struct error *err)
+{
+    struct fakes *fakes = consumer;
+    int result = broker_ack(consumer, tag, err);
+
+    pthread_mutex_lock(&fakes->lock);
+    fakes->single_acks += result == 0;
+    changed(fakes);
+    return result;
+}
+
 static int broker_cancel(void *consumer, struct error *err)
 {
     struct fakes *fakes = consumer;
@@ -181,6 +194,7 @@ static int broker_cancel(void *consumer, struct error *err)
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->cancelled = true;
+    fakes->cancelled_while_shown = fakes->shown;
     changed(fakes);
     return 0;
 }
@@ -397,6 +411,7 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, const st
     pthread_mutex_lock(&fakes->lock);
     ours = epoch == fakes->epoch;
     fakes->given_back += holder == NULL && ours;
+    fakes->shown = holder != NULL && holder_said(holder) == HOLDER_CONSUMING;
     changed(fakes);
     return ours;
 }
@@ -405,7 +420,8 @@ struct stream_ports fakes_ports(struct fakes *fakes)
 {
     return (struct stream_ports){
         .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next, broker_idle, broker_ack,
-                    broker_cancel, broker_ask, broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
+                    broker_ack_one, broker_cancel, broker_ask, broker_answered, broker_heartbeat_s, broker_interrupt,
+                    broker_longest_call_ms },
         .mapper = { fakes, mapper_open, ignore, map, arena_limit },
         .store = { fakes, store_open, ignore, store_write },
     };

@@ -41,6 +41,7 @@ struct fakes {
     int subscriptions;
     uint64_t acks[FAKE_MAX]; /* as connection * 1000 + tag */
     size_t ack_count;
+    size_t single_acks; /* of these, such as were of one delivery alone */
 
     /* the store */
     char transactions[FAKE_MAX][128]; /* "a b dead:c", in order; "probe a" */
@@ -61,6 +62,8 @@ struct fakes {
     bool uncounted_holder; /* it does not say that the broker counts it */
     int looks;             /* at the lease */
     int given_back;
+    bool shown; /* the row says that the broker counts this holder */
+    bool cancelled_while_shown;
 };
 
 void fakes_init(struct fakes *fakes);

@@ -115,6 +115,28 @@ static void nothing_is_acknowledged_before_it_is_committed(void **state)
     wait_for(second_acked, "the acknowledgement of both");
 }
 
+static bool is_shown(const struct fakes *now)
+{
+    return now->shown;
+}
+
+static bool is_cancelled(const struct fakes *now)
+{
+    return now->cancelled;
+}
+
+/* Between the two a successor would see no consumer, and take what is in hand here for nobody's. */
+static void the_row_is_hidden_before_the_subscription_is_cancelled(void **state)
+{
+    (void)state;
+    start();
+    fakes_deliver(&fakes, "a", false);
+    wait_for(is_shown, "the row to say that the broker counts this instance");
+    bridge_stop(bridge);
+    wait_for(is_cancelled, "the end of the subscription");
+    assert_false(fakes.cancelled_while_shown);
+}
+
 static bool third_acked(const struct fakes *now)
 {
     return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1003;
@@ -485,6 +507,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_acknowledged_before_it_is_committed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_row_is_hidden_before_the_subscription_is_cancelled, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_leading_run_is_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
