@@ -56,7 +56,7 @@ static int read_password(char **out, const char *path, struct error *err)
         return bad_password(err, path, strerror(errno));
     if (open_to_all) {
         bad_password(err, path, "every user of this machine may read it");
-        error_hint(err, "run: chmod o= %s", path);
+        error_hint(err, "run: chmod 600 %s (or 640, with kopru's group)", path);
         goto out;
     }
     if (len > PASSWORD_MAX_BYTES) {
@@ -115,7 +115,7 @@ static int check_readable(const char *path, bool is_secret, const char *what, st
     if (!open_to_all)
         return 0;
     error_set(err, ERROR_CONFIG, what, path, "every user of this machine may read it");
-    return error_hint(err, "run: chmod o= %s", path);
+    return error_hint(err, "run: chmod 600 %s (or 640, with kopru's group)", path);
 }
 
 static const char *first_of(const char *said, const char *otherwise)

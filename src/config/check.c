@@ -75,7 +75,7 @@ static void check_file(struct reader *reader, const char *key, const char *path,
 
     if (why != NULL)
         reader_problem(reader, option, reader_origin(reader, option),
-                       is_secret ? "it must be readable for kopru and not for everybody: chmod 640"
+                       is_secret ? "it must be readable for kopru and not for everybody: chmod 600, or 640 with kopru's group"
                                  : "check the path and the permissions",
                        "%s: %s", path, why);
 }
