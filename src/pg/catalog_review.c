@@ -41,8 +41,9 @@ static void hint_migration(const struct review *review, struct error *err, const
                    "no migration of this kopru brings it: write one (migrations/README.md says how), or correct the entity file");
     else if (catalog_knows_versions(review->catalog) && catalog_is_applied(review->catalog, migration_number(migration)))
         error_hint(err,
-                   "migration %s is applied: what it made, put back as it stands in migrations/deploy/%s.sql; what you added to "
-                   "the entity file needs a migration of its own (migrations/README.md)",
+                   "migration %s is applied: what it made, put back as it stands in migrations/deploy/%s.sql "
+                   "(docs/operations.md, A column that was put back); what you added to the entity file needs a migration of its "
+                   "own (migrations/README.md)",
                    migration, migration);
     else
         error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY, migration, migration);
@@ -155,7 +156,7 @@ static void check_privileges(struct review *review, const struct wanted_table *t
     if (catalog_migration_of(table->name, NULL) != NULL)
         error_hint(&err,
                    "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
-                   "kopru_writer TO %s; or, as kopru_owner: GRANT %s ON %s TO kopru_writer",
+                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT %s ON %s TO kopru_writer",
                    user, missing, object);
     else
         error_hint(&err,
