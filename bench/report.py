@@ -8,6 +8,9 @@ from typing import Any
 from bench import chart, figures
 from bench.figures import Summary, Verdict
 
+_WHY_NOT_MET = (
+    "A floor that is not met is open work. The measured reason: the broker and PostgreSQL need the same processors, and leave room for no",
+    "more than this.")
 _BEGIN, _END = "<!-- results: written by ./dev bench --record -->\n", "<!-- end of results -->\n"
 _NAMES = {"kopru": "kopru", "limit": "limit", "broker": "broker alone", "hand": "hand-written"}
 
@@ -57,7 +60,9 @@ def ceilings(results: Results) -> list[str]:
         most = figures.ceiling(results["runs"], "subscription", workload)
         if most is not None:
             rows.append([f"{workload}, to {limit}", f"{most:.2f}"])
-    return _table(["if kopru took no processor time at all", "the ratio would be"], rows) if rows else []
+    if not rows:
+        return []
+    return [*_WHY_NOT_MET, "", *_table(["if kopru took no processor time at all", "the ratio would be"], rows)]
 
 
 def throughput(results: Results) -> list[str]:
