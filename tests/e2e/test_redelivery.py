@@ -188,3 +188,19 @@ def test_an_identical_payload_with_a_newer_timestamp_moves_source_time_alone(db,
         apply("customer", _customer(), timestamp=timestamp)
         assert row_versions(db) == versions
     assert state() == [(1_700_000_100,)]
+
+
+def test_a_column_that_was_put_back_is_filled_after_the_hash_is_forgotten(db, kopru, apply):
+    """The recipe of docs/operations.md."""
+    kopru()
+
+    def name():
+        return db.query("SELECT name FROM kopru.customers")
+
+    apply("customer", _customer())
+    db.query("UPDATE kopru.customers SET name = NULL")  # what dropping the column and adding it leaves
+    apply("customer", _customer())
+    assert name() == [(None,)]
+    db.query("SET ROLE kopru_writer; UPDATE kopru.customers SET payload_hash = NULL WHERE payload_hash IS NOT NULL; RESET ROLE")
+    apply("customer", _customer())
+    assert name() == [("Şükrü Çağlar",)]
