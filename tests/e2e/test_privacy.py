@@ -75,6 +75,13 @@ def test_ids_and_short_values_are_no_secrets() -> None:
     assert not _leak_in("134719-xyz short")
 
 
+@pytest.mark.no_kopru
+def test_a_number_that_a_log_has_by_chance_is_no_secret() -> None:
+    privacy.WATCH.published(b'{"id":"1","documentNumber":"265318","value":"1499.50","name":"265318-x"}', {})
+    assert not _leak_in('{"ts":"2026-11-24T15:20:25.265318Z","ms":1499.50}')
+    assert _leak_in("265318-x")
+
+
 def test_a_leaking_daemon_fails_its_test(rabbitmq_server, queues, kopru) -> None:
     """An id is logged: a secret in its place is a leak that a test must not survive."""
     daemon = kopru()

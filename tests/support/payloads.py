@@ -92,7 +92,7 @@ class Payloads:
 
     def _subscription(self) -> Iterator[tuple[str, Any]]:
         yield "agreementType", self._choice.choice(("Kiralama", "Satış"))
-        yield "documentNumber", str(self._choice.randrange(10**6))
+        yield "documentNumber", f"BELGE-{self._choice.randrange(10**6)}"
         yield "status", self._choice.choice(("Active", "Suspended", "Terminated"))
         yield "channel", self._choice.choice(("web", "bayi"))
         yield "completionDate", {"startDateTime": self._date(), "endDateTime": self._date(), "zone": "x"}
