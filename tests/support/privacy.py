@@ -3,8 +3,8 @@
 Every body that is published, or given to `kopru map`, passes through published(). Whatever the program then says outside of
 its data (logs, stderr, HTTP answers) passes through require_private(), which fails on the values, however they are spelled.
 
-Ids are no secrets: the log names them. Neither is a value that some payload has as its id, nor a short one, nor a number that
-may stand in a log by chance.
+Ids are no secrets: the log names them. Neither is a value that some payload has as its id, nor a short one. The name of a holder has
+numbers of its own: they are not searched.
 """
 
 import base64
@@ -17,11 +17,11 @@ _PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkI
              "documentNumber", "value")
 # A string may be cut off by the end of a broken body.
 _MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode() + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+# Boot, namespace, process id, start in clock ticks: bridge/holder.c.
+_HOLDER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/\d+ \d+ \d+")
 
 _GRAM = 6          # characters: what is shorter proves nothing
 _GRAM_OF_PROPERTIES = 9  # tests call messages "second" and the like
-_GRAM_OF_NUMBERS = 9     # a log is full of shorter ones: microseconds, counts, ports
 _PREFIX = 12       # of a value: a log may cut it, and numbered values become few
 _MOST_OF_A_KIND = 3000  # of one property, until forget(): load tests publish many
 
@@ -64,8 +64,6 @@ class Watch:
 
     def _add(self, kind: str, value: object, least: int = _GRAM) -> None:
         known = self._values.setdefault(kind, set())
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            least = _GRAM_OF_NUMBERS
         if isinstance(value, str) and len(value) >= least and value[:_PREFIX] not in known and len(known) < _MOST_OF_A_KIND:
             known.add(value[:_PREFIX])
             self._index = None
@@ -89,7 +87,7 @@ class Watch:
     def leaks(self, text: str) -> list[tuple[str, str]]:
         """(property, spelling) of what is found, sorted."""
         index = self._indexed()
-        folded = text.lower()
+        folded = _HOLDER.sub("", text.lower())
         found = set()
         for at in range(len(folded) - _GRAM + 1):
             for spelling, kind in index.get(folded[at:at + _GRAM], ()):
