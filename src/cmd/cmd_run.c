@@ -55,21 +55,22 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* Signals become readable on a descriptor; threads started later inherit the mask. */
-static int open_signals(struct error *err)
+/* From here on they wait to be read; threads started later inherit that. */
+static void block_signals(sigset_t *signals)
 {
-    sigset_t signals;
-    int fd;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
+    sigemptyset(signals);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGINT);
     if (!is_ignored(SIGHUP))
-        sigaddset(&signals, SIGHUP);
+        sigaddset(signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
-    if (pthread_sigmask(SIG_BLOCK, &signals, NULL) != 0)
-        return error_set(err, ERROR_INTERNAL, "cannot block signals", NULL, "the system refused it");
-    fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    pthread_sigmask(SIG_BLOCK, signals, NULL); /* cannot fail: POSIX has EINVAL for the first argument alone */
+}
+
+static int open_signals(const sigset_t *signals, struct error *err)
+{
+    int fd = signalfd(-1, signals, SFD_CLOEXEC);
+
     if (fd < 0)
         return error_set(err, ERROR_INTERNAL, "cannot watch for signals", NULL, "%s", strerror(errno));
     return fd;
@@ -130,7 +131,7 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
     return status;
 }
 
-static int run_bridge(const struct configuration *configuration, struct error *err)
+static int run_bridge(const struct configuration *configuration, const sigset_t *signals, struct error *err)
 {
     const struct settings *settings = &configuration->settings;
     struct watch watch = { .in_terminal = has_terminal(), .supervision.notifier.fd = -1 };
@@ -139,7 +140,7 @@ static int run_bridge(const struct configuration *configuration, struct error *e
     int status = -1;
     int number;
 
-    watch.signals = open_signals(err);
+    watch.signals = open_signals(signals, err);
     if (watch.signals < 0)
         return -1;
     if (wiring_init(&wiring, configuration, err) != 0 || amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
@@ -178,16 +179,18 @@ static void log_advice(const struct error_list *advice)
 static int run(const struct invocation *call, struct error_list *errors)
 {
     struct configuration configuration;
+    sigset_t signals;
     struct error err;
     int status;
 
+    block_signals(&signals);
     if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_ALL, errors) != 0) {
         configuration_release(&configuration);
         return command_status(errors);
     }
     log_configure(configuration.settings.log.level, configuration.settings.log.format);
     log_advice(&configuration.settings.advice);
-    status = run_bridge(&configuration, &err);
+    status = run_bridge(&configuration, &signals, &err);
     if (status < 0)
         status = command_fail(errors, &err);
     configuration_release(&configuration);

@@ -158,6 +158,8 @@ _OTHER_DAMAGE = {
     "not live": (lambda e: replace(e, not_live=["the first daemon, run 1"]), {"P9"}),
     "a crash": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "", -11)]), {"P11"}),
     "an abort while ending": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGTERM", -6)]), {"P11"}),
+    "a signal that it should have caught": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGINT", -2)]), {"P11"}),
+    "a signal that nobody sent": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "", -2, silent=True)]), {"P11"}),
     "a wrong status": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGTERM", 70)]), {"P11"}),
 }
 

@@ -1,4 +1,4 @@
-"""What the machine may do to the process: no descriptors, no memory, another time of day."""
+"""What the machine may do to the process: no descriptors, no memory, another time of day, a signal at once."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from support.daemon import Kopru
 from support.database import DAEMON
-from support.preload import Preload, failing_malloc, require_plain_binary, stepping_clock
+from support.preload import Preload, early_signal, failing_malloc, require_plain_binary, stepping_clock
 from support.wait import wait_until
 
 _HOUR_S = 3600
@@ -274,3 +274,17 @@ def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callabl
     assert daemon.terminate() == 0
     hours = {line["ts"][:13] for line in standby.log_lines()}
     assert len(hours) >= 2, "the clock was not stepped at all"
+
+
+# signals
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_before_it_has_read_its_files_ends_it_cleanly(number: signal.Signals, kopru: Callable[..., Kopru], tmp_path: Path) -> None:
+    require_plain_binary()
+    early = early_signal(tmp_path)
+    early.numbers[0] = number
+    daemon = kopru(start=False, env=early.environment)
+    daemon.launch()
+    assert daemon.wait_until_exit(30) == 0
+    assert early.numbers[1] == 1
+    assert [line["status"] for line in daemon.events("stopped")] == [0]

@@ -91,11 +91,14 @@ class End:
     run: int
     asked: str  # "kill9", a signal's name, or "" if nobody asked
     status: int | None
+    silent: bool = False  # it logged nothing
 
     @property
     def is_fine(self) -> bool:
-        """A signal may find servers that are away: then 1, after shutdown_timeout."""
-        return self.status == -signal.SIGKILL if self.asked == "kill9" else bool(self.asked) and self.status in (0, 1)
+        """A signal may find servers that are away: then 1, after shutdown_timeout. Or a program that still loads its libraries."""
+        if self.asked == "kill9":
+            return self.status == -signal.SIGKILL
+        return bool(self.asked) and (self.status in (0, 1) or (self.silent and self.status == -signal.Signals[self.asked]))
 
 
 class Instance:
@@ -156,7 +159,7 @@ class Instance:
     def _note_end(self, asked: str) -> None:
         """Once for each run."""
         if self.run > len(self.ends):
-            self.ends.append(End(self.name, self.run, asked, self.kopru.exit_code()))
+            self.ends.append(End(self.name, self.run, asked, self.kopru.exit_code(), not self.kopru.stderr_text()))
 
     def logs(self) -> list[Path]:
         return [self.kopru.directory / f"stderr.{run}" for run in range(1, self.run + 1)]

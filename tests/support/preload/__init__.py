@@ -1,4 +1,5 @@
-"""Libraries that stand before libc in a daemon under test: an allocation that fails, a wall clock that is set."""
+"""Libraries that stand before libc in a daemon under test: an allocation that fails, a wall clock that is set,
+a signal that comes early."""
 
 import ctypes
 import mmap
@@ -45,3 +46,8 @@ def failing_malloc(directory: Path) -> Preload:
 def stepping_clock(directory: Path) -> Preload:
     """numbers[0]: by how many seconds the wall clock is wrong."""
     return Preload("stepping_clock", "STEPPING_CLOCK", directory)
+
+
+def early_signal(directory: Path) -> Preload:
+    """numbers: the signal that comes when the configuration file is opened; how often it came."""
+    return Preload("early_signal", "EARLY_SIGNAL", directory)
