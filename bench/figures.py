@@ -67,15 +67,16 @@ def per_message(runs: Iterable[Run], which: Which, *fields: str) -> float | None
     return median(found) if found else None
 
 
-def ceiling(runs: Iterable[Run], entity: str, workload: str) -> float | None:
-    """What the ratio to the limit would be if kopru itself took no time: the processors have to do the broker's work beside PostgreSQL's,
-    and the limit is measured while the broker rests. By processor time, so only where that is what limits both."""
+def ceiling(runs: Iterable[Run], entity: str, workload: str, contender: str) -> float | None:
+    """What the ratio to the limit would be if PostgreSQL did the limit's work and no more, and the rest took what the contender and the
+    broker take for unchanged messages: the limit is measured while the broker rests. By processor time, so only where that is what
+    limits both."""
     found = list(runs)
     postgres = per_message(found, (entity, workload, "limit"), "postgres_cpu_s")
-    broker = per_message(found, (entity, "unchanged", "broker"), "consumer_cpu_s", "broker_cpu_s")
-    if postgres is None or broker is None or postgres + broker == 0:
+    rest = per_message(found, (entity, "unchanged", contender), "consumer_cpu_s", "broker_cpu_s")
+    if postgres is None or rest is None or postgres + rest == 0:
         return None
-    return postgres / (postgres + broker)
+    return postgres / (postgres + rest)
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,13 @@ def test_work_is_counted_for_each_message():
     assert figures.per_message(runs, LIMIT, "updated") is None
 
 
-def test_the_ceiling_is_the_limit_with_the_broker_at_work():
+def test_the_ceiling_is_the_limit_with_the_rest_at_work():
     runs = [run("churn", "limit", 0, 1, postgres_cpu_s=0.02),
-            run("unchanged", "broker", 0, 1, consumer_cpu_s=0.005, broker_cpu_s=0.015)]
-    assert figures.ceiling(runs, "subscription", "churn") == pytest.approx(0.5)
-    assert figures.ceiling(runs, "subscription", "new") is None
+            run("unchanged", "broker", 0, 1, consumer_cpu_s=0.005, broker_cpu_s=0.015),
+            run("unchanged", "kopru", 0, 1, consumer_cpu_s=0.04, postgres_cpu_s=1, broker_cpu_s=0.02)]
+    assert figures.ceiling(runs, "subscription", "churn", "broker") == pytest.approx(0.5)
+    assert figures.ceiling(runs, "subscription", "churn", "kopru") == pytest.approx(0.25)
+    assert figures.ceiling(runs, "subscription", "new", "broker") is None
 
 
 def results(**changes: object) -> dict:
