@@ -25,7 +25,8 @@ static void note_order(struct subscription *subscription, struct message *messag
     if (late && atomic_fetch_add(&stream->late, 1) == 0)
         log_event(LOG_WARNING, "late_redelivery",
                   "the broker returned a message out of order; an older state may show for a moment",
-                  LOG_TEXT("queue", subscription_queue(subscription)));
+                  LOG_TEXT("queue", subscription_queue(subscription)),
+                  LOG_TEXT("hint", "a quorum queue keeps the order under a policy with a delivery-limit"));
     if (message->change == NULL)
         return;
     take_timestamp(message->change, message->delivery);
@@ -152,6 +153,13 @@ static void note_ack(struct subscription *subscription)
     subscription->last_ack_ms = clock_monotonic_ms();
 }
 
+/* Of messages, or of bytes. */
+static bool is_half_full(const struct subscription *subscription)
+{
+    return subscription->in_hand.count >= (size_t)subscription->prefetch / 2 ||
+           subscription->in_hand.bytes >= run_room(&subscription->run, subscription->stream) / 2;
+}
+
 /* A parked message would stop the queue once a window of others is committed behind it. No message of its id is among these: they are
    parked as well. */
 static int acknowledge_behind_parked(struct subscription *subscription, struct error *err)
@@ -161,7 +169,7 @@ static int acknowledge_behind_parked(struct subscription *subscription, struct e
     size_t count;
     int result = 0;
 
-    if (subscription->in_hand.count < (size_t)subscription->prefetch / 2 || stream_parked(subscription->stream) == 0)
+    if (!is_half_full(subscription) || stream_parked(subscription->stream) == 0)
         return 0;
     do {
         count = in_hand_settle_behind(&subscription->in_hand, tags, sizeof(tags) / sizeof(tags[0]));

@@ -57,8 +57,8 @@ static bool wait_for_work(struct writer *writer)
 {
     tally_idle(&writer->mark);
     pthread_mutex_lock(&writer->lock);
-    while (writer->first == NULL && !writer->end && !suspects_are_due(writer)) {
-        if (writer->parked.count > 0)
+    while (writer->first == NULL && !writer->end && (atomic_load(&writer->stream->broken) || !suspects_are_due(writer))) {
+        if (writer->parked.count > 0 && !atomic_load(&writer->stream->broken))
             condition_wait_until(&writer->changed, &writer->lock, parked_due_ms(&writer->parked));
         else
             pthread_cond_wait(&writer->changed, &writer->lock);

@@ -98,6 +98,20 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
     assert daemon.terminate() == 0
 
 
+def test_more_than_the_memory_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
+    """Bytes are the limit here, and not the window."""
+    db.query(_FOR_ONE)
+    daemon = _start(kopru, queues, _NEVER, limits={"max_message_bytes": 65536, "max_bytes_in_hand": 1 << 20})
+    bodies = [_customer(f"n{n}", name="good", note="x" * 20000) for n in range(300)]
+    rabbitmq_server.publish_many(queues.customer, [bodies[0], _customer("p", name="poison"), *bodies[1:]])
+    daemon.wait_until(lambda: len(_names(db)) == 300 and rabbitmq_server.depth(queues.customer).ready == 0, 60, "all neighbours")
+    assert daemon.events("broker_unavailable") == []
+    db.query(_DROP)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert _names(db)["p"] == "poison"
+    assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
+
+
 def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
     db.query(_FOR_ONE)
     daemon = _start(kopru, queues, _NEVER, prefetch=20)
