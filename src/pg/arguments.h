@@ -3,7 +3,7 @@
  *
  *     pg_arguments_init(&arguments, &statement, scalars, max_bytes)
  *     pg_arguments_scalar(&arguments, 0, "queue", 5)
- *     for each row: pg_array_value(&arguments.arrays[column], type, &value) ...
+ *     for each row: pg_array_value(&arguments.arrays[column], &value) ...
  *     pg_arguments_finish(&arguments)          // arguments.params is ready
  *     pg_arguments_release(&arguments)
  */

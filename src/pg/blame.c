@@ -20,7 +20,7 @@ static size_t write_of(size_t child)
 
 _Static_assert(FIRST_CHILD + 2 * ENTITY_MAX_CHILDREN <= 64, "a bit for each statement");
 
-uint64_t pg_blame_used(const struct plan *plan)
+uint64_t pg_blame_used(const struct plan *plan, bool copies)
 {
     uint64_t used = plan->count > 0 ? bit(FIND) : 0;
 
@@ -32,7 +32,7 @@ uint64_t pg_blame_used(const struct plan *plan)
         used |= difference->root ? bit(WRITE_ROOT) : 0;
         for (size_t r = 0; r < difference->delete_count; r++)
             used |= bit(remove_of(difference->deletes[r].child));
-        for (size_t r = 0; r < difference->write_count; r++)
+        for (size_t r = 0; r < difference->write_count && !(copies && !entity->before.exists); r++)
             used |= bit(write_of(difference->writes[r].child));
     }
     return used;
@@ -61,5 +61,5 @@ uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *st
         if (name == child->write.name)
             return bit(write_of(c));
     }
-    return pg_blame_used(plan);
+    return pg_blame_used(plan, false);
 }

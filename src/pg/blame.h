@@ -8,8 +8,9 @@
 #include "pg/plan.h"
 #include "pg/statements.h"
 
-/* What a transaction of that plan uses, as far as it is known: before the plan is folded only its first statement. */
-uint64_t pg_blame_used(const struct plan *plan);
+/* What a transaction of that plan uses, as far as it is known: before the plan is folded only its first statement. copies: the child rows
+   of new roots went by COPY, which proves nothing about the statement that writes others. */
+uint64_t pg_blame_used(const struct plan *plan, bool copies);
 
 /* The one that failed; all that were used where the server did not say which, as at COMMIT. 0: none that says anything about a
    message. */

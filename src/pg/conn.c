@@ -366,12 +366,10 @@ static void forget_prepared(struct pg_conn *conn, const struct pg_call *calls, c
     }
 }
 
-enum { MAX_CALLS = 64 };
-
 int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
 {
     int64_t deadline = clock_monotonic_ms() + conn->trip_timeout_ms;
-    bool prepares[MAX_CALLS] = { false };
+    bool prepares[PG_TRIP_MAX_CALLS] = { false };
     bool failed = false;
 
     *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
@@ -379,7 +377,7 @@ int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, stru
     for (size_t i = 0; i < count && !failed; i++) {
         calls[i].result = NULL;
         conn->in_transaction = conn->in_transaction || calls[i].statement == &PG_BEGIN;
-        failed = i == MAX_CALLS || queue_call(conn, &calls[i], &prepares[i]) != 0;
+        failed = i == PG_TRIP_MAX_CALLS || queue_call(conn, &calls[i], &prepares[i]) != 0;
     }
     if (failed || PQpipelineSync(conn->pg) != 1) {
         lost(conn, failure, "cannot send to the database", NULL);

@@ -66,6 +66,7 @@ struct pg_call {
 
 struct pg_conn;
 
+/* 0, or -1 with the failure and *out NULL. *settings->unprepared must outlive the connection. */
 int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure);
 
 /* NULL is allowed. */
@@ -75,16 +76,19 @@ void pg_conn_close(struct pg_conn *conn);
    takes too long (failure.timed_out): libpq keeps a result whole, so nothing else bounds what the rows of a batch take here. */
 void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 
-/* Returns 0 when every statement succeeded, else -1 with the first failure. Results of the statements before it are kept. */
+enum { PG_TRIP_MAX_CALLS = 64 };
+
+/* Returns 0 when every statement succeeded, else -1 with the first failure. Results of the statements before it are kept. Takes the
+   statement timeout and PG_CLIENT_GRACE_MS at most. */
 int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure);
 
-/* Many rows into several tables: for each statement, COPY ... FROM STDIN, its data. A trip of its own, of one network round trip
-   for each statement. Returns 0, or -1 with the first failure. */
 struct pg_copy_in {
     const struct pg_statement *statement; /* without parameters */
     struct slice data;
 };
 
+/* Many rows into several tables: for each statement, COPY ... FROM STDIN, its data. A trip of its own, of two network round trips
+   for each statement. Returns 0, or -1 with the first failure. */
 int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure);
 
 /* COMMIT in a trip of its own. 0 only if the server answered with the command tag COMMIT. */
@@ -100,6 +104,7 @@ extern const struct pg_statement PG_SETTINGS; /* two parameters: statement and l
 /* The parameters of PG_SETTINGS for this connection. */
 const struct pg_params *pg_conn_settings(const struct pg_conn *conn);
 
+/* Frees the results; the calls can be used again. */
 void pg_calls_clear(struct pg_call *calls, size_t count);
 
 /* The server's version as libpq gives it (150018). */

@@ -1,7 +1,7 @@
 /*
  * The SQL of one entity, generated from its mapping once at start: what `kopru sql` prints and the writers prepare.
  *
- * Every statement but COPY takes arrays, one per column, and unnests them into rows.
+ * The statements take arrays: `load` one of keys, the others one per column, which they unnest into rows. COPY takes none.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H

@@ -10,8 +10,9 @@
 
 /* Of the longest trip: the root, removals and writes of each child, dead letters, the check of a probe; or the four of the first. */
 enum { MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
+_Static_assert((int)MAX_CALLS <= (int)PG_TRIP_MAX_CALLS, "every trip can be sent");
 
-/* COPY takes two network round trips more than an upsert in the pipeline; from here on it is well worth them. */
+/* COPY takes two network round trips more for each table than an upsert in the pipeline; from here on it is well worth them. */
 enum { COPY_MIN_ROWS = 200 };
 
 /* What the rows of several entities may take: as they arrive, and as values while they are changed. A batch that needs more is divided; one
@@ -33,7 +34,8 @@ struct transaction {
     struct pg_call calls[MAX_CALLS];
     struct pg_arguments arguments[MAX_CALLS];
     size_t call_count;
-    bool copies; /* the child rows of new roots are copied */
+    bool
+        copies; /* the child rows of new roots are copied; never those of one entity alone, so that no message is judged by COPY */
     struct pg_failure failure;
     bool out_of_memory; /* here, not in the server */
 };
@@ -385,7 +387,8 @@ static int copy_children(struct transaction *tx)
         result = pg_conn_copy(tx->store->conn, ready, count, &tx->failure);
     if (result != 0 && strcmp(tx->failure.sqlstate, "0A000") == 0) {
         tx->store->copy_refused = true;
-        tx->failure.class = SQLSTATE_RETRY;
+        tx->failure.connection_lost = false; /* it is in order, unlike after other errors of this class */
+        error_hint(&tx->failure.error, "COPY is not possible here, as with row-level security: this writer upserts from now on");
     }
     for (size_t c = 0; c < children; c++)
         pg_copy_release(&copies[c]);
@@ -407,7 +410,7 @@ static int write_difference(struct transaction *tx, bool probe)
     size_t inserts = 0;
     int result;
 
-    tx->copies = !probe && !tx->store->copy_refused && count_rows_of_new_roots(&tx->plan) >= COPY_MIN_ROWS;
+    tx->copies = !probe && tx->plan.count > 1 && !tx->store->copy_refused && count_rows_of_new_roots(&tx->plan) >= COPY_MIN_ROWS;
     result = add_roots(tx, &inserts);
     for (size_t c = 0; result == 0 && c < tx->plan.entity->child_count; c++)
         result = add_removals(tx, c);
@@ -458,7 +461,7 @@ static void fill_blame(struct write_report *report, const struct transaction *tx
 {
     const struct pg_failure *failure = &tx->failure;
 
-    report->statements = pg_blame_used(&tx->plan);
+    report->statements = pg_blame_used(&tx->plan, tx->copies);
     if (failure->sqlstate[0] == '\0')
         return;
     report->statements = pg_blame_failed(&tx->plan, tx->statements, failure);

@@ -4,6 +4,7 @@ import json
 
 import psycopg
 import pytest
+from support.endpoint import Endpoint
 from support.tables import read_dead_letters
 
 _ROWS = 250  # in one message: more than it takes for COPY
@@ -37,17 +38,38 @@ def _rows_of(db, entity_id):
 
 
 @pytest.fixture
-def daemon(rabbitmq_server, queues, kopru):
-    return kopru(queues=[{"name": queues.subscription, "entity": "subscription", "writers": 1}])
+def endpoint():
+    return Endpoint()
 
 
-def test_copied_rows_equal_upserted_ones(rabbitmq_server, db, queues, daemon):
+@pytest.fixture
+def daemon(rabbitmq_server, queues, kopru, endpoint):
+    return kopru(queues=[{"name": queues.subscription, "entity": "subscription", "writers": 1}], http=endpoint.settings)
+
+
+@pytest.fixture
+def publish_together(rabbitmq_server, db, queues, daemon, endpoint):
+    """publish_together(bodies): they are in one batch, since a transaction before it waits for a lock meanwhile."""
+
+    def publish(bodies):
+        def in_hand(count):
+            return lambda: endpoint.metrics()["kopru_in_hand_messages", queues.subscription] == count
+
+        with psycopg.connect(db.admin_dsn) as connection:
+            connection.execute("LOCK TABLE kopru.subscriptions IN ACCESS EXCLUSIVE MODE")
+            rabbitmq_server.publish(queues.subscription, b'{"id": "before"}')
+            daemon.wait_until(lambda: db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"), 30, "the writer to wait")
+            rabbitmq_server.publish_many(queues.subscription, bodies)
+            daemon.wait_until(in_hand(1 + len(bodies)), 30, "all to be in hand")
+
+    return publish
+
+
+def test_copied_rows_equal_upserted_ones(rabbitmq_server, db, queues, publish_together):
     db.query(_RECORD)
-    rabbitmq_server.publish(queues.subscription, _subscription("copied"))
+    publish_together([_subscription("copied"), b'{"id": "upserted"}'])
     rabbitmq_server.wait_until_empty(queues.subscription)
     assert db.query("SELECT statement FROM public.seen") == [("COPY",)]
-    rabbitmq_server.publish(queues.subscription, b'{"id": "upserted"}')
-    rabbitmq_server.wait_until_empty(queues.subscription)
     rabbitmq_server.publish(queues.subscription, _subscription("upserted"))
     rabbitmq_server.wait_until_empty(queues.subscription)
     assert db.query("SELECT statement FROM public.seen") == [("COPY",), ("INSERT",)]
@@ -59,9 +81,23 @@ def test_copied_rows_equal_upserted_ones(rabbitmq_server, db, queues, daemon):
             assert connection.execute("SELECT %s::numeric::text", (value,)).fetchone() == (number,), value
 
 
-def test_a_row_that_copy_is_refused_for_costs_its_message_alone(rabbitmq_server, db, queues, daemon):
+def test_a_message_is_never_judged_by_copy(rabbitmq_server, db, queues, publish_together):
+    """What COPY alone is refused, as by a trigger that asks what fires it, costs no message."""
+    db.query("""
+CREATE FUNCTION public.no_copy() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN IF current_query() LIKE 'COPY%%' THEN RAISE EXCEPTION 'no COPY' USING ERRCODE = '22P04'; END IF; RETURN NULL; END $$;
+CREATE TRIGGER no_copy BEFORE INSERT ON kopru.subscription_characteristics FOR EACH STATEMENT EXECUTE FUNCTION public.no_copy();
+""")
+    publish_together([_subscription(entity_id) for entity_id in "abc"])
+    rabbitmq_server.wait_until_empty(queues.subscription)
+    assert db.query("SELECT subscription_id, count(*) FROM kopru.subscription_characteristics GROUP BY 1 ORDER BY 1") == [
+        ("a", _ROWS), ("b", _ROWS), ("c", _ROWS)]
+    assert read_dead_letters(db) == []
+
+
+def test_a_row_that_copy_is_refused_for_costs_its_message_alone(rabbitmq_server, db, queues, daemon, publish_together):
     db.query("ALTER TABLE kopru.subscription_characteristics ADD CONSTRAINT site_rule CHECK (name <> 'BAD240')")
-    rabbitmq_server.publish_many(queues.subscription, [_subscription("a"), _subscription("b", name="BAD"), _subscription("c")])
+    publish_together([_subscription("a"), _subscription("b", name="BAD"), _subscription("c")])
     rabbitmq_server.wait_until_empty(queues.subscription)
     (letter,) = read_dead_letters(db)
     assert (letter["reason"], letter["sqlstate"], letter["entity_id"]) == ("rejected_by_database", "23514", "b")
@@ -71,20 +107,23 @@ def test_a_row_that_copy_is_refused_for_costs_its_message_alone(rabbitmq_server,
     assert daemon.events("database_unavailable") == []
 
 
-def test_tables_with_row_level_security_take_upserts(rabbitmq_server, db, queues, daemon):
+def test_tables_with_row_level_security_take_upserts(rabbitmq_server, db, queues, daemon, publish_together):
     db.query(_RECORD)
     db.query("ALTER TABLE kopru.subscription_characteristics ENABLE ROW LEVEL SECURITY")
     db.query("CREATE POLICY everything ON kopru.subscription_characteristics USING (true) WITH CHECK (true)")
-    for entity_id in "ab":
-        rabbitmq_server.publish(queues.subscription, _subscription(entity_id))
+    for pair in ("ab", "cd"):
+        publish_together([_subscription(entity_id) for entity_id in pair])
         rabbitmq_server.wait_until_empty(queues.subscription)
-        assert db.value(_ALL, _ROWS, entity_id)
+        for entity_id in pair:
+            assert db.value(_ALL, _ROWS, entity_id)
     assert db.query("SELECT DISTINCT statement FROM public.seen") == [("INSERT",)]
-    assert len(daemon.events("database_unavailable")) == 1  # asked for COPY once, and not again
+    (refused,) = daemon.events("database_unavailable")  # asked for COPY once, and not again
+    assert (refused["sqlstate"], refused["hint"]) == (
+        "0A000", "COPY is not possible here, as with row-level security: this writer upserts from now on")
     assert read_dead_letters(db) == []
 
 
-def test_a_session_that_ends_within_copy_costs_nothing(rabbitmq_server, db, queues, daemon):
+def test_a_session_that_ends_within_copy_costs_nothing(rabbitmq_server, db, queues, daemon, publish_together):
     db.query("""
 CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(17); RETURN NEW; END $$;
@@ -93,7 +132,7 @@ CREATE TRIGGER wait BEFORE INSERT ON kopru.subscription_characteristics FOR EACH
     waiting = "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND NOT granted AND query LIKE 'COPY%%'"
     with psycopg.connect(db.admin_dsn, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(17)")
-        rabbitmq_server.publish(queues.subscription, _subscription("a"))
+        publish_together([_subscription("a"), b'{"id": "b"}'])
         daemon.wait_until(lambda: db.value(f"SELECT count(*) {waiting}"), 30, "COPY to wait")
         db.query(f"SELECT pg_terminate_backend(pid) {waiting}")
         daemon.wait_for_event("database_unavailable", 30)
