@@ -19,10 +19,16 @@ static bool is_open_to_all(int fd)
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0;
 }
 
+/* A pipe without a writer does not hang it, and reads as empty. */
+static int open_file(const char *path)
+{
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
 /* Reads up to size bytes; -1 with errno. */
 static ssize_t read_whole(const char *path, char *out, size_t size, bool *open_to_all)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open_file(path);
     size_t len = 0;
     ssize_t got = 0;
     int cause;
@@ -105,7 +111,7 @@ static int check_readable(const char *path, bool is_secret, const char *what, st
 
     if (path == NULL)
         return 0;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open_file(path);
     if (fd < 0) {
         error_set(err, ERROR_CONFIG, what, path, "%s", strerror(errno));
         return error_hint(err, "check the path, and that kopru may read the file");

@@ -174,6 +174,25 @@ static void test_a_password_file_that_everybody_may_read(void **state)
     amqp_target_release(&target);
 }
 
+static void test_a_pipe_in_place_of_a_password_file_does_not_hang(void **state)
+{
+    struct amqp_endpoint endpoint = base_endpoint;
+    struct amqp_target target;
+    struct error err;
+
+    (void)state;
+    endpoint.password_file = file_path;
+    assert_int_equal(unlink(file_path), 0);
+    assert_int_equal(mkfifo(file_path, 0600), 0);
+    assert_int_equal(amqp_target_init(&target, &endpoint, &err), -1);
+    assert_int_equal(err.kind, ERROR_CONFIG);
+    assert_string_equal(err.why, "it is empty");
+    amqp_target_release(&target);
+    assert_int_equal(unlink(file_path), 0);
+    write_file("secret", 6);
+    assert_int_equal(chmod(file_path, 0600), 0);
+}
+
 static void test_longest_password(void **state)
 {
     struct amqp_endpoint endpoint = base_endpoint;
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_names_have_no_password),
         cmocka_unit_test(test_password_file),
         cmocka_unit_test(test_a_password_file_that_everybody_may_read),
+        cmocka_unit_test(test_a_pipe_in_place_of_a_password_file_does_not_hang),
         cmocka_unit_test(test_longest_password),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_external_needs_no_password),
