@@ -6,6 +6,7 @@
 #include "cmd/health.h"
 #include "cmd/metrics.h"
 #include "http/server.h"
+#include "pg/store.h"
 
 enum {
     OK = 200,
@@ -74,8 +75,10 @@ static const struct http_route ROUTES[] = {
 
 static int64_t silence_limit_ms(const struct settings *settings)
 {
+    const int64_t trip_ms = (int64_t)settings->postgres.statement_timeout_ms + PG_CLIENT_GRACE_MS;
+
     return (int64_t)settings->amqp.connect_timeout_ms + settings->amqp.rpc_timeout_ms + settings->postgres.connect_timeout_ms +
-           settings->postgres.statement_timeout_ms + SILENCE_MARGIN_MS;
+           PG_STORE_MAX_TRIPS * trip_ms + SILENCE_MARGIN_MS;
 }
 
 int endpoint_open(struct endpoint *endpoint, const struct settings *settings, struct error *err)

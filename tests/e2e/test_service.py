@@ -153,12 +153,12 @@ def _frozen_thread(daemon: Kopru, name: str) -> Iterator[None]:
 @pytest.mark.full
 @pytest.mark.parametrize("thread", ["consumer", "keeper"])
 def test_the_watchdog_starves_when_a_thread_hangs(thread: str, manager: ServiceManager, kopru) -> None:
-    """With these settings a thread counts as stuck after 64 seconds."""
+    """With these settings a thread counts as stuck after 105 seconds."""
     daemon = kopru(env=manager.environment, amqp={"connect_timeout": 1, "rpc_timeout": 1, "heartbeat": 600},
                    postgres={"connect_timeout": 1, "statement_timeout": 2, "lock_timeout": 1})
     _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
     with _frozen_thread(daemon, thread):
-        daemon.wait_until(lambda: _starved(manager), 120, "the watchdog to starve")
+        daemon.wait_until(lambda: _starved(manager), 180, "the watchdog to starve")
     manager.forget()
     _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
     assert daemon.terminate() == 0
