@@ -19,8 +19,9 @@ static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION
 
 static const char HELP[] =
     "Consumes the queues of the configuration until SIGTERM or SIGINT, in the foreground, with logs on stderr. It ends\n"
-    "by itself only for what is wrong with its own files (exit status 78), such as an http.listen that is taken. Whatever\n"
-    "the servers lack it waits for, says so in the log and at /readyz, and goes on alone.\n"
+    "by itself only for what is wrong with its own files (exit status 78), such as an http.listen that is taken, and where\n"
+    "memory, threads or descriptors are wanting at the start (70). Whatever the servers lack it waits for, says so in the\n"
+    "log and at /readyz, and goes on alone.\n"
     "\n"
     "At http.listen (\"\" switches it off) it answers GET /livez, /readyz and /metrics; ?verbose lists what the first two\n"
     "look at.\n"
@@ -55,7 +56,7 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* From here on they wait to be read; threads started later inherit that. */
+/* SIGTERM, SIGINT and SIGHUP wait for open_signals() from here on, SIGPIPE is ignored; threads started later inherit both. */
 static void block_signals(sigset_t *signals)
 {
     sigemptyset(signals);

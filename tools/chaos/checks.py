@@ -1,4 +1,4 @@
-"""The checks P1 to P9 of a run, from what it left behind: ledger, database, traffic, logs. Each says what it looked at."""
+"""The checks P1 to P11 of a run, from what it left behind: ledger, database, traffic, logs. Each says what it looked at."""
 
 import bisect
 import hashlib

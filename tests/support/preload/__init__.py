@@ -15,7 +15,7 @@ from support.daemon import binary
 def require_plain_binary() -> None:
     """A sanitizer has an allocator of its own, and wants to stand before everybody else."""
     if b"__asan_init" in binary().read_bytes():
-        pytest.skip("the sanitized program cannot be given another malloc")
+        pytest.skip("the sanitized program takes no library before its own")
 
 
 class Preload:
