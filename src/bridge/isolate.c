@@ -10,7 +10,7 @@
 
 enum group_state {
     GROUP_OPEN,
-    GROUP_LEFT,   /* failed alone while nothing committed: the others first */
+    GROUP_LEFT,   /* failed alone while nothing committed, or by what may be a race: the others first */
     GROUP_SETTLED /* committed, parked, or refused and not committed yet */
 };
 
@@ -19,6 +19,7 @@ struct group {
     size_t first;
     size_t count;
     enum group_state state;
+    bool had_its_race; /* it was left for a unique violation once */
 };
 
 /* A message that was refused and is not committed yet: it goes with the next transaction. */
@@ -177,12 +178,24 @@ static bool set_aside(struct isolation *isolation, struct group *group)
     return false;
 }
 
+/* A unique index of the site: the message that gives the value up may be in another writer's hands, or behind this one. */
+static bool leave_for_race(const struct isolation *isolation, struct group *group)
+{
+    if (group->had_its_race || strcmp(isolation->report.sqlstate, "23505") != 0)
+        return false;
+    group->had_its_race = true;
+    group->state = GROUP_LEFT;
+    return true;
+}
+
 /* Recursion is as deep as log2 of the batch. Returns false when the round ends early. */
 static bool isolate(struct isolation *isolation, struct group **groups, size_t count, unsigned tries)
 {
     size_t half = count / 2;
     enum settled settled = write_groups(isolation, groups, count, tries);
 
+    if (settled == SETTLED_REFUSED && count == 1 && leave_for_race(isolation, groups[0]))
+        return true;
     if (settled == SETTLED_REFUSED && count == 1)
         settled = resolve_entity(isolation, groups[0]);
     for (size_t i = 0; settled == SETTLED_COMMITTED && i < count; i++)
@@ -257,6 +270,9 @@ static bool run(struct isolation *isolation)
         }
         if (end == SETTLED_COMMITTED && count_in(isolation, GROUP_SETTLED) == isolation->group_count)
             end = write_scratch(isolation, put_dead(isolation), 0);
+        if (end == SETTLED_COMMITTED && count_in(isolation, GROUP_LEFT) > 0 &&
+            !settle_wait(isolation->writer, backoff_next_ms(&backoff)))
+            return false;
         if (end == SETTLED_BREAKER_CLOSED)
             forgive(isolation, NULL);
     } while (end != SETTLED_ABANDONED &&

@@ -198,3 +198,16 @@ def test_a_dead_letter_keeps_the_message_as_it_was(rabbitmq_server, db, queues, 
 
 def _in_base64(raw):
     return "base64:" + base64.b64encode(raw).decode()
+
+
+def test_a_unique_value_that_one_gives_up_and_another_takes_costs_nothing(rabbitmq_server, db, queues, kopru):
+    """In one batch rows are written by id, so the one that takes it comes first."""
+    db.query("CREATE UNIQUE INDEX site_rule ON kopru.customers (name)")
+    daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "writers": 1}])
+    for turn in range(20):
+        bodies = [{"id": "b", "name": f"given-{turn + 1}"}, {"id": "a", "name": f"given-{turn}"}]
+        rabbitmq_server.publish_many(queues.customer, [json.dumps(body).encode() for body in bodies])
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert db.query("SELECT customer_id, name FROM kopru.customers ORDER BY 1") == [("a", "given-19"), ("b", "given-20")]
+    assert read_dead_letters(db) == []
+    assert daemon.terminate() == 0

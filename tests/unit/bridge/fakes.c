@@ -309,9 +309,16 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
     report->unclassified = mark == '*' || mark == '%' || fakes->disturbed;
     report->too_much = report->too_much || mark == '#';
     report->statements = mark == '%' ? 2 : 1;
-    if (mark == '!')
+    if (mark == '!' || (mark == '=' && fakes->transaction_count == 0))
         return WRITE_REFUSED;
     return report->unclassified || mark == '#' ? WRITE_RETRY : WRITE_COMMITTED;
+}
+
+static const char *sqlstate_of(enum write_outcome outcome, const struct message *judged, const struct write_report *report)
+{
+    if (outcome == WRITE_REFUSED)
+        return judged != NULL && judged->delivery->body.data[judged->delivery->body.len - 1] == '=' ? "23505" : "23514";
+    return report->unclassified ? "ZZ001" : "57P01";
 }
 
 static void record(struct fakes *fakes, const struct write_request *request)
@@ -332,6 +339,7 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
 {
     struct fakes *fakes = store;
     enum write_outcome outcome = WRITE_COMMITTED;
+    const struct message *judged = NULL;
 
     *report = (struct write_report){ 0 };
     pthread_mutex_lock(&fakes->lock);
@@ -349,14 +357,11 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
         outcome = WRITE_RETRY;
     fakes->attempts++;
     for (size_t i = 0; outcome == WRITE_COMMITTED && i < request->count; i++)
-        outcome = judge(fakes, request->messages[i], report);
+        outcome = judge(fakes, judged = request->messages[i], report);
     if (outcome == WRITE_COMMITTED)
         record(fakes, request);
     else
-        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s",
-                 outcome == WRITE_REFUSED ? "23514"
-                 : report->unclassified   ? "ZZ001"
-                                          : "57P01");
+        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s", sqlstate_of(outcome, judged, report));
     changed(fakes);
     return outcome;
 }

@@ -1,6 +1,6 @@
 /*
  * Scripted ends for the bridge: a broker that delivers what the script says and remembers acknowledgements, a mapper for bodies like
- * "id", or "?" (refused by the mapper), of which the store refuses "id!" and for ever "id!!", fails with an error that nobody
+ * "id", or "?" (refused by the mapper), of which the store refuses "id!" and for ever "id!!", "id=" by a unique index while nothing is committed, fails with an error that nobody
  * knows at "id*" and, in a statement of its own, at "id%", and finds "id#" too much; a store that follows orders, a lease that is
  * always to be had.
  * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.

@@ -96,6 +96,29 @@ static void a_bad_message_goes_with_its_neighbours(void **state)
     assert_string_equal(fixture.messages[1]->refusal.sqlstate, "23514");
 }
 
+static void a_unique_violation_is_tried_once_more_after_the_others(void **state)
+{
+    (void)state;
+    add("a=");
+    add("b");
+    add("c");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("b c", "a=");
+    expect_done();
+    assert_false(fixture.messages[0]->refused);
+}
+
+static void a_unique_violation_that_stays_is_a_refusal(void **state)
+{
+    (void)state;
+    add("a=");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:a=");
+    expect_done();
+    assert_string_equal(fixture.messages[0]->refusal.sqlstate, "23505");
+    assert_int_equal(fixture.fakes.attempts, 3);
+}
+
 static void a_bad_message_at_the_end_has_its_own_transaction(void **state)
 {
     (void)state;
@@ -214,6 +237,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_good_batch_is_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_message_goes_with_its_neighbours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unique_violation_is_tried_once_more_after_the_others, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unique_violation_that_stays_is_a_refusal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_message_at_the_end_has_its_own_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_the_mapper_refused_goes_with_the_first, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_alone_are_written, set_up, tear_down),
