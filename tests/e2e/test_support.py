@@ -1,5 +1,6 @@
 """The harness itself: private servers are private, stop really stops, a wait says what it waited for."""
 
+import errno
 import os
 import shutil
 import signal
@@ -156,6 +157,15 @@ def test_confirms_are_reported_once_each(rabbitmq_server: RabbitMQ):
 def test_publishing_to_a_missing_queue_fails(rabbitmq_server: RabbitMQ):
     with pytest.raises(RuntimeError, match="NO_ROUTE"):
         rabbitmq_server.publish_many("no-such-queue", [b"{}"])
+
+
+def test_a_broker_that_goes_while_a_connection_is_made_is_an_outage(rabbitmq_server: RabbitMQ, monkeypatch: pytest.MonkeyPatch):
+    def gone(_socket: socket.socket) -> None:
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(socket.socket, "getpeername", gone)
+    with pytest.raises(ConnectionError, match="while it was made"):
+        rabbitmq_server.connect()
 
 
 def test_rabbitmqctl_says_why_it_failed(rabbitmq_server: RabbitMQ):

@@ -254,7 +254,10 @@ class RabbitMQ:
 
     def connect(self) -> pika.BlockingConnection:
         """A new connection, for one thread; the caller closes it."""
-        return pika.BlockingConnection(self._parameters())
+        try:
+            return pika.BlockingConnection(self._parameters())
+        except ValueError as error:  # so pika, where the broker went between the connection and getpeername()
+            raise ConnectionError("the connection ended while it was made") from error
 
     def _parameters(self) -> pika.URLParameters:
         parameters = pika.URLParameters(self.uri)
