@@ -51,7 +51,7 @@ def _verdict(verdict: Verdict) -> list[str]:
 
 
 def promises(results: Results) -> list[str]:
-    return _table(["promise", "floor", "measured: median (least to most)", ""], list(map(_verdict, figures.verdicts(results))))
+    return _table(["promise", "bound", "measured: median (least to most)", ""], list(map(_verdict, figures.verdicts(results))))
 
 
 def ceilings(results: Results) -> list[str]:
