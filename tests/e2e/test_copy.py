@@ -4,6 +4,7 @@ import json
 
 import psycopg
 import pytest
+from support.batch import held_back
 from support.endpoint import Endpoint
 from support.tables import read_dead_letters
 
@@ -38,29 +39,17 @@ def _rows_of(db, entity_id):
 
 
 @pytest.fixture
-def endpoint():
-    return Endpoint()
+def daemon(queues, kopru):
+    return kopru(queues=[{"name": queues.subscription, "entity": "subscription", "writers": 1}], http=Endpoint().settings)
 
 
 @pytest.fixture
-def daemon(rabbitmq_server, queues, kopru, endpoint):
-    return kopru(queues=[{"name": queues.subscription, "entity": "subscription", "writers": 1}], http=endpoint.settings)
-
-
-@pytest.fixture
-def publish_together(rabbitmq_server, db, queues, daemon, endpoint):
-    """publish_together(bodies): they are in one batch, since a transaction before it waits for a lock meanwhile."""
+def publish_together(rabbitmq_server, db, queues, daemon):
+    """publish_together(bodies): they are in one batch."""
 
     def publish(bodies):
-        def in_hand(count):
-            return lambda: endpoint.metrics()["kopru_in_hand_messages", queues.subscription] == count
-
-        with psycopg.connect(db.admin_dsn) as connection:
-            connection.execute("LOCK TABLE kopru.subscriptions IN ACCESS EXCLUSIVE MODE")
-            rabbitmq_server.publish(queues.subscription, b'{"id": "before"}')
-            daemon.wait_until(lambda: db.value("SELECT count(*) FROM pg_locks WHERE NOT granted"), 30, "the writer to wait")
+        with held_back(rabbitmq_server, db, daemon, queues.subscription, len(bodies), table="subscriptions"):
             rabbitmq_server.publish_many(queues.subscription, bodies)
-            daemon.wait_until(in_hand(1 + len(bodies)), 30, "all to be in hand")
 
     return publish
 
