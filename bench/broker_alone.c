@@ -1,10 +1,12 @@
 /*
- * The broker's own limit: consumes a number of messages with kopru's AMQP layer and acknowledges them, and does nothing else.
+ * The broker's own limit: consumes a number of messages with kopru's AMQP layer and acknowledges
+ * them, and does nothing else.
  *
  *     broker_alone URI QUEUE PREFETCH ACK_EVERY COUNT
  *
- * One acknowledgement stands for ACK_EVERY messages, as one of kopru's stands for a batch. Ends with 0 after COUNT messages, when the
- * connection has been closed, which the broker answers only after the last acknowledgement.
+ * One acknowledgement stands for ACK_EVERY messages, as one of kopru's stands for a batch. Ends
+ * with 0 after COUNT messages, when the connection has been closed, which the broker answers only
+ * after the last acknowledgement.
  */
 #include "source.h"
 
@@ -19,7 +21,8 @@ int main(int argc, char **argv)
     unsigned long taken = 0;
 
     if (argc != 6) {
-        (void)fputs("broker_alone: usage: broker_alone URI QUEUE PREFETCH ACK_EVERY COUNT\n", stderr);
+        (void)fputs("broker_alone: usage: broker_alone URI QUEUE PREFETCH ACK_EVERY COUNT\n",
+                    stderr);
         return EXIT_FAILURE;
     }
     ack_every = strtoul(argv[4], NULL, 10);

@@ -1,11 +1,13 @@
 /*
- * The least that a message can take from publish to row visible: kopru's AMQP layer, and a transaction in one round trip that writes rows
- * which are known before. Nothing is decoded, mapped or compared. What came while the last transaction ran goes into the next one
- * together, so that one slow commit does not hold up all that follow.
+ * The least that a message can take from publish to row visible: kopru's AMQP layer, and a
+ * transaction in one round trip that writes rows which are known before. Nothing is decoded, mapped
+ * or compared. What came while the last transaction ran goes into the next one together, so that
+ * one slow commit does not hold up all that follow.
  *
  *     latency_floor URI QUEUE PREFETCH CONNINFO FIRST_ID COUNT STATEMENT...
  *
- * The n-th message (from 0) runs every STATEMENT, prepared, with the text FIRST_ID + n as $1. Ends with 0 after COUNT messages.
+ * The n-th message (from 0) runs every STATEMENT, prepared, with the text FIRST_ID + n as $1. Ends
+ * with 0 after COUNT messages.
  */
 #include "source.h"
 
@@ -22,7 +24,8 @@ static int database_fail(const PGconn *connection)
 
 static const char *name_of(int statement)
 {
-    static const char *const NAMES[MAX_STATEMENTS] = { "s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7" };
+    static const char *const NAMES[MAX_STATEMENTS] = { "s0", "s1", "s2", "s3",
+                                                       "s4", "s5", "s6", "s7" };
 
     return NAMES[statement];
 }
@@ -76,8 +79,10 @@ static int send_rows(PGconn *connection, unsigned long id, int count)
     return 0;
 }
 
-/* Takes what is there, waiting only for the first, and writes it in one transaction. Returns how many messages, or -1. */
-static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, unsigned long next_id, int statements)
+/* Takes what is there, waiting only for the first, and writes it in one transaction. Returns how
+   many messages, or -1. */
+static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, unsigned long next_id,
+                          int statements)
 {
     struct error err;
     uint64_t tag = 0;
@@ -115,7 +120,9 @@ int main(int argc, char **argv)
     int statements = argc - FIRST_STATEMENT;
 
     if (statements < 1 || statements > MAX_STATEMENTS) {
-        (void)fputs("latency_floor: usage: latency_floor URI QUEUE PREFETCH CONNINFO FIRST_ID COUNT STATEMENT...\n", stderr);
+        (void)fputs("latency_floor: usage: latency_floor URI QUEUE PREFETCH CONNINFO FIRST_ID "
+                    "COUNT STATEMENT...\n",
+                    stderr);
         return EXIT_FAILURE;
     }
     first_id = strtoul(argv[5], NULL, 10);

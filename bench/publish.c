@@ -1,11 +1,12 @@
 /*
- * Fills a queue: publishes the messages of a file, persistent and with confirms, and ends with 0 when the broker has confirmed all.
+ * Fills a queue: publishes the messages of a file, persistent and with confirms, and ends with 0
+ * when the broker has confirmed all.
  *
  *     publish URI QUEUE FILE [RATE TIMES]
  *
- * FILE holds bodies one after another, each after its length in four bytes, lowest first. RATE is messages a second, in even
- * distances; 0 or nothing is as fast as the broker takes them. TIMES is a file that gets one line a message: when it was published,
- * nanoseconds of the monotonic clock.
+ * FILE holds bodies one after another, each after its length in four bytes, lowest first. RATE is
+ * messages a second, in even distances; 0 or nothing is as fast as the broker takes them. TIMES is
+ * a file that gets one line a message: when it was published, nanoseconds of the monotonic clock.
  */
 #include "amqp/library.h"
 
@@ -46,7 +47,8 @@ static int log_in(struct publisher *publisher, char *uri)
     socket = amqp_tcp_socket_new(publisher->connection);
     if (socket == NULL || amqp_socket_open(socket, info.host, info.port) != AMQP_STATUS_OK)
         return fail("cannot connect");
-    if (amqp_login(publisher->connection, info.vhost, 1, FRAME_MAX_BYTES, 0, AMQP_SASL_METHOD_PLAIN, info.user, info.password)
+    if (amqp_login(publisher->connection, info.vhost, 1, FRAME_MAX_BYTES, 0, AMQP_SASL_METHOD_PLAIN,
+                   info.user, info.password)
             .reply_type != AMQP_RESPONSE_NORMAL)
         return fail("cannot log in");
     amqp_channel_open(publisher->connection, CHANNEL);
@@ -66,12 +68,14 @@ static int take_confirm(struct publisher *publisher, struct timeval *patience)
 
     if (status == AMQP_STATUS_TIMEOUT)
         return 0;
-    if (status != AMQP_STATUS_OK || frame.frame_type != AMQP_FRAME_METHOD || frame.payload.method.id != AMQP_BASIC_ACK_METHOD)
+    if (status != AMQP_STATUS_OK || frame.frame_type != AMQP_FRAME_METHOD ||
+        frame.payload.method.id != AMQP_BASIC_ACK_METHOD)
         return fail("the broker did not confirm");
     ack = frame.payload.method.decoded;
     if (ack->delivery_tag == 0 || ack->delivery_tag > publisher->sent)
         return fail("the broker confirmed what was not sent");
-    for (uint64_t tag = ack->multiple ? publisher->low + 1 : ack->delivery_tag; tag <= ack->delivery_tag; tag++)
+    for (uint64_t tag = ack->multiple ? publisher->low + 1 : ack->delivery_tag;
+         tag <= ack->delivery_tag; tag++)
         publisher->confirmed[tag] = true;
     while (publisher->low < publisher->sent && publisher->confirmed[publisher->low + 1])
         publisher->low++;
@@ -94,7 +98,8 @@ static int settle(struct publisher *publisher, size_t open)
     return 0;
 }
 
-static int send_body(struct publisher *publisher, const char *queue, const unsigned char *body, size_t len)
+static int send_body(struct publisher *publisher, const char *queue, const unsigned char *body,
+                     size_t len)
 {
     static char content_type[] = "application/json";
     static const amqp_basic_properties_t PROPERTIES = {
@@ -105,8 +110,8 @@ static int send_body(struct publisher *publisher, const char *queue, const unsig
     amqp_bytes_t bytes = { .len = len, .bytes = (void *)(uintptr_t)body };
 
     publisher->sent++;
-    if (amqp_basic_publish(publisher->connection, CHANNEL, amqp_empty_bytes, amqp_cstring_bytes(queue), 0, 0, &PROPERTIES,
-                           bytes) != AMQP_STATUS_OK)
+    if (amqp_basic_publish(publisher->connection, CHANNEL, amqp_empty_bytes,
+                           amqp_cstring_bytes(queue), 0, 0, &PROPERTIES, bytes) != AMQP_STATUS_OK)
         return fail("cannot publish");
     return settle(publisher, OPEN_CONFIRMS);
 }
@@ -144,8 +149,8 @@ static int64_t wait_for_turn(const struct timespec *begin, size_t n, unsigned lo
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static int publish_all(struct publisher *publisher, const char *queue, const unsigned char *data, size_t size, unsigned long rate,
-                       FILE *times)
+static int publish_all(struct publisher *publisher, const char *queue, const unsigned char *data,
+                       size_t size, unsigned long rate, FILE *times)
 {
     struct timespec begin;
     size_t n = 0;
@@ -200,7 +205,8 @@ static int run(struct publisher *publisher, int argc, char **argv)
         return -1;
     if (argc == 6 && (times = fopen(argv[5], "we")) == NULL)
         return fail("cannot write the times");
-    result = publish_all(publisher, argv[2], data, size, argc == 6 ? strtoul(argv[4], NULL, 10) : 0, times);
+    result = publish_all(publisher, argv[2], data, size, argc == 6 ? strtoul(argv[4], NULL, 10) : 0,
+                         times);
     if (times != NULL && fclose(times) != 0)
         return fail("cannot write the times");
     return result;

@@ -1,4 +1,5 @@
-/* A subscription to one queue through kopru's own AMQP layer, for the programs that stand in for the rest of it. */
+/* A subscription to one queue through kopru's own AMQP layer, for the programs that stand in for
+   the rest of it. */
 #ifndef KOPRU_BENCH_SOURCE_H
 #define KOPRU_BENCH_SOURCE_H
 
@@ -15,7 +16,8 @@ static inline int source_fail(const char *program, const struct error *err)
     return -1;
 }
 
-static inline int source_open(struct amqp_consumer **out, const char *uri, const char *queue, int prefetch, struct error *err)
+static inline int source_open(struct amqp_consumer **out, const char *uri, const char *queue,
+                              int prefetch, struct error *err)
 {
     struct amqp_endpoint endpoint = {
         .uri = uri,

@@ -62,21 +62,24 @@ failed:
 /* "192.0.2.1", without the port. */
 static void write_address(const struct addrinfo *address, char *out, size_t size)
 {
-    if (getnameinfo(address->ai_addr, address->ai_addrlen, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST) != 0)
+    if (getnameinfo(address->ai_addr, address->ai_addrlen, out, (socklen_t)size, NULL, 0,
+                    NI_NUMERICHOST) != 0)
         snprintf(out, size, "?");
 }
 
-static int fail_to_reach(const struct amqp_target *target, const struct addrinfo *address, int cause, struct error *err)
+static int fail_to_reach(const struct amqp_target *target, const struct addrinfo *address,
+                         int cause, struct error *err)
 {
     char text[NI_MAXHOST];
 
     write_address(address, text, sizeof(text));
     error_set(err, ERROR_UNAVAILABLE, WHAT, target->name, "%s: %s", text, strerror(cause));
-    return error_hint(err, "check that the broker is running, and host, port and firewalls on the way");
+    return error_hint(err,
+                      "check that the broker is running, and host, port and firewalls on the way");
 }
 
-static int open_plain(amqp_connection_state_t state, const struct amqp_target *target, const struct addrinfo *address,
-                      int timeout_ms, struct error *err)
+static int open_plain(amqp_connection_state_t state, const struct amqp_target *target,
+                      const struct addrinfo *address, int timeout_ms, struct error *err)
 {
     amqp_socket_t *sock;
     int fd = dial(address, timeout_ms);
@@ -92,8 +95,10 @@ static int open_plain(amqp_connection_state_t state, const struct amqp_target *t
     return 0;
 }
 
-/* rabbitmq-c makes its TLS connections itself and then knows no reason but "socket error"; dialling once more finds it. */
-static int explain_tls_socket(const struct amqp_tls *tls, const struct addrinfo *address, int timeout_ms, struct error *err)
+/* rabbitmq-c makes its TLS connections itself and then knows no reason but "socket error"; dialling
+   once more finds it. */
+static int explain_tls_socket(const struct amqp_tls *tls, const struct addrinfo *address,
+                              int timeout_ms, struct error *err)
 {
     int fd = dial(address, timeout_ms);
 
@@ -103,8 +108,8 @@ static int explain_tls_socket(const struct amqp_tls *tls, const struct addrinfo 
     return amqp_tls_explain(tls, AMQP_STATUS_SOCKET_ERROR, err);
 }
 
-static int open_tls(struct amqp_link *link, const struct amqp_target *target, const struct addrinfo *address, int timeout_ms,
-                    struct error *err)
+static int open_tls(struct amqp_link *link, const struct amqp_target *target,
+                    const struct addrinfo *address, int timeout_ms, struct error *err)
 {
     int64_t deadline = clock_monotonic_ms() + timeout_ms;
     struct timeval timeout = timeval_of_ms(timeout_ms);
@@ -130,7 +135,9 @@ out:
 
 static int resolve(struct addrinfo **out, const struct amqp_target *target, struct error *err)
 {
-    struct addrinfo wanted = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+    struct addrinfo wanted = { .ai_family = AF_UNSPEC,
+                               .ai_socktype = SOCK_STREAM,
+                               .ai_flags = AI_NUMERICSERV };
     char port[8];
     int failure;
 
@@ -138,13 +145,14 @@ static int resolve(struct addrinfo **out, const struct amqp_target *target, stru
     failure = getaddrinfo(target->uri.host, port, &wanted, out);
     if (failure == 0)
         return 0;
-    error_set(err, ERROR_UNAVAILABLE, "cannot resolve the broker's host name", target->uri.host, "%s",
-              failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
+    error_set(err, ERROR_UNAVAILABLE, "cannot resolve the broker's host name", target->uri.host,
+              "%s", failure == EAI_SYSTEM ? strerror(errno) : gai_strerror(failure));
     return error_hint(err, "check the host in amqp.uri and the name service");
 }
 
 /* Sets *deadline, which begins once the name is resolved. */
-static int open_socket(struct amqp_link *link, const struct amqp_target *target, int64_t *deadline, struct error *err)
+static int open_socket(struct amqp_link *link, const struct amqp_target *target, int64_t *deadline,
+                       struct error *err)
 {
     struct addrinfo *addresses = NULL;
     int untried = 0;
@@ -155,7 +163,8 @@ static int open_socket(struct amqp_link *link, const struct amqp_target *target,
     *deadline = clock_monotonic_ms() + target->connect_timeout_ms;
     for (const struct addrinfo *address = addresses; address != NULL; address = address->ai_next)
         untried++;
-    for (const struct addrinfo *address = addresses; address != NULL && result != 0; address = address->ai_next, untried--) {
+    for (const struct addrinfo *address = addresses; address != NULL && result != 0;
+         address = address->ai_next, untried--) {
         int share_ms = clock_left_ms(*deadline) / untried;
 
         result = target->uri.tls ? open_tls(link, target, address, share_ms, err)
@@ -165,12 +174,14 @@ static int open_socket(struct amqp_link *link, const struct amqp_target *target,
     return result;
 }
 
-/* A peer that takes nothing and says nothing ends the connection in the kernel, where rabbitmq-c would wait for ever. */
+/* A peer that takes nothing and says nothing ends the connection in the kernel, where rabbitmq-c
+   would wait for ever. */
 static void bound_silence(amqp_connection_state_t state)
 {
     unsigned timeout_ms = (unsigned)amqp_get_heartbeat(state) * 3000u;
 
-    setsockopt(amqp_get_sockfd(state), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
+    setsockopt(amqp_get_sockfd(state), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms,
+               sizeof(timeout_ms));
 }
 
 static amqp_table_entry_t text_entry(const char *key, const char *value)
@@ -195,7 +206,8 @@ static amqp_rpc_reply_t log_in(amqp_connection_state_t state, const struct amqp_
 {
     char host[HOST_NAME_MAX + 1] = "";
     char name[HOST_NAME_MAX + 32];
-    amqp_table_entry_t capabilities[] = { true_entry("consumer_cancel_notify"), true_entry("connection.blocked") };
+    amqp_table_entry_t capabilities[] = { true_entry("consumer_cancel_notify"),
+                                          true_entry("connection.blocked") };
     amqp_table_entry_t properties[4];
     amqp_table_t table = { 4, properties };
     const char *vhost = target->uri.vhost;
@@ -210,29 +222,36 @@ static amqp_rpc_reply_t log_in(amqp_connection_state_t state, const struct amqp_
     properties[3].value.value.table = (amqp_table_t){ 2, capabilities };
 
     if (target->uri.auth == AMQP_AUTH_EXTERNAL)
-        return amqp_login_with_properties(state, vhost, AMQP_CHANNEL, AMQP_FRAME_MAX_BYTES, target->heartbeat_s, &table,
-                                          AMQP_SASL_METHOD_EXTERNAL, "");
-    return amqp_login_with_properties(state, vhost, AMQP_CHANNEL, AMQP_FRAME_MAX_BYTES, target->heartbeat_s, &table,
-                                      AMQP_SASL_METHOD_PLAIN, target->uri.user, target->password);
+        return amqp_login_with_properties(state, vhost, AMQP_CHANNEL, AMQP_FRAME_MAX_BYTES,
+                                          target->heartbeat_s, &table, AMQP_SASL_METHOD_EXTERNAL,
+                                          "");
+    return amqp_login_with_properties(state, vhost, AMQP_CHANNEL, AMQP_FRAME_MAX_BYTES,
+                                      target->heartbeat_s, &table, AMQP_SASL_METHOD_PLAIN,
+                                      target->uri.user, target->password);
 }
 
-static int fail_to_log_in(const struct amqp_target *target, const amqp_rpc_reply_t *reply, struct error *err)
+static int fail_to_log_in(const struct amqp_target *target, const amqp_rpc_reply_t *reply,
+                          struct error *err)
 {
     bool is_cut = reply->reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
-                  (reply->library_error == AMQP_STATUS_CONNECTION_CLOSED || reply->library_error == AMQP_STATUS_SOCKET_ERROR ||
+                  (reply->library_error == AMQP_STATUS_CONNECTION_CLOSED ||
+                   reply->library_error == AMQP_STATUS_SOCKET_ERROR ||
                    reply->library_error == AMQP_STATUS_SSL_ERROR);
 
     amqp_reply_error(err, "cannot log in to the broker", target->name, reply);
-    /* A broker that refuses a user says so. One that refuses a certificate does too, but often hangs up before that can be read. */
+    /* A broker that refuses a user says so. One that refuses a certificate does too, but often
+       hangs up before that can be read. */
     if (is_cut && target->uri.tls)
-        error_hint(err,
-                   "the broker may want a client certificate (amqp.cert_file), or refuse the one it got: its log says which");
+        error_hint(err, "the broker may want a client certificate (amqp.cert_file), or refuse the "
+                        "one it got: its log says which");
     else if (is_cut)
-        error_hint(err, "check that host and port are those of an AMQP 0-9-1 listener, with amqps:// where it speaks TLS");
+        error_hint(err, "check that host and port are those of an AMQP 0-9-1 listener, with "
+                        "amqps:// where it speaks TLS");
     return -1;
 }
 
-static int start_session(amqp_connection_state_t state, const struct amqp_target *target, int64_t deadline, struct error *err)
+static int start_session(amqp_connection_state_t state, const struct amqp_target *target,
+                         int64_t deadline, struct error *err)
 {
     struct timeval login_timeout = timeval_of_ms(clock_left_ms(deadline));
     struct timeval rpc_timeout = timeval_of_ms(target->rpc_timeout_ms);
@@ -260,7 +279,8 @@ int amqp_connect(struct amqp_link *out, const struct amqp_target *target, struct
 
     if (link.connection == NULL)
         return error_no_memory(err);
-    if (open_socket(&link, target, &deadline, err) != 0 || start_session(link.connection, target, deadline, err) != 0) {
+    if (open_socket(&link, target, &deadline, err) != 0 ||
+        start_session(link.connection, target, deadline, err) != 0) {
         amqp_destroy_connection(link.connection);
         return -1;
     }

@@ -21,8 +21,9 @@ struct amqp_link {
 };
 
 /*
- * Tries each address of the host with its share of connect_timeout_ms (name resolution has its own limits, see resolv.conf(5)); TCP, TLS
- * and login together do not take longer. Returns 0 with *out, or -1.
+ * Tries each address of the host with its share of connect_timeout_ms (name resolution has its own
+ * limits, see resolv.conf(5)); TCP, TLS and login together do not take longer. Returns 0 with *out,
+ * or -1.
  */
 int amqp_connect(struct amqp_link *out, const struct amqp_target *target, struct error *err);
 

@@ -11,7 +11,8 @@
 enum subscription {
     SUBSCRIPTION_NONE,
     SUBSCRIPTION_ACTIVE,
-    SUBSCRIPTION_ENDING, /* basic.cancel was sent; deliveries from before its answer may still come */
+    SUBSCRIPTION_ENDING, /* basic.cancel was sent; deliveries from before its answer may still come
+                          */
 };
 
 struct amqp_consumer {
@@ -35,7 +36,8 @@ int amqp_endpoint_check(const struct amqp_endpoint *endpoint, struct error *err)
     return result;
 }
 
-int amqp_consumer_open(struct amqp_consumer **out, const struct amqp_endpoint *endpoint, struct error *err)
+int amqp_consumer_open(struct amqp_consumer **out, const struct amqp_endpoint *endpoint,
+                       struct error *err)
 {
     struct amqp_target target;
     struct amqp_consumer *consumer = calloc(1, sizeof(*consumer));
@@ -97,7 +99,8 @@ static void release_frames(struct amqp_consumer *consumer)
         amqp_maybe_release_buffers(consumer->wire.connection);
 }
 
-int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue, struct amqp_queue_state *state, struct error *err)
+int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue,
+                          struct amqp_queue_state *state, struct error *err)
 {
     static const char what[] = "cannot look at the queue";
     amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(queue), .passive = 1 };
@@ -106,8 +109,8 @@ int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue, str
 
     if (check_queue_name(queue, what, err) != 0)
         return -1;
-    if (wire_call(&consumer->wire, AMQP_QUEUE_DECLARE_METHOD, &request, AMQP_QUEUE_DECLARE_OK_METHOD, &answer, what, queue,
-                  err) != 0)
+    if (wire_call(&consumer->wire, AMQP_QUEUE_DECLARE_METHOD, &request,
+                  AMQP_QUEUE_DECLARE_OK_METHOD, &answer, what, queue, err) != 0)
         return -1;
     found = answer.decoded;
     *state = (struct amqp_queue_state){ found->message_count, found->consumer_count };
@@ -115,26 +118,31 @@ int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue, str
     return 0;
 }
 
-int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, int prefetch, struct error *err)
+int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, int prefetch,
+                            struct error *err)
 {
     static const char what[] = "cannot subscribe to the queue";
     struct wire *wire = &consumer->wire;
     amqp_basic_qos_t limit = { .prefetch_count = (uint16_t)prefetch };
-    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue), .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
+    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue),
+                                     .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
     amqp_method_t answer;
 
     if (check_queue_name(queue, what, err) != 0)
         return -1;
     if (prefetch < 1 || prefetch > UINT16_MAX) {
-        error_set(err, ERROR_CONFIG, what, queue, "prefetch %d is not a number from 1 to 65535", prefetch);
+        error_set(err, ERROR_CONFIG, what, queue, "prefetch %d is not a number from 1 to 65535",
+                  prefetch);
         return error_hint(err, "check prefetch of the queue in the configuration");
     }
     free(consumer->queue);
     consumer->queue = strdup(queue);
     if (consumer->queue == NULL)
         return error_no_memory(err);
-    if (wire_call(wire, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, &answer, what, queue, err) != 0 ||
-        wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer, what, queue, err) != 0)
+    if (wire_call(wire, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, &answer, what,
+                  queue, err) != 0 ||
+        wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer,
+                  what, queue, err) != 0)
         return -1;
     consumer->subscription = SUBSCRIPTION_ACTIVE;
     release_frames(consumer);
@@ -147,16 +155,19 @@ int amqp_consumer_check_access(struct amqp_consumer *consumer, const char *queue
     struct wire *wire = &consumer->wire;
     amqp_table_entry_t impossible = { .key = amqp_cstring_bytes("x-priority") };
     amqp_basic_qos_t limit = { .prefetch_count = 1 };
-    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue), .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
+    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue),
+                                     .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
     amqp_method_t answer;
 
     impossible.value.kind = AMQP_FIELD_KIND_UTF8;
     impossible.value.value.bytes = amqp_cstring_bytes("no number");
     request.arguments = (amqp_table_t){ 1, &impossible };
     if (check_queue_name(queue, what, err) != 0 ||
-        wire_call(wire, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, &answer, what, queue, err) != 0)
+        wire_call(wire, AMQP_BASIC_QOS_METHOD, &limit, AMQP_BASIC_QOS_OK_METHOD, &answer, what,
+                  queue, err) != 0)
         return -1;
-    if (wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer, what, queue, err) == 0)
+    if (wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer,
+                  what, queue, err) == 0)
         return 0;
     /* Refused for the argument: so not for the lack of a permission. */
     return wire->state == WIRE_CHANNEL_GONE && err->kind == ERROR_UNAVAILABLE ? 0 : -1;
@@ -171,7 +182,8 @@ int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err)
     consumer->is_answered = false;
     if (wire_prepare_send(&consumer->wire, what, err) != 0)
         return -1;
-    status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &request);
+    status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD,
+                              &request);
     return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
 }
 
@@ -197,7 +209,8 @@ static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
     if (consumer->subscription != SUBSCRIPTION_ACTIVE)
         return 0;
     consumer->wire.state = WIRE_CHANNEL_GONE;
-    error_set(err, ERROR_UNAVAILABLE, "the broker ended the subscription", consumer->queue, "it sent basic.cancel");
+    error_set(err, ERROR_UNAVAILABLE, "the broker ended the subscription", consumer->queue,
+              "it sent basic.cancel");
     return error_hint(err, "the queue was deleted, or its leader is moving to another node");
 }
 
@@ -221,7 +234,8 @@ static int take_other(struct amqp_consumer *consumer, const amqp_frame_t *frame,
     case AMQP_BASIC_CANCEL_METHOD:
         return end_by_broker(consumer, err);
     case AMQP_CHANNEL_CLOSE_METHOD:
-        return wire_closed_by_broker(&consumer->wire, method, "the broker closed the channel", consumer->queue, err);
+        return wire_closed_by_broker(&consumer->wire, method, "the broker closed the channel",
+                                     consumer->queue, err);
     case AMQP_CONNECTION_CLOSE_METHOD:
         return wire_closed_by_broker(&consumer->wire, method, LOST, consumer->wire.name, err);
     default:
@@ -233,10 +247,12 @@ static bool is_content(const amqp_frame_t *frame)
 {
     return frame->channel == AMQP_CHANNEL &&
            (frame->frame_type == AMQP_FRAME_HEADER || frame->frame_type == AMQP_FRAME_BODY ||
-            (frame->frame_type == AMQP_FRAME_METHOD && frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD));
+            (frame->frame_type == AMQP_FRAME_METHOD &&
+             frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD));
 }
 
-/* Takes all that is there without waiting, up to one whole delivery. Returns 1, 0 when there is no more, or -1. */
+/* Takes all that is there without waiting, up to one whole delivery. Returns 1, 0 when there is no
+   more, or -1. */
 static int drain(struct amqp_consumer *consumer, struct delivery **delivery, struct error *err)
 {
     amqp_frame_t frame;
@@ -248,7 +264,8 @@ static int drain(struct amqp_consumer *consumer, struct delivery **delivery, str
         if (is_content(&frame)) {
             taken = incoming_take(&consumer->incoming, &frame, delivery, &status);
             if (taken < 0)
-                return wire_fail(&consumer->wire, "cannot take a message from the broker", status, err);
+                return wire_fail(&consumer->wire, "cannot take a message from the broker", status,
+                                 err);
         } else if (take_other(consumer, &frame, err) != 0) {
             return -1;
         }
@@ -259,7 +276,8 @@ static int drain(struct amqp_consumer *consumer, struct delivery **delivery, str
     return status == AMQP_STATUS_TIMEOUT ? 0 : wire_fail(&consumer->wire, LOST, status, err);
 }
 
-int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_ms,
+                       struct delivery **delivery, struct error *err)
 {
     struct wire *wire = &consumer->wire;
     int64_t now_ms = clock_monotonic_ms();
@@ -270,7 +288,8 @@ int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_
     *delivery = NULL;
     if (wire_require_open(wire, LOST, err) != 0)
         return -1;
-    if (is_ending) { /* 0 must mean that all was delivered, so nothing but the broker's answer ends the wait */
+    if (is_ending) { /* 0 must mean that all was delivered, so nothing but the broker's answer ends
+                        the wait */
         deadline_ms = now_ms + wire->rpc_timeout_ms;
         wake_fd = -1;
     }
@@ -282,13 +301,16 @@ int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_
         if ((ready & WIRE_WAKE) != 0 || (is_ending && consumer->subscription == SUBSCRIPTION_NONE))
             return 0;
         if (clock_left_ms(deadline_ms) == 0)
-            return is_ending ? wire_fail(wire, "cannot end the subscription", AMQP_STATUS_TIMEOUT, err) : 0;
+            return is_ending
+                       ? wire_fail(wire, "cannot end the subscription", AMQP_STATUS_TIMEOUT, err)
+                       : 0;
         ready = wire_wait(wire, POLLIN, wake_fd, wire_patience_ms(wire, deadline_ms));
         now_ms = clock_monotonic_ms();
     }
 }
 
-int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_ms, struct error *err)
+int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_ms,
+                       struct error *err)
 {
     struct wire *wire = &consumer->wire;
     int64_t now_ms = clock_monotonic_ms();
@@ -340,8 +362,10 @@ int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err)
         return wire_require_open(&consumer->wire, what, err);
     if (wire_prepare_send(&consumer->wire, what, err) != 0)
         return -1;
-    /* Not by the library's call: it would hold all that is still on its way, however much, until the answer comes. */
-    status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD, &method);
+    /* Not by the library's call: it would hold all that is still on its way, however much, until
+       the answer comes. */
+    status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD,
+                              &method);
     if (status != AMQP_STATUS_OK)
         return wire_fail(&consumer->wire, what, status, err);
     consumer->subscription = SUBSCRIPTION_ENDING;

@@ -9,7 +9,8 @@ enum {
     FLAG_CONTENT_TYPE = 0x8000,
     FLAG_CONTENT_ENCODING = 0x4000,
     FLAG_HEADERS = 0x2000,
-    FLAGS_WITHOUT_MEANING = 0x0003, /* the lowest announces more flags, of which there are none; RabbitMQ ignores both */
+    FLAGS_WITHOUT_MEANING = 0x0003, /* the lowest announces more flags, of which there are none;
+                                       RabbitMQ ignores both */
 
     METHOD_MIN_BYTES = 4,
     CONTENT_MIN_BYTES = 14, /* class, weight, body size, flags */
@@ -144,7 +145,8 @@ static bool skip_table(struct span table, int depth)
 }
 
 /* Puts one field in the place of the table, which has table_len bytes behind its length. */
-static bool replace_table(unsigned char *bytes, size_t *len, size_t max_bytes, size_t table_at, size_t table_len)
+static bool replace_table(unsigned char *bytes, size_t *len, size_t max_bytes, size_t table_at,
+                          size_t table_len)
 {
     size_t name_len = sizeof(UNDECODABLE) - 1;
     size_t added = name_len + 1 + 4;
@@ -183,7 +185,8 @@ static bool prepare_header(unsigned char *bytes, size_t *len, size_t max_bytes)
         return true;
     if (!take_piece(&left, 4, &piece))
         return false;
-    return skip_table(piece, 1) || replace_table(bytes, len, max_bytes, (size_t)(piece.at - bytes) - 4, piece.left);
+    return skip_table(piece, 1) ||
+           replace_table(bytes, len, max_bytes, (size_t)(piece.at - bytes) - 4, piece.left);
 }
 
 bool frame_prepare(unsigned char *bytes, size_t *len, size_t max_bytes)

@@ -19,7 +19,8 @@ void incoming_release(struct incoming *incoming)
 
 static int take_method(struct incoming *incoming, const amqp_basic_deliver_t *method)
 {
-    incoming->draft = (struct delivery){ .tag = method->delivery_tag, .redelivered = method->redelivered };
+    incoming->draft =
+        (struct delivery){ .tag = method->delivery_tag, .redelivered = method->redelivered };
     incoming->exchange = amqp_bytes_slice(method->exchange);
     incoming->routing_key = amqp_bytes_slice(method->routing_key);
     incoming->expects = INCOMING_HEADER;
@@ -76,11 +77,13 @@ static bool take_properties(struct incoming *incoming, const amqp_basic_properti
     return true;
 }
 
-static int take_header(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out, int *status)
+static int take_header(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out,
+                       int *status)
 {
     uint64_t body_size = frame->payload.properties.body_size;
 
-    if (frame->payload.properties.class_id != AMQP_BASIC_CLASS || body_size > AMQP_MESSAGE_MAX_BYTES) {
+    if (frame->payload.properties.class_id != AMQP_BASIC_CLASS ||
+        body_size > AMQP_MESSAGE_MAX_BYTES) {
         *status = AMQP_STATUS_BAD_AMQP_DATA;
         return -1;
     }
@@ -93,7 +96,8 @@ static int take_header(struct incoming *incoming, const amqp_frame_t *frame, str
     return body_size == 0 ? finish(incoming, SLICE_LITERAL(""), out, status) : 0;
 }
 
-static int take_body(struct incoming *incoming, struct slice part, struct delivery **out, int *status)
+static int take_body(struct incoming *incoming, struct slice part, struct delivery **out,
+                     int *status)
 {
     size_t size = incoming->draft.body.len;
 
@@ -110,14 +114,18 @@ static int take_body(struct incoming *incoming, struct slice part, struct delive
     if (part.len > 0)
         memcpy(incoming->body + incoming->body_len, part.data, part.len);
     incoming->body_len += part.len;
-    return incoming->body_len == size ? finish(incoming, (struct slice){ incoming->body, size }, out, status) : 0;
+    return incoming->body_len == size
+               ? finish(incoming, (struct slice){ incoming->body, size }, out, status)
+               : 0;
 }
 
-int incoming_take(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out, int *status)
+int incoming_take(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out,
+                  int *status)
 {
     switch (incoming->expects) {
     case INCOMING_METHOD:
-        if (frame->frame_type == AMQP_FRAME_METHOD && frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD)
+        if (frame->frame_type == AMQP_FRAME_METHOD &&
+            frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD)
             return take_method(incoming, frame->payload.method.decoded);
         break;
     case INCOMING_HEADER:

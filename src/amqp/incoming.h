@@ -1,9 +1,10 @@
 /*
- * A delivery under way: its method, its header and its body arrive as frames, perhaps over several calls. Takes the frames one after
- * another and gives the finished delivery.
+ * A delivery under way: its method, its header and its body arrive as frames, perhaps over several
+ * calls. Takes the frames one after another and gives the finished delivery.
  *
- * Nothing in it points into rabbitmq-c's buffers once the header was taken, so that the frames of a long body can be released one by
- * one: a message then costs its body twice for a moment, not four times.
+ * Nothing in it points into rabbitmq-c's buffers once the header was taken, so that the frames of a
+ * long body can be released one by one: a message then costs its body twice for a moment, not four
+ * times.
  */
 #ifndef KOPRU_AMQP_INCOMING_H
 #define KOPRU_AMQP_INCOMING_H
@@ -32,10 +33,12 @@ void incoming_init(struct incoming *incoming);
 void incoming_release(struct incoming *incoming);
 
 /*
- * Takes the next frame of the channel. Returns 1 with *out (the caller's) when it ended the delivery, 0 when more is to come, and -1
- * with a status of rabbitmq-c in *status: AMQP_STATUS_UNEXPECTED_STATE when the frame does not belong there, AMQP_STATUS_NO_MEMORY.
+ * Takes the next frame of the channel. Returns 1 with *out (the caller's) when it ended the
+ * delivery, 0 when more is to come, and -1 with a status of rabbitmq-c in *status:
+ * AMQP_STATUS_UNEXPECTED_STATE when the frame does not belong there, AMQP_STATUS_NO_MEMORY.
  */
-int incoming_take(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out, int *status);
+int incoming_take(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out,
+                  int *status);
 
 /* True while the buffers of the connection's frames must be kept. */
 static inline bool incoming_needs_frames(const struct incoming *incoming)

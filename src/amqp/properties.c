@@ -111,7 +111,8 @@ static void write_value(const amqp_field_value_t *field, int depth, struct buffe
         write_double(field->value.f64, 17, false, out);
         return;
     case AMQP_FIELD_KIND_DECIMAL:
-        buffer_append_format(out, "%" PRIu32 "e-%u", field->value.decimal.value, field->value.decimal.decimals);
+        buffer_append_format(out, "%" PRIu32 "e-%u", field->value.decimal.value,
+                             field->value.decimal.decimals);
         return;
     case AMQP_FIELD_KIND_UTF8:
         write_string(amqp_bytes_slice(field->value.bytes), out);
@@ -175,15 +176,16 @@ static void write_text_member(const char *name, struct slice text, struct buffer
     write_string(text, out);
 }
 
-void amqp_properties_write(const amqp_basic_properties_t *properties, struct slice exchange, struct slice routing_key,
-                           struct buffer *out)
+void amqp_properties_write(const amqp_basic_properties_t *properties, struct slice exchange,
+                           struct slice routing_key, struct buffer *out)
 {
     const struct {
         amqp_flags_t flag;
         const char *name;
         const amqp_bytes_t *value;
     } texts[] = {
-        { AMQP_BASIC_CONTENT_ENCODING_FLAG, ",\"content_encoding\":", &properties->content_encoding },
+        { AMQP_BASIC_CONTENT_ENCODING_FLAG,
+          ",\"content_encoding\":", &properties->content_encoding },
         { AMQP_BASIC_CORRELATION_ID_FLAG, ",\"correlation_id\":", &properties->correlation_id },
         { AMQP_BASIC_REPLY_TO_FLAG, ",\"reply_to\":", &properties->reply_to },
         { AMQP_BASIC_EXPIRATION_FLAG, ",\"expiration\":", &properties->expiration },

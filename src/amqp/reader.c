@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection, struct ssl_st *session, int socket)
+int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection,
+                struct ssl_st *session, int socket)
 {
     struct timeval no_time = { 0, 0 };
     amqp_frame_t early;
@@ -27,7 +28,8 @@ int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection, 
     if (reader->bytes == NULL)
         return AMQP_STATUS_NO_MEMORY;
     reader->header = reader->bytes + reader->max_bytes;
-    /* Nothing but a heartbeat can have come behind the last answer. Half of one in the library's hands could not be completed. */
+    /* Nothing but a heartbeat can have come behind the last answer. Half of one in the library's
+       hands could not be completed. */
     while (amqp_frames_enqueued(connection) || amqp_data_in_buffer(connection)) {
         int status = amqp_simple_wait_frame_noblock(connection, &early, &no_time);
 
@@ -54,7 +56,8 @@ static int receive_plain(struct amqp_reader *reader, unsigned char *out, size_t 
     if (len == 0)
         return AMQP_STATUS_CONNECTION_CLOSED;
     if (len < 0)
-        return errno == EAGAIN || errno == EWOULDBLOCK ? AMQP_STATUS_TIMEOUT : AMQP_STATUS_SOCKET_ERROR;
+        return errno == EAGAIN || errno == EWOULDBLOCK ? AMQP_STATUS_TIMEOUT
+                                                       : AMQP_STATUS_SOCKET_ERROR;
     *got = (size_t)len;
     return AMQP_STATUS_OK;
 }
@@ -71,7 +74,8 @@ static int receive_tls(struct amqp_reader *reader, unsigned char *out, size_t si
     }
     switch (SSL_get_error(reader->session, len)) {
     case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: /* an answer to the other side's new key: it is sent with the next heartbeat at the latest */
+    case SSL_ERROR_WANT_WRITE: /* an answer to the other side's new key: it is sent with the next
+                                  heartbeat at the latest */
         return AMQP_STATUS_TIMEOUT;
     case SSL_ERROR_ZERO_RETURN:
         return AMQP_STATUS_CONNECTION_CLOSED;
@@ -92,9 +96,11 @@ static int receive(struct amqp_reader *reader)
         reader->start = 0;
     }
     if (reader->session != NULL)
-        status = receive_tls(reader, reader->bytes + reader->end, reader->max_bytes - reader->end, &got);
+        status =
+            receive_tls(reader, reader->bytes + reader->end, reader->max_bytes - reader->end, &got);
     else
-        status = receive_plain(reader, reader->bytes + reader->end, reader->max_bytes - reader->end, &got);
+        status = receive_plain(reader, reader->bytes + reader->end, reader->max_bytes - reader->end,
+                               &got);
     if (status == AMQP_STATUS_OK) {
         reader->end += got;
         reader->received_at_ms = clock_monotonic_ms();
@@ -141,5 +147,6 @@ int reader_take(struct amqp_reader *reader, amqp_frame_t *frame)
     if (used < 0)
         return used;
     reader->start += whole;
-    return frame->frame_type != 0 && (size_t)used == len ? AMQP_STATUS_OK : AMQP_STATUS_BAD_AMQP_DATA;
+    return frame->frame_type != 0 && (size_t)used == len ? AMQP_STATUS_OK
+                                                         : AMQP_STATUS_BAD_AMQP_DATA;
 }

@@ -1,7 +1,8 @@
 /*
- * The receiving half of a connection, once it is logged in: reads the socket by itself, and has rabbitmq-c decode one whole, checked
- * frame at a time (amqp_handle_input). The library's own way to read can neither be trusted to return nor go on after a frame that it
- * cannot decode. It must not be used any more on the same connection.
+ * The receiving half of a connection, once it is logged in: reads the socket by itself, and has
+ * rabbitmq-c decode one whole, checked frame at a time (amqp_handle_input). The library's own way
+ * to read can neither be trusted to return nor go on after a frame that it cannot decode. It must
+ * not be used any more on the same connection.
  */
 #ifndef KOPRU_AMQP_READER_H
 #define KOPRU_AMQP_READER_H
@@ -14,9 +15,9 @@ struct ssl_st;
 
 struct amqp_reader {
     amqp_connection_state_t connection; /* the caller's */
-    struct ssl_st *session;             /* of a TLS connection, else NULL; belongs to the connection */
-    int socket;                         /* likewise */
-    unsigned char *bytes;               /* what was read and not yet decoded: from start to end */
+    struct ssl_st *session; /* of a TLS connection, else NULL; belongs to the connection */
+    int socket;             /* likewise */
+    unsigned char *bytes;   /* what was read and not yet decoded: from start to end */
     size_t start;
     size_t end;
     unsigned char *header;  /* room for one frame */
@@ -24,11 +25,14 @@ struct amqp_reader {
     int64_t received_at_ms; /* monotonic: when something last came */
 };
 
-/* The library must have taken everything that came so far. Returns a status of the library; release in both cases. */
-int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection, struct ssl_st *session, int socket);
+/* The library must have taken everything that came so far. Returns a status of the library; release
+   in both cases. */
+int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection,
+                struct ssl_st *session, int socket);
 void reader_release(struct amqp_reader *reader);
 
-/* The next frame, without waiting. Gives AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when no whole frame has come yet, or what is wrong. */
+/* The next frame, without waiting. Gives AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when no whole frame
+   has come yet, or what is wrong. */
 int reader_take(struct amqp_reader *reader, amqp_frame_t *frame);
 
 #endif

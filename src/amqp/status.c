@@ -12,44 +12,61 @@ struct meaning {
     const char *hint; /* NULL: nothing to say */
 };
 
-static const char hint_network[] = "kopru connects again by itself; if it does not last, check the broker's log and the network";
-static const char hint_bytes[] =
-    "check that host and port are those of an AMQP 0-9-1 listener, with amqps:// where it speaks TLS";
+static const char hint_network[] =
+    "kopru connects again by itself; if it does not last, check the broker's log and the network";
+static const char hint_bytes[] = "check that host and port are those of an AMQP 0-9-1 listener, "
+                                 "with amqps:// where it speaks TLS";
 static const char hint_tls[] = "check that the port speaks TLS, and the certificates on both sides";
-static const char hint_bug[] = "this should not happen: please report it with the version of kopru and of the broker";
+static const char hint_bug[] =
+    "this should not happen: please report it with the version of kopru and of the broker";
 
 static const struct meaning statuses[] = {
     { AMQP_STATUS_OK, ERROR_INTERNAL, "no error", hint_bug },
     { AMQP_STATUS_NO_MEMORY, ERROR_INTERNAL, "out of memory",
       "lower limits.max_bytes_in_hand or prefetch, or give the process more memory" },
     { AMQP_STATUS_BAD_AMQP_DATA, ERROR_UNAVAILABLE, "what arrived is not valid AMQP", hint_bytes },
-    { AMQP_STATUS_UNKNOWN_CLASS, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP class", hint_bytes },
-    { AMQP_STATUS_UNKNOWN_METHOD, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP method", hint_bytes },
+    { AMQP_STATUS_UNKNOWN_CLASS, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP class",
+      hint_bytes },
+    { AMQP_STATUS_UNKNOWN_METHOD, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP method",
+      hint_bytes },
     { AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED, ERROR_UNAVAILABLE, "the host name cannot be resolved",
       "check the host in amqp.uri and the name service" },
-    { AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION, ERROR_UNAVAILABLE, "the broker does not speak AMQP 0-9-1", hint_bytes },
-    { AMQP_STATUS_CONNECTION_CLOSED, ERROR_UNAVAILABLE, "the connection was closed by the other side", hint_network },
+    { AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION, ERROR_UNAVAILABLE,
+      "the broker does not speak AMQP 0-9-1", hint_bytes },
+    { AMQP_STATUS_CONNECTION_CLOSED, ERROR_UNAVAILABLE,
+      "the connection was closed by the other side", hint_network },
     { AMQP_STATUS_BAD_URL, ERROR_CONFIG, "the URI is malformed", "check amqp.uri" },
     { AMQP_STATUS_SOCKET_ERROR, ERROR_UNAVAILABLE, "the connection failed", hint_network },
     { AMQP_STATUS_INVALID_PARAMETER, ERROR_INTERNAL, "rabbitmq-c refused a parameter", hint_bug },
-    { AMQP_STATUS_TABLE_TOO_BIG, ERROR_INTERNAL, "a table or name does not fit into a frame", hint_bug },
-    { AMQP_STATUS_WRONG_METHOD, ERROR_UNAVAILABLE, "the broker answered with another method than expected", hint_bytes },
+    { AMQP_STATUS_TABLE_TOO_BIG, ERROR_INTERNAL, "a table or name does not fit into a frame",
+      hint_bug },
+    { AMQP_STATUS_WRONG_METHOD, ERROR_UNAVAILABLE,
+      "the broker answered with another method than expected", hint_bytes },
     { AMQP_STATUS_TIMEOUT, ERROR_UNAVAILABLE, "the broker did not answer in time",
       "check the broker's load and alarms, and the network" },
     { AMQP_STATUS_TIMER_FAILURE, ERROR_INTERNAL, "the system's clock cannot be read", NULL },
-    { AMQP_STATUS_HEARTBEAT_TIMEOUT, ERROR_UNAVAILABLE, "nothing came from the broker for two heartbeats", hint_network },
-    { AMQP_STATUS_UNEXPECTED_STATE, ERROR_UNAVAILABLE, "a frame arrived that does not belong there", hint_bytes },
-    { AMQP_STATUS_SOCKET_CLOSED, ERROR_UNAVAILABLE, "the connection is closed already", hint_network },
+    { AMQP_STATUS_HEARTBEAT_TIMEOUT, ERROR_UNAVAILABLE,
+      "nothing came from the broker for two heartbeats", hint_network },
+    { AMQP_STATUS_UNEXPECTED_STATE, ERROR_UNAVAILABLE, "a frame arrived that does not belong there",
+      hint_bytes },
+    { AMQP_STATUS_SOCKET_CLOSED, ERROR_UNAVAILABLE, "the connection is closed already",
+      hint_network },
     { AMQP_STATUS_SOCKET_INUSE, ERROR_INTERNAL, "the socket is in use already", hint_bug },
-    { AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD, ERROR_CONFIG, "the broker does not offer this way to log in",
-      "auth_mechanism=external needs the plugin rabbitmq_auth_mechanism_ssl and its mechanism in the broker's auth_mechanisms" },
-    { AMQP_STATUS_UNSUPPORTED, ERROR_INTERNAL, "rabbitmq-c does not support a parameter", hint_bug },
+    { AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD, ERROR_CONFIG,
+      "the broker does not offer this way to log in",
+      "auth_mechanism=external needs the plugin rabbitmq_auth_mechanism_ssl and its mechanism in "
+      "the broker's auth_mechanisms" },
+    { AMQP_STATUS_UNSUPPORTED, ERROR_INTERNAL, "rabbitmq-c does not support a parameter",
+      hint_bug },
     { AMQP_STATUS_TCP_ERROR, ERROR_UNAVAILABLE, "the TCP connection failed", hint_network },
-    { AMQP_STATUS_TCP_SOCKETLIB_INIT_ERROR, ERROR_INTERNAL, "the socket library cannot be initialized", hint_bug },
+    { AMQP_STATUS_TCP_SOCKETLIB_INIT_ERROR, ERROR_INTERNAL,
+      "the socket library cannot be initialized", hint_bug },
     { AMQP_STATUS_SSL_ERROR, ERROR_UNAVAILABLE, "TLS failed", hint_tls },
-    { AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED, ERROR_UNAVAILABLE, "the broker's certificate is for another host name",
+    { AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED, ERROR_UNAVAILABLE,
+      "the broker's certificate is for another host name",
       "the host in amqp.uri must be a subject alternative name of the certificate" },
-    { AMQP_STATUS_SSL_PEER_VERIFY_FAILED, ERROR_UNAVAILABLE, "the broker's certificate is not trusted", "check amqp.ca_file" },
+    { AMQP_STATUS_SSL_PEER_VERIFY_FAILED, ERROR_UNAVAILABLE,
+      "the broker's certificate is not trusted", "check amqp.ca_file" },
     { AMQP_STATUS_SSL_CONNECTION_FAILED, ERROR_UNAVAILABLE, "the TLS handshake failed", hint_tls },
     { AMQP_STATUS_SSL_SET_ENGINE_FAILED, ERROR_INTERNAL, "the TLS engine cannot be set", hint_bug },
 };
@@ -60,12 +77,15 @@ static const struct meaning replies[] = {
       "the broker is stopping, or somebody closed the connection there" },
     { AMQP_INVALID_PATH, ERROR_PERMISSION, "invalid path", "check the vhost in amqp.uri" },
     { AMQP_ACCESS_REFUSED, ERROR_PERMISSION, "access refused",
-      "check user and password, and what the user may read in this vhost: rabbitmqctl list_user_permissions" },
+      "check user and password, and what the user may read in this vhost: rabbitmqctl "
+      "list_user_permissions" },
     { AMQP_NOT_FOUND, ERROR_PROBLEMS, "not found",
       "kopru never creates a queue: check its name and the vhost with the ERP's owner" },
-    { AMQP_RESOURCE_LOCKED, ERROR_PROBLEMS, "resource locked", "the queue belongs exclusively to another connection" },
+    { AMQP_RESOURCE_LOCKED, ERROR_PROBLEMS, "resource locked",
+      "the queue belongs exclusively to another connection" },
     { AMQP_PRECONDITION_FAILED, ERROR_UNAVAILABLE, "precondition failed",
-      "if the text speaks of a timeout: the database was away longer than the broker's consumer_timeout, what was unacknowledged comes again" },
+      "if the text speaks of a timeout: the database was away longer than the broker's "
+      "consumer_timeout, what was unacknowledged comes again" },
     { AMQP_CONTENT_TOO_LARGE, ERROR_UNAVAILABLE, "content too large", NULL },
     { AMQP_NO_ROUTE, ERROR_UNAVAILABLE, "no route", NULL },
     { AMQP_NO_CONSUMERS, ERROR_UNAVAILABLE, "no consumers", NULL },
@@ -79,7 +99,8 @@ static const struct meaning replies[] = {
     { AMQP_NOT_ALLOWED, ERROR_PERMISSION, "not allowed",
       "check that the vhost in amqp.uri exists and that the user may enter it" },
     { AMQP_NOT_IMPLEMENTED, ERROR_UNAVAILABLE, "not implemented", NULL },
-    { AMQP_INTERNAL_ERROR, ERROR_UNAVAILABLE, "internal error", "the broker failed inside: see its log" },
+    { AMQP_INTERNAL_ERROR, ERROR_UNAVAILABLE, "internal error",
+      "the broker failed inside: see its log" },
 };
 
 static const struct meaning *find(const struct meaning *table, size_t count, int code)
@@ -123,14 +144,15 @@ int amqp_status_error(struct error *err, const char *what, const char *subject, 
         detail = ERR_reason_error_string(ERR_peek_last_error());
 
     meaning = find_status(status);
-    error_set(err, meaning != NULL ? meaning->kind : ERROR_UNAVAILABLE, what, subject, detail != NULL ? "%s: %s" : "%s",
-              amqp_status_text(status), detail);
+    error_set(err, meaning != NULL ? meaning->kind : ERROR_UNAVAILABLE, what, subject,
+              detail != NULL ? "%s: %s" : "%s", amqp_status_text(status), detail);
     if (meaning != NULL && meaning->hint != NULL)
         error_hint(err, "%s", meaning->hint);
     return -1;
 }
 
-/* The text comes from the network and goes to logs and terminals: what is no printable UTF-8 becomes a question mark. */
+/* The text comes from the network and goes to logs and terminals: what is no printable UTF-8
+   becomes a question mark. */
 static void clean(char *out, size_t size, struct slice text)
 {
     bool is_utf8 = utf8_is_valid(text);
@@ -145,30 +167,37 @@ static void clean(char *out, size_t size, struct slice text)
     out[len] = '\0';
 }
 
-int amqp_close_error(struct error *err, const char *what, const char *subject, unsigned reply_code, struct slice reply_text)
+int amqp_close_error(struct error *err, const char *what, const char *subject, unsigned reply_code,
+                     struct slice reply_text)
 {
-    const struct meaning *meaning = find(replies, sizeof(replies) / sizeof(replies[0]), (int)reply_code);
+    const struct meaning *meaning =
+        find(replies, sizeof(replies) / sizeof(replies[0]), (int)reply_code);
     char text[256];
 
     clean(text, sizeof(text), reply_text);
-    error_set(err, meaning != NULL ? meaning->kind : ERROR_UNAVAILABLE, what, subject, "the broker says: %u %s", reply_code,
-              text);
+    error_set(err, meaning != NULL ? meaning->kind : ERROR_UNAVAILABLE, what, subject,
+              "the broker says: %u %s", reply_code, text);
     if (meaning != NULL && meaning->hint != NULL)
         error_hint(err, "%s", meaning->hint);
     return -1;
 }
 
-int amqp_reply_error(struct error *err, const char *what, const char *subject, const amqp_rpc_reply_t *reply)
+int amqp_reply_error(struct error *err, const char *what, const char *subject,
+                     const amqp_rpc_reply_t *reply)
 {
-    if (reply->reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply->reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
+    if (reply->reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+        reply->reply.id == AMQP_CHANNEL_CLOSE_METHOD) {
         const amqp_channel_close_t *close = reply->reply.decoded;
 
-        return amqp_close_error(err, what, subject, close->reply_code, amqp_bytes_slice(close->reply_text));
+        return amqp_close_error(err, what, subject, close->reply_code,
+                                amqp_bytes_slice(close->reply_text));
     }
-    if (reply->reply_type == AMQP_RESPONSE_SERVER_EXCEPTION && reply->reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
+    if (reply->reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+        reply->reply.id == AMQP_CONNECTION_CLOSE_METHOD) {
         const amqp_connection_close_t *close = reply->reply.decoded;
 
-        return amqp_close_error(err, what, subject, close->reply_code, amqp_bytes_slice(close->reply_text));
+        return amqp_close_error(err, what, subject, close->reply_code,
+                                amqp_bytes_slice(close->reply_text));
     }
     if (reply->reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION)
         return amqp_status_error(err, what, subject, reply->library_error);

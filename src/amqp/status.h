@@ -1,6 +1,6 @@
 /*
- * What rabbitmq-c and the broker report, as error values: a status of the library (AMQP_STATUS_*), or the reply code and text with
- * which the broker closed the channel or the connection.
+ * What rabbitmq-c and the broker report, as error values: a status of the library (AMQP_STATUS_*),
+ * or the reply code and text with which the broker closed the channel or the connection.
  */
 #ifndef KOPRU_AMQP_STATUS_H
 #define KOPRU_AMQP_STATUS_H
@@ -8,12 +8,15 @@
 #include "amqp/library.h"
 #include "base/error.h"
 
-/* All return -1 and fill err with what failed, on what, why, and what to check. what is also the text of err->what. */
+/* All return -1 and fill err with what failed, on what, why, and what to check. what is also the
+   text of err->what. */
 int amqp_status_error(struct error *err, const char *what, const char *subject, int status);
-int amqp_close_error(struct error *err, const char *what, const char *subject, unsigned reply_code, struct slice reply_text);
+int amqp_close_error(struct error *err, const char *what, const char *subject, unsigned reply_code,
+                     struct slice reply_text);
 
 /* For a reply that is not AMQP_RESPONSE_NORMAL. */
-int amqp_reply_error(struct error *err, const char *what, const char *subject, const amqp_rpc_reply_t *reply);
+int amqp_reply_error(struct error *err, const char *what, const char *subject,
+                     const amqp_rpc_reply_t *reply);
 
 /* "the broker did not answer in time" for AMQP_STATUS_TIMEOUT; never NULL. */
 const char *amqp_status_text(int status);

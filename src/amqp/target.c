@@ -36,7 +36,8 @@ static ssize_t read_whole(const char *path, char *out, size_t size, bool *open_t
     if (fd < 0)
         return -1;
     *open_to_all = is_open_to_all(fd);
-    while (len < size && ((got = read(fd, out + len, size - len)) > 0 || (got < 0 && errno == EINTR)))
+    while (len < size &&
+           ((got = read(fd, out + len, size - len)) > 0 || (got < 0 && errno == EINTR)))
         len += got > 0 ? (size_t)got : 0;
     cause = errno;
     close(fd);
@@ -47,7 +48,9 @@ static ssize_t read_whole(const char *path, char *out, size_t size, bool *open_t
 static int bad_password(struct error *err, const char *path, const char *why)
 {
     error_set(err, ERROR_CONFIG, "cannot use the broker's password file", path, "%s", why);
-    return error_hint(err, "amqp.password_file holds the password on one line, and kopru must be allowed to read it");
+    return error_hint(
+        err,
+        "amqp.password_file holds the password on one line, and kopru must be allowed to read it");
 }
 
 /* One line ending is not part of the password: editors and echo put it there. */
@@ -89,15 +92,18 @@ out:
     return result;
 }
 
-static int choose_password(struct amqp_target *target, const struct amqp_endpoint *endpoint, struct error *err)
+static int choose_password(struct amqp_target *target, const struct amqp_endpoint *endpoint,
+                           struct error *err)
 {
     if (target->uri.auth == AMQP_AUTH_EXTERNAL)
         return 0;
     if (endpoint->password_file != NULL)
         return read_password(&target->password, endpoint->password_file, err);
     if (target->uri.password == NULL) {
-        error_set(err, ERROR_CONFIG, "cannot log in to the broker", target->name, "there is no password for the user");
-        return error_hint(err, "name a file with amqp.password_file, or write user:password@host in amqp.uri");
+        error_set(err, ERROR_CONFIG, "cannot log in to the broker", target->name,
+                  "there is no password for the user");
+        return error_hint(
+            err, "name a file with amqp.password_file, or write user:password@host in amqp.uri");
     }
     target->password = strdup(target->uri.password);
     return target->password == NULL ? error_no_memory(err) : 0;
@@ -129,7 +135,8 @@ static const char *first_of(const char *said, const char *otherwise)
     return said != NULL ? said : otherwise;
 }
 
-static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *endpoint, struct error *err)
+static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *endpoint,
+                      struct error *err)
 {
     const struct amqp_uri *uri = &target->uri;
     bool is_sni_off = uri->server_name != NULL && strcmp(uri->server_name, "disable") == 0;
@@ -137,7 +144,8 @@ static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *en
     target->ca_file = first_of(uri->ca_file, endpoint->ca_file);
     target->cert_file = first_of(uri->cert_file, endpoint->cert_file);
     target->key_file = uri->cert_file != NULL ? uri->key_file : endpoint->key_file;
-    target->verify_peer = uri->verify == AMQP_VERIFY_UNSAID ? endpoint->verify_peer : uri->verify == AMQP_VERIFY_PEER;
+    target->verify_peer =
+        uri->verify == AMQP_VERIFY_UNSAID ? endpoint->verify_peer : uri->verify == AMQP_VERIFY_PEER;
     target->send_sni = !is_sni_off;
     target->tls_name = uri->server_name != NULL && !is_sni_off ? uri->server_name : uri->host;
     if (!uri->tls)
@@ -147,9 +155,12 @@ static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *en
                   "one of certificate file and key file is missing");
         return error_hint(err, "set both amqp.cert_file and amqp.key_file");
     }
-    if (check_readable(target->ca_file, false, "cannot read the CA certificates for the broker", err) != 0 ||
-        check_readable(target->cert_file, false, "cannot read the client certificate for the broker", err) != 0 ||
-        check_readable(target->key_file, true, "cannot read the key of the client certificate for the broker", err) != 0)
+    if (check_readable(target->ca_file, false, "cannot read the CA certificates for the broker",
+                       err) != 0 ||
+        check_readable(target->cert_file, false,
+                       "cannot read the client certificate for the broker", err) != 0 ||
+        check_readable(target->key_file, true,
+                       "cannot read the key of the client certificate for the broker", err) != 0)
         return -1;
     return 0;
 }
@@ -162,23 +173,27 @@ static void write_name(struct amqp_target *target)
     struct slice host = utf8_cut(slice_of(uri->host), 64);
     struct slice vhost = utf8_cut(slice_of(strcmp(uri->vhost, "/") == 0 ? "%2F" : uri->vhost), 64);
 
-    snprintf(target->name, sizeof(target->name), "%s://%.*s@%s%.*s%s:%u/%.*s", uri->tls ? "amqps" : "amqp", SLICE_ARG(user),
-             is_ipv6 ? "[" : "", SLICE_ARG(host), is_ipv6 ? "]" : "", uri->port, SLICE_ARG(vhost));
+    snprintf(target->name, sizeof(target->name), "%s://%.*s@%s%.*s%s:%u/%.*s",
+             uri->tls ? "amqps" : "amqp", SLICE_ARG(user), is_ipv6 ? "[" : "", SLICE_ARG(host),
+             is_ipv6 ? "]" : "", uri->port, SLICE_ARG(vhost));
 }
 
-int amqp_target_init(struct amqp_target *target, const struct amqp_endpoint *endpoint, struct error *err)
+int amqp_target_init(struct amqp_target *target, const struct amqp_endpoint *endpoint,
+                     struct error *err)
 {
     *target = (struct amqp_target){ 0 };
     if (amqp_uri_parse(&target->uri, endpoint->uri, err) != 0)
         return -1;
     write_name(target);
-    target->heartbeat_s = target->uri.heartbeat_s > 0 ? target->uri.heartbeat_s : endpoint->heartbeat_s;
-    target->connect_timeout_ms =
-        target->uri.connect_timeout_ms > 0 ? target->uri.connect_timeout_ms : endpoint->connect_timeout_ms;
+    target->heartbeat_s =
+        target->uri.heartbeat_s > 0 ? target->uri.heartbeat_s : endpoint->heartbeat_s;
+    target->connect_timeout_ms = target->uri.connect_timeout_ms > 0 ? target->uri.connect_timeout_ms
+                                                                    : endpoint->connect_timeout_ms;
     target->rpc_timeout_ms = endpoint->rpc_timeout_ms;
     if (target->heartbeat_s < 1 || target->connect_timeout_ms < 1 || target->rpc_timeout_ms < 1)
         return error_set(err, ERROR_CONFIG, "cannot connect to the broker", target->name,
-                         "heartbeat and timeouts must be at least 1: without them a dead broker is never noticed");
+                         "heartbeat and timeouts must be at least 1: without them a dead broker is "
+                         "never noticed");
     if (choose_tls(target, endpoint, err) != 0)
         return -1;
     return choose_password(target, endpoint, err);

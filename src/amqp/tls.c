@@ -33,8 +33,9 @@ static int note_verify_error(int is_ok, X509_STORE_CTX *store)
     return is_ok;
 }
 
-/* rabbitmq-c announces the name it connects to, which is an address here (each address is tried with its own share of the time). The
-   right name is put in its place as the handshake begins. The session is noted too. */
+/* rabbitmq-c announces the name it connects to, which is an address here (each address is tried
+   with its own share of the time). The right name is put in its place as the handshake begins. The
+   session is noted too. */
 static void announce_name(const SSL *ssl, int where, int value)
 {
     struct amqp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -45,22 +46,28 @@ static void announce_name(const SSL *ssl, int where, int value)
         return;
     /* It is const only because the type of the callback says so. */
     tls->session = (SSL *)(uintptr_t)ssl;
-    name = tls->target->send_sni && !is_address(tls->target->tls_name) ? tls->target->tls_name : NULL;
-    SSL_set_tlsext_host_name(tls->session, name); /* without the name the broker's front end may refuse */
+    name =
+        tls->target->send_sni && !is_address(tls->target->tls_name) ? tls->target->tls_name : NULL;
+    SSL_set_tlsext_host_name(tls->session,
+                             name); /* without the name the broker's front end may refuse */
 }
 
 static int refuse(struct error *err, const char *what, const char *subject)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
-    error_set(err, ERROR_CONFIG, what, subject, "%s", reason != NULL ? reason : "OpenSSL does not say why");
-    return error_hint(err, "it must be in PEM format, a key without a passphrase and belonging to the certificate");
+    error_set(err, ERROR_CONFIG, what, subject, "%s",
+              reason != NULL ? reason : "OpenSSL does not say why");
+    return error_hint(
+        err,
+        "it must be in PEM format, a key without a passphrase and belonging to the certificate");
 }
 
 static int expect_name(SSL_CTX *context, const char *name, struct error *err)
 {
     X509_VERIFY_PARAM *param = SSL_CTX_get0_param(context);
-    int ok = is_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(param, name) : X509_VERIFY_PARAM_set1_host(param, name, 0);
+    int ok = is_address(name) ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
+                              : X509_VERIFY_PARAM_set1_host(param, name, 0);
 
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return ok == 1 ? 0 : error_no_memory(err);
@@ -79,13 +86,16 @@ static int set_trust(struct amqp_tls *tls, struct error *err)
     if (expect_name(context, target->tls_name, err) != 0)
         return -1;
     if (target->ca_file == NULL)
-        return SSL_CTX_set_default_verify_paths(context) == 1 ? 0 : refuse(err, "cannot load the system's CA certificates", NULL);
+        return SSL_CTX_set_default_verify_paths(context) == 1
+                   ? 0
+                   : refuse(err, "cannot load the system's CA certificates", NULL);
     if (amqp_ssl_socket_set_cacert(tls->socket, target->ca_file) != AMQP_STATUS_OK)
         return refuse(err, "cannot load the CA certificates for the broker", target->ca_file);
     return 0;
 }
 
-int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state, const struct amqp_target *target, struct error *err)
+int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state,
+                    const struct amqp_target *target, struct error *err)
 {
     SSL_CTX *context;
 
@@ -102,7 +112,8 @@ int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state, const s
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION);
     if (set_trust(tls, err) != 0)
         return -1;
-    if (target->cert_file != NULL && amqp_ssl_socket_set_key(tls->socket, target->cert_file, target->key_file) != AMQP_STATUS_OK)
+    if (target->cert_file != NULL &&
+        amqp_ssl_socket_set_key(tls->socket, target->cert_file, target->key_file) != AMQP_STATUS_OK)
         return refuse(err, "cannot load the client certificate for the broker", target->cert_file);
     return 0;
 }
@@ -112,7 +123,8 @@ static const char *verify_hint(int verify_error)
     switch (verify_error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return "the host in amqp.uri must be a subject alternative name of the broker's certificate";
+        return "the host in amqp.uri must be a subject alternative name of the broker's "
+               "certificate";
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return "renew the broker's certificate, or correct this machine's clock";
@@ -124,12 +136,14 @@ static const char *verify_hint(int verify_error)
 int amqp_tls_explain(const struct amqp_tls *tls, int status, struct error *err)
 {
     if (tls->verify_error != X509_V_OK) {
-        error_set(err, ERROR_UNAVAILABLE, WHAT, tls->target->name, "the broker's certificate is refused: %s",
+        error_set(err, ERROR_UNAVAILABLE, WHAT, tls->target->name,
+                  "the broker's certificate is refused: %s",
                   X509_verify_cert_error_string(tls->verify_error));
         return error_hint(err, "%s", verify_hint(tls->verify_error));
     }
     if (status == AMQP_STATUS_SSL_CONNECTION_FAILED && ERR_peek_last_error() == 0) {
-        error_set(err, ERROR_UNAVAILABLE, WHAT, tls->target->name, "the other side closed the connection during the handshake");
+        error_set(err, ERROR_UNAVAILABLE, WHAT, tls->target->name,
+                  "the other side closed the connection during the handshake");
         return error_hint(err, "check that the port speaks TLS");
     }
     return amqp_status_error(err, WHAT, tls->target->name, status);

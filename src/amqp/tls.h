@@ -1,6 +1,7 @@
 /*
- * TLS to the broker: 1.2 or newer, the certificate's chain and host name verified by OpenSSL during the handshake. rabbitmq-c 0.11
- * would check the name afterwards, by itself, and only against DNS names.
+ * TLS to the broker: 1.2 or newer, the certificate's chain and host name verified by OpenSSL during
+ * the handshake. rabbitmq-c 0.11 would check the name afterwards, by itself, and only against DNS
+ * names.
  *
  *     struct amqp_tls tls;
  *     amqp_tls_attach(&tls, state, target, &err)
@@ -23,8 +24,10 @@ struct amqp_tls {
     int verify_error; /* X509_V_OK, or why the certificate was refused */
 };
 
-/* Gives the connection a TLS socket that is not open yet. Returns 0, or -1; detach in both cases. target must outlive tls. */
-int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state, const struct amqp_target *target, struct error *err);
+/* Gives the connection a TLS socket that is not open yet. Returns 0, or -1; detach in both cases.
+   target must outlive tls. */
+int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state,
+                    const struct amqp_target *target, struct error *err);
 
 /* Fills err with the reason of the last failed handshake. Returns -1. */
 int amqp_tls_explain(const struct amqp_tls *tls, int status, struct error *err);

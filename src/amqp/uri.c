@@ -64,7 +64,8 @@ static int decode(char **out, struct slice source, const char *part, struct erro
 
             if (low < 0) {
                 text[len] = '\0';
-                error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "a %% in the %s is not followed by two hexadecimal digits", part);
+                error_set(err, ERROR_CONFIG, WHAT, SUBJECT,
+                          "a %% in the %s is not followed by two hexadecimal digits", part);
                 return error_hint(err, "write a literal %% as %%25");
             }
             c = (char)(high * 16 + low);
@@ -74,7 +75,8 @@ static int decode(char **out, struct slice source, const char *part, struct erro
     }
     text[len] = '\0';
     if (!is_text((struct slice){ text, len })) {
-        error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "the %s holds a control character or is not UTF-8", part);
+        error_set(err, ERROR_CONFIG, WHAT, SUBJECT,
+                  "the %s holds a control character or is not UTF-8", part);
         return error_hint(err, "check the percent-encoding of the %s", part);
     }
     return 0;
@@ -115,7 +117,8 @@ static int read_number(struct slice text, int min, int max)
 
 static int parse_scheme(struct amqp_uri *uri, struct slice *rest, struct error *err)
 {
-    static const char hint[] = "write amqp://user@host:5672/vhost, or amqps://user@host:5671/vhost for TLS";
+    static const char hint[] =
+        "write amqp://user@host:5672/vhost, or amqps://user@host:5671/vhost for TLS";
 
     if (rest->len >= 7 && strncasecmp(rest->data, "amqp://", 7) == 0) {
         uri->port = PORT_PLAIN;
@@ -156,7 +159,8 @@ static int parse_host(struct amqp_uri *uri, struct slice *rest, struct error *er
             return bad(err, "an IPv6 address is not closed with ]", "write amqp://[::1]:5672/");
         skip(rest, 1);
         if (rest->len > 0 && rest->data[0] != ':')
-            return bad(err, "something stands between the ] of an IPv6 address and the port", "write amqp://[::1]:5672/");
+            return bad(err, "something stands between the ] of an IPv6 address and the port",
+                       "write amqp://[::1]:5672/");
     } else {
         host = cut(rest, ":");
     }
@@ -167,7 +171,8 @@ static int parse_host(struct amqp_uri *uri, struct slice *rest, struct error *er
 
 static int parse_authority(struct amqp_uri *uri, struct slice authority, struct error *err)
 {
-    static const char hint[] = "in user and password write : as %3A, / as %2F, @ as %40, ? as %3F, # as %23";
+    static const char hint[] =
+        "in user and password write : as %3A, / as %2F, @ as %40, ? as %3F, # as %23";
     const char *at = memchr(authority.data, '@', authority.len);
     int port;
 
@@ -197,7 +202,8 @@ static int parse_vhost(struct amqp_uri *uri, struct slice path, struct error *er
     if (path.data == NULL)
         path = SLICE_LITERAL("/");
     else if (memchr(path.data, '/', path.len) != NULL)
-        return bad(err, "the path has more than one segment", "the path is the vhost; write a / in its name as %2F");
+        return bad(err, "the path has more than one segment",
+                   "the path is the vhost; write a / in its name as %2F");
     if (decode(&uri->vhost, path, "vhost", err) != 0)
         return -1;
     if (strlen(uri->vhost) > VHOST_MAX_BYTES)
@@ -208,11 +214,13 @@ static int parse_vhost(struct amqp_uri *uri, struct slice path, struct error *er
 struct parameter {
     const char *name;
     bool tls_only;
-    int (*read)(struct amqp_uri *uri, const struct parameter *parameter, struct slice value, struct error *err);
+    int (*read)(struct amqp_uri *uri, const struct parameter *parameter, struct slice value,
+                struct error *err);
     size_t text_offset; /* of the char * for read_text */
 };
 
-static int read_text(struct amqp_uri *uri, const struct parameter *parameter, struct slice value, struct error *err)
+static int read_text(struct amqp_uri *uri, const struct parameter *parameter, struct slice value,
+                     struct error *err)
 {
     char **target = (char **)(void *)((char *)uri + parameter->text_offset);
 
@@ -223,7 +231,8 @@ static int read_text(struct amqp_uri *uri, const struct parameter *parameter, st
     return decode(target, value, parameter->name, err);
 }
 
-static int read_heartbeat(struct amqp_uri *uri, const struct parameter *parameter, struct slice value, struct error *err)
+static int read_heartbeat(struct amqp_uri *uri, const struct parameter *parameter,
+                          struct slice value, struct error *err)
 {
     (void)parameter;
     uri->heartbeat_s = read_number(value, 1, HEARTBEAT_MAX_S);
@@ -233,16 +242,19 @@ static int read_heartbeat(struct amqp_uri *uri, const struct parameter *paramete
     return 0;
 }
 
-static int read_connect_timeout(struct amqp_uri *uri, const struct parameter *parameter, struct slice value, struct error *err)
+static int read_connect_timeout(struct amqp_uri *uri, const struct parameter *parameter,
+                                struct slice value, struct error *err)
 {
     (void)parameter;
     uri->connect_timeout_ms = read_number(value, 1, CONNECT_TIMEOUT_MAX_MS);
     if (uri->connect_timeout_ms < 0)
-        return bad(err, "connection_timeout is not a number of milliseconds from 1 to 600000", "10000 is usual");
+        return bad(err, "connection_timeout is not a number of milliseconds from 1 to 600000",
+                   "10000 is usual");
     return 0;
 }
 
-static int read_verify(struct amqp_uri *uri, const struct parameter *parameter, struct slice value, struct error *err)
+static int read_verify(struct amqp_uri *uri, const struct parameter *parameter, struct slice value,
+                       struct error *err)
 {
     (void)parameter;
     if (slice_is(value, "verify_peer"))
@@ -250,11 +262,13 @@ static int read_verify(struct amqp_uri *uri, const struct parameter *parameter, 
     else if (slice_is(value, "verify_none"))
         uri->verify = AMQP_VERIFY_NONE;
     else
-        return bad(err, "verify is neither verify_peer nor verify_none", "leave it out to verify certificate and host name");
+        return bad(err, "verify is neither verify_peer nor verify_none",
+                   "leave it out to verify certificate and host name");
     return 0;
 }
 
-static int read_auth(struct amqp_uri *uri, const struct parameter *parameter, struct slice value, struct error *err)
+static int read_auth(struct amqp_uri *uri, const struct parameter *parameter, struct slice value,
+                     struct error *err)
 {
     (void)parameter;
     if (value.len == 5 && strncasecmp(value.data, "plain", 5) == 0)
@@ -263,7 +277,8 @@ static int read_auth(struct amqp_uri *uri, const struct parameter *parameter, st
         uri->auth = AMQP_AUTH_EXTERNAL;
     else
         return bad(err, "auth_mechanism is neither plain nor external",
-                   "external takes the user from the client certificate; leave it out to log in with user and password");
+                   "external takes the user from the client certificate; leave it out to log in "
+                   "with user and password");
     return 0;
 }
 
@@ -279,7 +294,8 @@ static const struct parameter PARAMETERS[] = {
 };
 enum { PARAMETER_COUNT = sizeof(PARAMETERS) / sizeof(PARAMETERS[0]) };
 
-static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *seen, struct error *err)
+static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *seen,
+                           struct error *err)
 {
     struct slice name = cut(&pair, "=");
 
@@ -291,18 +307,21 @@ static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *se
         if (!slice_is(name, parameter->name))
             continue;
         if ((*seen & (1u << i)) != 0) {
-            error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "the parameter %s stands there twice", parameter->name);
+            error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "the parameter %s stands there twice",
+                      parameter->name);
             return error_hint(err, "remove one of them");
         }
         *seen |= 1u << i;
         if (parameter->tls_only && !uri->tls) {
-            error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "the parameter %s needs TLS, and amqp:// is plain text", parameter->name);
+            error_set(err, ERROR_CONFIG, WHAT, SUBJECT,
+                      "the parameter %s needs TLS, and amqp:// is plain text", parameter->name);
             return error_hint(err, "begin with amqps://, or remove the parameter");
         }
         return parameter->read(uri, parameter, pair, err);
     }
     return bad(err, "the query has an unknown parameter",
-               "known are cacertfile, certfile, keyfile, verify, server_name_indication, auth_mechanism, heartbeat and "
+               "known are cacertfile, certfile, keyfile, verify, server_name_indication, "
+               "auth_mechanism, heartbeat and "
                "connection_timeout, separated by &; a ? in a password is written as %3F");
 }
 
@@ -319,9 +338,11 @@ static int parse_query(struct amqp_uri *uri, struct slice query, struct error *e
             return -1;
     }
     if ((uri->cert_file == NULL) != (uri->key_file == NULL))
-        return bad(err, "one of certfile and keyfile is missing", "a client certificate needs both");
+        return bad(err, "one of certfile and keyfile is missing",
+                   "a client certificate needs both");
     if (uri->auth == AMQP_AUTH_EXTERNAL && !uri->tls)
-        return bad(err, "auth_mechanism=external needs TLS, and amqp:// is plain text", "begin with amqps://");
+        return bad(err, "auth_mechanism=external needs TLS, and amqp:// is plain text",
+                   "begin with amqps://");
     return 0;
 }
 
@@ -342,7 +363,8 @@ int amqp_uri_parse(struct amqp_uri *uri, const char *text, struct error *err)
 
     *uri = (struct amqp_uri){ 0 };
     if (rest.len == 0)
-        return bad(err, "it is empty", "write amqp://user@host:5672/vhost, or amqps://user@host:5671/vhost for TLS");
+        return bad(err, "it is empty",
+                   "write amqp://user@host:5672/vhost, or amqps://user@host:5671/vhost for TLS");
     if (parse_scheme(uri, &rest, err) != 0)
         return -1;
     authority = cut(&rest, "/?#");

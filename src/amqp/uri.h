@@ -1,12 +1,12 @@
 /*
- * An AMQP URI with RabbitMQ's query parameters. rabbitmq-c's own parser refuses every query and upper-case schemes, and says only
- * "bad URL".
+ * An AMQP URI with RabbitMQ's query parameters. rabbitmq-c's own parser refuses every query and
+ * upper-case schemes, and says only "bad URL".
  *
  *     amqps://user:password@host:port/vhost?heartbeat=20&cacertfile=/etc/ca.pem
  *
- * Nothing after the scheme means guest:guest@localhost, vhost "/"; a path of "/" alone means the vhost with the empty name. In every
- * part %XX stands for a byte. An error never repeats a piece of the text, because a password with an unescaped / or @ can land in any of
- * them.
+ * Nothing after the scheme means guest:guest@localhost, vhost "/"; a path of "/" alone means the
+ * vhost with the empty name. In every part %XX stands for a byte. An error never repeats a piece of
+ * the text, because a password with an unescaped / or @ can land in any of them.
  */
 #ifndef KOPRU_AMQP_URI_H
 #define KOPRU_AMQP_URI_H

@@ -23,11 +23,13 @@ int wire_open(struct wire *wire, const struct amqp_target *target, struct error 
     wire->connection = link.connection;
     wire->socket = fcntl(amqp_get_sockfd(wire->connection), F_DUPFD_CLOEXEC, 0);
     if (wire->socket < 0)
-        return error_set(err, ERROR_INTERNAL, "cannot keep a connection to the broker", target->name, "%s", strerror(errno));
+        return error_set(err, ERROR_INTERNAL, "cannot keep a connection to the broker",
+                         target->name, "%s", strerror(errno));
     memcpy(wire->name, target->name, sizeof(wire->name));
     status = reader_init(&wire->reader, wire->connection, link.session, wire->socket);
     if (status != AMQP_STATUS_OK)
-        return amqp_status_error(err, "cannot use the connection to the broker", wire->name, status);
+        return amqp_status_error(err, "cannot use the connection to the broker", wire->name,
+                                 status);
     wire->heartbeat_s = amqp_get_heartbeat(wire->connection);
     wire->rpc_timeout_ms = target->rpc_timeout_ms;
     wire->sent_at_ms = clock_monotonic_ms();
@@ -61,8 +63,8 @@ static bool can_send(struct wire *wire, int timeout_ms)
     return wire_wait(wire, POLLOUT, -1, timeout_ms) != 0;
 }
 
-/* Nothing must be sent any more: a status of the library can mean half a frame on the wire, and closing politely after bad data has
-   crashed. */
+/* Nothing must be sent any more: a status of the library can mean half a frame on the wire, and
+   closing politely after bad data has crashed. */
 static int die(struct wire *wire)
 {
     wire->state = WIRE_DEAD;
@@ -90,15 +92,16 @@ int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
     return status;
 }
 
-static int close_error_of(const amqp_method_t *method, const char *what, const char *subject, struct error *err)
+static int close_error_of(const amqp_method_t *method, const char *what, const char *subject,
+                          struct error *err)
 {
     amqp_rpc_reply_t reply = { .reply_type = AMQP_RESPONSE_SERVER_EXCEPTION, .reply = *method };
 
     return amqp_reply_error(err, what, subject, &reply);
 }
 
-int wire_closed_by_broker(struct wire *wire, const amqp_method_t *method, const char *what, const char *subject,
-                          struct error *err)
+int wire_closed_by_broker(struct wire *wire, const amqp_method_t *method, const char *what,
+                          const char *subject, struct error *err)
 {
     amqp_connection_close_ok_t answer = { 0 };
 
@@ -115,11 +118,13 @@ int wire_closed_by_broker(struct wire *wire, const amqp_method_t *method, const 
 static bool is_close(const amqp_frame_t *frame)
 {
     return frame->frame_type == AMQP_FRAME_METHOD &&
-           (frame->payload.method.id == AMQP_CHANNEL_CLOSE_METHOD || frame->payload.method.id == AMQP_CONNECTION_CLOSE_METHOD);
+           (frame->payload.method.id == AMQP_CHANNEL_CLOSE_METHOD ||
+            frame->payload.method.id == AMQP_CONNECTION_CLOSE_METHOD);
 }
 
-/* A broker says why it closes before it does, but a failed send is noticed first. What can still be read without waiting is looked
-   through for that reason; deliveries among it are of no use, the broker hands them out again. */
+/* A broker says why it closes before it does, but a failed send is noticed first. What can still be
+   read without waiting is looked through for that reason; deliveries among it are of no use, the
+   broker hands them out again. */
 static void find_reason(struct wire *wire, const char *what, struct error *err)
 {
     amqp_frame_t frame;
@@ -137,9 +142,11 @@ int wire_fail(struct wire *wire, const char *what, int status, struct error *err
 {
     amqp_status_error(err, what, wire->name, status);
     if (atomic_load(&wire->is_interrupted)) {
-        error_set(err, ERROR_UNAVAILABLE, what, wire->name, "a call did not return in time and was interrupted");
+        error_set(err, ERROR_UNAVAILABLE, what, wire->name,
+                  "a call did not return in time and was interrupted");
         error_hint(err, "the broker or the network did not move for several heartbeats");
-    } else if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_CONNECTION_CLOSED || status == AMQP_STATUS_SSL_ERROR) {
+    } else if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_CONNECTION_CLOSED ||
+               status == AMQP_STATUS_SSL_ERROR) {
         find_reason(wire, what, err);
     }
     return die(wire);
@@ -147,7 +154,8 @@ int wire_fail(struct wire *wire, const char *what, int status, struct error *err
 
 static int fail_as_stuck(struct wire *wire, const char *what, struct error *err)
 {
-    error_set(err, ERROR_UNAVAILABLE, what, wire->name, "the broker does not take what is sent to it");
+    error_set(err, ERROR_UNAVAILABLE, what, wire->name,
+              "the broker does not take what is sent to it");
     error_hint(err, "check the broker's load and alarms, and the network");
     return die(wire);
 }
@@ -200,12 +208,14 @@ int wire_patience_ms(const struct wire *wire, int64_t deadline_ms)
 static bool is_idle_talk(const amqp_frame_t *frame)
 {
     return frame->frame_type == AMQP_FRAME_HEARTBEAT ||
-           (frame->frame_type == AMQP_FRAME_METHOD && (frame->payload.method.id == AMQP_CONNECTION_BLOCKED_METHOD ||
-                                                       frame->payload.method.id == AMQP_CONNECTION_UNBLOCKED_METHOD));
+           (frame->frame_type == AMQP_FRAME_METHOD &&
+            (frame->payload.method.id == AMQP_CONNECTION_BLOCKED_METHOD ||
+             frame->payload.method.id == AMQP_CONNECTION_UNBLOCKED_METHOD));
 }
 
 /* The next frame that is not idle talk. */
-static int wait_for_answer(struct wire *wire, int64_t deadline_ms, amqp_frame_t *frame, const char *what, struct error *err)
+static int wait_for_answer(struct wire *wire, int64_t deadline_ms, amqp_frame_t *frame,
+                           const char *what, struct error *err)
 {
     for (;;) {
         int status;
@@ -215,13 +225,15 @@ static int wait_for_answer(struct wire *wire, int64_t deadline_ms, amqp_frame_t 
         status = wire_take_frame(wire, wire_patience_ms(wire, deadline_ms), frame);
         if (status == AMQP_STATUS_OK && !is_idle_talk(frame))
             return 0;
-        if (status != AMQP_STATUS_OK && (status != AMQP_STATUS_TIMEOUT || clock_left_ms(deadline_ms) == 0))
+        if (status != AMQP_STATUS_OK &&
+            (status != AMQP_STATUS_TIMEOUT || clock_left_ms(deadline_ms) == 0))
             return wire_fail(wire, what, status, err);
     }
 }
 
-int wire_call(struct wire *wire, amqp_method_number_t id, void *request, amqp_method_number_t answer_id, amqp_method_t *answer,
-              const char *what, const char *subject, struct error *err)
+int wire_call(struct wire *wire, amqp_method_number_t id, void *request,
+              amqp_method_number_t answer_id, amqp_method_t *answer, const char *what,
+              const char *subject, struct error *err)
 {
     amqp_frame_t frame;
     int status;
@@ -241,17 +253,21 @@ int wire_call(struct wire *wire, amqp_method_number_t id, void *request, amqp_me
     return 0;
 }
 
-/* Not by the library's call: it would hold all that is still on its way, however much, until the answer comes. */
+/* Not by the library's call: it would hold all that is still on its way, however much, until the
+   answer comes. */
 static void close_politely(struct wire *wire)
 {
-    amqp_connection_close_t method = { .reply_code = AMQP_REPLY_SUCCESS, .reply_text = amqp_cstring_bytes("kopru is done") };
+    amqp_connection_close_t method = { .reply_code = AMQP_REPLY_SUCCESS,
+                                       .reply_text = amqp_cstring_bytes("kopru is done") };
     int64_t deadline_ms = clock_monotonic_ms() + POLITE_CLOSE_MS;
     amqp_frame_t frame;
 
-    if (!can_send(wire, 0) || amqp_send_method(wire->connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &method) != AMQP_STATUS_OK)
+    if (!can_send(wire, 0) || amqp_send_method(wire->connection, 0, AMQP_CONNECTION_CLOSE_METHOD,
+                                               &method) != AMQP_STATUS_OK)
         return;
     while (wire_take_frame(wire, clock_left_ms(deadline_ms), &frame) == AMQP_STATUS_OK) {
-        if (frame.frame_type == AMQP_FRAME_METHOD && frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD)
+        if (frame.frame_type == AMQP_FRAME_METHOD &&
+            frame.payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD)
             return;
         amqp_maybe_release_buffers(wire->connection);
     }

@@ -1,6 +1,7 @@
 /*
- * A region of memory that is freed in one call: a message owns one while it is mapped, a batch owns one while it is written.
- * Nothing in it is freed singly. The maximum bounds what one input can make us allocate.
+ * A region of memory that is freed in one call: a message owns one while it is mapped, a batch owns
+ * one while it is written. Nothing in it is freed singly. The maximum bounds what one input can
+ * make us allocate.
  */
 #ifndef KOPRU_BASE_ARENA_H
 #define KOPRU_BASE_ARENA_H
@@ -22,7 +23,8 @@ void arena_release(struct arena *arena);
 /* Forgets all content and keeps one block for the next use. */
 void arena_clear(struct arena *arena);
 
-/* Zeroed and aligned for any type. NULL when there is no memory or max_bytes is reached. A size of 0 gives a valid pointer. */
+/* Zeroed and aligned for any type. NULL when there is no memory or max_bytes is reached. A size of
+   0 gives a valid pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
 
 /* count elements of size bytes each; NULL also when the product overflows. */

@@ -18,7 +18,8 @@ int backoff_next_ms(struct backoff *backoff)
     int wait = half + (half > 0 ? rand_r(&backoff->seed) % (half + 1) : 0);
 
     backoff->attempts++;
-    backoff->step_ms = backoff->step_ms > backoff->policy.cap_ms / 2 ? backoff->policy.cap_ms : backoff->step_ms * 2;
+    backoff->step_ms = backoff->step_ms > backoff->policy.cap_ms / 2 ? backoff->policy.cap_ms
+                                                                     : backoff->step_ms * 2;
     return wait;
 }
 

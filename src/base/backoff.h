@@ -1,6 +1,6 @@
 /*
- * Retry policy is data: delays double from base to cap, each with full jitter in its upper half, so that many clients of one
- * restarted server do not return in step.
+ * Retry policy is data: delays double from base to cap, each with full jitter in its upper half, so
+ * that many clients of one restarted server do not return in step.
  */
 #ifndef KOPRU_BASE_BACKOFF_H
 #define KOPRU_BASE_BACKOFF_H
@@ -19,7 +19,8 @@ struct backoff {
 
 void backoff_init(struct backoff *backoff, struct backoff_policy policy);
 
-/* Counts a failure and returns how long to wait, in milliseconds: between half of the current step and all of it. */
+/* Counts a failure and returns how long to wait, in milliseconds: between half of the current step
+   and all of it. */
 int backoff_next_ms(struct backoff *backoff);
 
 /* After a success: the next failure starts from base again. */

@@ -15,7 +15,8 @@ static int64_t floor_div(int64_t value, int64_t divisor)
     return quotient - (value % divisor < 0);
 }
 
-/* Days of the Gregorian calendar since 2000-01-01. The year is counted from March, so that the leap day is its last. */
+/* Days of the Gregorian calendar since 2000-01-01. The year is counted from March, so that the leap
+   day is its last. */
 static int64_t days_of(int64_t year, int month, int day)
 {
     int64_t from_march = year - (month <= 2);
@@ -38,7 +39,8 @@ static struct civil_date date_of(int64_t days)
     int64_t shifted = days + UNIX_DAYS + 719468;
     int64_t era = floor_div(shifted, 146097);
     int64_t day_of_era = shifted - era * 146097;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
     int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
@@ -105,8 +107,8 @@ static bool take_date(struct slice *text, int64_t *days)
     int month;
     int day;
 
-    if (!take_number(text, 4, &year) || !take_byte(text, '-') || !take_number(text, 2, &month) || !take_byte(text, '-') ||
-        !take_number(text, 2, &day))
+    if (!take_number(text, 4, &year) || !take_byte(text, '-') || !take_number(text, 2, &month) ||
+        !take_byte(text, '-') || !take_number(text, 2, &day))
         return false;
     if (year < FIRST_YEAR || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
         return false;

@@ -4,8 +4,8 @@
  *     if (civil_zone_set("Europe/Istanbul", &err) != 0) ...        once, before any thread
  *     if (civil_read_timestamp(text, &moment)) ...                 from any thread
  *
- * A date is a number of days since 2000-01-01, an instant a number of microseconds since 2000-01-01 00:00 UTC: PostgreSQL's own
- * binary forms.
+ * A date is a number of days since 2000-01-01, an instant a number of microseconds since 2000-01-01
+ * 00:00 UTC: PostgreSQL's own binary forms.
  */
 #ifndef KOPRU_BASE_CIVIL_TIME_H
 #define KOPRU_BASE_CIVIL_TIME_H
@@ -18,18 +18,22 @@
 
 struct civil_moment {
     int64_t instant_us;
-    int64_t days;  /* the civil date: as written if the text has no offset, else that of the instant in the zone */
+    int64_t days;  /* the civil date: as written if the text has no offset, else that of the instant
+                      in the zone */
     bool has_days; /* false if that date is outside the years 0001 to 9999 */
-    bool exact;    /* false if digits beyond microseconds were cut: the column does not hold all that was sent */
+    bool exact; /* false if digits beyond microseconds were cut: the column does not hold all that
+                   was sent */
 };
 
-/* Reads `YYYY-MM-DD` (midnight in the zone), or that and `T` or a space and `hh:mm[:ss[.f]]` and optionally `Z`, `+-hh:mm` or `+-hhmm`
-   (up to 15:59 as in PostgreSQL). Nothing is trimmed, no hour 24, no second 60, no lower-case t or z. Returns false if the text does
-   not fit: another form, no real day, a year 0000, or an instant that in UTC is outside the years 0001 to 9999. */
+/* Reads `YYYY-MM-DD` (midnight in the zone), or that and `T` or a space and `hh:mm[:ss[.f]]` and
+   optionally `Z`, `+-hh:mm` or `+-hhmm` (up to 15:59 as in PostgreSQL). Nothing is trimmed, no hour
+   24, no second 60, no lower-case t or z. Returns false if the text does not fit: another form, no
+   real day, a year 0000, or an instant that in UTC is outside the years 0001 to 9999. */
 bool civil_read_timestamp(struct slice text, struct civil_moment *moment);
 
-/* Reads `YYYY-MM-DD`, years 0001 to 9999, or a timestamp as above, of which the date is the civil date in the zone. *exact is false
-   for a timestamp: the date does not hold its time of day. Returns false if the text does not fit. */
+/* Reads `YYYY-MM-DD`, years 0001 to 9999, or a timestamp as above, of which the date is the civil
+   date in the zone. *exact is false for a timestamp: the date does not hold its time of day.
+   Returns false if the text does not fit. */
 bool civil_read_date(struct slice text, int64_t *days, bool *exact);
 
 /* The civil date on which an instant falls in the zone. */

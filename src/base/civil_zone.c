@@ -12,14 +12,15 @@
 
 enum { LONGEST_NAME = 200 };
 
-/* A name is a path below the tzdata directory; it must not lead out of it, and TZ must not read it as a POSIX rule. Zones below
-   right/ count leap seconds, which PostgreSQL does not. */
+/* A name is a path below the tzdata directory; it must not lead out of it, and TZ must not read it
+   as a POSIX rule. Zones below right/ count leap seconds, which PostgreSQL does not. */
 static bool is_zone_name(const char *iana)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
 
-    return iana[0] != '\0' && iana[0] != '/' && strlen(iana) <= LONGEST_NAME && iana[strspn(iana, allowed)] == '\0' &&
-           strncmp(iana, "right/", 6) != 0;
+    return iana[0] != '\0' && iana[0] != '/' && strlen(iana) <= LONGEST_NAME &&
+           iana[strspn(iana, allowed)] == '\0' && strncmp(iana, "right/", 6) != 0;
 }
 
 bool civil_zone_exists(const char *iana)
@@ -32,7 +33,8 @@ bool civil_zone_exists(const char *iana)
 
     if (!is_zone_name(iana))
         return false;
-    len = snprintf(path, sizeof(path), "%s/%s", directory != NULL ? directory : "/usr/share/zoneinfo", iana);
+    len = snprintf(path, sizeof(path), "%s/%s",
+                   directory != NULL ? directory : "/usr/share/zoneinfo", iana);
     if (len < 0 || (size_t)len >= sizeof(path))
         return false;
     file = fopen(path, "re");
@@ -43,7 +45,8 @@ bool civil_zone_exists(const char *iana)
     return len == (int)sizeof(magic) && memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
-/* Grows with each call of civil_zone_set(), so that no thread keeps offsets of another zone. 0 is the zone before the first call. */
+/* Grows with each call of civil_zone_set(), so that no thread keeps offsets of another zone. 0 is
+   the zone before the first call. */
 static unsigned zone_generation;
 
 int civil_zone_set(const char *iana, struct error *err)
@@ -51,12 +54,15 @@ int civil_zone_set(const char *iana, struct error *err)
     char value[LONGEST_NAME + 2];
 
     if (!civil_zone_exists(iana)) {
-        error_set(err, ERROR_CONFIG, "unknown time zone", iana, "the system's tzdata has no such zone");
-        return error_hint(err, "give an IANA name such as Europe/Istanbul, and check that the package tzdata is installed");
+        error_set(err, ERROR_CONFIG, "unknown time zone", iana,
+                  "the system's tzdata has no such zone");
+        return error_hint(err, "give an IANA name such as Europe/Istanbul, and check that the "
+                               "package tzdata is installed");
     }
     snprintf(value, sizeof(value), ":%s", iana);
     if (setenv("TZ", value, 1) != 0)
-        return error_set(err, ERROR_INTERNAL, "cannot set the time zone", iana, "%s", strerror(errno));
+        return error_set(err, ERROR_INTERNAL, "cannot set the time zone", iana, "%s",
+                         strerror(errno));
     tzset();
     zone_generation++;
     return 0;
@@ -72,8 +78,9 @@ static int64_t look_up_offset(int64_t unix_s)
     return local.tm_gmtoff;
 }
 
-/* localtime_r takes a lock and some hundred nanoseconds; the offsets at both ends of a UTC day are kept, by thread. No zone ever
-   changed its clocks twice within a day and ended as it began, so equal ends mean one offset for the day. */
+/* localtime_r takes a lock and some hundred nanoseconds; the offsets at both ends of a UTC day are
+   kept, by thread. No zone ever changed its clocks twice within a day and ended as it began, so
+   equal ends mean one offset for the day. */
 struct cached_day {
     int64_t day;
     unsigned generation;

@@ -1,5 +1,6 @@
 /*
- * Two clocks: the monotonic one for every deadline (it never jumps), the wall clock for what people and tables read.
+ * Two clocks: the monotonic one for every deadline (it never jumps), the wall clock for what people
+ * and tables read.
  */
 #ifndef KOPRU_BASE_CLOCK_H
 #define KOPRU_BASE_CLOCK_H

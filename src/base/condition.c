@@ -14,7 +14,8 @@ void condition_init(pthread_cond_t *condition)
 
 void condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ms)
 {
-    struct timespec until = { .tv_sec = deadline_ms / 1000, .tv_nsec = (deadline_ms % 1000) * 1000000 };
+    struct timespec until = { .tv_sec = deadline_ms / 1000,
+                              .tv_nsec = (deadline_ms % 1000) * 1000000 };
 
     pthread_cond_timedwait(condition, lock, &until);
 }

@@ -1,4 +1,5 @@
-/* SHA-256 by libcrypto, which the broker's TLS brings along anyway, and a quick hash for what needs no secrecy. */
+/* SHA-256 by libcrypto, which the broker's TLS brings along anyway, and a quick hash for what needs
+   no secrecy. */
 #ifndef KOPRU_BASE_DIGEST_H
 #define KOPRU_BASE_DIGEST_H
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-int error_set(struct error *err, enum error_kind kind, const char *what, const char *subject, const char *why_format, ...)
+int error_set(struct error *err, enum error_kind kind, const char *what, const char *subject,
+              const char *why_format, ...)
 {
     va_list args;
 
@@ -32,14 +33,16 @@ int error_hint(struct error *err, const char *format, ...)
 
 int error_no_memory(struct error *err)
 {
-    return error_set(err, ERROR_INTERNAL, "out of memory", NULL, "an allocation failed or a buffer reached its limit");
+    return error_set(err, ERROR_INTERNAL, "out of memory", NULL,
+                     "an allocation failed or a buffer reached its limit");
 }
 
 char *error_text(const struct error *err, char *out, size_t size)
 {
-    text_set(out, size, "%s%s%s%s%s%s%s%s%s", err->what, err->subject[0] != '\0' ? " \"" : "", err->subject,
-             err->subject[0] != '\0' ? "\"" : "", err->why[0] != '\0' ? ": " : "", err->why,
-             err->hint[0] != '\0' ? " (hint: " : "", err->hint, err->hint[0] != '\0' ? ")" : "");
+    text_set(out, size, "%s%s%s%s%s%s%s%s%s", err->what, err->subject[0] != '\0' ? " \"" : "",
+             err->subject, err->subject[0] != '\0' ? "\"" : "", err->why[0] != '\0' ? ": " : "",
+             err->why, err->hint[0] != '\0' ? " (hint: " : "", err->hint,
+             err->hint[0] != '\0' ? ")" : "");
     return out;
 }
 

@@ -1,12 +1,14 @@
 /*
- * Errors are values. A function that can fail returns -1 (or NULL) and fills the caller's struct error; nothing is printed
- * until the top. An error says what failed, on what, why, and what to check.
+ * Errors are values. A function that can fail returns -1 (or NULL) and fills the caller's struct
+ * error; nothing is printed until the top. An error says what failed, on what, why, and what to
+ * check.
  *
  *     struct error err;
  *     error_set(&err, ERROR_CONFIG, "cannot read the configuration", path, "%s", strerror(errno));
  *     error_hint(&err, "check the path given with --config");
  *
- * Texts are lower case without a full stop and never hold payload values. A text longer than its field ends in "...".
+ * Texts are lower case without a full stop and never hold payload values. A text longer than its
+ * field ends in "...".
  */
 #ifndef KOPRU_BASE_ERROR_H
 #define KOPRU_BASE_ERROR_H
@@ -35,9 +37,10 @@ struct error {
     char hint[512];    /* what to check, "" if there is nothing to say */
 };
 
-/* subject may be NULL. Clears the hint. Returns -1, so that a caller can `return error_set(...)`. */
-int error_set(struct error *err, enum error_kind kind, const char *what, const char *subject, const char *why_format, ...)
-    __attribute__((format(printf, 5, 6)));
+/* subject may be NULL. Clears the hint. Returns -1, so that a caller can `return error_set(...)`.
+ */
+int error_set(struct error *err, enum error_kind kind, const char *what, const char *subject,
+              const char *why_format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Adds or replaces the hint. Returns -1. */
 int error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -12,7 +12,8 @@ enum { CANONICAL_MAX_EXPONENT = 64 };
 struct writer {
     const struct json_doc *doc;
     struct buffer *out;
-    uint32_t *members; /* indexes of nodes: of each object on the way down, those not yet sorted and written */
+    uint32_t *members; /* indexes of nodes: of each object on the way down, those not yet sorted and
+                          written */
     size_t count;
     size_t capacity;
 };
@@ -94,7 +95,8 @@ static void write_number(struct slice text, int max_exponent, struct buffer *out
 {
     struct numeric number;
 
-    if (numeric_parse(text, &number) && number.exponent <= max_exponent && number.exponent >= -max_exponent)
+    if (numeric_parse(text, &number) && number.exponent <= max_exponent &&
+        number.exponent >= -max_exponent)
         numeric_write(&number, out);
     else
         buffer_append_slice(out, text);
@@ -129,7 +131,8 @@ static void write_array(struct writer *writer, const struct json_node *array)
     const struct json_node *first = json_first(writer->doc, array);
 
     buffer_append_byte(writer->out, '[');
-    for (const struct json_node *element = first; element != NULL; element = json_next(writer->doc, array, element)) {
+    for (const struct json_node *element = first; element != NULL;
+         element = json_next(writer->doc, array, element)) {
         if (element != first)
             buffer_append(writer->out, ", ", 2);
         write_value(writer, element);
@@ -143,7 +146,8 @@ static void write_object(struct writer *writer, const struct json_node *object)
     size_t first = writer->count;
     size_t behind;
 
-    for (const struct json_node *member = json_first(doc, object); member != NULL; member = json_next(doc, object, member))
+    for (const struct json_node *member = json_first(doc, object); member != NULL;
+         member = json_next(doc, object, member))
         if (!push_member(writer, member))
             return;
     behind = writer->count;
@@ -187,7 +191,8 @@ static void write_value(struct writer *writer, const struct json_node *node)
     }
 }
 
-void json_write_canonical(const struct json_doc *doc, const struct json_node *node, struct buffer *out)
+void json_write_canonical(const struct json_doc *doc, const struct json_node *node,
+                          struct buffer *out)
 {
     struct writer writer = { .doc = doc, .out = out };
 

@@ -12,7 +12,8 @@ enum { MAX_DEPTH = 32 };
 
 struct json_out {
     struct json_object *document;
-    struct json_object *open[MAX_DEPTH]; /* the containers that were not ended, the innermost last; borrowed from document */
+    struct json_object *open[MAX_DEPTH]; /* the containers that were not ended, the innermost last;
+                                            borrowed from document */
     int depth;
     bool failed;
 };
@@ -30,7 +31,8 @@ void json_out_free(struct json_out *out)
     free(out);
 }
 
-/* Takes value, which is NULL when there was no memory for it. Returns whether it is in the document now. */
+/* Takes value, which is NULL when there was no memory for it. Returns whether it is in the document
+   now. */
 static bool put(struct json_out *out, const char *name, struct json_object *value)
 {
     struct json_object *container = out->depth > 0 ? out->open[out->depth - 1] : NULL;
@@ -66,7 +68,8 @@ static void put_container(struct json_out *out, const char *name, struct json_ob
         out->open[out->depth++] = container;
 }
 
-/* After a failure nothing is added: the containers that are open may not be the ones the caller means. */
+/* After a failure nothing is added: the containers that are open may not be the ones the caller
+   means. */
 static bool is_usable(const struct json_out *out)
 {
     return out != NULL && !out->failed;
@@ -94,7 +97,8 @@ void json_out_end(struct json_out *out)
         out->depth--;
 }
 
-/* A string of json-c in which each byte that is no UTF-8 is U+FFFD. NULL when there is no memory. */
+/* A string of json-c in which each byte that is no UTF-8 is U+FFFD. NULL when there is no memory.
+ */
 static struct json_object *new_string(struct slice text)
 {
     struct buffer repaired;
@@ -149,7 +153,8 @@ void json_out_bool(struct json_out *out, const char *name, bool value)
         put(out, name, json_object_new_boolean(value));
 }
 
-/* json-c has no object for null, and NULL means no memory to us: null is raw text like any other. */
+/* json-c has no object for null, and NULL means no memory to us: null is raw text like any other.
+ */
 void json_out_null(struct json_out *out, const char *name)
 {
     json_out_raw(out, name, SLICE_LITERAL("null"));
@@ -187,9 +192,11 @@ void json_out_fail(struct json_out *out)
 }
 
 /*
- * Printing is not left to json-c: where it finds no memory for a piece, it goes on behind it and says nothing.
+ * Printing is not left to json-c: where it finds no memory for a piece, it goes on behind it and
+ * says nothing.
  */
-static void print_value(struct json_object *value, enum json_out_style style, int level, struct buffer *text);
+static void print_value(struct json_object *value, enum json_out_style style, int level,
+                        struct buffer *text);
 
 static void print_line(enum json_out_style style, int level, struct buffer *text)
 {
@@ -197,7 +204,8 @@ static void print_line(enum json_out_style style, int level, struct buffer *text
         buffer_append_format(text, "\n%*s", 2 * level, "");
 }
 
-static void print_object(struct json_object *object, enum json_out_style style, int level, struct buffer *text)
+static void print_object(struct json_object *object, enum json_out_style style, int level,
+                         struct buffer *text)
 {
     struct json_object_iterator at = json_object_iter_begin(object);
     struct json_object_iterator end = json_object_iter_end(object);
@@ -218,7 +226,8 @@ static void print_object(struct json_object *object, enum json_out_style style, 
     buffer_append_byte(text, '}');
 }
 
-static void print_array(struct json_object *array, enum json_out_style style, int level, struct buffer *text)
+static void print_array(struct json_object *array, enum json_out_style style, int level,
+                        struct buffer *text)
 {
     size_t count = json_object_array_length(array);
 
@@ -234,7 +243,8 @@ static void print_array(struct json_object *array, enum json_out_style style, in
     buffer_append_byte(text, ']');
 }
 
-static void print_value(struct json_object *value, enum json_out_style style, int level, struct buffer *text)
+static void print_value(struct json_object *value, enum json_out_style style, int level,
+                        struct buffer *text)
 {
     const char *raw = json_object_get_userdata(value);
 
@@ -245,7 +255,9 @@ static void print_value(struct json_object *value, enum json_out_style style, in
     else if (json_object_is_type(value, json_type_array))
         print_array(value, style, level, text);
     else if (json_object_is_type(value, json_type_string))
-        json_write_string((struct slice){ json_object_get_string(value), (size_t)json_object_get_string_len(value) }, text);
+        json_write_string((struct slice){ json_object_get_string(value),
+                                          (size_t)json_object_get_string_len(value) },
+                          text);
     else if (json_object_is_type(value, json_type_boolean))
         buffer_append_text(text, json_object_get_boolean(value) ? "true" : "false");
     else

@@ -19,10 +19,12 @@ struct reader {
     struct json_doc *doc;
     const char *at;
     const char *end;
-    uint32_t open; /* the innermost open container; while it is open, its `end` holds the one around it */
+    uint32_t open; /* the innermost open container; while it is open, its `end` holds the one around
+                      it */
     unsigned depth;
     unsigned max_depth;
-    size_t nul_escape; /* offsets of the first of each, NOWHERE if none: they matter only if the syntax is right */
+    size_t nul_escape; /* offsets of the first of each, NOWHERE if none: they matter only if the
+                          syntax is right */
     size_t lone_surrogate;
     struct json_fault *fault;
 };
@@ -57,7 +59,8 @@ static bool fail(struct reader *reader, enum json_fault_kind kind, const char *a
 
 static void skip_space(struct reader *reader)
 {
-    while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t'))
+    while (reader->at < reader->end && (*reader->at == ' ' || *reader->at == '\n' ||
+                                        *reader->at == '\r' || *reader->at == '\t'))
         reader->at++;
 }
 
@@ -88,7 +91,8 @@ static bool grow_nodes(struct reader *reader)
 }
 
 /* Adds a value that begins at `start` and ends where the reader is. */
-static bool add_node(struct reader *reader, enum json_type type, const char *start, const struct name *name, bool escaped)
+static bool add_node(struct reader *reader, enum json_type type, const char *start,
+                     const struct name *name, bool escaped)
 {
     struct json_doc *doc = reader->doc;
 
@@ -123,7 +127,8 @@ static bool read_unicode_escape(struct reader *reader)
 
     if (code < 0) {
         reader->at += 2;
-        while (reader->at < reader->end && strchr("0123456789abcdefABCDEF", *reader->at) != NULL && *reader->at != '\0')
+        while (reader->at < reader->end && strchr("0123456789abcdefABCDEF", *reader->at) != NULL &&
+               *reader->at != '\0')
             reader->at++;
         return fail(reader, JSON_FAULT_SYNTAX, reader->at);
     }
@@ -209,7 +214,8 @@ static bool read_literal(struct reader *reader, const char *literal)
 static bool read_number(struct reader *reader)
 {
     size_t fault_at;
-    size_t len = numeric_scan((struct slice){ reader->at, (size_t)(reader->end - reader->at) }, NULL, &fault_at);
+    size_t len = numeric_scan((struct slice){ reader->at, (size_t)(reader->end - reader->at) },
+                              NULL, &fault_at);
 
     if (len == 0)
         return fail(reader, JSON_FAULT_SYNTAX, reader->at + fault_at);
@@ -232,7 +238,8 @@ static bool open_container(struct reader *reader, enum json_type type, const str
     return true;
 }
 
-/* Marks all but the last of equal names by sorting: many members must not cost the square of their number. */
+/* Marks all but the last of equal names by sorting: many members must not cost the square of their
+   number. */
 static bool shadow_many(struct json_doc *doc, uint32_t first)
 {
     uint32_t *members;
@@ -256,7 +263,8 @@ static bool shadow_many(struct json_doc *doc, uint32_t first)
     return true;
 }
 
-/* Marks the members of the object whose first one is the node `first` and whose last one is the last node read. */
+/* Marks the members of the object whose first one is the node `first` and whose last one is the
+   last node read. */
 static bool shadow_duplicates(struct json_doc *doc, uint32_t first)
 {
     struct json_node *members[FEW_MEMBERS];
@@ -286,7 +294,8 @@ static bool close_container(struct reader *reader)
     reader->open = container->end;
     container->end = doc->count;
     container->len = offset_of(reader, reader->at) - container->start;
-    if (container->type != JSON_OBJECT || reader->lone_surrogate != NOWHERE) /* such a name has no decoded form to compare */
+    if (container->type != JSON_OBJECT ||
+        reader->lone_surrogate != NOWHERE) /* such a name has no decoded form to compare */
         return true;
     return shadow_duplicates(doc, index + 1) || fail(reader, JSON_FAULT_MEMORY, reader->at);
 }
@@ -416,7 +425,8 @@ int json_read(struct json_doc *doc, struct slice text, unsigned max_depth, struc
     return -1;
 }
 
-static const struct json_node *first_visible(const struct json_doc *doc, uint32_t index, uint32_t end)
+static const struct json_node *first_visible(const struct json_doc *doc, uint32_t index,
+                                             uint32_t end)
 {
     while (index < end && doc->nodes[index].shadowed)
         index = doc->nodes[index].end;
@@ -428,7 +438,8 @@ const struct json_node *json_first(const struct json_doc *doc, const struct json
     return first_visible(doc, (uint32_t)(container - doc->nodes) + 1, container->end);
 }
 
-const struct json_node *json_next(const struct json_doc *doc, const struct json_node *container, const struct json_node *child)
+const struct json_node *json_next(const struct json_doc *doc, const struct json_node *container,
+                                  const struct json_node *child)
 {
     return first_visible(doc, child->end, container->end);
 }

@@ -22,7 +22,8 @@ const char *json_plain_end(const char *at, const char *end)
 
         memcpy(&word, at, sizeof(word));
         word = le64toh(word); /* so that the first byte of the text is the lowest */
-        found = bytes_below(word, 0x20) | bytes_below(word ^ EACH_BYTE('"'), 1) | bytes_below(word ^ EACH_BYTE('\\'), 1);
+        found = bytes_below(word, 0x20) | bytes_below(word ^ EACH_BYTE('"'), 1) |
+                bytes_below(word ^ EACH_BYTE('\\'), 1);
         if (found != 0)
             return at + __builtin_ctzll(found) / 8;
         at += sizeof(word);
@@ -131,14 +132,16 @@ static struct slice unescape(struct slice raw, struct arena *arena)
     return (struct slice){ start, (size_t)(place - start) };
 }
 
-struct slice json_string(const struct json_doc *doc, const struct json_node *node, struct arena *arena)
+struct slice json_string(const struct json_doc *doc, const struct json_node *node,
+                         struct arena *arena)
 {
     struct slice raw = json_raw_string(doc, node);
 
     return node->escaped ? unescape(raw, arena) : raw;
 }
 
-struct slice json_name(const struct json_doc *doc, const struct json_node *node, struct arena *arena)
+struct slice json_name(const struct json_doc *doc, const struct json_node *node,
+                       struct arena *arena)
 {
     struct slice raw = json_raw_name(doc, node);
 
@@ -199,7 +202,8 @@ static int compare_decoded(struct name_cursor a, struct name_cursor b)
     }
 }
 
-int json_compare_members(const struct json_doc *doc, const struct json_node *a, const struct json_node *b)
+int json_compare_members(const struct json_doc *doc, const struct json_node *a,
+                         const struct json_node *b)
 {
     struct slice a_raw = json_raw_name(doc, a);
     struct slice b_raw = json_raw_name(doc, b);
@@ -229,16 +233,20 @@ void json_sort_by_name(const struct json_doc *doc, uint32_t *members, size_t cou
         qsort_r(members, count, sizeof(*members), order_members, &context);
 }
 
-const struct json_node *json_member(const struct json_doc *doc, const struct json_node *object, struct slice name)
+const struct json_node *json_member(const struct json_doc *doc, const struct json_node *object,
+                                    struct slice name)
 {
     const struct json_node *member;
 
     if (object->type != JSON_OBJECT)
         return NULL;
-    for (member = json_first(doc, object); member != NULL; member = json_next(doc, object, member)) {
+    for (member = json_first(doc, object); member != NULL;
+         member = json_next(doc, object, member)) {
         struct slice raw = json_raw_name(doc, member);
 
-        if (!member->key_escaped ? slice_equal(raw, name) : compare_decoded(cursor_of(raw, true), cursor_of(name, false)) == 0)
+        if (!member->key_escaped
+                ? slice_equal(raw, name)
+                : compare_decoded(cursor_of(raw, true), cursor_of(name, false)) == 0)
             return member;
     }
     return NULL;

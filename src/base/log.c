@@ -8,7 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line of at most PIPE_BUF bytes is written to a pipe whole, never mixed with that of another process. */
+/* A line of at most PIPE_BUF bytes is written to a pipe whole, never mixed with that of another
+   process. */
 enum { LINE_BYTES = 4096, END_BYTES = sizeof("...\",\"cut\":true}\n") };
 
 struct line {
@@ -73,7 +74,8 @@ static void put_end(struct line *line, const char *text)
 /* Control characters, also those from U+0080 to U+009F, some of which terminals obey. */
 static bool is_control(const unsigned char *bytes, size_t len)
 {
-    return (len == 1 && (bytes[0] < ' ' || bytes[0] == 0x7F)) || (len == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0);
+    return (len == 1 && (bytes[0] < ' ' || bytes[0] == 0x7F)) ||
+           (len == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0);
 }
 
 /* The bytes of the character at the start of a text that is not empty; 0 if they are none. */
@@ -86,7 +88,8 @@ static size_t character_len(struct slice text)
     return utf8_is_valid((struct slice){ text.data, len }) ? len : 0;
 }
 
-/* Adds one character, escaped where it could end a line or a quoted text or move a terminal's cursor. */
+/* Adds one character, escaped where it could end a line or a quoted text or move a terminal's
+   cursor. */
 static void put_character(struct line *line, const char *bytes, size_t len, bool quoted)
 {
     const unsigned char *unsigned_bytes = (const unsigned char *)bytes;
@@ -101,7 +104,8 @@ static void put_character(struct line *line, const char *bytes, size_t len, bool
     else if (bytes[0] == '"' && quoted)
         put_text(line, "\\\"");
     else if (is_control(unsigned_bytes, len))
-        put(line, escape, (size_t)snprintf(escape, sizeof(escape), "\\u%04x", unsigned_bytes[len - 1]));
+        put(line, escape,
+            (size_t)snprintf(escape, sizeof(escape), "\\u%04x", unsigned_bytes[len - 1]));
     else
         put(line, bytes, len);
 }
@@ -156,7 +160,8 @@ static bool put_value(struct line *line, const struct log_field *field)
     char number[24];
 
     if (field->is_number)
-        return put(line, number, (size_t)snprintf(number, sizeof(number), "%lld", (long long)field->number));
+        return put(line, number,
+                   (size_t)snprintf(number, sizeof(number), "%lld", (long long)field->number));
     if (line->json || !is_word(field->text) || field->text.len > LINE_BYTES / 2)
         return put_quoted(line, field->text);
     return put(line, field->text.data, field->text.len);
@@ -190,7 +195,8 @@ static void put_time(char *out, size_t size)
     snprintf(out, size, "%s.%03dZ", date, (int)(now_us / 1000 % 1000));
 }
 
-static void start_line(struct line *line, enum log_level level, const char *event, const char *message)
+static void start_line(struct line *line, enum log_level level, const char *event,
+                       const char *message)
 {
     char time_text[40];
     char start[128];
@@ -226,11 +232,12 @@ static void write_line(const struct line *line)
 
 static bool is_json(void)
 {
-    return output_format == LOG_FORMAT_JSON || (output_format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO) == 0);
+    return output_format == LOG_FORMAT_JSON ||
+           (output_format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO) == 0);
 }
 
-static void write_event(enum log_level level, const char *event, const char *message, const struct log_field *first,
-                        const struct log_field *second)
+static void write_event(enum log_level level, const char *event, const char *message,
+                        const struct log_field *first, const struct log_field *second)
 {
     int saved_errno = errno;
     struct line line = { .json = is_json() };
@@ -246,7 +253,8 @@ static void write_event(enum log_level level, const char *event, const char *mes
     errno = saved_errno;
 }
 
-void log_write(enum log_level level, const char *event, const char *message, const struct log_field *fields)
+void log_write(enum log_level level, const char *event, const char *message,
+               const struct log_field *fields)
 {
     if (log_enabled(level))
         write_event(level, event, message, fields, NULL);
@@ -257,7 +265,8 @@ static struct slice text_or_none(const char *text)
     return text[0] != '\0' ? slice_of(text) : (struct slice){ NULL, 0 };
 }
 
-void log_error(enum log_level level, const char *event, const struct error *err, const struct log_field *fields)
+void log_error(enum log_level level, const char *event, const struct error *err,
+               const struct log_field *fields)
 {
     const struct log_field of_error[] = {
         LOG_SLICE("subject", text_or_none(err->subject)),

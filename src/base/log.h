@@ -1,9 +1,11 @@
 /*
- * Structured logs on stderr, one line an event, for people (text) or machines (json: one object a line with ts, level, event, msg
- * and the fields). Safe from any thread; a line is one write(2) of at most 4096 bytes, and one that was cut says so. Fields carry entity ids, queue names, SQLSTATEs, counts and JSON
- * paths, never payload values.
+ * Structured logs on stderr, one line an event, for people (text) or machines (json: one object a
+ * line with ts, level, event, msg and the fields). Safe from any thread; a line is one write(2) of
+ * at most 4096 bytes, and one that was cut says so. Fields carry entity ids, queue names,
+ * SQLSTATEs, counts and JSON paths, never payload values.
  *
- *     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", name), LOG_NUMBER("prefetch", 500));
+ *     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", name),
+ * LOG_NUMBER("prefetch", 500));
  */
 #ifndef KOPRU_BASE_LOG_H
 #define KOPRU_BASE_LOG_H
@@ -14,7 +16,11 @@
 #include <stdint.h>
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
-enum log_format { LOG_FORMAT_AUTO, LOG_FORMAT_TEXT, LOG_FORMAT_JSON }; /* auto: text on a terminal, else json */
+enum log_format {
+    LOG_FORMAT_AUTO,
+    LOG_FORMAT_TEXT,
+    LOG_FORMAT_JSON
+}; /* auto: text on a terminal, else json */
 
 struct log_field {
     const char *name; /* snake_case; NULL ends the list */
@@ -32,13 +38,16 @@ void log_configure(enum log_level level, enum log_format format);
 
 bool log_enabled(enum log_level level);
 
-void log_write(enum log_level level, const char *event, const char *message, const struct log_field *fields);
+void log_write(enum log_level level, const char *event, const char *message,
+               const struct log_field *fields);
 
-#define log_event(level, event, message, ...)                                                                                    \
-    log_write((level), (event), (message), (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
+#define log_event(level, event, message, ...)                                                      \
+    log_write((level), (event), (message),                                                         \
+              (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
 
 /* Logs an error value: its what as the message, subject, why and hint as fields. */
-void log_error(enum log_level level, const char *event, const struct error *err, const struct log_field *fields);
+void log_error(enum log_level level, const char *event, const struct error *err,
+               const struct log_field *fields);
 
 /* The names of the configuration: "error", "warning", "info", "debug". */
 const char *log_level_name(enum log_level level);

@@ -11,8 +11,10 @@ static int take_address(struct notifier *notifier, const char *name, struct erro
 {
     size_t bytes = strlen(name);
 
-    if ((name[0] != '/' && name[0] != '@') || name[1] == '\0' || bytes >= sizeof(notifier->address.sun_path)) {
-        error_set(err, ERROR_CONFIG, "cannot reach the service manager", name, "NOTIFY_SOCKET is no path and no abstract name");
+    if ((name[0] != '/' && name[0] != '@') || name[1] == '\0' ||
+        bytes >= sizeof(notifier->address.sun_path)) {
+        error_set(err, ERROR_CONFIG, "cannot reach the service manager", name,
+                  "NOTIFY_SOCKET is no path and no abstract name");
         return error_hint(err, "unset NOTIFY_SOCKET, or start kopru from a unit with Type=notify");
     }
     notifier->address.sun_family = AF_UNIX;
@@ -48,7 +50,8 @@ int notify_open(struct notifier *notifier, struct error *err)
         return -1;
     notifier->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (notifier->fd < 0)
-        return error_set(err, ERROR_INTERNAL, "cannot reach the service manager", name, "%s", strerror(errno));
+        return error_set(err, ERROR_INTERNAL, "cannot reach the service manager", name, "%s",
+                         strerror(errno));
     notifier->watchdog_ms = watchdog_ms();
     return 0;
 }
@@ -64,7 +67,8 @@ int notify_send(const struct notifier *notifier, const char *text)
 
     if (notifier->fd < 0)
         return 0;
-    return sendto(notifier->fd, text, bytes, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *)&notifier->address,
+    return sendto(notifier->fd, text, bytes, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (const struct sockaddr *)&notifier->address,
                   notifier->address_bytes) == (ssize_t)bytes
                ? 0
                : -1;

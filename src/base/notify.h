@@ -1,6 +1,7 @@
 /*
- * Words to the service manager that started this process, by the protocol of sd_notify(3): datagrams of NAME=value lines to the
- * UNIX socket that NOTIFY_SOCKET names. Without that variable, as in a shell or a container, nothing is sent.
+ * Words to the service manager that started this process, by the protocol of sd_notify(3):
+ * datagrams of NAME=value lines to the UNIX socket that NOTIFY_SOCKET names. Without that variable,
+ * as in a shell or a container, nothing is sent.
  *
  *     notify_open(&notifier, &err)
  *     notify_send(&notifier, "READY=1")
@@ -20,16 +21,19 @@ struct notifier {
     int fd; /* -1: nobody listens */
     struct sockaddr_un address;
     socklen_t address_bytes;
-    int64_t watchdog_ms; /* a manager that hears no WATCHDOG=1 for so long takes the process for dead; 0: it does not watch */
+    int64_t watchdog_ms; /* a manager that hears no WATCHDOG=1 for so long takes the process for
+                            dead; 0: it does not watch */
 };
 
-/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Returns 0, or -1 with err of kind ERROR_CONFIG when the socket's name is not
-   usable; the notifier may then be used all the same and sends nothing. */
+/* Reads NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID. Returns 0, or -1 with err of kind
+   ERROR_CONFIG when the socket's name is not usable; the notifier may then be used all the same and
+   sends nothing. */
 int notify_open(struct notifier *notifier, struct error *err);
 
 bool notify_is_open(const struct notifier *notifier);
 
-/* Never blocks. Returns 0, or -1 when nobody took it: a manager that is away is no reason to stop working. */
+/* Never blocks. Returns 0, or -1 when nobody took it: a manager that is away is no reason to stop
+   working. */
 int notify_send(const struct notifier *notifier, const char *text);
 
 void notify_close(struct notifier *notifier);

@@ -27,7 +27,8 @@ static int exponent_value(struct slice digits, bool negative)
     return negative ? -value : value;
 }
 
-/* Reads what may follow the mantissa. Returns the offset behind it, or 0 with *at set to the byte at fault. */
+/* Reads what may follow the mantissa. Returns the offset behind it, or 0 with *at set to the byte
+   at fault. */
 static size_t scan_exponent(struct slice text, size_t at, struct numeric *number, size_t *fault)
 {
     bool negative = false;
@@ -80,7 +81,8 @@ size_t numeric_scan(struct slice text, struct numeric *number, size_t *fault_at)
     struct numeric ignored_number;
     size_t ignored_fault;
 
-    return scan(text, number != NULL ? number : &ignored_number, fault_at != NULL ? fault_at : &ignored_fault);
+    return scan(text, number != NULL ? number : &ignored_number,
+                fault_at != NULL ? fault_at : &ignored_fault);
 }
 
 bool numeric_parse(struct slice text, struct numeric *number)
@@ -92,11 +94,12 @@ bool numeric_parse(struct slice text, struct numeric *number)
 
 bool numeric_fits(const struct numeric *number)
 {
-    return number->integer.len + number->fraction.len <= NUMERIC_MAX_DIGITS && number->exponent <= NUMERIC_MAX_EXPONENT &&
-           number->exponent >= -NUMERIC_MAX_EXPONENT;
+    return number->integer.len + number->fraction.len <= NUMERIC_MAX_DIGITS &&
+           number->exponent <= NUMERIC_MAX_EXPONENT && number->exponent >= -NUMERIC_MAX_EXPONENT;
 }
 
-/* The digit at a place counted from the first one of the integer; zeros stand around what was sent. */
+/* The digit at a place counted from the first one of the integer; zeros stand around what was sent.
+ */
 static char digit_at(const struct numeric *number, long place)
 {
     long integer = (long)number->integer.len;

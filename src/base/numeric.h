@@ -1,5 +1,6 @@
 /*
- * JSON numbers as decimal text, and how PostgreSQL's numeric prints them. Nothing here rounds: what goes in comes out.
+ * JSON numbers as decimal text, and how PostgreSQL's numeric prints them. Nothing here rounds: what
+ * goes in comes out.
  *
  *     struct numeric number;
  *     if (numeric_parse(text, &number) && numeric_fits(&number))
@@ -23,8 +24,9 @@ struct numeric {
     int exponent;          /* saturates at +-1,000,000 */
 };
 
-/* Takes the longest JSON number (RFC 8259) from the beginning of text. Returns its length in bytes, or 0 if there is none; then
-   *fault_at (if not NULL) is the offset of the first byte that cannot be part of one. number may be NULL. */
+/* Takes the longest JSON number (RFC 8259) from the beginning of text. Returns its length in bytes,
+ *or 0 if there is none; then fault_at (if not NULL) is the offset of the first byte that cannot be
+ *part of one. number may be NULL. */
 size_t numeric_scan(struct slice text, struct numeric *number, size_t *fault_at);
 
 /* True if the whole text is one JSON number. */
@@ -33,8 +35,9 @@ bool numeric_parse(struct slice text, struct numeric *number);
 /* True if digits and exponent are within the limits above. */
 bool numeric_fits(const struct numeric *number);
 
-/* Appends the number as PostgreSQL's numeric prints it: no exponent, no needless leading zeros, trailing zeros of the fraction kept,
-   no minus before zero: 1e5 as 100000, 1.0e1 as 10, 1.50 as 1.50, -0.0 as 0.0. The text grows by the size of the exponent. */
+/* Appends the number as PostgreSQL's numeric prints it: no exponent, no needless leading zeros,
+   trailing zeros of the fraction kept, no minus before zero: 1e5 as 100000, 1.0e1 as 10, 1.50
+   as 1.50, -0.0 as 0.0. The text grows by the size of the exponent. */
 void numeric_write(const struct numeric *number, struct buffer *out);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * A string as pointer and length. It owns nothing and need not end in a NUL byte; data may be NULL only when len is 0.
+ * A string as pointer and length. It owns nothing and need not end in a NUL byte; data may be NULL
+ * only when len is 0.
  */
 #ifndef KOPRU_BASE_SLICE_H
 #define KOPRU_BASE_SLICE_H

@@ -4,7 +4,8 @@
 #include <string.h>
 
 /* Writes behind the first `used` bytes. */
-__attribute__((format(printf, 4, 0))) static void put(char *out, size_t size, size_t used, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void put(char *out, size_t size, size_t used,
+                                                      const char *format, va_list args)
 {
     int wanted = vsnprintf(out + used, size - used, format, args);
 

@@ -7,8 +7,9 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xC0) == 0x80;
 }
 
-/* The length of the character at bytes, of which left are there; 0 if it is ill-formed. The second byte's narrower ranges are what
-   keeps out overlong forms, surrogates and what lies beyond U+10FFFF. */
+/* The length of the character at bytes, of which left are there; 0 if it is ill-formed. The second
+   byte's narrower ranges are what keeps out overlong forms, surrogates and what lies beyond
+   U+10FFFF. */
 static size_t character_len(const unsigned char *bytes, size_t left)
 {
     unsigned char first = bytes[0];

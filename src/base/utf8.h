@@ -1,5 +1,6 @@
 /*
- * UTF-8 as Unicode and PostgreSQL define it: no overlong forms, no surrogates, nothing beyond U+10FFFF.
+ * UTF-8 as Unicode and PostgreSQL define it: no overlong forms, no surrogates, nothing beyond
+ * U+10FFFF.
  */
 #ifndef KOPRU_BASE_UTF8_H
 #define KOPRU_BASE_UTF8_H
@@ -8,7 +9,8 @@
 
 #include <stdint.h>
 
-/* The number of bytes before the first ill-formed sequence; text.len if there is none. NUL bytes are well-formed. */
+/* The number of bytes before the first ill-formed sequence; text.len if there is none. NUL bytes
+   are well-formed. */
 size_t utf8_valid_len(struct slice text);
 
 static inline bool utf8_is_valid(struct slice text)
@@ -16,10 +18,12 @@ static inline bool utf8_is_valid(struct slice text)
     return utf8_valid_len(text) == text.len;
 }
 
-/* The longest beginning of a valid text that has at most max_bytes and ends with a whole character. */
+/* The longest beginning of a valid text that has at most max_bytes and ends with a whole character.
+ */
 struct slice utf8_cut(struct slice text, size_t max_bytes);
 
-/* The same of a valid string, for printf: "%.80s" may end within a character, printf("%.*s", UTF8_CUT_ARG(name, 80)) does not. */
+/* The same of a valid string, for printf: "%.80s" may end within a character, printf("%.*s",
+   UTF8_CUT_ARG(name, 80)) does not. */
 #define UTF8_CUT_ARG(text, max_bytes) SLICE_ARG(utf8_cut(slice_of(text), (max_bytes)))
 
 /* Writes a code point (at most U+10FFFF, no surrogate) and returns its number of bytes, 1 to 4. */

@@ -28,7 +28,8 @@ void breaker_release(struct breaker *breaker)
     pthread_mutex_destroy(&breaker->lock);
 }
 
-/* With the lock held. While it is open the window stands still: messages that are on their way must not push out what opened it. */
+/* With the lock held. While it is open the window stands still: messages that are on their way must
+   not push out what opened it. */
 static void note(struct breaker *breaker, bool refused)
 {
     if (breaker->settings.window == 0 || breaker->state.open)
@@ -55,7 +56,8 @@ static bool is_flood(const struct breaker *breaker)
     uint64_t window = breaker->settings.window;
 
     return window > 0 && breaker->filled == window &&
-           breaker->state.refused * (uint64_t)BREAKER_WHOLE_PPM > window * (uint64_t)breaker->settings.share_ppm;
+           breaker->state.refused * (uint64_t)BREAKER_WHOLE_PPM >
+               window * (uint64_t)breaker->settings.share_ppm;
 }
 
 bool breaker_note_refusal(struct breaker *breaker, const struct write_report *report)

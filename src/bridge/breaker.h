@@ -1,16 +1,16 @@
 /*
- * The flood breaker of a queue: when too many of the last messages were refused by the database, the database is at fault and not
- * the messages. Then nothing more is written, and so nothing becomes a dead letter, until one message that is tried in a rolled-back
- * transaction is taken. Shared by the queue's writers; safe from any thread.
+ * The flood breaker of a queue: when too many of the last messages were refused by the database,
+ * the database is at fault and not the messages. Then nothing more is written, and so nothing
+ * becomes a dead letter, until one message that is tried in a rolled-back transaction is taken.
+ * Shared by the queue's writers; safe from any thread.
  *
- *     breaker_note_commits(), breaker_note_refusal()     as the database decides; a refusal may open it
- *     while it is open:
- *         breaker_enter()
- *         while breaker_turn() is not BREAKER_CLOSED: on BREAKER_PROBE try one message, then breaker_probed()
- *         breaker_leave()
+ *     breaker_note_commits(), breaker_note_refusal()     as the database decides; a refusal may
+ * open it while it is open: breaker_enter() while breaker_turn() is not BREAKER_CLOSED: on
+ * BREAKER_PROBE try one message, then breaker_probed() breaker_leave()
  *
- * The window holds the messages that the database decided on, and counts only when it is full; what kopru itself refuses is not in it.
- * It is emptied when the breaker closes. A new subscription changes nothing: that the messages come back does not make them better.
+ * The window holds the messages that the database decided on, and counts only when it is full; what
+ * kopru itself refuses is not in it. It is emptied when the breaker closes. A new subscription
+ * changes nothing: that the messages come back does not make them better.
  */
 #ifndef KOPRU_BRIDGE_BREAKER_H
 #define KOPRU_BRIDGE_BREAKER_H
@@ -75,8 +75,8 @@ enum breaker_turn {
     BREAKER_WAIT,  /* nothing changed for a while, or somebody woke everybody */
 };
 
-/* Around the wait. has_refused: the caller can try a message that was refused, which tells more than any other: as long as there is
-   such a caller the others only wait. */
+/* Around the wait. has_refused: the caller can try a message that was refused, which tells more
+   than any other: as long as there is such a caller the others only wait. */
 void breaker_enter(struct breaker *breaker, bool has_refused);
 void breaker_leave(struct breaker *breaker, bool has_refused);
 

@@ -18,13 +18,17 @@ struct bridge {
 
 static void log_summary(struct stream *stream)
 {
-    log_event(LOG_INFO, "queue_stopped", "the queue is no longer consumed", LOG_TEXT("queue", stream->settings.queue),
-              LOG_NUMBER("delivered", atomic_load(&stream->delivered)), LOG_NUMBER("committed", atomic_load(&stream->committed)),
-              LOG_NUMBER("dead_letters", atomic_load(&stream->dead_letters)), LOG_NUMBER("stale", atomic_load(&stream->stale)),
+    log_event(LOG_INFO, "queue_stopped", "the queue is no longer consumed",
+              LOG_TEXT("queue", stream->settings.queue),
+              LOG_NUMBER("delivered", atomic_load(&stream->delivered)),
+              LOG_NUMBER("committed", atomic_load(&stream->committed)),
+              LOG_NUMBER("dead_letters", atomic_load(&stream->dead_letters)),
+              LOG_NUMBER("stale", atomic_load(&stream->stale)),
               LOG_NUMBER("late", atomic_load(&stream->late)));
 }
 
-/* The consumers leave when they have acknowledged everything, then the writers have nothing to do, then the queues are given back. */
+/* The consumers leave when they have acknowledged everything, then the writers have nothing to do,
+   then the queues are given back. */
 static void *end_all(void *argument)
 {
     struct bridge *bridge = argument;
@@ -55,12 +59,13 @@ static int start_threads(struct bridge *bridge, struct error *err)
     if (stream_start_thread(&bridge->keeper.thread, "keeper", keeper_main, &bridge->keeper) != 0 ||
         pthread_create(&bridge->watchdog.thread, NULL, watchdog_main, &bridge->watchdog) != 0 ||
         stream_start_thread(&bridge->ender, "ender", end_all, bridge) != 0)
-        return error_set(err, ERROR_INTERNAL, "cannot start a thread", NULL, "the system refused it");
+        return error_set(err, ERROR_INTERNAL, "cannot start a thread", NULL,
+                         "the system refused it");
     return 0;
 }
 
-int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t count, const struct lease_port *lease,
-                 struct error *err)
+int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t count,
+                 const struct lease_port *lease, struct error *err)
 {
     struct bridge *bridge = calloc(1, sizeof(*bridge));
 
@@ -79,7 +84,8 @@ int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t 
     }
     keeper_init(&bridge->keeper, lease, bridge->streams, count);
     watchdog_init(&bridge->watchdog, bridge->streams, count);
-    /* A process that cannot even start its threads leaves: there is nothing in hand yet, and no thread to wait for safely. */
+    /* A process that cannot even start its threads leaves: there is nothing in hand yet, and no
+       thread to wait for safely. */
     if (start_threads(bridge, err) != 0)
         return -1;
     *out = bridge;

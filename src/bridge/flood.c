@@ -5,15 +5,18 @@
 
 #include <stdio.h>
 
-static void log_breaker(const struct writer *writer, enum log_level level, const char *event, const char *message)
+static void log_breaker(const struct writer *writer, enum log_level level, const char *event,
+                        const char *message)
 {
     struct stream *stream = writer->stream;
     struct breaker_state state;
 
     breaker_read(&stream->breaker, &state);
-    log_event(level, event, message, LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("refused", state.refused),
-              LOG_NUMBER("window", state.window), LOG_TEXT("sqlstate", text_or_null(state.sqlstate)),
-              LOG_TEXT("table", text_or_null(state.table)), LOG_TEXT("constraint", text_or_null(state.constraint)),
+    log_event(level, event, message, LOG_TEXT("queue", stream->settings.queue),
+              LOG_NUMBER("refused", state.refused), LOG_NUMBER("window", state.window),
+              LOG_TEXT("sqlstate", text_or_null(state.sqlstate)),
+              LOG_TEXT("table", text_or_null(state.table)),
+              LOG_TEXT("constraint", text_or_null(state.constraint)),
               LOG_NUMBER("probe_ms", state.probe_ms));
 }
 
@@ -23,13 +26,16 @@ void flood_refuse(struct writer *writer, struct message *message, const struct w
 
     *refusal = (struct refusal){ .reason = REFUSAL_REJECTED_BY_DATABASE };
     snprintf(refusal->sqlstate, sizeof(refusal->sqlstate), "%s", report->sqlstate);
-    snprintf(refusal->detail, sizeof(refusal->detail), "the database refused the rows: SQLSTATE %s%s%s%s%s%s%s", report->sqlstate,
-             report->table[0] != '\0' ? ", table " : "", report->table, report->column[0] != '\0' ? ", column " : "",
-             report->column, report->constraint[0] != '\0' ? ", constraint " : "", report->constraint);
+    snprintf(refusal->detail, sizeof(refusal->detail),
+             "the database refused the rows: SQLSTATE %s%s%s%s%s%s%s", report->sqlstate,
+             report->table[0] != '\0' ? ", table " : "", report->table,
+             report->column[0] != '\0' ? ", column " : "", report->column,
+             report->constraint[0] != '\0' ? ", constraint " : "", report->constraint);
     message->refused = true;
     if (breaker_note_refusal(&writer->stream->breaker, report))
-        log_breaker(writer, LOG_ERROR, "breaker_open",
-                    "the database refuses too many messages, nothing is written until it takes one");
+        log_breaker(
+            writer, LOG_ERROR, "breaker_open",
+            "the database refuses too many messages, nothing is written until it takes one");
 }
 
 bool flood_is_refused(const struct message *message)
@@ -52,8 +58,9 @@ static size_t count_candidates(const struct write_request *request, bool refused
     return count;
 }
 
-/* What to try: a message that was refused, else one that may be written; NULL when there is neither. Each turn is another one's: some are at
-   fault themselves, and would keep the breaker open for ever. */
+/* What to try: a message that was refused, else one that may be written; NULL when there is
+   neither. Each turn is another one's: some are at fault themselves, and would keep the breaker
+   open for ever. */
 static struct message *candidate(const struct write_request *request, size_t turn)
 {
     const bool refused = count_candidates(request, true) > 0;
@@ -93,9 +100,11 @@ static void try_message(struct writer *writer, struct message *message)
     if (outcome == WRITE_LOST_PLACE)
         stream_lose_place(stream, epoch);
     if (outcome == WRITE_COMMITTED)
-        log_breaker(writer, LOG_INFO, "breaker_closed", "the database takes a message again, writing goes on");
+        log_breaker(writer, LOG_INFO, "breaker_closed",
+                    "the database takes a message again, writing goes on");
     else
-        log_breaker(writer, LOG_ERROR, "breaker_still_open", "the database does not take a message that was tried");
+        log_breaker(writer, LOG_ERROR, "breaker_still_open",
+                    "the database does not take a message that was tried");
     breaker_probed(&stream->breaker, outcome == WRITE_COMMITTED);
 }
 

@@ -6,14 +6,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One word that is the same for all processes that can see each other's ids, and for no others. False where the system does not tell
-   (a sandbox may hide /proc/sys): the first namespace has the same number on every machine, so without the boot it says nothing. */
+/* One word that is the same for all processes that can see each other's ids, and for no others.
+   False where the system does not tell (a sandbox may hide /proc/sys): the first namespace has the
+   same number on every machine, so without the boot it says nothing. */
 static bool name_world(char *out, size_t size)
 {
     char boot[64] = "";
     struct stat space;
     FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    bool known = file != NULL && fscanf(file, "%63s", boot) == 1 && stat("/proc/self/ns/pid", &space) == 0;
+    bool known =
+        file != NULL && fscanf(file, "%63s", boot) == 1 && stat("/proc/self/ns/pid", &space) == 0;
 
     if (file != NULL)
         fclose(file);
@@ -24,8 +26,9 @@ static bool name_world(char *out, size_t size)
     return known;
 }
 
-/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process, or it ended and its parent did not ask for
-   its status yet (a container may have nobody who does). The command's name, in parentheses, may hold anything. */
+/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process, or it
+   ended and its parent did not ask for its status yet (a container may have nobody who does). The
+   command's name, in parentheses, may hold anything. */
 static unsigned long long start_of(long pid)
 {
     char path[64];
@@ -72,7 +75,9 @@ bool holder_is_dead(const char *holder)
     return name_world(world, sizeof(world)) && strcmp(world, theirs) == 0 && start_of(pid) != start;
 }
 
-static const char *const WORDS[] = { [HOLDER_SILENT] = "", [HOLDER_CONSUMING] = " consuming", [HOLDER_LOST] = " lost" };
+static const char *const WORDS[] = {
+    [HOLDER_SILENT] = "", [HOLDER_CONSUMING] = " consuming", [HOLDER_LOST] = " lost"
+};
 
 void holder_say(char *out, size_t size, const char *name, enum holder_word word)
 {

@@ -1,6 +1,7 @@
 /*
- * The name of a process in kopru.queues: host, boot and process-id namespace, process id, start time. Enough to see that a holder
- * died on this very machine, so that a restart need not wait until its lease expires.
+ * The name of a process in kopru.queues: host, boot and process-id namespace, process id, start
+ * time. Enough to see that a holder died on this very machine, so that a restart need not wait
+ * until its lease expires.
  */
 #ifndef KOPRU_BRIDGE_HOLDER_H
 #define KOPRU_BRIDGE_HOLDER_H
@@ -18,7 +19,8 @@ bool holder_is_dead(const char *holder);
 enum holder_word {
     HOLDER_SILENT,
     HOLDER_CONSUMING, /* the broker counts it as a consumer of the queue */
-    HOLDER_LOST,      /* its connection to the broker ended, and nobody knows whether the broker has noticed */
+    HOLDER_LOST,      /* its connection to the broker ended, and nobody knows whether the broker has
+                         noticed */
 };
 
 void holder_say(char *out, size_t size, const char *name, enum holder_word word);

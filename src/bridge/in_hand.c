@@ -69,7 +69,8 @@ size_t in_hand_undone(const struct in_hand *in_hand)
 {
     size_t count = 0;
 
-    for (const struct message *message = in_hand->oldest; message != NULL; message = message->younger)
+    for (const struct message *message = in_hand->oldest; message != NULL;
+         message = message->younger)
         count += !atomic_load(&message->done);
     return count;
 }

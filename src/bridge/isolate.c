@@ -10,7 +10,8 @@
 
 enum group_state {
     GROUP_OPEN,
-    GROUP_LEFT,   /* failed alone while nothing committed, or by what may be a race: the others first */
+    GROUP_LEFT, /* failed alone while nothing committed, or by what may be a race: the others first
+                 */
     GROUP_SETTLED /* committed, parked, or refused and not committed yet */
 };
 
@@ -47,11 +48,13 @@ static void split(struct isolation *isolation, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct message *message = isolation->messages[i];
-        struct group *last = isolation->group_count > 0 ? &isolation->groups[isolation->group_count - 1] : NULL;
+        struct group *last =
+            isolation->group_count > 0 ? &isolation->groups[isolation->group_count - 1] : NULL;
 
         if (message->refused)
             isolation->dead[isolation->dead_count++] = (struct dead){ message, NULL };
-        else if (last != NULL && slice_equal(isolation->messages[last->first]->change->id, message->change->id))
+        else if (last != NULL &&
+                 slice_equal(isolation->messages[last->first]->change->id, message->change->id))
             last->count++;
         else
             isolation->groups[isolation->group_count++] = (struct group){ .first = i, .count = 1 };
@@ -78,7 +81,8 @@ static size_t put_dead(struct isolation *isolation)
     return isolation->dead_count;
 }
 
-static enum settled write_groups(struct isolation *isolation, struct group *const *groups, size_t count, unsigned tries)
+static enum settled write_groups(struct isolation *isolation, struct group *const *groups,
+                                 size_t count, unsigned tries)
 {
     size_t n = put_dead(isolation);
 
@@ -100,7 +104,9 @@ static enum settled write_kept(struct isolation *isolation, size_t count)
 
 static enum settled probe_kept(struct isolation *isolation, size_t count)
 {
-    const struct write_request request = { .messages = isolation->kept, .count = count, .probe = true };
+    const struct write_request request = { .messages = isolation->kept,
+                                           .count = count,
+                                           .probe = true };
 
     return settle(isolation->writer, &request, 1, &isolation->report);
 }
@@ -111,8 +117,9 @@ static void refuse(struct isolation *isolation, struct message *message, struct 
     isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
 }
 
-/* The combined rows of one entity were refused: apply its messages singly, in order, and keep those that the database takes. Each is
-   tried on top of the ones before it; what they come to is committed at once, so that nobody sees a state in between. */
+/* The combined rows of one entity were refused: apply its messages singly, in order, and keep those
+   that the database takes. Each is tried on top of the ones before it; what they come to is
+   committed at once, so that nobody sees a state in between. */
 static enum settled resolve_entity(struct isolation *isolation, struct group *group)
 {
     struct message **messages = isolation->messages + group->first;
@@ -178,7 +185,8 @@ static bool set_aside(struct isolation *isolation, struct group *group)
     return false;
 }
 
-/* A unique index of the site: the message that gives the value up may be in another writer's hands, or behind this one. */
+/* A unique index of the site: the message that gives the value up may be in another writer's hands,
+   or behind this one. */
 static bool leave_for_race(const struct isolation *isolation, struct group *group)
 {
     if (group->had_its_race || strcmp(isolation->report.sqlstate, "23505") != 0)
@@ -189,7 +197,8 @@ static bool leave_for_race(const struct isolation *isolation, struct group *grou
 }
 
 /* Recursion is as deep as log2 of the batch. Returns false when the round ends early. */
-static bool isolate(struct isolation *isolation, struct group **groups, size_t count, unsigned tries)
+static bool isolate(struct isolation *isolation, struct group **groups, size_t count,
+                    unsigned tries)
 {
     size_t half = count / 2;
     enum settled settled = write_groups(isolation, groups, count, tries);
@@ -209,9 +218,10 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
     if (count == 1)
         return set_aside(isolation, groups[0]);
     log_event(LOG_DEBUG, "isolating", "the database did not take a batch, it is halved",
-              LOG_TEXT("queue", isolation->writer->stream->settings.queue), LOG_TEXT("sqlstate", isolation->report.sqlstate),
-              LOG_NUMBER("entities", count));
-    return isolate(isolation, groups, half, 1) && isolate(isolation, groups + half, count - half, 1);
+              LOG_TEXT("queue", isolation->writer->stream->settings.queue),
+              LOG_TEXT("sqlstate", isolation->report.sqlstate), LOG_NUMBER("entities", count));
+    return isolate(isolation, groups, half, 1) &&
+           isolate(isolation, groups + half, count - half, 1);
 }
 
 static size_t count_in(const struct isolation *isolation, enum group_state state)
@@ -223,7 +233,8 @@ static size_t count_in(const struct isolation *isolation, enum group_state state
     return count;
 }
 
-/* What failed while nothing committed is parked when nothing else is left to be tried, as far as there is room, or tried again. */
+/* What failed while nothing committed is parked when nothing else is left to be tried, as far as
+   there is room, or tried again. */
 static void end_outage(struct isolation *isolation)
 {
     bool park_all = count_in(isolation, GROUP_OPEN) == 0;
@@ -262,21 +273,25 @@ static bool run(struct isolation *isolation)
     do {
         end = run_round(isolation);
         if (end == SETTLED_SUSPECT) {
-            if (isolation->writer->parked.in_a_row <= 1) /* something was committed since the last time */
+            if (isolation->writer->parked.in_a_row <=
+                1) /* something was committed since the last time */
                 backoff_reset(&backoff);
-            if (!settle_wait(isolation->writer, backoff_next_ms(&backoff)) || !suspects_retry(isolation->writer))
+            if (!settle_wait(isolation->writer, backoff_next_ms(&backoff)) ||
+                !suspects_retry(isolation->writer))
                 return false;
             end_outage(isolation);
         }
-        if (end == SETTLED_COMMITTED && count_in(isolation, GROUP_SETTLED) == isolation->group_count)
+        if (end == SETTLED_COMMITTED &&
+            count_in(isolation, GROUP_SETTLED) == isolation->group_count)
             end = write_scratch(isolation, put_dead(isolation), 0);
         if (end == SETTLED_COMMITTED && count_in(isolation, GROUP_LEFT) > 0 &&
             !settle_wait(isolation->writer, backoff_next_ms(&backoff)))
             return false;
         if (end == SETTLED_BREAKER_CLOSED)
             forgive(isolation, NULL);
-    } while (end != SETTLED_ABANDONED &&
-             (isolation->dead_count > 0 || count_in(isolation, GROUP_SETTLED) < isolation->group_count));
+    } while (
+        end != SETTLED_ABANDONED &&
+        (isolation->dead_count > 0 || count_in(isolation, GROUP_SETTLED) < isolation->group_count));
     return end != SETTLED_ABANDONED;
 }
 
@@ -290,8 +305,8 @@ bool isolate_write(struct writer *writer, struct message **messages, size_t coun
     isolation.dead = calloc(count, sizeof(*isolation.dead));
     isolation.scratch = calloc(count, sizeof(struct message *));
     isolation.kept = calloc(count, sizeof(struct message *));
-    if (isolation.groups != NULL && isolation.round != NULL && isolation.dead != NULL && isolation.scratch != NULL &&
-        isolation.kept != NULL) {
+    if (isolation.groups != NULL && isolation.round != NULL && isolation.dead != NULL &&
+        isolation.scratch != NULL && isolation.kept != NULL) {
         split(&isolation, count);
         done = run(&isolation);
     }

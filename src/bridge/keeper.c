@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams, size_t stream_count)
+void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams,
+                 size_t stream_count)
 {
     *keeper = (struct keeper){ .port = *port, .streams = streams, .stream_count = stream_count };
     holder_name_self(keeper->holder, sizeof(keeper->holder));
@@ -44,7 +45,8 @@ void keeper_ask(struct keeper *keeper)
     pthread_mutex_unlock(&keeper->lock);
 }
 
-/* Returns false when the keeper shall end. Only a keeper with a connection listens to what it is asked. */
+/* Returns false when the keeper shall end. Only a keeper with a connection listens to what it is
+   asked. */
 static bool wait_for(struct keeper *keeper, int wait_ms, bool listening)
 {
     int64_t deadline = clock_monotonic_ms() + wait_ms;
@@ -71,15 +73,17 @@ static void set_database_ok(struct keeper *keeper, bool ok)
         stream_set_database_ok(&keeper->streams[i], ok);
 }
 
-/* A lease may be taken when nobody holds it, when its holder is silent for too long, or died here. */
+/* A lease may be taken when nobody holds it, when its holder is silent for too long, or died here.
+ */
 static bool may_take(const struct keeper *keeper, const struct lease *lease)
 {
-    return lease->holder[0] == '\0' || holder_is(lease->holder, keeper->holder) || lease->silent_ms > LEASE_EXPIRES_MS ||
-           holder_is_dead(lease->holder);
+    return lease->holder[0] == '\0' || holder_is(lease->holder, keeper->holder) ||
+           lease->silent_ms > LEASE_EXPIRES_MS || holder_is_dead(lease->holder);
 }
 
 /* What the broker may hold for whoever had the place before. */
-static enum outstanding left_by(const struct keeper *keeper, const struct stream *stream, const struct lease *lease)
+static enum outstanding left_by(const struct keeper *keeper, const struct stream *stream,
+                                const struct lease *lease)
 {
     if (lease->holder[0] == '\0')
         return OUTSTANDING_NONE;
@@ -96,43 +100,49 @@ static enum outstanding left_by(const struct keeper *keeper, const struct stream
     return holder_is_dead(lease->holder) ? OUTSTANDING_CLOSED : OUTSTANDING_UNCOUNTED;
 }
 
-static int try_to_take(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
+static int try_to_take(struct keeper *keeper, void *session, struct stream *stream,
+                       struct error *err)
 {
     struct lease lease;
     struct stream_place place = { .database_ok = true, .renewed_at_ms = clock_monotonic_ms() };
     int taken;
 
-    if (keeper->port.read(session, stream->settings.queue, stream->settings.entity, &lease, err) != 0)
+    if (keeper->port.read(session, stream->settings.queue, stream->settings.entity, &lease, err) !=
+        0)
         return -1;
     if (!may_take(keeper, &lease)) {
         stream_set_holder(stream, lease.holder);
-        log_event(LOG_DEBUG, "standby", "another instance holds the queue", LOG_TEXT("queue", stream->settings.queue),
-                  LOG_TEXT("holder", lease.holder));
+        log_event(LOG_DEBUG, "standby", "another instance holds the queue",
+                  LOG_TEXT("queue", stream->settings.queue), LOG_TEXT("holder", lease.holder));
         return 0;
     }
     stream->taking = left_by(keeper, stream, &lease);
     place.left = stream->taking;
     taken = keeper->port.take(session, stream->settings.queue, keeper->holder, &lease, err);
     if (lease.evicted > 0)
-        log_event(LOG_WARNING, "sessions_ended", "a holder stood still in a transaction, its database sessions were ended",
+        log_event(LOG_WARNING, "sessions_ended",
+                  "a holder stood still in a transaction, its database sessions were ended",
                   LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("sessions", lease.evicted));
     if (taken != 1)
         return taken;
     place.held = true;
     place.epoch = lease.epoch;
-    log_event(LOG_INFO, "place_taken", "this instance writes for the queue", LOG_TEXT("queue", stream->settings.queue),
-              LOG_NUMBER("epoch", lease.epoch), LOG_TEXT("taken_over_from", text_or_null(lease.holder)));
+    log_event(LOG_INFO, "place_taken", "this instance writes for the queue",
+              LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("epoch", lease.epoch),
+              LOG_TEXT("taken_over_from", text_or_null(lease.holder)));
     stream_set_place(stream, &place);
     return 0;
 }
 
-static int renew(const struct keeper *keeper, void *session, struct stream *stream, enum holder_word word, struct error *err)
+static int renew(const struct keeper *keeper, void *session, struct stream *stream,
+                 enum holder_word word, struct error *err)
 {
     struct lease_news news = news_of(stream);
     char holder[LEASE_HOLDER_MAX_BYTES];
 
     holder_say(holder, sizeof(holder), keeper->holder, word);
-    return keeper->port.renew(session, stream->settings.queue, stream_place(stream).epoch, &news, holder, err);
+    return keeper->port.renew(session, stream->settings.queue, stream_place(stream).epoch, &news,
+                              holder, err);
 }
 
 static int tend(struct keeper *keeper, void *session, struct stream *stream, struct error *err)
@@ -147,8 +157,8 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
     shown = stream_show(stream);
     renewed = renew(keeper, session, stream, shown ? HOLDER_CONSUMING : HOLDER_SILENT, err);
     if (renewed == 0) {
-        log_event(LOG_WARNING, "place_lost", "another instance took the queue over", LOG_TEXT("queue", stream->settings.queue),
-                  LOG_NUMBER("epoch", place.epoch));
+        log_event(LOG_WARNING, "place_lost", "another instance took the queue over",
+                  LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("epoch", place.epoch));
         stream_lose_place(stream, place.epoch);
     } else if (renewed > 0) {
         stream_renewed(stream, began_ms, shown);
@@ -159,11 +169,13 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
 /* Of a problem that no waiting ends: the schema, a privilege, a login. */
 static bool needs_a_person(const struct error *problem)
 {
-    return problem->kind == ERROR_PROBLEMS || problem->kind == ERROR_CONFIG || problem->kind == ERROR_PERMISSION;
+    return problem->kind == ERROR_PROBLEMS || problem->kind == ERROR_CONFIG ||
+           problem->kind == ERROR_PERMISSION;
 }
 
 /* Says what is wrong: all of it when it is new, one line when it is what was said before. */
-static void report(struct keeper *keeper, const struct error_list *problems, size_t *said, int wait_ms)
+static void report(struct keeper *keeper, const struct error_list *problems, size_t *said,
+                   int wait_ms)
 {
     size_t count = problems->count == *said && problems->count > 1 ? 1 : problems->count;
     bool paused = problems->count > 0 && needs_a_person(&problems->items[0]);
@@ -173,11 +185,14 @@ static void report(struct keeper *keeper, const struct error_list *problems, siz
         trouble_note(&keeper->trouble, event, &problems->items[0], NULL, problems->count - 1);
     for (size_t i = 0; i < count; i++)
         log_error(paused ? LOG_ERROR : LOG_WARNING, event, &problems->items[i],
-                  (const struct log_field[]){ LOG_NUMBER("problems", problems->count), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
+                  (const struct log_field[]){ LOG_NUMBER("problems", problems->count),
+                                              LOG_NUMBER("retry_ms", wait_ms),
+                                              { 0 } });
     *said = problems->count;
 }
 
-/* Connects and keeps all queues until the connection fails or the keeper shall end. Returns false in the latter case. */
+/* Connects and keeps all queues until the connection fails or the keeper shall end. Returns false
+   in the latter case. */
 static bool keep(struct keeper *keeper, void *session, struct error *err)
 {
     do {
@@ -192,13 +207,17 @@ static bool keep(struct keeper *keeper, void *session, struct error *err)
     return false;
 }
 
-/* What the broker may still hold for a lost connection comes back late: the next holder has to wait for it, and finds so in the row. */
-static int keep_for_next(const struct keeper *keeper, void *session, struct stream *stream, struct error *err)
+/* What the broker may still hold for a lost connection comes back late: the next holder has to wait
+   for it, and finds so in the row. */
+static int keep_for_next(const struct keeper *keeper, void *session, struct stream *stream,
+                         struct error *err)
 {
     bool counted = atomic_load(&stream->outstanding) == OUTSTANDING_COUNTED;
 
-    log_event(LOG_WARNING, "place_kept", "a connection to the broker was lost, the next holder will wait until the broker knows",
-              LOG_TEXT("queue", stream->settings.queue));
+    log_event(
+        LOG_WARNING, "place_kept",
+        "a connection to the broker was lost, the next holder will wait until the broker knows",
+        LOG_TEXT("queue", stream->settings.queue));
     return renew(keeper, session, stream, counted ? HOLDER_CONSUMING : HOLDER_LOST, err);
 }
 
@@ -214,10 +233,12 @@ static void give_back(const struct keeper *keeper, void *session)
         if (place.held && atomic_load(&stream->outstanding) != OUTSTANDING_NONE)
             result = keep_for_next(keeper, session, stream, &err);
         else if (place.held)
-            result = keeper->port.renew(session, stream->settings.queue, place.epoch, &news, NULL, &err);
+            result =
+                keeper->port.renew(session, stream->settings.queue, place.epoch, &news, NULL, &err);
         if (result < 0)
-            log_error(LOG_WARNING, "place_kept", &err,
-                      (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
+            log_error(
+                LOG_WARNING, "place_kept", &err,
+                (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
     }
 }
 

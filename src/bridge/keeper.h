@@ -1,6 +1,6 @@
 /*
- * The keeper: one thread for all queues that takes and renews the right to write, over a database connection of its own. While it
- * cannot reach the database, nobody begins a new subscription.
+ * The keeper: one thread for all queues that takes and renews the right to write, over a database
+ * connection of its own. While it cannot reach the database, nobody begins a new subscription.
  */
 #ifndef KOPRU_BRIDGE_KEEPER_H
 #define KOPRU_BRIDGE_KEEPER_H
@@ -23,7 +23,8 @@ struct keeper {
     atomic_ullong sessions;      /* begun */
 };
 
-void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams, size_t stream_count);
+void keeper_init(struct keeper *keeper, const struct lease_port *port, struct stream *streams,
+                 size_t stream_count);
 void keeper_release(struct keeper *keeper);
 
 /* The thread; argument is a struct keeper. */

@@ -47,7 +47,8 @@ static void note_failure(struct parked_group *group, const char *sqlstate)
         snprintf(group->sqlstate, sizeof(group->sqlstate), "%s", sqlstate);
 }
 
-bool parked_add(struct parked *parked, struct message *const *messages, size_t count, const char *sqlstate)
+bool parked_add(struct parked *parked, struct message *const *messages, size_t count,
+                const char *sqlstate)
 {
     struct parked_group *group = &parked->groups[parked->count];
     struct slice id = messages[0]->change->id;
@@ -102,7 +103,8 @@ void parked_failed(struct parked *parked, struct parked_group *group, const char
     pthread_mutex_unlock(&parked->lock);
 }
 
-void parked_drop(struct parked *parked, struct parked_group *group, size_t count, struct message *rest)
+void parked_drop(struct parked *parked, struct parked_group *group, size_t count,
+                 struct message *rest)
 {
     pthread_mutex_lock(&parked->lock);
     group->first = rest;
@@ -169,7 +171,8 @@ void parked_read(struct parked *parked, struct parked_view *view)
         const struct parked_group *group = &parked->groups[i];
         size_t n = view->shown_count++;
 
-        snprintf(view->shown[n].id, sizeof(view->shown[n].id), "%.*s", SLICE_ARG(utf8_cut(id_of(group), PARKED_ID_SHOWN_BYTES)));
+        snprintf(view->shown[n].id, sizeof(view->shown[n].id), "%.*s",
+                 SLICE_ARG(utf8_cut(id_of(group), PARKED_ID_SHOWN_BYTES)));
         snprintf(view->shown[n].sqlstate, sizeof(view->shown[n].sqlstate), "%s", group->sqlstate);
         view->shown[n].attempts = group->attempts;
     }

@@ -1,10 +1,11 @@
 /*
- * The entities that a writer has set aside: each failed alone, again and again, with an error that nobody knows, while the database
- * takes others. Their messages wait here in order, and later messages of the same ids join them, so that order holds per entity;
- * all else goes on. See bridge/suspects.h for what becomes of them.
+ * The entities that a writer has set aside: each failed alone, again and again, with an error that
+ * nobody knows, while the database takes others. Their messages wait here in order, and later
+ * messages of the same ids join them, so that order holds per entity; all else goes on. See
+ * bridge/suspects.h for what becomes of them.
  *
- * The list belongs to its writer while that is busy, and to stream_quiesce() otherwise; parked_read() and parked_stuck() may be
- * called by anyone.
+ * The list belongs to its writer while that is busy, and to stream_quiesce() otherwise;
+ * parked_read() and parked_stuck() may be called by anyone.
  */
 #ifndef KOPRU_BRIDGE_PARKED_H
 #define KOPRU_BRIDGE_PARKED_H
@@ -23,7 +24,8 @@ enum {
 
 /* One entity. */
 struct parked_group {
-    char id[PARKED_ID_MAX_BYTES]; /* a copy: what is committed is the consumer thread's, and may be gone */
+    char id[PARKED_ID_MAX_BYTES]; /* a copy: what is committed is the consumer thread's, and may be
+                                     gone */
     size_t id_len;
     struct message *first; /* in order of arrival, linked by `next` */
     struct message *last;
@@ -42,9 +44,9 @@ struct parked {
     atomic_size_t messages;
     atomic_bool tried_last; /* the daemon stops, and they were tried for the last time */
 
-    int64_t
-        proven_ms[64]; /* monotonic, for each bit of write_report.statements: when a transaction that used it committed last */
-    unsigned in_a_row; /* entities that failed alone since the last commit */
+    int64_t proven_ms[64]; /* monotonic, for each bit of write_report.statements: when a transaction
+                              that used it committed last */
+    unsigned in_a_row;     /* entities that failed alone since the last commit */
 };
 
 /* What it says of itself. */
@@ -63,18 +65,22 @@ struct parked_view {
 void parked_init(struct parked *parked, int interval_ms);
 void parked_release(struct parked *parked);
 
-/* Sets an entity aside: accepted messages of one id, in order of arrival. False when the list is full. */
-bool parked_add(struct parked *parked, struct message *const *messages, size_t count, const char *sqlstate);
+/* Sets an entity aside: accepted messages of one id, in order of arrival. False when the list is
+   full. */
+bool parked_add(struct parked *parked, struct message *const *messages, size_t count,
+                const char *sqlstate);
 
-/* Takes the messages of entities that are here out of a batch, and appends them. Returns how many are left; their order stays. */
+/* Takes the messages of entities that are here out of a batch, and appends them. Returns how many
+   are left; their order stays. */
 size_t parked_claim(struct parked *parked, struct message **messages, size_t count);
 
 /* A further attempt failed. sqlstate NULL: with the same as before. */
 void parked_failed(struct parked *parked, struct parked_group *group, const char *sqlstate);
 
-/* The first so many messages of the group are done; rest is the one after them. Without any, the group is gone, and groups behind it
-   move up. */
-void parked_drop(struct parked *parked, struct parked_group *group, size_t count, struct message *rest);
+/* The first so many messages of the group are done; rest is the one after them. Without any, the
+   group is gone, and groups behind it move up. */
+void parked_drop(struct parked *parked, struct parked_group *group, size_t count,
+                 struct message *rest);
 
 /* All are out of hand. */
 void parked_clear(struct parked *parked);

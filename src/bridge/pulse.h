@@ -1,6 +1,6 @@
 /*
- * A thread's sign of life: when it last came round, or that it rests, waiting for work without a limit. Written by the thread, read
- * by anyone.
+ * A thread's sign of life: when it last came round, or that it rests, waiting for work without a
+ * limit. Written by the thread, read by anyone.
  */
 #ifndef KOPRU_BRIDGE_PULSE_H
 #define KOPRU_BRIDGE_PULSE_H

@@ -47,7 +47,8 @@ void run_release(struct leading_run *run, struct stream *stream, const char *why
     if (run->held == 0)
         return;
     log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together",
-              LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", run->held), LOG_TEXT("ended_by", why));
+              LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", run->held),
+              LOG_TEXT("ended_by", why));
     for (int w = 0; w < stream->settings.writers; w++)
         release_to(run, stream, &stream->writers[w]);
     run->last = NULL;
@@ -60,11 +61,13 @@ void run_end(struct leading_run *run, struct stream *stream, const char *why)
         return;
     run->open = false;
     log_event(LOG_DEBUG, "leading_run_ended", "what is redelivered from now on is late",
-              LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", run->total), LOG_TEXT("ended_by", why));
+              LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", run->total),
+              LOG_TEXT("ended_by", why));
     run_release(run, stream, why);
 }
 
-void run_hold(struct leading_run *run, struct stream *stream, struct message *message, size_t in_hand)
+void run_hold(struct leading_run *run, struct stream *stream, struct message *message,
+              size_t in_hand)
 {
     message->in_leading_run = true;
     message->next = NULL;

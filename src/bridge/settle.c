@@ -18,14 +18,16 @@ bool settle_wait(struct writer *writer, int wait_ms)
     return !atomic_load(&writer->stream->abandoned);
 }
 
-/* A flood of broken messages must not become a flood of lines: each writer names some, and then how many it left out. */
+/* A flood of broken messages must not become a flood of lines: each writer names some, and then how
+   many it left out. */
 static bool may_log(struct writer *writer)
 {
     int64_t now_ms = clock_monotonic_ms();
 
     if (now_ms - writer->log_window_ms >= DEAD_LETTER_LOG_WINDOW_MS) {
         if (writer->logged > DEAD_LETTER_LOG_LINES)
-            log_event(LOG_WARNING, "dead_letters_not_logged", "more messages became dead letters than were named",
+            log_event(LOG_WARNING, "dead_letters_not_logged",
+                      "more messages became dead letters than were named",
                       LOG_TEXT("queue", writer->stream->settings.queue),
                       LOG_NUMBER("messages", writer->logged - DEAD_LETTER_LOG_LINES));
         writer->log_window_ms = now_ms;
@@ -38,17 +40,22 @@ static void log_dead_letter(struct writer *writer, const struct message *message
 {
     const struct stream *stream = writer->stream;
     const struct refusal *refusal = &message->refusal;
-    struct slice id = refusal->entity_id.data == NULL && message->change != NULL ? message->change->id : refusal->entity_id;
+    struct slice id = refusal->entity_id.data == NULL && message->change != NULL
+                          ? message->change->id
+                          : refusal->entity_id;
 
     if (!may_log(writer))
         return;
-    log_event(LOG_WARNING, "dead_letter", "a message became a dead letter", LOG_TEXT("queue", stream->settings.queue),
+    log_event(LOG_WARNING, "dead_letter", "a message became a dead letter",
+              LOG_TEXT("queue", stream->settings.queue),
               LOG_TEXT("reason", refusal_reason_name(refusal->reason)), LOG_SLICE("entity_id", id),
-              LOG_TEXT("path", text_or_null(refusal->path)), LOG_TEXT("sqlstate", text_or_null(refusal->sqlstate)));
+              LOG_TEXT("path", text_or_null(refusal->path)),
+              LOG_TEXT("sqlstate", text_or_null(refusal->sqlstate)));
 }
 
 /* The window of the breaker and the suspects want to know who got through. */
-static void note_commit(struct writer *writer, const struct write_request *request, const struct write_report *report)
+static void note_commit(struct writer *writer, const struct write_request *request,
+                        const struct write_report *report)
 {
     size_t accepted = 0;
 
@@ -61,7 +68,8 @@ static void note_commit(struct writer *writer, const struct write_request *reque
 }
 
 /* After `done` a message belongs to the consumer thread again. */
-static void finish(struct writer *writer, const struct write_request *request, const struct write_report *report)
+static void finish(struct writer *writer, const struct write_request *request,
+                   const struct write_report *report)
 {
     struct stream *stream = writer->stream;
 
@@ -82,14 +90,17 @@ static void finish(struct writer *writer, const struct write_request *request, c
     if (report->unreplicated)
         log_event(LOG_ERROR, "commit_not_replicated",
                   "a commit did not wait for the synchronous standby: somebody ended its wait",
-                  LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", request->count));
-    log_event(LOG_DEBUG, "committed", "a batch is committed", LOG_TEXT("queue", stream->settings.queue),
-              LOG_NUMBER("writer", writer->number), LOG_NUMBER("messages", request->count),
+                  LOG_TEXT("queue", stream->settings.queue),
+                  LOG_NUMBER("messages", request->count));
+    log_event(LOG_DEBUG, "committed", "a batch is committed",
+              LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("writer", writer->number),
+              LOG_NUMBER("messages", request->count),
               LOG_NUMBER("roots_written", report->roots_written));
     stream_wake(stream);
 }
 
-static void log_trouble(const struct writer *writer, enum write_outcome outcome, const struct write_report *report, int wait_ms)
+static void log_trouble(const struct writer *writer, enum write_outcome outcome,
+                        const struct write_report *report, int wait_ms)
 {
     const struct log_field fields[] = { LOG_TEXT("queue", writer->stream->settings.queue),
                                         LOG_NUMBER("writer", writer->number),
@@ -97,11 +108,12 @@ static void log_trouble(const struct writer *writer, enum write_outcome outcome,
                                         LOG_NUMBER("retry_ms", wait_ms),
                                         { 0 } };
 
-    log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING, outcome == WRITE_PAUSE ? "paused" : "database_unavailable",
-              &report->error, fields);
+    log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING,
+              outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error, fields);
 }
 
-enum settled settle(struct writer *writer, const struct write_request *request, unsigned tries, struct write_report *report)
+enum settled settle(struct writer *writer, const struct write_request *request, unsigned tries,
+                    struct write_report *report)
 {
     struct stream *stream = writer->stream;
     struct backoff retry;
@@ -121,7 +133,8 @@ enum settled settle(struct writer *writer, const struct write_request *request, 
         tally_outcome(&stream->tally, &writer->mark, outcome, report);
         if (outcome == WRITE_COMMITTED) {
             if (retry.attempts + pause.attempts > 0)
-                log_event(LOG_INFO, "resumed", "the database takes messages again", LOG_TEXT("queue", stream->settings.queue),
+                log_event(LOG_INFO, "resumed", "the database takes messages again",
+                          LOG_TEXT("queue", stream->settings.queue),
                           LOG_NUMBER("writer", writer->number));
             if (!request->probe)
                 finish(writer, request, report);

@@ -18,17 +18,18 @@ void starved_end(struct starved *starved)
     starved_begin(starved);
 }
 
-/* How long it hears nothing before it asks. The second look comes a heartbeat after the first: messages that were just published are on
-   their way. */
+/* How long it hears nothing before it asks. The second look comes a heartbeat after the first:
+   messages that were just published are on their way. */
 static int64_t patience_ms(const struct starved *starved, int heartbeat_s)
 {
     unsigned doublings = starved->in_vain < DOUBLINGS ? starved->in_vain : DOUBLINGS;
 
-    return starved->found > 0 ? heartbeat_s * INT64_C(1000) : (heartbeat_s * INT64_C(1000) * STARVED_HEARTBEATS) << doublings;
+    return starved->found > 0 ? heartbeat_s * INT64_C(1000)
+                              : (heartbeat_s * INT64_C(1000) * STARVED_HEARTBEATS) << doublings;
 }
 
-int starved_look(struct starved *starved, const struct broker_port *port, void *broker, struct broker_queue_state *state,
-                 struct error *err)
+int starved_look(struct starved *starved, const struct broker_port *port, void *broker,
+                 struct broker_queue_state *state, struct error *err)
 {
     if (starved->asked) {
         if (!port->answered(broker, state))
@@ -41,7 +42,8 @@ int starved_look(struct starved *starved, const struct broker_port *port, void *
         starved->in_vain++;
         return 1;
     }
-    if (clock_monotonic_ms() - starved->quiet_from_ms < patience_ms(starved, port->heartbeat_s(broker)))
+    if (clock_monotonic_ms() - starved->quiet_from_ms <
+        patience_ms(starved, port->heartbeat_s(broker)))
         return 0;
     starved->asked = true;
     return port->ask(broker, err);

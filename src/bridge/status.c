@@ -31,7 +31,8 @@ static void read_writers(const struct stream *stream, struct queue_status *statu
         bool paused = atomic_load(&mark->paused);
 
         status->writers_busy += !pulse_rests(&mark->pulse);
-        status->writers_failing += paused || (failing_since_ms != 0 && now - failing_since_ms > CONFLICT_TAKES_MS);
+        status->writers_failing +=
+            paused || (failing_since_ms != 0 && now - failing_since_ms > CONFLICT_TAKES_MS);
         status->paused = status->paused || paused;
         if (silent_ms > status->writer_silent_ms)
             status->writer_silent_ms = silent_ms;
@@ -68,7 +69,8 @@ static void read_tally(struct tally *tally, struct queue_status *status)
 
 void stream_status(struct stream *stream, struct queue_status *status)
 {
-    *status = (struct queue_status){ .queue = stream->settings.queue, .entity = stream->settings.entity };
+    *status =
+        (struct queue_status){ .queue = stream->settings.queue, .entity = stream->settings.entity };
     read_place(stream, status);
     read_writers(stream, status);
     read_tally(&stream->tally, status);

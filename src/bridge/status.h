@@ -5,8 +5,8 @@
  *     if (bridge_status_take(bridge, &status) == 0) ...
  *     bridge_status_release(&status)
  *
- * The figures of a queue are read one after the other while its threads go on: each is right, two may differ by what happened in
- * between.
+ * The figures of a queue are read one after the other while its threads go on: each is right, two
+ * may differ by what happened in between.
  */
 #ifndef KOPRU_BRIDGE_STATUS_H
 #define KOPRU_BRIDGE_STATUS_H
@@ -17,7 +17,8 @@
 struct queue_status {
     const char *queue; /* as long as the bridge lives */
     const char *entity;
-    int64_t stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming began or ended, or the daemon began */
+    int64_t stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming began or ended, or
+                               the daemon began */
     enum stream_stage stage;
     bool place_held;                     /* this instance may write for the queue */
     int64_t epoch;                       /* of the place held now or last; 0 when there was none */
@@ -46,8 +47,9 @@ struct queue_status {
     uint64_t interrupted;  /* calls to the broker that did not return */
 
     struct breaker_state breaker;
-    struct parked_view parked;  /* of all writers */
-    uint64_t suspects_rejected; /* dead letters after repeated failures, with no rule for the error */
+    struct parked_view parked; /* of all writers */
+    uint64_t
+        suspects_rejected; /* dead letters after repeated failures, with no rule for the error */
 
     uint64_t in_hand_messages;
     uint64_t in_hand_bytes;
@@ -64,7 +66,8 @@ struct queue_status {
 
 struct bridge_status {
     bool stopping;
-    bool database_ok; /* the keeper reached it, and it is as the mappings need it, at its last look */
+    bool database_ok; /* the keeper reached it, and it is as the mappings need it, at its last look
+                       */
     struct trouble database;
     uint64_t database_reconnects; /* of the keeper */
     int64_t keeper_silent_ms;
@@ -72,7 +75,8 @@ struct bridge_status {
     size_t queue_count;
 };
 
-/* Safe from any thread until bridge_free(). Returns 0, or -1 when there is no memory; release in both cases. */
+/* Safe from any thread until bridge_free(). Returns 0, or -1 when there is no memory; release in
+   both cases. */
 int bridge_status_take(struct bridge *bridge, struct bridge_status *status);
 void bridge_status_release(struct bridge_status *status);
 

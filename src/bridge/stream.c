@@ -17,15 +17,16 @@
 /* Often enough that a message at fault has its attempts when its time is over. */
 static int park_interval_ms(const struct stream_settings *settings)
 {
-    int interval_ms = settings->isolate_attempts > 0 ? settings->isolate_ms / (int)settings->isolate_attempts : 0;
+    int interval_ms =
+        settings->isolate_attempts > 0 ? settings->isolate_ms / (int)settings->isolate_attempts : 0;
 
     if (interval_ms > PARK_INTERVAL_MAX_MS)
         return PARK_INTERVAL_MAX_MS;
     return interval_ms > PARK_INTERVAL_MIN_MS ? interval_ms : PARK_INTERVAL_MIN_MS;
 }
 
-int stream_init(struct stream *stream, const struct stream_settings *settings, const struct stream_ports *ports,
-                struct error *err)
+int stream_init(struct stream *stream, const struct stream_settings *settings,
+                const struct stream_ports *ports, struct error *err)
 {
     *stream = (struct stream){ .settings = *settings, .ports = *ports };
     pthread_mutex_init(&stream->lock, NULL);
@@ -38,8 +39,8 @@ int stream_init(struct stream *stream, const struct stream_settings *settings, c
     if (breaker_init(&stream->breaker, &settings->breaker) != 0 || stream->writers == NULL)
         return error_no_memory(err);
     if (stream->wake_fd < 0)
-        return error_set(err, ERROR_INTERNAL, "cannot start", settings->queue, "no descriptor for an eventfd: %s",
-                         strerror(errno));
+        return error_set(err, ERROR_INTERNAL, "cannot start", settings->queue,
+                         "no descriptor for an eventfd: %s", strerror(errno));
     for (int i = 0; i < settings->writers; i++) {
         struct writer *writer = &stream->writers[i];
 
@@ -92,11 +93,13 @@ int stream_start(struct stream *stream, struct error *err)
     int failed = 0;
 
     for (int i = 0; failed == 0 && i < stream->settings.writers; i++)
-        failed = stream_start_thread(&stream->writers[i].thread, "writer", writer_main, &stream->writers[i]);
+        failed = stream_start_thread(&stream->writers[i].thread, "writer", writer_main,
+                                     &stream->writers[i]);
     if (failed == 0)
         failed = stream_start_thread(&stream->consumer, "consumer", consumer_main, stream);
     if (failed != 0)
-        return error_set(err, ERROR_INTERNAL, "cannot start a thread", stream->settings.queue, "%s", strerror(failed));
+        return error_set(err, ERROR_INTERNAL, "cannot start a thread", stream->settings.queue, "%s",
+                         strerror(failed));
     return 0;
 }
 
@@ -204,7 +207,8 @@ bool stream_show(struct stream *stream)
 
     pthread_mutex_lock(&stream->lock);
     shown = stream->counted;
-    stream->place.shown = stream->place.shown || shown; /* it may be written although nobody tells us so */
+    stream->place.shown =
+        stream->place.shown || shown; /* it may be written although nobody tells us so */
     pthread_mutex_unlock(&stream->lock);
     return shown;
 }

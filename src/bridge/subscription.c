@@ -4,23 +4,26 @@
 #include "base/log.h"
 #include "bridge/policy.h"
 
-/* A successor takes the place when it was not renewed for a while, and waits a number of heartbeats for this consumer to go. By then
-   it must be gone: what it gave back any later would come after newer messages. */
+/* A successor takes the place when it was not renewed for a while, and waits a number of heartbeats
+   for this consumer to go. By then it must be gone: what it gave back any later would come after
+   newer messages. */
 static bool place_expired(const struct subscription *subscription, const struct stream_place *place)
 {
     const struct broker_port *port = &subscription->stream->ports.broker;
-    int64_t limit_ms =
-        LEASE_EXPIRES_MS + (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker) - FENCE_MARGIN_MS;
+    int64_t limit_ms = LEASE_EXPIRES_MS +
+                       (int64_t)ALONE_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker) -
+                       FENCE_MARGIN_MS;
 
     return clock_monotonic_ms() - place->renewed_at_ms > limit_ms;
 }
 
-/* The end need not wait for what nothing but time or a person can mend: it comes back to the next start. Nor for what is still under way,
-   when there is no room for it and none becomes free. */
+/* The end need not wait for what nothing but time or a person can mend: it comes back to the next
+   start. Nor for what is still under way, when there is no room for it and none becomes free. */
 static const char *reason_to_give_up(const struct subscription *subscription)
 {
     struct stream *stream = subscription->stream;
-    bool is_full = subscription->cancelled && subscription->in_hand.bytes >= run_room(&subscription->run, stream);
+    bool is_full = subscription->cancelled &&
+                   subscription->in_hand.bytes >= run_room(&subscription->run, stream);
     size_t stuck = 0;
 
     if ((!subscription->drained && !is_full) || subscription->in_hand.count == 0)
@@ -42,18 +45,21 @@ const char *subscription_reason_to_leave(const struct subscription *subscription
     if (!place.held || place.epoch != subscription->epoch)
         return "another instance holds the queue";
     if (place_expired(subscription, &place))
-        return "the right to write was not renewed for too long, another instance may have taken the queue over";
+        return "the right to write was not renewed for too long, another instance may have taken "
+               "the queue over";
     if (atomic_load(&subscription->stream->broken))
         return "a writer could not go on";
     if (oldest != NULL && clock_monotonic_ms() - oldest->arrived_at_ms > HOLD_LIMIT_MS)
-        return "messages were in hand for too long, the broker takes them back until the database is there";
+        return "messages were in hand for too long, the broker takes them back until the database "
+               "is there";
     return reason_to_give_up(subscription);
 }
 
-/* A predecessor that is silent, or our own last connection, may still hold deliveries, which the broker will hand out again, late: wait
-   until the broker has dropped it. Returns -1 when the connection fails or the place is lost meanwhile, 0 otherwise, also when the daemon
-   stops. */
-static int wait_until_alone(struct subscription *subscription, struct broker_queue_state *state, struct error *err)
+/* A predecessor that is silent, or our own last connection, may still hold deliveries, which the
+   broker will hand out again, late: wait until the broker has dropped it. Returns -1 when the
+   connection fails or the place is lost meanwhile, 0 otherwise, also when the daemon stops. */
+static int wait_until_alone(struct subscription *subscription, struct broker_queue_state *state,
+                            struct error *err)
 {
     struct stream *stream = subscription->stream;
     const struct broker_port *port = &stream->ports.broker;
@@ -68,18 +74,21 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
             return -1;
         why = subscription_reason_to_leave(subscription);
         if (why != NULL)
-            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", subscription_queue(subscription), "%s",
-                             why);
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin",
+                             subscription_queue(subscription), "%s", why);
         if (atomic_load(&stream->stopping))
             return 0;
-        if (outstanding_gone(atomic_load(&stream->outstanding), state->consumers, clock_monotonic_ms() - began_ms,
+        if (outstanding_gone(atomic_load(&stream->outstanding), state->consumers,
+                             clock_monotonic_ms() - began_ms,
                              port->heartbeat_s(subscription->broker))) {
             stream_settled(stream, subscription->epoch);
             return 0;
         }
         if (!told)
-            log_event(LOG_WARNING, "waiting_alone", "the broker may still hold deliveries for another consumer",
-                      LOG_TEXT("queue", subscription_queue(subscription)), LOG_NUMBER("consumers", state->consumers));
+            log_event(LOG_WARNING, "waiting_alone",
+                      "the broker may still hold deliveries for another consumer",
+                      LOG_TEXT("queue", subscription_queue(subscription)),
+                      LOG_NUMBER("consumers", state->consumers));
         told = true;
         tally_stage(&stream->tally, STAGE_ALONE);
         stream_sleep(stream, ALONE_CHECK_MS);
@@ -88,7 +97,8 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
     }
 }
 
-/* Until no successor can read in the row that the broker counts us, for now it does not. Returns as above. */
+/* Until no successor can read in the row that the broker counts us, for now it does not. Returns as
+   above. */
 static int wait_until_hidden(struct subscription *subscription, struct error *err)
 {
     struct stream *stream = subscription->stream;
@@ -97,10 +107,11 @@ static int wait_until_hidden(struct subscription *subscription, struct error *er
         const char *why = subscription_reason_to_leave(subscription);
 
         if (why != NULL)
-            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin", subscription_queue(subscription), "%s",
-                             why);
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription does not begin",
+                             subscription_queue(subscription), "%s", why);
         pulse_beat(&stream->tally.consumer);
-        if (stream->ports.broker.idle(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err) != 0)
+        if (stream->ports.broker.idle(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err) !=
+            0)
             return -1;
         stream_clear_wake(stream);
     }
@@ -121,7 +132,8 @@ int subscription_begin(struct subscription *subscription, struct error *err)
         return -1;
     atomic_store(&stream->epoch, place.epoch);
     atomic_store(&stream->broken, false);
-    if (wait_until_alone(subscription, &state, err) != 0 || wait_until_hidden(subscription, err) != 0)
+    if (wait_until_alone(subscription, &state, err) != 0 ||
+        wait_until_hidden(subscription, err) != 0)
         return -1;
     if (atomic_load(&stream->stopping)) { /* perhaps not alone yet: take nothing any more */
         subscription->cancelled = true;
@@ -129,7 +141,9 @@ int subscription_begin(struct subscription *subscription, struct error *err)
         return 0;
     }
     subscription->begun = true;
-    stream_leave_behind(stream, OUTSTANDING_CLOSED); /* an answer that never comes must not hide that it was subscribed */
+    stream_leave_behind(
+        stream,
+        OUTSTANDING_CLOSED); /* an answer that never comes must not hide that it was subscribed */
     prefetch = window_begin(&stream->window, stream_window(stream));
     subscription->prefetch = prefetch;
     if (port->subscribe(subscription->broker, subscription_queue(subscription), prefetch, err) != 0)
@@ -141,7 +155,8 @@ int subscription_begin(struct subscription *subscription, struct error *err)
     subscription->expects_first = state.messages > 0;
     subscription->last_delivery_ms = clock_monotonic_ms();
     tally_stage(&stream->tally, STAGE_CONSUMING);
-    log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", subscription_queue(subscription)),
+    log_event(LOG_INFO, "consuming", "the queue is being consumed",
+              LOG_TEXT("queue", subscription_queue(subscription)),
               LOG_TEXT("entity", stream->settings.entity), LOG_NUMBER("prefetch", prefetch),
               LOG_NUMBER("writers", stream->settings.writers), LOG_NUMBER("epoch", place.epoch));
     return 0;

@@ -19,7 +19,8 @@ struct trial {
     size_t count;
     struct message **kept; /* such as the database takes */
     size_t kept_count;
-    struct message **request; /* what is decided: those at fault, then those kept before the first that is not decided */
+    struct message **request; /* what is decided: those at fault, then those kept before the first
+                                 that is not decided */
     size_t dead_count;
     size_t kept_before;
     size_t rest;     /* the first message that is not decided; count if all are */
@@ -27,12 +28,15 @@ struct trial {
     struct write_report report;
 };
 
-static void log_parked(const struct writer *writer, const struct parked_group *group, const char *message)
+static void log_parked(const struct writer *writer, const struct parked_group *group,
+                       const char *message)
 {
     log_event(LOG_WARNING, "parked", message, LOG_TEXT("queue", writer->stream->settings.queue),
-              LOG_NUMBER("writer", writer->number), LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
-              LOG_TEXT("sqlstate", text_or_null(group->sqlstate)), LOG_NUMBER("attempts", group->attempts),
-              LOG_NUMBER("messages", group->count), LOG_NUMBER("retry_ms", clock_left_ms(group->due_ms)));
+              LOG_NUMBER("writer", writer->number),
+              LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
+              LOG_TEXT("sqlstate", text_or_null(group->sqlstate)),
+              LOG_NUMBER("attempts", group->attempts), LOG_NUMBER("messages", group->count),
+              LOG_NUMBER("retry_ms", clock_left_ms(group->due_ms)));
 }
 
 /* The message failed alone. */
@@ -42,7 +46,8 @@ static void note_failure(struct message *message, const struct write_report *rep
         message->failed_since_ms = clock_monotonic_ms();
 }
 
-bool suspects_park(struct writer *writer, struct message *const *messages, size_t count, const struct write_report *report)
+bool suspects_park(struct writer *writer, struct message *const *messages, size_t count,
+                   const struct write_report *report)
 {
     struct parked *parked = &writer->parked;
 
@@ -50,7 +55,8 @@ bool suspects_park(struct writer *writer, struct message *const *messages, size_
         return false;
     if (count == 1)
         note_failure(messages[0], report);
-    log_parked(writer, &parked->groups[parked->count - 1], "an entity fails alone: its messages wait, the others go on");
+    log_parked(writer, &parked->groups[parked->count - 1],
+               "an entity fails alone: its messages wait, the others go on");
     return true;
 }
 
@@ -60,7 +66,8 @@ static bool is_at_fault(const struct trial *trial, const struct message *message
 
     return trial->report.unclassified && message->failures >= settings->isolate_attempts &&
            clock_monotonic_ms() - message->failed_since_ms >= settings->isolate_ms &&
-           parked_is_proven(&trial->writer->parked, trial->report.statements, message->failed_since_ms);
+           parked_is_proven(&trial->writer->parked, trial->report.statements,
+                            message->failed_since_ms);
 }
 
 static void refuse(struct trial *trial, struct message *message)
@@ -89,14 +96,16 @@ static void decide(struct trial *trial, size_t number, enum settled settled)
     }
 }
 
-/* Tries the messages one by one. first: what came of all of them together, which is the answer if there is only one. Other than
-   COMMITTED: nobody could say. */
+/* Tries the messages one by one. first: what came of all of them together, which is the answer if
+   there is only one. Other than COMMITTED: nobody could say. */
 static enum settled try_singly(struct trial *trial, enum settled first)
 {
     size_t count = trial->count < PROBES_MAX ? trial->count : PROBES_MAX;
 
     for (size_t i = 0; i < count; i++) {
-        const struct write_request request = { .messages = trial->kept, .count = trial->kept_count + 1, .probe = true };
+        const struct write_request request = { .messages = trial->kept,
+                                               .count = trial->kept_count + 1,
+                                               .probe = true };
         enum settled settled = first;
 
         trial->kept[trial->kept_count] = trial->messages[i];
@@ -120,8 +129,10 @@ static void report_faults(const struct trial *trial)
     if (trial->faults == 0)
         return;
     atomic_fetch_add(&stream->tally.suspects_rejected, trial->faults);
-    log_event(LOG_ERROR, "suspect_rejected", "a message failed again and again while others committed: it became a dead letter",
-              LOG_TEXT("queue", stream->settings.queue), LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
+    log_event(LOG_ERROR, "suspect_rejected",
+              "a message failed again and again while others committed: it became a dead letter",
+              LOG_TEXT("queue", stream->settings.queue),
+              LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
               LOG_TEXT("sqlstate", group->sqlstate), LOG_NUMBER("attempts", group->attempts),
               LOG_NUMBER("messages", trial->faults));
 }
@@ -138,8 +149,9 @@ static enum settled commit_decided(struct trial *trial)
     for (size_t i = 0; i < trial->kept_before; i++)
         trial->request[trial->dead_count + i] = trial->kept[i];
     settled = settle(trial->writer,
-                     &(struct write_request){ .messages = trial->request, .count = trial->dead_count + trial->kept_before }, 1,
-                     &report);
+                     &(struct write_request){ .messages = trial->request,
+                                              .count = trial->dead_count + trial->kept_before },
+                     1, &report);
     if (settled != SETTLED_COMMITTED)
         return settled;
     trial->dead_count = 0;
@@ -184,7 +196,8 @@ static bool try_group(struct trial *trial)
     if (settled == SETTLED_COMMITTED) {
         log_event(LOG_INFO, "unparked", "an entity that was set aside is committed",
                   LOG_TEXT("queue", trial->writer->stream->settings.queue),
-                  LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })), LOG_NUMBER("messages", trial->count));
+                  LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
+                  LOG_NUMBER("messages", trial->count));
         parked_drop(&trial->writer->parked, group, trial->count, NULL);
     }
     return settled != SETTLED_ABANDONED;
@@ -217,7 +230,8 @@ bool suspects_are_due(const struct writer *writer)
 {
     const struct parked *parked = &writer->parked;
 
-    return parked->count > 0 && (is_last_attempt(writer) || parked_due_ms(parked) <= clock_monotonic_ms());
+    return parked->count > 0 &&
+           (is_last_attempt(writer) || parked_due_ms(parked) <= clock_monotonic_ms());
 }
 
 bool suspects_retry(struct writer *writer)

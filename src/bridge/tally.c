@@ -31,7 +31,9 @@ void tally_in_hand(struct tally *tally, const struct in_hand *in_hand)
     pulse_beat(&tally->consumer);
     atomic_store_explicit(&tally->in_hand_messages, in_hand->count, memory_order_relaxed);
     atomic_store_explicit(&tally->in_hand_bytes, in_hand->bytes, memory_order_relaxed);
-    atomic_store_explicit(&tally->oldest_ms, in_hand->oldest != NULL ? in_hand->oldest->arrived_at_ms : 0, memory_order_relaxed);
+    atomic_store_explicit(&tally->oldest_ms,
+                          in_hand->oldest != NULL ? in_hand->oldest->arrived_at_ms : 0,
+                          memory_order_relaxed);
 }
 
 void tally_idle(struct writer_mark *mark)
@@ -41,7 +43,8 @@ void tally_idle(struct writer_mark *mark)
     atomic_store(&mark->paused, false);
 }
 
-void tally_outcome(struct tally *tally, struct writer_mark *mark, enum write_outcome outcome, const struct write_report *report)
+void tally_outcome(struct tally *tally, struct writer_mark *mark, enum write_outcome outcome,
+                   const struct write_report *report)
 {
     bool failed = outcome == WRITE_RETRY || outcome == WRITE_PAUSE;
 
@@ -56,11 +59,12 @@ void tally_outcome(struct tally *tally, struct writer_mark *mark, enum write_out
     if (!failed)
         return;
     atomic_fetch_add(&tally->retries, 1);
-    trouble_note(&tally->database, outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error, report->sqlstate,
-                 0);
+    trouble_note(&tally->database, outcome == WRITE_PAUSE ? "paused" : "database_unavailable",
+                 &report->error, report->sqlstate, 0);
 }
 
-void tally_commit(struct tally *tally, const struct write_request *request, const struct write_report *report)
+void tally_commit(struct tally *tally, const struct write_request *request,
+                  const struct write_report *report)
 {
     unsigned dead[REFUSAL_REASON_COUNT] = { 0 };
     unsigned misfits = 0;

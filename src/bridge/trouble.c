@@ -15,12 +15,14 @@ void trouble_release(struct trouble_spot *spot)
     pthread_mutex_destroy(&spot->lock);
 }
 
-void trouble_note(struct trouble_spot *spot, const char *event, const struct error *err, const char *sqlstate, size_t others)
+void trouble_note(struct trouble_spot *spot, const char *event, const struct error *err,
+                  const char *sqlstate, size_t others)
 {
     pthread_mutex_lock(&spot->lock);
     snprintf(spot->last.event, sizeof(spot->last.event), "%s", event);
     spot->last.error = *err;
-    snprintf(spot->last.sqlstate, sizeof(spot->last.sqlstate), "%s", sqlstate != NULL ? sqlstate : "");
+    snprintf(spot->last.sqlstate, sizeof(spot->last.sqlstate), "%s",
+             sqlstate != NULL ? sqlstate : "");
     spot->last.others = others;
     spot->last.at_us = clock_wall_us();
     spot->last.count++;

@@ -1,6 +1,6 @@
 /*
- * What last went wrong at one place, for those who look from outside: the same that the log says, without values of payloads.
- * Written seldom, by any thread; read by any thread.
+ * What last went wrong at one place, for those who look from outside: the same that the log says,
+ * without values of payloads. Written seldom, by any thread; read by any thread.
  */
 #ifndef KOPRU_BRIDGE_TROUBLE_H
 #define KOPRU_BRIDGE_TROUBLE_H
@@ -30,7 +30,8 @@ void trouble_init(struct trouble_spot *spot);
 void trouble_release(struct trouble_spot *spot);
 
 /* sqlstate may be NULL or "". */
-void trouble_note(struct trouble_spot *spot, const char *event, const struct error *err, const char *sqlstate, size_t others);
+void trouble_note(struct trouble_spot *spot, const char *event, const struct error *err,
+                  const char *sqlstate, size_t others);
 
 /* What was wrong is well again. */
 void trouble_end(struct trouble_spot *spot);

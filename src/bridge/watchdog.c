@@ -23,7 +23,8 @@ void *watchdog_main(void *argument)
 
     pthread_mutex_lock(&watchdog->lock);
     while (!watchdog->end) {
-        condition_wait_until(&watchdog->changed, &watchdog->lock, clock_monotonic_ms() + STUCK_CHECK_MS);
+        condition_wait_until(&watchdog->changed, &watchdog->lock,
+                             clock_monotonic_ms() + STUCK_CHECK_MS);
         for (size_t i = 0; i < watchdog->stream_count; i++)
             watched_look(&watchdog->streams[i].watched);
     }

@@ -1,8 +1,10 @@
 /*
- * The watchdog: one thread for all queues that does nothing but look whether a consumer thread is stuck in a call to the broker
- * (watched.h), and cut that call's connection. It speaks to no server itself, so nothing can hold it up.
+ * The watchdog: one thread for all queues that does nothing but look whether a consumer thread is
+ * stuck in a call to the broker (watched.h), and cut that call's connection. It speaks to no server
+ * itself, so nothing can hold it up.
  *
- *     watchdog_init(&watchdog, streams, count); a thread with watchdog_main(); watchdog_end(); join it; watchdog_release()
+ *     watchdog_init(&watchdog, streams, count); a thread with watchdog_main(); watchdog_end(); join
+ * it; watchdog_release()
  */
 #ifndef KOPRU_BRIDGE_WATCHDOG_H
 #define KOPRU_BRIDGE_WATCHDOG_H

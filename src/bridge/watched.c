@@ -40,7 +40,8 @@ void watched_look(struct watched *watched)
     if (took_ms == 0)
         return;
     atomic_fetch_add(&watched->interrupted, 1);
-    log_event(LOG_ERROR, "broker_call_interrupted", "a call to the broker did not return, its connection is cut",
+    log_event(LOG_ERROR, "broker_call_interrupted",
+              "a call to the broker did not return, its connection is cut",
               LOG_TEXT("queue", watched->queue), LOG_NUMBER("after_ms", took_ms));
 }
 
@@ -66,8 +67,9 @@ static int watched_open(void *context, void **consumer, struct error *err)
 
     if (watched->port.open(watched->port.context, &watched->broker, err) != 0)
         return -1;
-    watched->limit_ms = watched->port.longest_call_ms(watched->broker) +
-                        (int64_t)STUCK_HEARTBEATS * 1000 * watched->port.heartbeat_s(watched->broker);
+    watched->limit_ms =
+        watched->port.longest_call_ms(watched->broker) +
+        (int64_t)STUCK_HEARTBEATS * 1000 * watched->port.heartbeat_s(watched->broker);
     set_open(watched, true);
     *consumer = watched;
     return 0;
@@ -82,7 +84,8 @@ static void watched_close(void *consumer)
     watched->broker = NULL;
 }
 
-static int watched_inspect(void *consumer, const char *queue, struct broker_queue_state *state, struct error *err)
+static int watched_inspect(void *consumer, const char *queue, struct broker_queue_state *state,
+                           struct error *err)
 {
     struct watched *watched = begin_call(consumer);
 
@@ -96,11 +99,13 @@ static int watched_subscribe(void *consumer, const char *queue, int prefetch, st
     return end_call(watched, watched->port.subscribe(watched->broker, queue, prefetch, err));
 }
 
-static int watched_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+static int watched_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
+                        struct error *err)
 {
     struct watched *watched = begin_call(consumer);
 
-    return end_call(watched, watched->port.next(watched->broker, wake_fd, timeout_ms, delivery, err));
+    return end_call(watched,
+                    watched->port.next(watched->broker, wake_fd, timeout_ms, delivery, err));
 }
 
 static int watched_idle(void *consumer, int wake_fd, int timeout_ms, struct error *err)

@@ -1,12 +1,14 @@
 /*
- * A broker port whose calls are timed, so that another thread can end one that does not return: libraries have hung for ever in a send
- * or a read, and a consumer thread that hangs neither acknowledges nor leaves. One connection at a time, as a consumer thread uses it.
+ * A broker port whose calls are timed, so that another thread can end one that does not return:
+ * libraries have hung for ever in a send or a read, and a consumer thread that hangs neither
+ * acknowledges nor leaves. One connection at a time, as a consumer thread uses it.
  *
  *     watched_init(&watched, &port, "queue")
  *     port = watched_port(&watched)          // for the consumer thread, instead of the first
  *     watched_look(&watched)                 // by the watchdog, now and then
  *
- * Opening and closing are not watched: there is nothing yet, or no longer, to interrupt, and both are bounded by their own timeouts.
+ * Opening and closing are not watched: there is nothing yet, or no longer, to interrupt, and both
+ * are bounded by their own timeouts.
  */
 #ifndef KOPRU_BRIDGE_WATCHED_H
 #define KOPRU_BRIDGE_WATCHED_H
@@ -34,7 +36,8 @@ void watched_release(struct watched *watched);
 /* Without interrupt and longest_call_ms: these are for watched_look(). */
 struct broker_port watched_port(struct watched *watched);
 
-/* From any thread: interrupts a call that takes longer than the library may need for it and some heartbeats more. */
+/* From any thread: interrupts a call that takes longer than the library may need for it and some
+   heartbeats more. */
 void watched_look(struct watched *watched);
 
 #endif

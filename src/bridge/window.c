@@ -33,7 +33,8 @@ bool window_lost(struct window *window, size_t in_hand)
 
 bool window_may_grow(struct window *window, int prefetch)
 {
-    if (window->fits == 0 || window->full_since_ms != 0 || clock_monotonic_ms() - window->calm_since_ms < WINDOW_GROW_MS)
+    if (window->fits == 0 || window->full_since_ms != 0 ||
+        clock_monotonic_ms() - window->calm_since_ms < WINDOW_GROW_MS)
         return false;
     window->fits = window->fits < prefetch / 2 ? window->fits * 2 : 0;
     return true;

@@ -1,7 +1,9 @@
 /*
- * How many messages the broker may deliver ahead. It is the queue's prefetch, until so many did not fit in max_bytes_in_hand: a broker
- * whose messages are not read cuts the connection (RabbitMQ 3.10 after 30 s), takes all of them back and delivers them again, over and
- * over while the hand is full. After that only as many as did fit are asked for; when that went well for a while, twice as many.
+ * How many messages the broker may deliver ahead. It is the queue's prefetch, until so many did not
+ * fit in max_bytes_in_hand: a broker whose messages are not read cuts the connection (RabbitMQ 3.10
+ * after 30 s), takes all of them back and delivers them again, over and over while the hand is
+ * full. After that only as many as did fit are asked for; when that went well for a while, twice as
+ * many.
  */
 #ifndef KOPRU_BRIDGE_WINDOW_H
 #define KOPRU_BRIDGE_WINDOW_H
@@ -24,11 +26,12 @@ int window_begin(struct window *window, int prefetch);
 void window_full(struct window *window);
 void window_room(struct window *window);
 
-/* The connection was lost while so many messages filled the hand. True if it was full for so long that this is likely why: the next
-   subscription asks for fewer. */
+/* The connection was lost while so many messages filled the hand. True if it was full for so long
+   that this is likely why: the next subscription asks for fewer. */
 bool window_lost(struct window *window, size_t in_hand);
 
-/* Nothing is in hand: true when a subscription with a larger window is worth its while, and comes next. */
+/* Nothing is in hand: true when a subscription with a larger window is worth its while, and comes
+   next. */
 bool window_may_grow(struct window *window, int prefetch);
 
 #endif

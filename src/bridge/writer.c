@@ -45,19 +45,22 @@ static size_t count_batch(const struct writer *writer)
         bytes += message->bytes;
         if (message->in_leading_run != run)
             break;
-        if (!run && count > 0 && (count == settings->max_batch_messages || bytes > settings->max_batch_bytes))
+        if (!run && count > 0 &&
+            (count == settings->max_batch_messages || bytes > settings->max_batch_bytes))
             break;
         count++;
     }
     return count;
 }
 
-/* Sleeps until messages wait, or what is parked is due. Returns false when the writer shall end, else it counts as busy. */
+/* Sleeps until messages wait, or what is parked is due. Returns false when the writer shall end,
+   else it counts as busy. */
 static bool wait_for_work(struct writer *writer)
 {
     tally_idle(&writer->mark);
     pthread_mutex_lock(&writer->lock);
-    while (writer->first == NULL && !writer->end && (atomic_load(&writer->stream->broken) || !suspects_are_due(writer))) {
+    while (writer->first == NULL && !writer->end &&
+           (atomic_load(&writer->stream->broken) || !suspects_are_due(writer))) {
         if (writer->parked.count > 0 && !atomic_load(&writer->stream->broken))
             condition_wait_until(&writer->changed, &writer->lock, parked_due_ms(&writer->parked));
         else
@@ -70,7 +73,8 @@ static bool wait_for_work(struct writer *writer)
     return writer->busy;
 }
 
-/* Returns the batch (the caller frees the array), or NULL when nothing waits or there is no memory. */
+/* Returns the batch (the caller frees the array), or NULL when nothing waits or there is no memory.
+ */
 static struct message **take_batch(struct writer *writer, size_t *count)
 {
     struct message **batch = NULL;
@@ -86,7 +90,8 @@ static struct message **take_batch(struct writer *writer, size_t *count)
     if (writer->first == NULL)
         writer->last = NULL;
     pthread_mutex_unlock(&writer->lock);
-    if (*count > 0 && batch == NULL) /* nothing is lost: the messages stay where they are until there is memory */
+    if (*count > 0 &&
+        batch == NULL) /* nothing is lost: the messages stay where they are until there is memory */
         nanosleep(&(struct timespec){ .tv_nsec = RETRY_POLICY.base_ms * 1000000L }, NULL);
     return batch;
 }
@@ -99,7 +104,8 @@ static void end_batch(struct writer *writer)
     pthread_mutex_unlock(&writer->lock);
 }
 
-/* One global order of keys, so that writers never wait for each other in a circle; refused messages come first. */
+/* One global order of keys, so that writers never wait for each other in a circle; refused messages
+   come first. */
 static int compare_messages(const void *a, const void *b)
 {
     const struct message *left = *(struct message *const *)a;
@@ -110,7 +116,8 @@ static int compare_messages(const void *a, const void *b)
         return left->refused ? -1 : 1;
     if (!left->refused)
         order = slice_compare(left->change->id, right->change->id);
-    return order != 0 ? order : (left->position > right->position) - (left->position < right->position);
+    return order != 0 ? order
+                      : (left->position > right->position) - (left->position < right->position);
 }
 
 static bool same_entity(const struct message *a, const struct message *b)
@@ -118,8 +125,8 @@ static bool same_entity(const struct message *a, const struct message *b)
     return !a->refused && !b->refused && slice_equal(a->change->id, b->change->id);
 }
 
-/* How many of the sorted messages go into the next transaction: as many as the limit takes, but all of an entity, so that it gets one
-   state. Only a leading run can be too large for one. */
+/* How many of the sorted messages go into the next transaction: as many as the limit takes, but all
+   of an entity, so that it gets one state. Only a leading run can be too large for one. */
 static size_t count_part(const struct writer *writer, struct message **messages, size_t count)
 {
     size_t bytes = messages[0]->bytes;
@@ -157,16 +164,19 @@ void *writer_main(void *argument)
     struct writer *writer = argument;
 
     while (wait_for_work(writer)) {
-        /* Once a batch was dropped, nothing newer of its ids may be committed: what is done may be acknowledged. */
-        bool done = !atomic_load(&writer->stream->broken) && (!suspects_are_due(writer) || suspects_retry(writer));
+        /* Once a batch was dropped, nothing newer of its ids may be committed: what is done may be
+           acknowledged. */
+        bool done = !atomic_load(&writer->stream->broken) &&
+                    (!suspects_are_due(writer) || suspects_retry(writer));
         size_t count = 0;
         struct message **batch = take_batch(writer, &count);
 
         if (batch != NULL && done)
             done = write_batch(writer, batch, count);
         if (!done) {
-            log_event(LOG_DEBUG, "batch_dropped", "its messages come back with the next subscription",
-                      LOG_TEXT("queue", writer->stream->settings.queue), LOG_NUMBER("messages", count));
+            log_event(
+                LOG_DEBUG, "batch_dropped", "its messages come back with the next subscription",
+                LOG_TEXT("queue", writer->stream->settings.queue), LOG_NUMBER("messages", count));
             atomic_store(&writer->stream->broken, true);
             stream_wake(writer->stream);
         }

@@ -108,26 +108,30 @@ void check_report_text(const struct check_report *report, struct buffer *out)
         char verdict[64];
 
         buffer_append_format(out, "%-13s  %s%s%s\n", check_area_name((enum check_area)i),
-                             section_verdict(section, verdict, sizeof(verdict)), section->summary.len > 0 ? ": " : "",
-                             summary_text(section));
+                             section_verdict(section, verdict, sizeof(verdict)),
+                             section->summary.len > 0 ? ": " : "", summary_text(section));
         text_of_findings("problem", &section->problems, out);
         text_of_findings("warning", &section->warnings, out);
     }
     if (report->has_memory)
         buffer_append_format(
             out,
-            "%-13s  at most %.0f MiB: %.0f MiB fixed + %zu queue%s x (%.1f MiB in hand + 3 x %.0f MiB, the largest "
+            "%-13s  at most %.0f MiB: %.0f MiB fixed + %zu queue%s x (%.1f MiB in hand + 3 x %.0f "
+            "MiB, the largest "
             "message RabbitMQ admits by default) + %" PRId64 " writer%s x %.0f MiB\n",
             "memory", mib(memory->total_bytes), mib(memory->fixed_bytes), memory->queue_count,
-            memory->queue_count == 1 ? "" : "s", mib(memory->in_hand_bytes), mib(memory->largest_message_bytes),
-            memory->writer_count, memory->writer_count == 1 ? "" : "s", mib(memory->writer_bytes));
+            memory->queue_count == 1 ? "" : "s", mib(memory->in_hand_bytes),
+            mib(memory->largest_message_bytes), memory->writer_count,
+            memory->writer_count == 1 ? "" : "s", mib(memory->writer_bytes));
 }
 
-static void json_of_findings(struct json_out *json, const char *name, const struct check_report *report, bool warnings)
+static void json_of_findings(struct json_out *json, const char *name,
+                             const struct check_report *report, bool warnings)
 {
     json_out_array(json, name);
     for (size_t i = 0; i < CHECK_AREAS; i++) {
-        const struct error_list *list = warnings ? &report->sections[i].warnings : &report->sections[i].problems;
+        const struct error_list *list =
+            warnings ? &report->sections[i].warnings : &report->sections[i].problems;
 
         for (size_t k = 0; k < list->count; k++) {
             json_out_object(json, NULL);
@@ -170,7 +174,10 @@ int check_report_json(const struct check_report *report, struct buffer *out)
 
         json_out_object(json, NULL);
         json_out_text(json, "area", check_area_name((enum check_area)i));
-        json_out_text(json, "result", section->problems.count > 0 ? "problems" : section->skipped ? "skipped" : "ok");
+        json_out_text(json, "result",
+                      section->problems.count > 0 ? "problems"
+                      : section->skipped          ? "skipped"
+                                                  : "ok");
         json_out_text(json, "summary", summary_text(section));
         json_out_end(json);
     }

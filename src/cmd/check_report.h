@@ -32,7 +32,8 @@ int check_report_status(const struct check_report *report);
 /* "configuration", "broker", "database" */
 const char *check_area_name(enum check_area area);
 
-/* Append the report to out: lines for people, or one JSON object. The latter returns -1 when there is no memory. */
+/* Append the report to out: lines for people, or one JSON object. The latter returns -1 when there
+   is no memory. */
 void check_report_text(const struct check_report *report, struct buffer *out);
 int check_report_json(const struct check_report *report, struct buffer *out);
 

@@ -27,8 +27,9 @@ int command_fail(struct error_list *errors, const struct error *err)
 
 int command_status(const struct error_list *errors)
 {
-    static const enum error_kind order[] = { ERROR_USAGE,       ERROR_CONFIG,     ERROR_NO_INPUT, ERROR_DATA,
-                                             ERROR_UNAVAILABLE, ERROR_PERMISSION, ERROR_INTERNAL, ERROR_PROBLEMS };
+    static const enum error_kind order[] = { ERROR_USAGE,    ERROR_CONFIG,      ERROR_NO_INPUT,
+                                             ERROR_DATA,     ERROR_UNAVAILABLE, ERROR_PERMISSION,
+                                             ERROR_INTERNAL, ERROR_PROBLEMS };
 
     for (size_t rank = 0; rank < sizeof(order) / sizeof(order[0]); rank++)
         for (size_t i = 0; i < errors->count; i++)
@@ -64,15 +65,17 @@ static void print_commands(FILE *out)
           "  -h, --help     print this help; after a command, its help\n"
           "  -V, --version  print the version\n"
           "\n"
-          "exit status: 0 ok; 1 a check found problems; 64 usage; 65 bad input data; 66 input missing; 69 broker or\n"
-          "database unreachable; 70 internal error; 77 no permission; 78 configuration or schema version\n",
+          "exit status: 0 ok; 1 a check found problems; 64 usage; 65 bad input data; 66 input "
+          "missing; 69 broker or\n"
+          "database unreachable; 70 internal error; 77 no permission; 78 configuration or schema "
+          "version\n",
           out);
 }
 
 static void print_command_help(const struct command *command)
 {
-    printf("usage: kopru %s [OPTION]...%s%s\n\n%s\noptions:\n", command->name, *command->arguments != '\0' ? " " : "",
-           command->arguments, command->help);
+    printf("usage: kopru %s [OPTION]...%s%s\n\n%s\noptions:\n", command->name,
+           *command->arguments != '\0' ? " " : "", command->arguments, command->help);
     options_print(command->options, stdout);
 }
 
@@ -89,7 +92,8 @@ static const struct command *find_command(const char *name, struct error *err)
     names[COMMAND_COUNT] = "help";
     names[COMMAND_COUNT + 1] = NULL;
     nearest = cfg_nearest(name, names);
-    error_set(err, ERROR_USAGE, *name == '-' ? "unknown option" : "unknown command", name, "%s", "");
+    error_set(err, ERROR_USAGE, *name == '-' ? "unknown option" : "unknown command", name, "%s",
+              "");
     if (*name == '-')
         error_hint(err, "options follow the command, as in: kopru map --config FILE");
     else if (nearest != NULL)
@@ -127,7 +131,8 @@ static int dispatch(int argc, char **argv, struct error_list *errors)
         error_hint(&err, "%s", HELP_HINT);
         return command_fail(errors, &err);
     }
-    if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+    if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 ||
+        strcmp(argv[0], "-h") == 0)
         return run_help(argc, argv, errors);
     if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0) {
         printf("kopru %s\n", kopru_version());

@@ -1,7 +1,9 @@
 /*
- * The command line: a table of commands, each in a file of its own with its options, its help and its function.
+ * The command line: a table of commands, each in a file of its own with its options, its help and
+ * its function.
  *
- * To add a command, write cmd_NAME.c with a `const struct command CMD_NAME`, declare it below and give it a row in cmd.c:
+ * To add a command, write cmd_NAME.c with a `const struct command CMD_NAME`, declare it below and
+ * give it a row in cmd.c:
  *
  *     static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
  *
@@ -13,7 +15,8 @@
  *         return 0;
  *     }
  *
- * Data goes to stdout. Errors are not printed by commands: what they put into `errors` is printed once, by command_main().
+ * Data goes to stdout. Errors are not printed by commands: what they put into `errors` is printed
+ * once, by command_main().
  */
 #ifndef KOPRU_CMD_CMD_H
 #define KOPRU_CMD_CMD_H
@@ -22,14 +25,16 @@
 #include "cmd/options.h"
 
 struct command {
-    const char *name;                  /* "map" */
-    const char *summary;               /* one line for the list of commands, lower case, no full stop */
-    const char *arguments;             /* what follows the options in the usage line: "[FILE]"; "" if nothing may follow */
-    const char *help;                  /* paragraphs below the usage line, each line ended by \n */
+    const char *name;      /* "map" */
+    const char *summary;   /* one line for the list of commands, lower case, no full stop */
+    const char *arguments; /* what follows the options in the usage line: "[FILE]"; "" if nothing
+                              may follow */
+    const char *help;      /* paragraphs below the usage line, each line ended by \n */
     const struct option_spec *options; /* OPTION_END is the last */
     int max_arguments;                 /* -1: any number */
 
-    /* Returns the exit status. Whatever it adds to errors is printed on stderr when it has returned. */
+    /* Returns the exit status. Whatever it adds to errors is printed on stderr when it has
+       returned. */
     int (*run)(const struct invocation *call, struct error_list *errors);
 };
 
@@ -44,7 +49,8 @@ int command_main(int argc, char **argv);
 /* Adds err and returns its kind, so that a command can `return command_fail(errors, &err)`. */
 int command_fail(struct error_list *errors, const struct error *err);
 
-/* The exit status for several problems: the first that is there of 64, 78, 66, 65, 69, 77, 70, 1; 0 for an empty list. */
+/* The exit status for several problems: the first that is there of 64, 78, 66, 65, 69, 77, 70, 1; 0
+   for an empty list. */
 int command_status(const struct error_list *errors);
 
 /* The release, as `kopru --version` prints it: "0.1.0". */

@@ -18,14 +18,18 @@ static const struct option_spec OPTIONS[] = {
 };
 
 static const char HELP[] =
-    "Checks the configuration and the entity files, the broker (that the queues exist, TLS), and the database (schema,\n"
-    "tables, columns, types, unique keys, privileges, migrations), and names every problem at once: where it is, what\n"
-    "is wrong, what to run. It changes nothing and takes no message. It also prints the most memory that kopru run\n"
+    "Checks the configuration and the entity files, the broker (that the queues exist, TLS), and "
+    "the database (schema,\n"
+    "tables, columns, types, unique keys, privileges, migrations), and names every problem at "
+    "once: where it is, what\n"
+    "is wrong, what to run. It changes nothing and takes no message. It also prints the most "
+    "memory that kopru run\n"
     "will take.\n"
     "\n"
     "Run it as the user who runs the daemon: it uses the same files and logins.\n"
     "\n"
-    "Exit status, the first that applies: 78 configuration or schema version, 69 a server cannot be reached, 77 a\n"
+    "Exit status, the first that applies: 78 configuration or schema version, 69 a server cannot "
+    "be reached, 77 a\n"
     "privilege is missing, 1 other problems, 0 none. Warnings do not count.\n";
 
 static void skip(struct check_section *section, const char *why)
@@ -34,7 +38,8 @@ static void skip(struct check_section *section, const char *why)
     buffer_append_text(&section->summary, why);
 }
 
-static void warn(struct check_section *section, const char *what, const char *subject, const char *why, const char *hint)
+static void warn(struct check_section *section, const char *what, const char *subject,
+                 const char *why, const char *hint)
 {
     struct error err;
 
@@ -45,7 +50,8 @@ static void warn(struct check_section *section, const char *what, const char *su
 
 static bool is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
 }
 
 /* What the files alone tell about the connection to the broker. */
@@ -60,18 +66,23 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
     } else {
         buffer_append_format(&section->summary, "%s", target.name);
         if (!target.uri.tls && !is_loopback(target.uri.host))
-            warn(section, "no TLS to the broker", "amqp.uri", "payloads and the password can be read on the way",
-                 "write amqps://, and amqp.ca_file if the broker's certificate is of an authority of your own");
+            warn(section, "no TLS to the broker", "amqp.uri",
+                 "payloads and the password can be read on the way",
+                 "write amqps://, and amqp.ca_file if the broker's certificate is of an authority "
+                 "of your own");
         if (target.uri.tls && target.uri.verify == AMQP_VERIFY_NONE)
-            warn(section, "the broker's certificate is not verified", "amqp.uri, verify", "anybody can pretend to be the broker",
+            warn(section, "the broker's certificate is not verified", "amqp.uri, verify",
+                 "anybody can pretend to be the broker",
                  "take verify=verify_none out of the URI, and set amqp.ca_file");
     }
     amqp_target_release(&target);
     return result;
 }
 
-/* A failed inspection costs the connection: each queue gets one of its own. Returns -1 when the broker cannot be asked at all. */
-static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, struct check_section *section)
+/* A failed inspection costs the connection: each queue gets one of its own. Returns -1 when the
+   broker cannot be asked at all. */
+static int check_queue(const struct amqp_endpoint *endpoint, const char *queue,
+                       struct check_section *section)
 {
     struct amqp_consumer *consumer = NULL;
     struct amqp_queue_state state;
@@ -81,16 +92,19 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, 
         error_list_add(&section->problems, &err);
         return -1;
     }
-    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0 || amqp_consumer_check_access(consumer, queue, &err) != 0)
+    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0 ||
+        amqp_consumer_check_access(consumer, queue, &err) != 0)
         error_list_add(&section->problems, &err);
     else
-        buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue, state.messages,
-                             state.messages == 1 ? "" : "s", state.consumers, state.consumers == 1 ? "" : "s");
+        buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue,
+                             state.messages, state.messages == 1 ? "" : "s", state.consumers,
+                             state.consumers == 1 ? "" : "s");
     amqp_consumer_free(consumer);
     return 0;
 }
 
-static void check_broker(const struct settings *settings, bool offline, struct check_section *section)
+static void check_broker(const struct settings *settings, bool offline,
+                         struct check_section *section)
 {
     struct amqp_endpoint endpoint = wiring_endpoint(settings);
 
@@ -125,11 +139,13 @@ static int check_conninfo(const char *conninfo, struct check_section *section)
              "add sslmode=verify-full, and sslrootcert if needed");
     if (parsed.has_many_hosts && !parsed.asks_read_write)
         warn(section, "a standby may be taken for the primary", "postgres.conninfo",
-             "it names several hosts and does not ask for one that can write", "add target_session_attrs=read-write");
+             "it names several hosts and does not ask for one that can write",
+             "add target_session_attrs=read-write");
     return 0;
 }
 
-static void check_catalog(const struct configuration *configuration, struct pg_conn *conn, struct check_section *section)
+static void check_catalog(const struct configuration *configuration, struct pg_conn *conn,
+                          struct check_section *section)
 {
     struct catalog_report report = { &section->problems, &section->warnings };
     struct catalog *catalog;
@@ -148,7 +164,8 @@ static void check_catalog(const struct configuration *configuration, struct pg_c
     catalog_free(catalog);
 }
 
-static void check_database(const struct configuration *configuration, bool offline, struct check_section *section)
+static void check_database(const struct configuration *configuration, bool offline,
+                           struct check_section *section)
 {
     const struct settings *settings = &configuration->settings;
     atomic_bool unprepared = false;
@@ -174,7 +191,8 @@ static void check_database(const struct configuration *configuration, bool offli
     pg_conn_close(conn);
 }
 
-static void describe_configuration(const char *path, const struct configuration *configuration, struct check_section *section)
+static void describe_configuration(const char *path, const struct configuration *configuration,
+                                   struct check_section *section)
 {
     const struct error_list *advice = &configuration->settings.advice;
 
@@ -183,7 +201,8 @@ static void describe_configuration(const char *path, const struct configuration 
         error_list_add(&section->warnings, &advice->items[i]);
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
-            buffer_append_format(&section->summary, ", %s", mapping_entity(configuration->mappings[i])->name);
+            buffer_append_format(&section->summary, ", %s",
+                                 mapping_entity(configuration->mappings[i])->name);
 }
 
 static int print_report(const struct check_report *report, bool as_json, struct error_list *errors)
@@ -214,8 +233,8 @@ static int run(const struct invocation *call, struct error_list *errors)
     int status;
 
     check_report_init(&report);
-    report.has_memory =
-        configuration_load(&configuration, path, SETTINGS_ALL, &report.sections[CHECK_CONFIGURATION].problems) == 0;
+    report.has_memory = configuration_load(&configuration, path, SETTINGS_ALL,
+                                           &report.sections[CHECK_CONFIGURATION].problems) == 0;
     describe_configuration(path, &configuration, &report.sections[CHECK_CONFIGURATION]);
     check_broker(&configuration.settings, offline, &report.sections[CHECK_BROKER]);
     check_database(&configuration, offline, &report.sections[CHECK_DATABASE]);

@@ -9,7 +9,11 @@
 static const char *const FORMATS[] = { "json", NULL };
 
 static const struct option_spec OPTIONS[] = {
-    { .name = "entity", .letter = 'e', .argument = "NAME", .help = "what the payload is about", .required = true },
+    { .name = "entity",
+      .letter = 'e',
+      .argument = "NAME",
+      .help = "what the payload is about",
+      .required = true },
     OPTION_CONFIG,
     OPTION_OUTPUT("json", FORMATS),
     OPTION_HELP,
@@ -17,12 +21,16 @@ static const struct option_spec OPTIONS[] = {
 };
 
 static const char HELP[] =
-    "Prints the rows that one payload becomes, or why it would be a dead letter, without any server. FILE holds the\n"
-    "message's body; without it, or with -, the standard input does. Of the configuration it reads the entity files,\n"
+    "Prints the rows that one payload becomes, or why it would be a dead letter, without any "
+    "server. FILE holds the\n"
+    "message's body; without it, or with -, the standard input does. Of the configuration it reads "
+    "the entity files,\n"
     "erp and limits.\n"
     "\n"
-    "The result is one JSON object. Of the root table it shows the key, the columns that this payload sets, and as\n"
-    "extra what no column holds; of a child table all rows, if the payload replaces them. misfits counts the values\n"
+    "The result is one JSON object. Of the root table it shows the key, the columns that this "
+    "payload sets, and as\n"
+    "extra what no column holds; of a child table all rows, if the payload replaces them. misfits "
+    "counts the values\n"
     "that did not fit their column, broken the array elements that became no row.\n"
     "\n"
     "Exit status: 0 accepted, 65 a dead letter.\n";
@@ -35,8 +43,9 @@ static void print_line(const struct buffer *text)
 }
 
 /* Prints the outcome on stdout. Returns the exit status. */
-static int print_outcome(const struct entity *entity, enum map_outcome outcome, const struct change *change,
-                         const struct refusal *refusal, struct error_list *errors)
+static int print_outcome(const struct entity *entity, enum map_outcome outcome,
+                         const struct change *change, const struct refusal *refusal,
+                         struct error_list *errors)
 {
     struct json_out *json = json_out_new();
     struct buffer text;
@@ -62,11 +71,12 @@ static int print_outcome(const struct entity *entity, enum map_outcome outcome, 
 /* No more than one byte beyond the limit was read, so what the mapper counted is not the size. */
 static void say_it_is_longer(size_t max_bytes, struct refusal *refusal)
 {
-    snprintf(refusal->detail, sizeof(refusal->detail), "more than the %zu bytes that are taken (limits.max_message_bytes)",
-             max_bytes);
+    snprintf(refusal->detail, sizeof(refusal->detail),
+             "more than the %zu bytes that are taken (limits.max_message_bytes)", max_bytes);
 }
 
-static int map_body(const struct mapping *mapping, struct slice body, size_t max_bytes, struct error_list *errors)
+static int map_body(const struct mapping *mapping, struct slice body, size_t max_bytes,
+                    struct error_list *errors)
 {
     struct mapper *mapper = mapper_new(mapping);
     struct change *change = NULL;
@@ -104,7 +114,8 @@ static int run(const struct invocation *call, struct error_list *errors)
     int status;
 
     buffer_init(&body, 0);
-    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_MAPPING, errors) != 0) {
+    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_MAPPING,
+                           errors) != 0) {
         status = command_status(errors);
         goto done;
     }

@@ -18,17 +18,24 @@ enum { FINISH_LOOK_MS = 20 };
 static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
 
 static const char HELP[] =
-    "Consumes the queues of the configuration until SIGTERM or SIGINT, in the foreground, with logs on stderr. It ends\n"
-    "by itself only for what is wrong with its own files (exit status 78), such as an http.listen that is taken, and where\n"
-    "memory, threads or descriptors are wanting at the start (70). Whatever the servers lack it waits for, says so in the\n"
+    "Consumes the queues of the configuration until SIGTERM or SIGINT, in the foreground, with "
+    "logs on stderr. It ends\n"
+    "by itself only for what is wrong with its own files (exit status 78), such as an http.listen "
+    "that is taken, and where\n"
+    "memory, threads or descriptors are wanting at the start (70). Whatever the servers lack it "
+    "waits for, says so in the\n"
     "log and at /readyz, and goes on alone.\n"
     "\n"
-    "At http.listen (\"\" switches it off) it answers GET /livez, /readyz and /metrics; ?verbose lists what the first two\n"
+    "At http.listen (\"\" switches it off) it answers GET /livez, /readyz and /metrics; ?verbose "
+    "lists what the first two\n"
     "look at.\n"
     "\n"
-    "On SIGTERM or SIGINT it takes no more deliveries, commits and acknowledges those it has, and leaves within\n"
-    "shutdown_timeout: status 0 if all was committed and acknowledged, 1 if not (what was not comes back by itself).\n"
-    "A second signal ends it at once; nothing is lost by that either. SIGHUP does the same in a terminal that closes;\n"
+    "On SIGTERM or SIGINT it takes no more deliveries, commits and acknowledges those it has, and "
+    "leaves within\n"
+    "shutdown_timeout: status 0 if all was committed and acknowledged, 1 if not (what was not "
+    "comes back by itself).\n"
+    "A second signal ends it at once; nothing is lost by that either. SIGHUP does the same in a "
+    "terminal that closes;\n"
     "elsewhere it changes nothing: a changed configuration needs a restart.\n";
 
 /* What a run watches until its end. */
@@ -56,7 +63,8 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* SIGTERM, SIGINT and SIGHUP wait for open_signals() from here on, SIGPIPE is ignored; threads started later inherit both. */
+/* SIGTERM, SIGINT and SIGHUP wait for open_signals() from here on, SIGPIPE is ignored; threads
+   started later inherit both. */
 static void block_signals(sigset_t *signals)
 {
     sigemptyset(signals);
@@ -65,7 +73,8 @@ static void block_signals(sigset_t *signals)
     if (!is_ignored(SIGHUP))
         sigaddset(signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
-    pthread_sigmask(SIG_BLOCK, signals, NULL); /* cannot fail: POSIX has EINVAL for the first argument alone */
+    pthread_sigmask(SIG_BLOCK, signals,
+                    NULL); /* cannot fail: POSIX has EINVAL for the first argument alone */
 }
 
 static int open_signals(const sigset_t *signals, struct error *err)
@@ -73,7 +82,8 @@ static int open_signals(const sigset_t *signals, struct error *err)
     int fd = signalfd(-1, signals, SFD_CLOEXEC);
 
     if (fd < 0)
-        return error_set(err, ERROR_INTERNAL, "cannot watch for signals", NULL, "%s", strerror(errno));
+        return error_set(err, ERROR_INTERNAL, "cannot watch for signals", NULL, "%s",
+                         strerror(errno));
     return fd;
 }
 
@@ -88,14 +98,18 @@ static int wait_for_signal(int fd, int timeout_ms)
     return (int)info.ssi_signo;
 }
 
-/* The same, but only of signals that end the daemon, and what the service manager shall know is told meanwhile. */
+/* The same, but only of signals that end the daemon, and what the service manager shall know is
+   told meanwhile. */
 static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_ms)
 {
     int wait_ms = supervision_wait_ms(&watch->supervision);
-    int number = wait_for_signal(watch->signals, timeout_ms < 0 || (wait_ms >= 0 && wait_ms < timeout_ms) ? wait_ms : timeout_ms);
+    int number = wait_for_signal(
+        watch->signals,
+        timeout_ms < 0 || (wait_ms >= 0 && wait_ms < timeout_ms) ? wait_ms : timeout_ms);
 
     if (number == SIGHUP && !watch->in_terminal) {
-        log_event(LOG_WARNING, "hangup_ignored", "SIGHUP changes nothing: kopru does not read its files again",
+        log_event(LOG_WARNING, "hangup_ignored",
+                  "SIGHUP changes nothing: kopru does not read its files again",
                   LOG_TEXT("hint", "restart it to have a changed configuration read"));
         number = 0;
     }
@@ -106,7 +120,8 @@ static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_
 /* Leaves without freeing: threads still use everything. Logs are unbuffered, so nothing is lost. */
 static _Noreturn void leave_at_once(const char *event, const char *message)
 {
-    log_event(LOG_WARNING, event, message, LOG_TEXT("effect", "what is not acknowledged comes back by itself"));
+    log_event(LOG_WARNING, event, message,
+              LOG_TEXT("effect", "what is not acknowledged comes back by itself"));
     _exit(ERROR_PROBLEMS);
 }
 
@@ -121,18 +136,21 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
         if (wait_for_end(watch, bridge, FINISH_LOOK_MS) != 0)
             leave_at_once("stopped_at_once", "a second signal came before everything was finished");
         if (clock_left_ms(deadline) == 0)
-            leave_at_once("shutdown_timeout", "shutdown_timeout is over before everything was finished");
+            leave_at_once("shutdown_timeout",
+                          "shutdown_timeout is over before everything was finished");
     }
     status = bridge_clean(bridge) ? 0 : ERROR_PROBLEMS;
     endpoint_close(&watch->endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped",
-              status == 0 ? "everything in hand is settled" : "not all in hand is settled; the broker delivers the rest again",
+              status == 0 ? "everything in hand is settled"
+                          : "not all in hand is settled; the broker delivers the rest again",
               LOG_NUMBER("status", status));
     return status;
 }
 
-static int run_bridge(const struct configuration *configuration, const sigset_t *signals, struct error *err)
+static int run_bridge(const struct configuration *configuration, const sigset_t *signals,
+                      struct error *err)
 {
     const struct settings *settings = &configuration->settings;
     struct watch watch = { .in_terminal = has_terminal(), .supervision.notifier.fd = -1 };
@@ -144,7 +162,8 @@ static int run_bridge(const struct configuration *configuration, const sigset_t 
     watch.signals = open_signals(signals, err);
     if (watch.signals < 0)
         return -1;
-    if (wiring_init(&wiring, configuration, err) != 0 || amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
+    if (wiring_init(&wiring, configuration, err) != 0 ||
+        amqp_endpoint_check(&wiring.endpoint, err) != 0 ||
         endpoint_open(&watch.endpoint, settings, err) != 0)
         goto out;
     supervision_open(&watch.supervision, watch.endpoint.silence_limit_ms);
@@ -154,12 +173,13 @@ static int run_bridge(const struct configuration *configuration, const sigset_t 
         _exit(ERROR_INTERNAL);
     }
     endpoint_show(&watch.endpoint, bridge);
-    log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()), LOG_TEXT("config", settings->path),
-              LOG_NUMBER("queues", settings->queue_count));
+    log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()),
+              LOG_TEXT("config", settings->path), LOG_NUMBER("queues", settings->queue_count));
     do {
         number = wait_for_end(&watch, bridge, -1);
     } while (number == 0);
-    log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand", LOG_TEXT("signal", strsignal(number)),
+    log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand",
+              LOG_TEXT("signal", strsignal(number)),
               LOG_NUMBER("shutdown_timeout_s", settings->shutdown_timeout_s));
     status = finish(bridge, &watch, settings->shutdown_timeout_s);
 out:
@@ -174,7 +194,8 @@ out:
 static void log_advice(const struct error_list *advice)
 {
     for (size_t i = 0; i < advice->count; i++)
-        log_error(LOG_WARNING, "configuration", &advice->items[i], (const struct log_field[]){ { 0 } });
+        log_error(LOG_WARNING, "configuration", &advice->items[i],
+                  (const struct log_field[]){ { 0 } });
 }
 
 static int run(const struct invocation *call, struct error_list *errors)
@@ -185,7 +206,8 @@ static int run(const struct invocation *call, struct error_list *errors)
     int status;
 
     block_signals(&signals);
-    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_ALL, errors) != 0) {
+    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_ALL,
+                           errors) != 0) {
         configuration_release(&configuration);
         return command_status(errors);
     }

@@ -9,17 +9,22 @@
 static const char *const FORMATS[] = { "sql", "json", NULL };
 
 static const struct option_spec OPTIONS[] = {
-    { .name = "entity", .letter = 'e', .argument = "NAME", .help = "only the statements of this entity" },
+    { .name = "entity",
+      .letter = 'e',
+      .argument = "NAME",
+      .help = "only the statements of this entity" },
     OPTION_CONFIG,
     OPTION_OUTPUT("sql", FORMATS),
     OPTION_HELP,
     OPTION_END,
 };
 
-static const char HELP[] =
-    "Prints the statements that kopru run sends, for a DBA to read and EXPLAIN. They are generated from the entity\n"
-    "files; no server is asked. The output is SQL that psql can run: it prepares each statement and executes none,\n"
-    "so that EXPLAIN EXECUTE shows its plan. Under each stands a call with empty arrays to begin with.\n";
+static const char HELP[] = "Prints the statements that kopru run sends, for a DBA to read and "
+                           "EXPLAIN. They are generated from the entity\n"
+                           "files; no server is asked. The output is SQL that psql can run: it "
+                           "prepares each statement and executes none,\n"
+                           "so that EXPLAIN EXECUTE shows its plan. Under each stands a call with "
+                           "empty arrays to begin with.\n";
 
 /* Where the statements go: text on stdout, or a JSON array. */
 struct printer {
@@ -39,17 +44,20 @@ static void print_text(const struct pg_description *description)
     }
     fputs("-- parameters:", stdout);
     for (int i = 0; i < statement->param_count; i++)
-        printf("%s $%d %s %s", i > 0 ? "," : "", i + 1, description->parameters[i], pg_type_name(statement->param_types[i]));
+        printf("%s $%d %s %s", i > 0 ? "," : "", i + 1, description->parameters[i],
+               pg_type_name(statement->param_types[i]));
     printf("\nPREPARE %s (", statement->name);
     for (int i = 0; i < statement->param_count; i++)
         printf("%s%s", i > 0 ? ", " : "", pg_type_name(statement->param_types[i]));
     printf(") AS\n%s;\n-- EXPLAIN EXECUTE %s (", statement->sql, statement->name);
     for (int i = 0; i < statement->param_count; i++)
-        printf("%s%s", i > 0 ? ", " : "", strchr(pg_type_name(statement->param_types[i]), '[') != NULL ? "'{}'" : "NULL");
+        printf("%s%s", i > 0 ? ", " : "",
+               strchr(pg_type_name(statement->param_types[i]), '[') != NULL ? "'{}'" : "NULL");
     puts(");");
 }
 
-static void print_json(struct json_out *json, const char *entity, const struct pg_description *description)
+static void print_json(struct json_out *json, const char *entity,
+                       const struct pg_description *description)
 {
     const struct pg_statement *statement = description->statement;
 
@@ -95,7 +103,8 @@ static int print_entity(struct printer *printer, const struct entity *entity)
     return result;
 }
 
-static int print_all(const struct configuration *configuration, const char *entity, struct printer *printer)
+static int print_all(const struct configuration *configuration, const char *entity,
+                     struct printer *printer)
 {
     int result = 0;
 
@@ -131,12 +140,14 @@ static int print_json_all(const struct configuration *configuration, const char 
     return result;
 }
 
-static int print(const struct configuration *configuration, const char *entity, bool as_json, struct error_list *errors)
+static int print(const struct configuration *configuration, const char *entity, bool as_json,
+                 struct error_list *errors)
 {
     struct printer printer = { 0 };
     struct error err;
 
-    if ((as_json ? print_json_all(configuration, entity) : print_all(configuration, entity, &printer)) == 0)
+    if ((as_json ? print_json_all(configuration, entity)
+                 : print_all(configuration, entity, &printer)) == 0)
         return 0;
     error_no_memory(&err);
     return command_fail(errors, &err);
@@ -148,12 +159,14 @@ static int run(const struct invocation *call, struct error_list *errors)
     struct configuration configuration;
     int status;
 
-    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_MAPPING, errors) != 0)
+    if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_MAPPING,
+                           errors) != 0)
         status = command_status(errors);
     else if (entity != NULL && configuration_mapping(&configuration, entity) == NULL)
         status = configuration_unknown_entity(&configuration, entity, errors);
     else
-        status = print(&configuration, entity, strcmp(invocation_value(call, "output"), "json") == 0, errors);
+        status = print(&configuration, entity,
+                       strcmp(invocation_value(call, "output"), "json") == 0, errors);
     configuration_release(&configuration);
     return status;
 }

@@ -27,7 +27,8 @@ static int load_mappings(struct configuration *configuration, struct error_list 
 {
     const struct settings *settings = &configuration->settings;
     struct mapping_rules rules = {
-        .time_zone = settings->erp.time_zone != NULL ? settings->erp.time_zone : "UTC", /* NULL: refused already */
+        .time_zone = settings->erp.time_zone != NULL ? settings->erp.time_zone
+                                                     : "UTC", /* NULL: refused already */
         .max_message_bytes = (size_t)settings->limits.max_message_bytes,
         .max_depth = (unsigned)settings->limits.max_depth,
     };
@@ -43,12 +44,14 @@ static int load_mappings(struct configuration *configuration, struct error_list 
     }
     configuration->mapping_count = settings->entity_file_count;
     for (size_t i = 0; i < settings->entity_file_count; i++)
-        if (mapping_load(&configuration->mappings[i], settings->entity_files[i], &rules, problems) != 0)
+        if (mapping_load(&configuration->mappings[i], settings->entity_files[i], &rules,
+                         problems) != 0)
             result = -1;
     return result;
 }
 
-static int check_entities_unique(const struct configuration *configuration, struct error_list *problems)
+static int check_entities_unique(const struct configuration *configuration,
+                                 struct error_list *problems)
 {
     int result = 0;
 
@@ -57,13 +60,16 @@ static int check_entities_unique(const struct configuration *configuration, stru
             struct error err;
 
             if (configuration->mappings[i] == NULL || configuration->mappings[k] == NULL ||
-                strcmp(entity_name(configuration->mappings[i]), entity_name(configuration->mappings[k])) != 0)
+                strcmp(entity_name(configuration->mappings[i]),
+                       entity_name(configuration->mappings[k])) != 0)
                 continue;
             result = -1;
-            if (strcmp(configuration->settings.entity_files[i], configuration->settings.entity_files[k]) == 0)
+            if (strcmp(configuration->settings.entity_files[i],
+                       configuration->settings.entity_files[k]) == 0)
                 continue; /* one file listed twice: said already */
-            error_set(&err, ERROR_CONFIG, "two entity files describe the same entity", configuration->settings.entity_files[i],
-                      "%s describes \"%s\" as well", configuration->settings.entity_files[k],
+            error_set(&err, ERROR_CONFIG, "two entity files describe the same entity",
+                      configuration->settings.entity_files[i], "%s describes \"%s\" as well",
+                      configuration->settings.entity_files[k],
                       entity_name(configuration->mappings[i]));
             error_hint(&err, "take one of them out of entity_files");
             error_list_add(problems, &err);
@@ -86,24 +92,26 @@ static int check_queues(const struct configuration *configuration, struct error_
         if (configuration_mapping(configuration, queue->entity) != NULL)
             continue;
         snprintf(place, sizeof(place), "%s:%u", settings->path, queue->line);
-        error_set(&err, ERROR_CONFIG, "a queue of an unknown entity", place, "no entity file describes \"%s\" of queue \"%s\"",
-                  queue->entity, queue->name);
-        error_hint(&err, "the entity files describe: %s", entity_names(configuration, names, sizeof(names)));
+        error_set(&err, ERROR_CONFIG, "a queue of an unknown entity", place,
+                  "no entity file describes \"%s\" of queue \"%s\"", queue->entity, queue->name);
+        error_hint(&err, "the entity files describe: %s",
+                   entity_names(configuration, names, sizeof(names)));
         error_list_add(problems, &err);
         result = -1;
     }
     return result;
 }
 
-int configuration_load(struct configuration *configuration, const char *path, enum settings_scope scope,
-                       struct error_list *problems)
+int configuration_load(struct configuration *configuration, const char *path,
+                       enum settings_scope scope, struct error_list *problems)
 {
     struct error err;
     int result;
 
     memset(configuration, 0, sizeof(*configuration));
     result = settings_load(&configuration->settings, path, scope, problems);
-    if (configuration->settings.erp.time_zone != NULL && civil_zone_set(configuration->settings.erp.time_zone, &err) != 0) {
+    if (configuration->settings.erp.time_zone != NULL &&
+        civil_zone_set(configuration->settings.erp.time_zone, &err) != 0) {
         error_list_add(problems, &err);
         result = -1;
     }
@@ -127,7 +135,8 @@ void configuration_release(struct configuration *configuration)
     memset(configuration, 0, sizeof(*configuration));
 }
 
-const struct mapping *configuration_mapping(const struct configuration *configuration, const char *entity)
+const struct mapping *configuration_mapping(const struct configuration *configuration,
+                                            const char *entity)
 {
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (strcmp(entity_name(configuration->mappings[i]), entity) == 0)
@@ -135,12 +144,15 @@ const struct mapping *configuration_mapping(const struct configuration *configur
     return NULL;
 }
 
-int configuration_unknown_entity(const struct configuration *configuration, const char *name, struct error_list *errors)
+int configuration_unknown_entity(const struct configuration *configuration, const char *name,
+                                 struct error_list *errors)
 {
     char names[256];
     struct error err;
 
-    error_set(&err, ERROR_USAGE, "unknown entity", name, "no entity file of %s describes it", configuration->settings.path);
-    error_hint(&err, "the entity files describe: %s", entity_names(configuration, names, sizeof(names)));
+    error_set(&err, ERROR_USAGE, "unknown entity", name, "no entity file of %s describes it",
+              configuration->settings.path);
+    error_hint(&err, "the entity files describe: %s",
+               entity_names(configuration, names, sizeof(names)));
     return command_fail(errors, &err);
 }

@@ -11,7 +11,8 @@
 enum {
     OK = 200,
     UNAVAILABLE = 503,
-    /* Beyond what the settings allow a thread to wait for a server: the retries' own waits, name resolution, a busy machine. */
+    /* Beyond what the settings allow a thread to wait for a server: the retries' own waits, name
+       resolution, a busy machine. */
     SILENCE_MARGIN_MS = 60000,
 };
 
@@ -24,7 +25,8 @@ static int take_status(struct endpoint *endpoint, struct bridge_status *status)
     return bridge != NULL ? bridge_status_take(bridge, status) : 0;
 }
 
-static void answer_livez(void *context, const struct http_request *request, struct http_response *response)
+static void answer_livez(void *context, const struct http_request *request,
+                         struct http_response *response)
 {
     struct endpoint *endpoint = context;
     struct bridge_status status;
@@ -32,12 +34,14 @@ static void answer_livez(void *context, const struct http_request *request, stru
     response->status = UNAVAILABLE;
     if (take_status(endpoint, &status) != 0)
         buffer_append_text(&response->body, "[-]memory exhausted\n");
-    else if (health_livez(&status, endpoint->silence_limit_ms, http_request_asks(request, "verbose"), &response->body))
+    else if (health_livez(&status, endpoint->silence_limit_ms,
+                          http_request_asks(request, "verbose"), &response->body))
         response->status = OK;
     bridge_status_release(&status);
 }
 
-static void answer_readyz(void *context, const struct http_request *request, struct http_response *response)
+static void answer_readyz(void *context, const struct http_request *request,
+                          struct http_response *response)
 {
     struct bridge_status status;
 
@@ -49,7 +53,8 @@ static void answer_readyz(void *context, const struct http_request *request, str
     bridge_status_release(&status);
 }
 
-static void answer_metrics(void *context, const struct http_request *request, struct http_response *response)
+static void answer_metrics(void *context, const struct http_request *request,
+                           struct http_response *response)
 {
     struct process_figures process;
     struct bridge_status status;
@@ -67,8 +72,12 @@ static void answer_metrics(void *context, const struct http_request *request, st
 }
 
 static const struct http_route ROUTES[] = {
-    { "/livez", "200 while the daemon's threads make progress, whatever the servers do; ?verbose lists them", answer_livez },
-    { "/readyz", "200 while every queue is consumed, here or by the instance this one stands by; ?verbose lists why",
+    { "/livez",
+      "200 while the daemon's threads make progress, whatever the servers do; ?verbose lists them",
+      answer_livez },
+    { "/readyz",
+      "200 while every queue is consumed, here or by the instance this one stands by; ?verbose "
+      "lists why",
       answer_readyz },
     { "/metrics", "figures for Prometheus", answer_metrics },
 };
@@ -77,8 +86,8 @@ static int64_t silence_limit_ms(const struct settings *settings)
 {
     const int64_t trip_ms = (int64_t)settings->postgres.statement_timeout_ms + PG_CLIENT_GRACE_MS;
 
-    return (int64_t)settings->amqp.connect_timeout_ms + settings->amqp.rpc_timeout_ms + settings->postgres.connect_timeout_ms +
-           PG_STORE_MAX_TRIPS * trip_ms + SILENCE_MARGIN_MS;
+    return (int64_t)settings->amqp.connect_timeout_ms + settings->amqp.rpc_timeout_ms +
+           settings->postgres.connect_timeout_ms + PG_STORE_MAX_TRIPS * trip_ms + SILENCE_MARGIN_MS;
 }
 
 int endpoint_open(struct endpoint *endpoint, const struct settings *settings, struct error *err)
@@ -91,11 +100,14 @@ int endpoint_open(struct endpoint *endpoint, const struct settings *settings, st
     if (http_server_open(&endpoint->server, address, err) != 0)
         return -1;
     if (!http_server_is_local(endpoint->server))
-        log_event(LOG_WARNING, "http_exposed", "other machines can reach the HTTP endpoint, which asks nobody who they are",
+        log_event(LOG_WARNING, "http_exposed",
+                  "other machines can reach the HTTP endpoint, which asks nobody who they are",
                   LOG_TEXT("address", address));
-    if (http_server_start(endpoint->server, ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), endpoint, err) != 0)
+    if (http_server_start(endpoint->server, ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), endpoint,
+                          err) != 0)
         return -1;
-    log_event(LOG_INFO, "http_listening", "health checks and metrics are served", LOG_TEXT("address", address));
+    log_event(LOG_INFO, "http_listening", "health checks and metrics are served",
+              LOG_TEXT("address", address));
     return 0;
 }
 

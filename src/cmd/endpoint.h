@@ -20,8 +20,8 @@ struct endpoint {
     int64_t silence_limit_ms;        /* a thread that gives no sign for longer is stuck */
 };
 
-/* Binds http.listen, unless that is "". What cannot be bound is an error of the configuration. Logs where it listens, and warns when
-   other machines can reach it. Close in both cases. */
+/* Binds http.listen, unless that is "". What cannot be bound is an error of the configuration. Logs
+   where it listens, and warns when other machines can reach it. Close in both cases. */
 int endpoint_open(struct endpoint *endpoint, const struct settings *settings, struct error *err);
 
 void endpoint_show(struct endpoint *endpoint, struct bridge *bridge);

@@ -11,7 +11,8 @@ struct health {
 };
 
 /* One line, whatever the text holds. */
-static void add_part(struct health *health, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static void add_part(struct health *health, bool ok, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void add_part(struct health *health, bool ok, const char *format, ...)
 {
@@ -39,7 +40,8 @@ static bool conclude(struct health *health, const char *check, bool verbose)
     return !health->failed;
 }
 
-static void add_thread(struct health *health, int64_t silent_ms, int64_t limit_ms, const char *queue, const char *thread)
+static void add_thread(struct health *health, int64_t silent_ms, int64_t limit_ms,
+                       const char *queue, const char *thread)
 {
     const char *prefix = queue != NULL ? "queue " : "";
     const char *name = queue != NULL ? queue : "";
@@ -48,11 +50,12 @@ static void add_thread(struct health *health, int64_t silent_ms, int64_t limit_m
     if (silent_ms <= limit_ms)
         add_part(health, true, "%s%s%s%s ok", prefix, name, space, thread);
     else
-        add_part(health, false, "%s%s%s%s stuck: no sign of life for %lld s", prefix, name, space, thread,
-                 (long long)(silent_ms / 1000));
+        add_part(health, false, "%s%s%s%s stuck: no sign of life for %lld s", prefix, name, space,
+                 thread, (long long)(silent_ms / 1000));
 }
 
-bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool verbose, struct buffer *out)
+bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool verbose,
+                  struct buffer *out)
 {
     struct health health = { .out = out };
 
@@ -67,7 +70,8 @@ bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool ver
 }
 
 /* What is known of it, in one sentence; otherwise when nothing went wrong yet. */
-static const char *trouble_text(const struct trouble *trouble, const char *otherwise, char *out, size_t size)
+static const char *trouble_text(const struct trouble *trouble, const char *otherwise, char *out,
+                                size_t size)
 {
     size_t used;
 
@@ -82,14 +86,18 @@ static const char *trouble_text(const struct trouble *trouble, const char *other
     return out;
 }
 
-/* "812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table t, constraint c; ..." */
+/* "812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table t, constraint
+   c; ..." */
 static const char *breaker_text(const struct breaker_state *breaker, char *out, size_t size)
 {
     snprintf(out, size,
-             "%zu of the last %zu messages were refused by the database: SQLSTATE %s%s%s%s%s; nothing is written until it takes "
+             "%zu of the last %zu messages were refused by the database: SQLSTATE %s%s%s%s%s; "
+             "nothing is written until it takes "
              "one, which is tried every %d s",
-             breaker->refused, breaker->window, breaker->sqlstate, breaker->table[0] != '\0' ? ", table " : "", breaker->table,
-             breaker->constraint[0] != '\0' ? ", constraint " : "", breaker->constraint, breaker->probe_ms / 1000);
+             breaker->refused, breaker->window, breaker->sqlstate,
+             breaker->table[0] != '\0' ? ", table " : "", breaker->table,
+             breaker->constraint[0] != '\0' ? ", constraint " : "", breaker->constraint,
+             breaker->probe_ms / 1000);
     return out;
 }
 
@@ -101,37 +109,45 @@ static const char *parked_text(const struct parked_view *parked, char *out, size
     out[0] = '\0';
     if (parked->entities > 0)
         used = (size_t)snprintf(out, size, "; %zu %s alone and wait%s: ", parked->entities,
-                                parked->entities == 1 ? "entity fails" : "entities fail", parked->entities == 1 ? "s" : "");
+                                parked->entities == 1 ? "entity fails" : "entities fail",
+                                parked->entities == 1 ? "s" : "");
     for (size_t i = 0; i < parked->shown_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "", parked->shown[i].id,
-                                 parked->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer", parked->shown[i].sqlstate,
-                                 parked->shown[i].attempts);
+        used += (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)",
+                                 i > 0 ? ", " : "", parked->shown[i].id,
+                                 parked->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
+                                 parked->shown[i].sqlstate, parked->shown[i].attempts);
     if (parked->entities > parked->shown_count && used < size)
         snprintf(out + used, size - used, ", and %zu more", parked->entities - parked->shown_count);
     return out;
 }
 
-static void add_queue(struct health *health, const struct bridge_status *status, const struct queue_status *queue)
+static void add_queue(struct health *health, const struct bridge_status *status,
+                      const struct queue_status *queue)
 {
     const char *name = queue->queue;
     char text[LINE_MAX_BYTES];
 
     if (queue->stage == STAGE_CONSUMING && queue->breaker.open)
-        add_part(health, false, "queue %s paused: %s", name, breaker_text(&queue->breaker, text, sizeof(text)));
+        add_part(health, false, "queue %s paused: %s", name,
+                 breaker_text(&queue->breaker, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
-        add_part(health, true, "queue %s consuming%s", name, parked_text(&queue->parked, text, sizeof(text)));
+        add_part(health, true, "queue %s consuming%s", name,
+                 parked_text(&queue->parked, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
-        add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
-                 trouble_text(&queue->database, "a transaction is being repeated", text, sizeof(text)));
+        add_part(
+            health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
+            trouble_text(&queue->database, "a transaction is being repeated", text, sizeof(text)));
     else if (!status->database_ok)
         add_part(health, false, "queue %s not consuming: waits for the database", name);
     else if (!queue->place_held && queue->holder[0] != '\0')
-        add_part(health, true, "queue %s standby: another instance holds it (%.*s)", name, (int)strcspn(queue->holder, " "),
-                 queue->holder);
+        add_part(health, true, "queue %s standby: another instance holds it (%.*s)", name,
+                 (int)strcspn(queue->holder, " "), queue->holder);
     else if (!queue->place_held)
         add_part(health, false, "queue %s not consuming: not taken yet", name);
     else if (queue->stage == STAGE_ALONE)
-        add_part(health, false, "queue %s not consuming: waits until the broker has dropped the instance before", name);
+        add_part(health, false,
+                 "queue %s not consuming: waits until the broker has dropped the instance before",
+                 name);
     else
         add_part(health, false, "queue %s not consuming: %s", name,
                  trouble_text(&queue->broker, "connecting to the broker", text, sizeof(text)));
@@ -149,7 +165,8 @@ bool health_readyz(const struct bridge_status *status, bool verbose, struct buff
     if (status->database_ok)
         add_part(&health, true, "database ok");
     else
-        add_part(&health, false, "database not usable: %s", trouble_text(&status->database, "connecting", text, sizeof(text)));
+        add_part(&health, false, "database not usable: %s",
+                 trouble_text(&status->database, "connecting", text, sizeof(text)));
     for (size_t i = 0; i < status->queue_count; i++)
         add_queue(&health, status, &status->queues[i]);
     return conclude(&health, "readyz", verbose);

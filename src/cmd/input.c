@@ -11,9 +11,10 @@ static int input_error(struct error *err, const char *what, const char *subject,
 {
     bool denied = number == EACCES || number == EPERM;
 
-    error_set(err, denied ? ERROR_PERMISSION : ERROR_NO_INPUT, what, subject, "%s", strerror(number));
-    return error_hint(err,
-                      denied ? "run this as a user who may read it" : "give the path of a file, or - for the standard input");
+    error_set(err, denied ? ERROR_PERMISSION : ERROR_NO_INPUT, what, subject, "%s",
+              strerror(number));
+    return error_hint(err, denied ? "run this as a user who may read it"
+                                  : "give the path of a file, or - for the standard input");
 }
 
 static int read_all(int fd, const char *subject, struct buffer *out, struct error *err)

@@ -21,7 +21,8 @@ static void print_time(struct json_out *out, const struct column *column, int64_
     buffer_release(&text);
 }
 
-static void print_value(struct json_out *out, const struct column *column, const struct value *value)
+static void print_value(struct json_out *out, const struct column *column,
+                        const struct value *value)
 {
     if (!value->present) {
         json_out_null(out, column->name);
@@ -53,7 +54,8 @@ static size_t leftovers_bytes(const struct change *change)
     size_t bytes = 2;
 
     for (size_t i = 0; i < change->leftover_count; i++)
-        bytes += 6 * change->leftovers[i].name.len + change->leftovers[i].text.len + 6; /* the longest escape is \u001f */
+        bytes += 6 * change->leftovers[i].name.len + change->leftovers[i].text.len +
+                 6; /* the longest escape is \u001f */
     return bytes;
 }
 
@@ -70,7 +72,8 @@ static void print_leftovers(struct json_out *out, const char *name, const struct
     buffer_release(&text);
 }
 
-static void print_root(struct json_out *out, const struct entity *entity, const struct change *change)
+static void print_root(struct json_out *out, const struct entity *entity,
+                       const struct change *change)
 {
     const struct table *table = &entity->root;
 
@@ -97,7 +100,8 @@ static void print_rows(struct json_out *out, const struct table *table, const st
 }
 
 /* A table that holds several arrays appears when the payload replaces at least one of them. */
-static void print_child(struct json_out *out, const struct entity *entity, size_t number, const struct change *change)
+static void print_child(struct json_out *out, const struct entity *entity, size_t number,
+                        const struct change *change)
 {
     const struct child *child = &entity->children[number];
     size_t first = entity_first_set(entity, number);
@@ -114,7 +118,8 @@ static void print_child(struct json_out *out, const struct entity *entity, size_
     json_out_end(out);
 }
 
-void map_print_change(struct json_out *out, const struct entity *entity, const struct change *change)
+void map_print_change(struct json_out *out, const struct entity *entity,
+                      const struct change *change)
 {
     json_out_object(out, NULL);
     json_out_text(out, "entity", entity->name);
@@ -129,7 +134,8 @@ void map_print_change(struct json_out *out, const struct entity *entity, const s
     json_out_end(out);
 }
 
-void map_print_refusal(struct json_out *out, const struct entity *entity, const struct refusal *refusal)
+void map_print_refusal(struct json_out *out, const struct entity *entity,
+                       const struct refusal *refusal)
 {
     json_out_object(out, NULL);
     json_out_text(out, "entity", entity->name);

@@ -22,8 +22,10 @@ void memory_bound_compute(const struct settings *settings, struct memory_bound *
         bound->writer_count += settings->queues[i].writers;
     if (bound->largest_message_bytes < settings->limits.max_message_bytes)
         bound->largest_message_bytes = settings->limits.max_message_bytes;
-    bound->total_bytes = bound->fixed_bytes + queues * (bound->in_hand_bytes + MESSAGE_COPIES * bound->largest_message_bytes) +
-                         bound->writer_count * bound->writer_bytes;
+    bound->total_bytes =
+        bound->fixed_bytes +
+        queues * (bound->in_hand_bytes + MESSAGE_COPIES * bound->largest_message_bytes) +
+        bound->writer_count * bound->writer_bytes;
 }
 
 int memory_prefetch(const struct settings *settings, const struct queue_settings *queue)

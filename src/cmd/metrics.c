@@ -27,69 +27,96 @@ struct family {
     size_t offset; /* in struct queue_status */
 };
 
-#define FIELD(kind_of_it, member) .kind = (kind_of_it), .offset = offsetof(struct queue_status, member)
+#define FIELD(kind_of_it, member)                                                                  \
+    .kind = (kind_of_it), .offset = offsetof(struct queue_status, member)
 
 static const struct family QUEUE_FAMILIES[] = {
-    { "kopru_queue_place_held", GAUGE, "Whether this instance holds the right to write for the queue.",
+    { "kopru_queue_place_held", GAUGE,
+      "Whether this instance holds the right to write for the queue.",
       FIELD(FIELD_BOOL, place_held) },
-    { "kopru_queue_epoch", GAUGE, "Epoch of the right to write that this instance holds or held last.",
+    { "kopru_queue_epoch", GAUGE,
+      "Epoch of the right to write that this instance holds or held last.",
       FIELD(FIELD_SIGNED, epoch) },
-    { "kopru_queue_consuming", GAUGE, "Whether this instance consumes the queue.", FIELD(FIELD_CONSUMING, stage) },
-    { "kopru_queue_consuming_changed_timestamp_seconds", GAUGE, "When consuming last began or ended, or the daemon began.",
-      FIELD(FIELD_US, stage_since_us) },
-    { "kopru_queue_paused", GAUGE, "Whether writing waits until somebody changes something in the database.",
+    { "kopru_queue_consuming", GAUGE, "Whether this instance consumes the queue.",
+      FIELD(FIELD_CONSUMING, stage) },
+    { "kopru_queue_consuming_changed_timestamp_seconds", GAUGE,
+      "When consuming last began or ended, or the daemon began.", FIELD(FIELD_US, stage_since_us) },
+    { "kopru_queue_paused", GAUGE,
+      "Whether writing waits until somebody changes something in the database.",
       FIELD(FIELD_BOOL, paused) },
     { "kopru_queue_writers", GAUGE, "Writers of the queue.", FIELD(FIELD_INT, writers) },
-    { "kopru_queue_writers_busy", GAUGE, "Writers that have a batch.", FIELD(FIELD_INT, writers_busy) },
-    { "kopru_queue_writers_failing", GAUGE, "Writers that cannot commit for longer than a conflict takes.",
+    { "kopru_queue_writers_busy", GAUGE, "Writers that have a batch.",
+      FIELD(FIELD_INT, writers_busy) },
+    { "kopru_queue_writers_failing", GAUGE,
+      "Writers that cannot commit for longer than a conflict takes.",
       FIELD(FIELD_INT, writers_failing) },
-    { "kopru_breaker_open", GAUGE, "Whether nothing is written because the database refused too many messages.",
+    { "kopru_breaker_open", GAUGE,
+      "Whether nothing is written because the database refused too many messages.",
       FIELD(FIELD_BOOL, breaker.open) },
-    { "kopru_breaker_refused_messages", GAUGE, "Messages of the breaker's window that the database refused.",
+    { "kopru_breaker_refused_messages", GAUGE,
+      "Messages of the breaker's window that the database refused.",
       FIELD(FIELD_SIZE, breaker.refused) },
-    { "kopru_breaker_openings_total", COUNTER, "Times the breaker opened.", FIELD(FIELD_COUNT, breaker.openings) },
-    { "kopru_parked_entities", GAUGE, "Entities that fail alone and were set aside.", FIELD(FIELD_SIZE, parked.entities) },
-    { "kopru_parked_messages", GAUGE, "Messages of these entities.", FIELD(FIELD_SIZE, parked.messages) },
+    { "kopru_breaker_openings_total", COUNTER, "Times the breaker opened.",
+      FIELD(FIELD_COUNT, breaker.openings) },
+    { "kopru_parked_entities", GAUGE, "Entities that fail alone and were set aside.",
+      FIELD(FIELD_SIZE, parked.entities) },
+    { "kopru_parked_messages", GAUGE, "Messages of these entities.",
+      FIELD(FIELD_SIZE, parked.messages) },
     { "kopru_suspects_rejected_total", COUNTER,
-      "Dead letters of messages that failed again and again, with an error that has no rule, while others committed.",
+      "Dead letters of messages that failed again and again, with an error that has no rule, while "
+      "others committed.",
       FIELD(FIELD_COUNT, suspects_rejected) },
-    { "kopru_in_hand_messages", GAUGE, "Messages delivered and not yet acknowledged.", FIELD(FIELD_COUNT, in_hand_messages) },
+    { "kopru_in_hand_messages", GAUGE, "Messages delivered and not yet acknowledged.",
+      FIELD(FIELD_COUNT, in_hand_messages) },
     { "kopru_in_hand_bytes", GAUGE, "Memory of the messages delivered and not yet acknowledged.",
       FIELD(FIELD_COUNT, in_hand_bytes) },
-    { "kopru_in_hand_oldest_age_seconds", GAUGE, "Time since the oldest message in hand was delivered.",
-      FIELD(FIELD_MS, oldest_age_ms) },
-    { "kopru_last_message_timestamp_seconds", GAUGE, "When the last message was delivered, 0 for never.",
-      FIELD(FIELD_US, last_message_us) },
-    { "kopru_last_commit_timestamp_seconds", GAUGE, "When the last transaction was committed, 0 for never.",
-      FIELD(FIELD_US, last_commit_us) },
-    { "kopru_messages_delivered_total", COUNTER, "Messages delivered by the broker, redeliveries included.",
-      FIELD(FIELD_COUNT, delivered) },
-    { "kopru_messages_committed_total", COUNTER, "Messages whose effect is committed, dead letters included.",
-      FIELD(FIELD_COUNT, committed) },
-    { "kopru_messages_stale_total", COUNTER, "Late messages that changed nothing because a newer state was there.",
+    { "kopru_in_hand_oldest_age_seconds", GAUGE,
+      "Time since the oldest message in hand was delivered.", FIELD(FIELD_MS, oldest_age_ms) },
+    { "kopru_last_message_timestamp_seconds", GAUGE,
+      "When the last message was delivered, 0 for never.", FIELD(FIELD_US, last_message_us) },
+    { "kopru_last_commit_timestamp_seconds", GAUGE,
+      "When the last transaction was committed, 0 for never.", FIELD(FIELD_US, last_commit_us) },
+    { "kopru_messages_delivered_total", COUNTER,
+      "Messages delivered by the broker, redeliveries included.", FIELD(FIELD_COUNT, delivered) },
+    { "kopru_messages_committed_total", COUNTER,
+      "Messages whose effect is committed, dead letters included.", FIELD(FIELD_COUNT, committed) },
+    { "kopru_messages_stale_total", COUNTER,
+      "Late messages that changed nothing because a newer state was there.",
       FIELD(FIELD_COUNT, stale) },
-    { "kopru_messages_late_total", COUNTER, "Messages that the broker returned out of order.", FIELD(FIELD_COUNT, late) },
-    { "kopru_values_misfit_total", COUNTER, "Values of committed messages that did not fit their column and are kept in extra.",
+    { "kopru_messages_late_total", COUNTER, "Messages that the broker returned out of order.",
+      FIELD(FIELD_COUNT, late) },
+    { "kopru_values_misfit_total", COUNTER,
+      "Values of committed messages that did not fit their column and are kept in extra.",
       FIELD(FIELD_COUNT, misfits) },
-    { "kopru_elements_broken_total", COUNTER, "Array elements of committed messages that became no row and are kept in extra.",
+    { "kopru_elements_broken_total", COUNTER,
+      "Array elements of committed messages that became no row and are kept in extra.",
       FIELD(FIELD_COUNT, broken) },
-    { "kopru_roots_written_total", COUNTER, "Root rows inserted or updated.", FIELD(FIELD_COUNT, roots_written) },
-    { "kopru_transactions_committed_total", COUNTER, "Transactions committed.", FIELD(FIELD_COUNT, transactions) },
+    { "kopru_roots_written_total", COUNTER, "Root rows inserted or updated.",
+      FIELD(FIELD_COUNT, roots_written) },
+    { "kopru_transactions_committed_total", COUNTER, "Transactions committed.",
+      FIELD(FIELD_COUNT, transactions) },
     { "kopru_transactions_unreplicated_total", COUNTER,
-      "Transactions committed without the synchronous standby, because somebody ended the wait for it.",
+      "Transactions committed without the synchronous standby, because somebody ended the wait for "
+      "it.",
       FIELD(FIELD_COUNT, unreplicated) },
-    { "kopru_transactions_refused_total", COUNTER, "Transactions that the database refused for a value in them.",
-      FIELD(FIELD_COUNT, refusals) },
-    { "kopru_transactions_retried_total", COUNTER, "Transactions that failed for a reason outside their messages.",
+    { "kopru_transactions_refused_total", COUNTER,
+      "Transactions that the database refused for a value in them.", FIELD(FIELD_COUNT, refusals) },
+    { "kopru_transactions_retried_total", COUNTER,
+      "Transactions that failed for a reason outside their messages.",
       FIELD(FIELD_COUNT, retries) },
-    { "kopru_broker_reconnects_total", COUNTER, "Times consuming began again after the first.", FIELD(FIELD_COUNT, reconnects) },
-    { "kopru_broker_starved_total", COUNTER, "Subscriptions that ended because messages were ready and none was delivered.",
+    { "kopru_broker_reconnects_total", COUNTER, "Times consuming began again after the first.",
+      FIELD(FIELD_COUNT, reconnects) },
+    { "kopru_broker_starved_total", COUNTER,
+      "Subscriptions that ended because messages were ready and none was delivered.",
       FIELD(FIELD_COUNT, starved) },
-    { "kopru_broker_calls_interrupted_total", COUNTER, "Calls to the broker that did not return and were interrupted.",
+    { "kopru_broker_calls_interrupted_total", COUNTER,
+      "Calls to the broker that did not return and were interrupted.",
       FIELD(FIELD_COUNT, interrupted) },
-    { "kopru_queue_window_messages", GAUGE, "Messages that the broker may deliver ahead: prefetch, or what fits.",
+    { "kopru_queue_window_messages", GAUGE,
+      "Messages that the broker may deliver ahead: prefetch, or what fits.",
       FIELD(FIELD_INT, window) },
-    { "kopru_broker_errors_total", COUNTER, "Times consuming could not begin or had to end.", FIELD(FIELD_COUNT, broker.count) },
+    { "kopru_broker_errors_total", COUNTER, "Times consuming could not begin or had to end.",
+      FIELD(FIELD_COUNT, broker.count) },
 };
 
 static void print_header(struct buffer *out, const char *name, const char *type, const char *help)
@@ -97,7 +124,8 @@ static void print_header(struct buffer *out, const char *name, const char *type,
     buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Label values are UTF-8, and three characters of them are escaped. Of what is no UTF-8 the odd bytes are printed in hexadecimal. */
+/* Label values are UTF-8, and three characters of them are escaped. Of what is no UTF-8 the odd
+   bytes are printed in hexadecimal. */
 static void print_label_value(struct buffer *out, const char *value)
 {
     bool valid = utf8_is_valid(slice_of(value));
@@ -135,7 +163,8 @@ static void print_field(struct buffer *out, enum field_kind kind, const void *fi
         buffer_append_format(out, "%d", *(const bool *)field ? 1 : 0);
         break;
     case FIELD_CONSUMING:
-        buffer_append_format(out, "%d", *(const enum stream_stage *)field == STAGE_CONSUMING ? 1 : 0);
+        buffer_append_format(out, "%d",
+                             *(const enum stream_stage *)field == STAGE_CONSUMING ? 1 : 0);
         break;
     case FIELD_MS:
         buffer_append_format(out, "%.3f", (double)*(const int64_t *)field / 1e3);
@@ -146,7 +175,8 @@ static void print_field(struct buffer *out, enum field_kind kind, const void *fi
     }
 }
 
-static void print_queue_family(struct buffer *out, const struct bridge_status *status, const struct family *family)
+static void print_queue_family(struct buffer *out, const struct bridge_status *status,
+                               const struct family *family)
 {
     print_header(out, family->name, family->type, family->help);
     for (size_t i = 0; i < status->queue_count; i++) {
@@ -168,13 +198,15 @@ static void print_dead_letters(struct buffer *out, const struct bridge_status *s
         for (size_t reason = 0; reason < REFUSAL_REASON_COUNT; reason++) {
             buffer_append_text(out, "kopru_dead_letters_total{queue=");
             print_label_value(out, status->queues[i].queue);
-            buffer_append_format(out, ",reason=\"%s\"} %llu\n", refusal_reason_name((enum refusal_reason)reason),
+            buffer_append_format(out, ",reason=\"%s\"} %llu\n",
+                                 refusal_reason_name((enum refusal_reason)reason),
                                  (unsigned long long)status->queues[i].dead_letters[reason]);
         }
     }
 }
 
-static void print_number(struct buffer *out, const char *name, const char *type, const char *help, double value, int decimals)
+static void print_number(struct buffer *out, const char *name, const char *type, const char *help,
+                         double value, int decimals)
 {
     print_header(out, name, type, help);
     buffer_append_format(out, "%s %.*f\n", name, decimals, value);
@@ -183,25 +215,33 @@ static void print_number(struct buffer *out, const char *name, const char *type,
 /* The names that every Prometheus client library gives them. */
 static void print_process(struct buffer *out, const struct process_figures *process)
 {
-    print_number(out, "process_start_time_seconds", GAUGE, "When the process started.", process->start_time_s, 2);
-    print_number(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.", process->cpu_s, 3);
-    print_number(out, "process_resident_memory_bytes", GAUGE, "Resident memory.", (double)process->resident_bytes, 0);
-    print_number(out, "process_virtual_memory_bytes", GAUGE, "Virtual memory.", (double)process->virtual_bytes, 0);
-    print_number(out, "process_open_fds", GAUGE, "Open file descriptors.", (double)process->open_fds, 0);
-    print_number(out, "process_max_fds", GAUGE, "File descriptors that may be open.", (double)process->max_fds, 0);
+    print_number(out, "process_start_time_seconds", GAUGE, "When the process started.",
+                 process->start_time_s, 2);
+    print_number(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.",
+                 process->cpu_s, 3);
+    print_number(out, "process_resident_memory_bytes", GAUGE, "Resident memory.",
+                 (double)process->resident_bytes, 0);
+    print_number(out, "process_virtual_memory_bytes", GAUGE, "Virtual memory.",
+                 (double)process->virtual_bytes, 0);
+    print_number(out, "process_open_fds", GAUGE, "Open file descriptors.",
+                 (double)process->open_fds, 0);
+    print_number(out, "process_max_fds", GAUGE, "File descriptors that may be open.",
+                 (double)process->max_fds, 0);
 }
 
-void metrics_print(const struct bridge_status *status, const struct process_figures *process, const char *version,
-                   struct buffer *out)
+void metrics_print(const struct bridge_status *status, const struct process_figures *process,
+                   const char *version, struct buffer *out)
 {
     print_header(out, "kopru_build_info", GAUGE, "The release that runs; always 1.");
     buffer_append_text(out, "kopru_build_info{version=");
     print_label_value(out, version);
     buffer_append_text(out, "} 1\n");
-    print_number(out, "kopru_database_up", GAUGE, "Whether the database was there and as the mappings need it at the last look.",
+    print_number(out, "kopru_database_up", GAUGE,
+                 "Whether the database was there and as the mappings need it at the last look.",
                  status->database_ok, 0);
     print_number(out, "kopru_database_reconnects_total", COUNTER,
-                 "Connections made after the first, of the one that holds the queues.", (double)status->database_reconnects, 0);
+                 "Connections made after the first, of the one that holds the queues.",
+                 (double)status->database_reconnects, 0);
     for (size_t i = 0; i < sizeof(QUEUE_FAMILIES) / sizeof(QUEUE_FAMILIES[0]); i++)
         print_queue_family(out, status, &QUEUE_FAMILIES[i]);
     print_dead_letters(out, status);

@@ -1,6 +1,7 @@
 /*
- * The status as Prometheus reads it: text format 0.0.4. One table names every metric, its type, its help and where its value comes
- * from. Labels are queue and reason, and nothing that a payload says.
+ * The status as Prometheus reads it: text format 0.0.4. One table names every metric, its type, its
+ * help and where its value comes from. Labels are queue and reason, and nothing that a payload
+ * says.
  */
 #ifndef KOPRU_CMD_METRICS_H
 #define KOPRU_CMD_METRICS_H
@@ -12,7 +13,7 @@
 /* Prometheus 3 refuses any other. */
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
-void metrics_print(const struct bridge_status *status, const struct process_figures *process, const char *version,
-                   struct buffer *out);
+void metrics_print(const struct bridge_status *status, const struct process_figures *process,
+                   const char *version, struct buffer *out);
 
 #endif

@@ -9,7 +9,9 @@
 
 const char *const OUTPUT_FORMATS[] = { "table", "json", NULL };
 
-enum { LONG_OPTION_BASE = 256 }; /* above every letter: tells a long option's value from a short one's */
+enum {
+    LONG_OPTION_BASE = 256
+}; /* above every letter: tells a long option's value from a short one's */
 
 static size_t option_count(const struct option_spec *options)
 {
@@ -23,13 +25,15 @@ static size_t option_count(const struct option_spec *options)
 }
 
 /* Leading ':' makes getopt tell a missing value from an unknown option. */
-static void build_getopt(const struct option_spec *options, size_t count, struct option *long_options, char *letters)
+static void build_getopt(const struct option_spec *options, size_t count,
+                         struct option *long_options, char *letters)
 {
     *letters++ = ':';
     for (size_t i = 0; i < count; i++) {
         int has_argument = options[i].argument != NULL ? required_argument : no_argument;
 
-        long_options[i] = (struct option){ options[i].name, has_argument, NULL, LONG_OPTION_BASE + (int)i };
+        long_options[i] =
+            (struct option){ options[i].name, has_argument, NULL, LONG_OPTION_BASE + (int)i };
         if (options[i].letter != 0) {
             *letters++ = options[i].letter;
             if (options[i].argument != NULL)
@@ -40,7 +44,8 @@ static void build_getopt(const struct option_spec *options, size_t count, struct
 }
 
 /* The option that getopt's value stands for, NULL if it is none of the table. */
-static const struct option_spec *option_find(const struct option_spec *options, size_t count, int value)
+static const struct option_spec *option_find(const struct option_spec *options, size_t count,
+                                             int value)
 {
     if (value >= LONG_OPTION_BASE && (size_t)(value - LONG_OPTION_BASE) < count)
         return &options[value - LONG_OPTION_BASE];
@@ -50,14 +55,15 @@ static const struct option_spec *option_find(const struct option_spec *options, 
     return NULL;
 }
 
-static int usage_error(struct error *err, const struct command *command, const char *what, const char *subject, const char *why)
+static int usage_error(struct error *err, const struct command *command, const char *what,
+                       const char *subject, const char *why)
 {
     error_set(err, ERROR_USAGE, what, subject, "%s", why);
     return error_hint(err, "kopru %s --help lists what it takes", command->name);
 }
 
-static int refuse(struct error *err, const struct command *command, const struct option_spec *known, const char *written,
-                  int letter)
+static int refuse(struct error *err, const struct command *command, const struct option_spec *known,
+                  const char *written, int letter)
 {
     char text[] = { '-', (char)letter, '\0' };
 
@@ -86,7 +92,8 @@ static int check_choice(struct error *err, const struct option_spec *option, con
 }
 
 /* What the single options cannot see. */
-static int check_whole(struct invocation *call, const struct option_spec *options, size_t count, struct error *err)
+static int check_whole(struct invocation *call, const struct option_spec *options, size_t count,
+                       struct error *err)
 {
     int limit = call->command->max_arguments;
 
@@ -104,7 +111,8 @@ static int check_whole(struct invocation *call, const struct option_spec *option
     return 0;
 }
 
-int options_parse(struct invocation *call, const struct command *command, int argc, char **argv, struct error *err)
+int options_parse(struct invocation *call, const struct command *command, int argc, char **argv,
+                  struct error *err)
 {
     const struct option_spec *options = command->options;
     size_t count = option_count(options);
@@ -123,7 +131,8 @@ int options_parse(struct invocation *call, const struct command *command, int ar
             return refuse(err, command, option_find(options, count, optopt), argv[optind - 1],
                           optopt < LONG_OPTION_BASE ? optopt : 0);
         if (value == ':')
-            return usage_error(err, command, "this option needs a value", option_find(options, count, optopt)->name, "");
+            return usage_error(err, command, "this option needs a value",
+                               option_find(options, count, optopt)->name, "");
         option = option_find(options, count, value);
         if (option->argument != NULL && check_choice(err, option, optarg) != 0)
             return -1;
@@ -172,7 +181,8 @@ void options_print(const struct option_spec *options, FILE *out)
     int width = 0;
 
     for (const struct option_spec *option = options; option->name != NULL; option++) {
-        int wide = (int)(strlen(option->name) + (option->argument != NULL ? strlen(option->argument) + 1 : 0));
+        int wide = (int)(strlen(option->name) +
+                         (option->argument != NULL ? strlen(option->argument) + 1 : 0));
 
         if (wide > width)
             width = wide;
@@ -180,7 +190,8 @@ void options_print(const struct option_spec *options, FILE *out)
     for (const struct option_spec *option = options; option->name != NULL; option++) {
         char written[96];
 
-        snprintf(written, sizeof(written), "%s%s%s", option->name, option->argument != NULL ? " " : "",
+        snprintf(written, sizeof(written), "%s%s%s", option->name,
+                 option->argument != NULL ? " " : "",
                  option->argument != NULL ? option->argument : "");
         if (option->letter != 0)
             fprintf(out, "  -%c, ", option->letter);

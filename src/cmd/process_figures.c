@@ -15,7 +15,8 @@ static double seconds_of(clockid_t clock)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Field 22 of /proc/self/stat, in seconds since boot. The command's name, in parentheses, may hold anything. */
+/* Field 22 of /proc/self/stat, in seconds since boot. The command's name, in parentheses, may hold
+   anything. */
 static double started_after_boot(void)
 {
     char line[1024];
@@ -70,9 +71,11 @@ void process_figures_read(struct process_figures *figures)
     struct rlimit limit = { 0 };
     double after_boot = started_after_boot();
 
-    *figures = (struct process_figures){ .cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID), .open_fds = count_fds() };
+    *figures = (struct process_figures){ .cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID),
+                                         .open_fds = count_fds() };
     if (after_boot > 0)
-        figures->start_time_s = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + after_boot;
+        figures->start_time_s =
+            seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + after_boot;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         figures->max_fds = (int64_t)limit.rlim_cur;
     read_memory(figures);

@@ -43,7 +43,8 @@ static void summarize(const char *health, char *out, size_t size)
     snprintf(out, size, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
-void supervision_tell(struct supervision *supervision, const struct bridge_status *status, int64_t now_ms, struct buffer *out)
+void supervision_tell(struct supervision *supervision, const struct bridge_status *status,
+                      int64_t now_ms, struct buffer *out)
 {
     char summary[SUPERVISION_STATUS_MAX_BYTES];
     struct buffer health;
@@ -54,12 +55,14 @@ void supervision_tell(struct supervision *supervision, const struct bridge_statu
     lives = health_livez(status, supervision->silence_limit_ms, false, &health);
     buffer_clear(&health);
     works = health_readyz(status, false, &health);
-    summarize(buffer_failed(&health) ? "[-]memory exhausted" : health.data, summary, sizeof(summary));
+    summarize(buffer_failed(&health) ? "[-]memory exhausted" : health.data, summary,
+              sizeof(summary));
     buffer_release(&health);
 
     if (lives)
         buffer_append_text(out, "WATCHDOG=1\n");
-    if (!supervision->ready && !status->stopping && (works || now_ms >= supervision->patience_ends_ms)) {
+    if (!supervision->ready && !status->stopping &&
+        (works || now_ms >= supervision->patience_ends_ms)) {
         supervision->ready = true;
         buffer_append_text(out, "READY=1\n");
     }

@@ -1,10 +1,11 @@
 /*
- * What the service manager is told (systemd's Type=notify): READY=1 once every queue is consumed, or another instance consumes it;
- * WATCHDOG=1 only while all threads of the daemon make progress; STATUS= what /readyz would say; STOPPING=1.
+ * What the service manager is told (systemd's Type=notify): READY=1 once every queue is consumed,
+ * or another instance consumes it; WATCHDOG=1 only while all threads of the daemon make progress;
+ * STATUS= what /readyz would say; STOPPING=1.
  *
  *     supervision_open(&supervision, silence_limit_ms)
- *     loop: wait for a signal, supervision_wait_ms() at most; supervision_look(&supervision, bridge)
- *     supervision_stopping(&supervision); go on looking until all is finished
+ *     loop: wait for a signal, supervision_wait_ms() at most; supervision_look(&supervision,
+ * bridge) supervision_stopping(&supervision); go on looking until all is finished
  *     supervision_close(&supervision)
  *
  * Without a manager that listens, nothing of this happens.
@@ -16,8 +17,9 @@
 #include "bridge/status.h"
 
 enum {
-    /* Servers that are away must not hold up the boot, nor run into TimeoutStartSec (90 s by default): a daemon that waits for them
-       longer than this counts as started, and STATUS= says what it waits for. */
+    /* Servers that are away must not hold up the boot, nor run into TimeoutStartSec (90 s by
+       default): a daemon that waits for them longer than this counts as started, and STATUS= says
+       what it waits for. */
     SUPERVISION_PATIENCE_MS = 30000,
     SUPERVISION_STATUS_MAX_BYTES = 512,
 };
@@ -43,7 +45,9 @@ void supervision_look(struct supervision *supervision, struct bridge *bridge);
 void supervision_stopping(struct supervision *supervision);
 void supervision_close(struct supervision *supervision);
 
-/* What a look tells, appended to out as lines: the part of supervision_look() that needs no bridge. */
-void supervision_tell(struct supervision *supervision, const struct bridge_status *status, int64_t now_ms, struct buffer *out);
+/* What a look tells, appended to out as lines: the part of supervision_look() that needs no bridge.
+ */
+void supervision_tell(struct supervision *supervision, const struct bridge_status *status,
+                      int64_t now_ms, struct buffer *out);
 
 #endif

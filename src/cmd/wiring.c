@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 enum {
-    /* What PostgreSQL takes in one message of its protocol, and so as a dead letter. What messages become is bounded long before, where they
-       are mapped, put into batches, and compared with the rows that are there. */
+    /* What PostgreSQL takes in one message of its protocol, and so as a dead letter. What messages
+       become is bounded long before, where they are mapped, put into batches, and compared with the
+       rows that are there. */
     BATCH_MAX_BYTES = 1 << 30,
 };
 
@@ -26,13 +27,15 @@ static void broker_close(void *consumer)
     amqp_consumer_free(consumer);
 }
 
-static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state, struct error *err)
+static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state,
+                          struct error *err)
 {
     struct amqp_queue_state found;
 
     if (amqp_consumer_inspect(consumer, queue, &found, err) != 0)
         return -1;
-    *state = (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
+    *state =
+        (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
     return 0;
 }
 
@@ -41,7 +44,8 @@ static int broker_subscribe(void *consumer, const char *queue, int prefetch, str
     return amqp_consumer_subscribe(consumer, queue, prefetch, err);
 }
 
-static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
+                       struct error *err)
 {
     return amqp_consumer_next(consumer, wake_fd, timeout_ms, delivery, err);
 }
@@ -77,7 +81,8 @@ static bool broker_answered(void *consumer, struct broker_queue_state *state)
 
     if (!amqp_consumer_answered(consumer, &found))
         return false;
-    *state = (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
+    *state =
+        (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
     return true;
 }
 
@@ -113,8 +118,8 @@ static size_t mapper_limit(void *context)
     return mapper_arena_limit(((const struct wired_queue *)context)->mapping);
 }
 
-static enum map_outcome mapper_read(void *mapper, struct slice body, struct arena *arena, struct change **change,
-                                    struct refusal *refusal)
+static enum map_outcome mapper_read(void *mapper, struct slice body, struct arena *arena,
+                                    struct change **change, struct refusal *refusal)
 {
     return mapper_map(mapper, body, arena, change, refusal);
 }
@@ -131,7 +136,8 @@ static void store_close(void *store)
     pg_store_free(store);
 }
 
-static enum write_outcome store_write(void *store, int64_t epoch, const struct write_request *request,
+static enum write_outcome store_write(void *store, int64_t epoch,
+                                      const struct write_request *request,
                                       struct write_report *report)
 {
     return pg_store_write(store, epoch, request, report);
@@ -139,7 +145,8 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
 
 /* The lease. */
 
-static int check_catalog(const struct wiring *wiring, struct pg_conn *conn, struct error_list *problems)
+static int check_catalog(const struct wiring *wiring, struct pg_conn *conn,
+                         struct error_list *problems)
 {
     struct catalog_report report = { .problems = problems };
     struct catalog *catalog;
@@ -183,7 +190,8 @@ static void lease_close(void *session)
     pg_conn_close(session);
 }
 
-static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease, struct error *err)
+static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease,
+                      struct error *err)
 {
     struct pg_failure failure;
     int result = pg_lease_read(session, queue, entity, lease, &failure);
@@ -193,7 +201,8 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
     return result;
 }
 
-static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease, struct error *err)
+static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease,
+                      struct error *err)
 {
     struct pg_failure failure;
     int result = pg_lease_take(session, queue, holder, lease, &failure);
@@ -203,8 +212,8 @@ static int lease_take(void *session, const char *queue, const char *holder, stru
     return result;
 }
 
-static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, const char *holder,
-                       struct error *err)
+static int lease_renew(void *session, const char *queue, int64_t epoch,
+                       const struct lease_news *news, const char *holder, struct error *err)
 {
     struct pg_failure failure;
     int result = pg_lease_renew(session, queue, epoch, news, holder, &failure);
@@ -242,7 +251,8 @@ struct pg_settings wiring_postgres(const struct settings *settings, atomic_bool 
     };
 }
 
-static struct stream_settings stream_settings(const struct settings *settings, const struct queue_settings *queue)
+static struct stream_settings stream_settings(const struct settings *settings,
+                                              const struct queue_settings *queue)
 {
     return (struct stream_settings){
         .queue = queue->name,
@@ -285,7 +295,10 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .close = mapper_close,
                     .map = mapper_read,
                     .arena_limit = mapper_limit },
-        .store = { .context = wired, .open = store_open, .close = store_close, .write = store_write },
+        .store = { .context = wired,
+                   .open = store_open,
+                   .close = store_close,
+                   .write = store_write },
     };
 }
 
@@ -305,7 +318,8 @@ static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
         .queue = queue->name,
         .max_batch_bytes = BATCH_MAX_BYTES,
     };
-    wiring->queues[number] = (struct bridge_queue){ .settings = stream, .ports = stream_ports(wiring, wired) };
+    wiring->queues[number] =
+        (struct bridge_queue){ .settings = stream, .ports = stream_ports(wiring, wired) };
     return 0;
 }
 
@@ -329,7 +343,8 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
     };
     if (wiring->wired == NULL || wiring->queues == NULL)
         return error_no_memory(err);
-    /* What libpq cannot read it quotes when it connects, and that may be a piece of the password. */
+    /* What libpq cannot read it quotes when it connects, and that may be a piece of the password.
+     */
     if (pg_conninfo_read(settings->postgres.conninfo, &conninfo, err) != 0)
         return -1;
     for (size_t i = 0; i < settings->queue_count; i++) {

@@ -1,5 +1,6 @@
 /*
- * The real broker, mapper, store and lease behind the bridge's function tables, for one configuration.
+ * The real broker, mapper, store and lease behind the bridge's function tables, for one
+ * configuration.
  *
  *     wiring_init(&wiring, &configuration, &err)
  *     bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, &err)
@@ -33,7 +34,8 @@ struct wiring {
 };
 
 /* The configuration must outlive it. Returns 0, or -1; release in both cases. */
-int wiring_init(struct wiring *wiring, const struct configuration *configuration, struct error *err);
+int wiring_init(struct wiring *wiring, const struct configuration *configuration,
+                struct error *err);
 void wiring_release(struct wiring *wiring);
 
 /* The parts of the settings that the doors take. */

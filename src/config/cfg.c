@@ -19,8 +19,12 @@ struct cfg_file {
 };
 
 static const char *const TYPE_NAMES[] = {
-    [CFG_NONE] = "nothing",       [CFG_GROUP] = "a group { ... }",          [CFG_LIST] = "a list ( ... ) or array [ ... ]",
-    [CFG_INTEGER] = "an integer", [CFG_FLOAT] = "a number with a fraction", [CFG_STRING] = "a string in double quotes",
+    [CFG_NONE] = "nothing",
+    [CFG_GROUP] = "a group { ... }",
+    [CFG_LIST] = "a list ( ... ) or array [ ... ]",
+    [CFG_INTEGER] = "an integer",
+    [CFG_FLOAT] = "a number with a fraction",
+    [CFG_STRING] = "a string in double quotes",
     [CFG_BOOL] = "true or false",
 };
 
@@ -31,7 +35,8 @@ static const char *const TYPE_NAMES[] = {
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
-/* libconfig 1.5 forgets the string it holds, be it empty, when it meets a syntax error behind it. */
+/* libconfig 1.5 forgets the string it holds, be it empty, when it meets a syntax error behind it.
+ */
 const char *__lsan_default_suppressions(void)
 {
     return "leak:strbuf_append\nleak:libconfig_yylex\n";
@@ -55,14 +60,17 @@ static void add_parse_error(struct cfg_file *file)
     char place[256];
     unsigned line;
     const char *text = config_error_text(&file->config);
-    const struct cfg_source *source = cfg_text_source(&file->text, (unsigned)config_error_line(&file->config), &line);
+    const struct cfg_source *source =
+        cfg_text_source(&file->text, (unsigned)config_error_line(&file->config), &line);
 
-    error_set(&err, ERROR_CONFIG, "cannot read the configuration", cfg_text_place(source->path, line, place, sizeof(place)), "%s",
+    error_set(&err, ERROR_CONFIG, "cannot read the configuration",
+              cfg_text_place(source->path, line, place, sizeof(place)), "%s",
               text != NULL ? text : "syntax error");
     if (text != NULL && strcmp(text, "duplicate setting name") == 0)
         error_hint(&err, "a setting may stand only once in its group: remove one");
     else
-        error_hint(&err, "look at this line and the one before it: `name = value;`, strings in double quotes, no comma behind "
+        error_hint(&err, "look at this line and the one before it: `name = value;`, strings in "
+                         "double quotes, no comma behind "
                          "the last element of a list");
     add(file, &err);
 }
@@ -81,7 +89,8 @@ struct cfg_file *cfg_open(const char *path, struct error_list *problems)
     config_init(&file->config);
     if (cfg_text_read(&file->text, path, problems) != 0)
         goto failed;
-    if (config_read_string(&file->config, file->text.out.data != NULL ? file->text.out.data : "") != CONFIG_TRUE) {
+    if (config_read_string(&file->config, file->text.out.data != NULL ? file->text.out.data : "") !=
+        CONFIG_TRUE) {
         add_parse_error(file);
         goto failed;
     }
@@ -155,7 +164,8 @@ static void write_path(const config_setting_t *setting, char *out, size_t size)
         text_append(out, size, "[%d]", config_setting_index(setting));
 }
 
-static void add_problem(struct cfg where, const char *what, const char *key, const char *hint, const char *why)
+static void add_problem(struct cfg where, const char *what, const char *key, const char *hint,
+                        const char *why)
 {
     struct error err;
     char path[100];
@@ -163,8 +173,8 @@ static void add_problem(struct cfg where, const char *what, const char *key, con
     char place[256];
 
     write_path(where.setting, path, sizeof(path));
-    snprintf(title, sizeof(title), "%s%s%s%s%.40s", what, path[0] != '\0' || key != NULL ? " " : "", path,
-             path[0] != '\0' && key != NULL ? "." : "", key != NULL ? key : "");
+    snprintf(title, sizeof(title), "%s%s%s%s%.40s", what, path[0] != '\0' || key != NULL ? " " : "",
+             path, path[0] != '\0' && key != NULL ? "." : "", key != NULL ? key : "");
     error_set(&err, ERROR_CONFIG, title, cfg_place(where, place, sizeof(place)), "%s", why);
     if (hint != NULL)
         error_hint(&err, "%s", hint);
@@ -190,7 +200,8 @@ void cfg_missing(struct cfg group, const char *key, const char *hint)
 
 static bool wrong_type(struct cfg setting, enum cfg_type wanted)
 {
-    cfg_problem(setting, NULL, "%s is expected, it is %s", TYPE_NAMES[wanted], TYPE_NAMES[cfg_type(setting)]);
+    cfg_problem(setting, NULL, "%s is expected, it is %s", TYPE_NAMES[wanted],
+                TYPE_NAMES[cfg_type(setting)]);
     return false;
 }
 
@@ -289,7 +300,8 @@ bool cfg_as_string(struct cfg setting, const char **out)
         return wrong_type(setting, CFG_STRING);
     text = config_setting_get_string(setting.setting);
     if (!cfg_text_is_plain(slice_of(text))) {
-        cfg_problem(setting, "save the file in UTF-8", "the string is not UTF-8 or holds a control character");
+        cfg_problem(setting, "save the file in UTF-8",
+                    "the string is not UTF-8 or holds a control character");
         return false;
     }
     *out = text;
@@ -316,7 +328,8 @@ bool cfg_as_int64(struct cfg setting, int64_t min, int64_t max, int64_t *out)
         return wrong_type(setting, CFG_INTEGER);
     value = config_setting_get_int64(setting.setting);
     if (value < min || value > max) {
-        cfg_problem(setting, NULL, "it is %lld, and must be %lld to %lld", (long long)value, (long long)min, (long long)max);
+        cfg_problem(setting, NULL, "it is %lld, and must be %lld to %lld", (long long)value,
+                    (long long)min, (long long)max);
         return false;
     }
     *out = value;
@@ -355,7 +368,8 @@ bool cfg_as_choice(struct cfg setting, const char *const *names, int *out)
     nearest = cfg_nearest(written, names);
     if (nearest != NULL)
         snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);
-    cfg_problem(setting, nearest != NULL ? hint : NULL, "\"%.*s\" is none of %s", UTF8_CUT_ARG(written, 60), why);
+    cfg_problem(setting, nearest != NULL ? hint : NULL, "\"%.*s\" is none of %s",
+                UTF8_CUT_ARG(written, 60), why);
     return false;
 }
 

@@ -1,7 +1,8 @@
 /*
- * A typed view of one libconfig file, for kopru.cfg and the entity files. It reads what libconfig alone would read wrongly: integers
- * of 64 bit without a suffix, includes relative to the file that includes, a missing file, a directory. Nothing stops at the
- * first problem: every one goes, with file:line, into the list given to cfg_open(), and the lookups return false.
+ * A typed view of one libconfig file, for kopru.cfg and the entity files. It reads what libconfig
+ * alone would read wrongly: integers of 64 bit without a suffix, includes relative to the file that
+ * includes, a missing file, a directory. Nothing stops at the first problem: every one goes, with
+ * file:line, into the list given to cfg_open(), and the lookups return false.
  *
  *     struct cfg_file *file = cfg_open(path, &problems);
  *     if (file == NULL)
@@ -15,8 +16,9 @@
  *     failed = cfg_failed(file);
  *     cfg_close(file);
  *
- * Strings are UTF-8 without control characters other than tab, and belong to the file: copy what must outlive cfg_close().
- * Every lookup takes an absent group (one that cfg_group() did not find, say) and finds nothing in it.
+ * Strings are UTF-8 without control characters other than tab, and belong to the file: copy what
+ * must outlive cfg_close(). Every lookup takes an absent group (one that cfg_group() did not find,
+ * say) and finds nothing in it.
  */
 #ifndef KOPRU_CONFIG_CFG_H
 #define KOPRU_CONFIG_CFG_H
@@ -31,7 +33,8 @@
 struct cfg_file;
 struct config_setting_t;
 
-/* A setting of a file: group, list, array or scalar. A value to pass around; setting is NULL where there is none. */
+/* A setting of a file: group, list, array or scalar. A value to pass around; setting is NULL where
+   there is none. */
 struct cfg {
     struct cfg_file *file;
     const struct config_setting_t *setting;
@@ -39,17 +42,20 @@ struct cfg {
 
 enum cfg_type { CFG_NONE, CFG_GROUP, CFG_LIST, CFG_INTEGER, CFG_FLOAT, CFG_STRING, CFG_BOOL };
 
-/* NULL if the file cannot be read or parsed, with the problems added (kind ERROR_CONFIG). problems must outlive the file. */
+/* NULL if the file cannot be read or parsed, with the problems added (kind ERROR_CONFIG). problems
+   must outlive the file. */
 struct cfg_file *cfg_open(const char *path, struct error_list *problems);
 void cfg_close(struct cfg_file *file);
 
 /* Whether any problem was met, also one that found no memory to be listed. */
 bool cfg_failed(const struct cfg_file *file);
 
-/* The text that was read, includes in place: for a digest of all that the file says. Belongs to the file. */
+/* The text that was read, includes in place: for a digest of all that the file says. Belongs to the
+   file. */
 struct slice cfg_contents(const struct cfg_file *file);
 
-/* path as seen from the directory of the file; an absolute path as it is. The caller frees it. NULL when there is no memory. */
+/* path as seen from the directory of the file; an absolute path as it is. The caller frees it. NULL
+   when there is no memory. */
 char *cfg_resolve(const struct cfg_file *file, const char *path);
 
 struct cfg cfg_root(struct cfg_file *file);
@@ -65,10 +71,12 @@ static inline bool cfg_exists(struct cfg setting)
     return setting.setting != NULL;
 }
 
-/* Whether others than owner and group may read the very file, or include, that the setting stands in. */
+/* Whether others than owner and group may read the very file, or include, that the setting stands
+   in. */
 bool cfg_is_world_readable(struct cfg setting);
 
-/* Members that must be a group or a list. Absent: the setting is NULL. Another type: the same, and a problem. */
+/* Members that must be a group or a list. Absent: the setting is NULL. Another type: the same, and
+   a problem. */
 struct cfg cfg_group(struct cfg group, const char *key);
 struct cfg cfg_list(struct cfg group, const char *key);
 
@@ -76,14 +84,16 @@ struct cfg cfg_list(struct cfg group, const char *key);
 size_t cfg_count(struct cfg list);
 struct cfg cfg_item(struct cfg list, size_t index);
 
-/* The same, of an element that must be a group; its setting is NULL, with a problem, if it is something else. */
+/* The same, of an element that must be a group; its setting is NULL, with a problem, if it is
+   something else. */
 struct cfg cfg_item_group(struct cfg list, size_t index);
 
 /* The name of a group's member; NULL for an element of a list. */
 const char *cfg_name(struct cfg setting);
 
-/* Scalars by key. True and *out filled if it is there and right. False, *out untouched, if it is absent; the same with a problem
-   if it is of another type, out of range or no valid text. An integer is never taken for a float or a bool, or the reverse. */
+/* Scalars by key. True and *out filled if it is there and right. False, *out untouched, if it is
+   absent; the same with a problem if it is of another type, out of range or no valid text. An
+   integer is never taken for a float or a bool, or the reverse. */
 bool cfg_string(struct cfg group, const char *key, const char **out);
 bool cfg_bool(struct cfg group, const char *key, bool *out);
 bool cfg_int(struct cfg group, const char *key, int min, int max, int *out);
@@ -102,12 +112,14 @@ bool cfg_as_int64(struct cfg setting, int64_t min, int64_t max, int64_t *out);
 bool cfg_as_number(struct cfg setting, double *out); /* an integer or a float */
 bool cfg_as_choice(struct cfg setting, const char *const *names, int *out);
 
-/* A problem for each member of group that is none of keys (NULL ends them), with the nearest known key as a hint. */
+/* A problem for each member of group that is none of keys (NULL ends them), with the nearest known
+   key as a hint. */
 void cfg_known(struct cfg group, const char *const *keys);
 
-/* Adds a problem with a setting, at its file:line: `invalid setting limits.max_depth "kopru.cfg:12": why (hint: ...)`. hint may be
-   NULL. Never put a secret's value into the text. */
-void cfg_problem(struct cfg setting, const char *hint, const char *why_format, ...) __attribute__((format(printf, 3, 4)));
+/* Adds a problem with a setting, at its file:line: `invalid setting limits.max_depth
+   "kopru.cfg:12": why (hint: ...)`. hint may be NULL. Never put a secret's value into the text. */
+void cfg_problem(struct cfg setting, const char *hint, const char *why_format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* The same for a member that is missing: named by its key, at the line of the group. */
 void cfg_missing(struct cfg group, const char *key, const char *hint);

@@ -8,10 +8,12 @@
 
 enum { MAX_NAME = 40 };
 
-/* How many letters must be changed, added, removed or swapped with their neighbour to make b out of a. Both at most MAX_NAME long. */
+/* How many letters must be changed, added, removed or swapped with their neighbour to make b out of
+   a. Both at most MAX_NAME long. */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t rows[3][MAX_NAME + 1]; /* of the letters before last, the last one and the current one of a */
+    size_t rows[3][MAX_NAME +
+                   1]; /* of the letters before last, the last one and the current one of a */
 
     for (size_t j = 0; j <= b_len; j++)
         rows[0][j] = j;
@@ -28,7 +30,8 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
                 best = last[j] + 1;
             if (current[j - 1] + 1 < best)
                 best = current[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                before[j - 2] + 1 < best)
                 best = before[j - 2] + 1;
             current[j] = best;
         }

@@ -31,7 +31,8 @@ struct scan {
     bool failed;
 };
 
-static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent, struct error_list *problems);
+static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent,
+                     struct error_list *problems);
 
 static int add_no_memory(struct error_list *problems)
 {
@@ -60,7 +61,8 @@ char *cfg_text_place(const char *path, unsigned line, char *out, size_t size)
     size_t len = strlen(path);
     size_t room = size - sizeof("...:4294967295");
 
-    snprintf(out, size, "%s%s:%u", len > room ? "..." : "", len > room ? path + len - room : path, line);
+    snprintf(out, size, "%s%s:%u", len > room ? "..." : "", len > room ? path + len - room : path,
+             line);
     return out;
 }
 
@@ -156,12 +158,14 @@ static void scan_string(struct scan *scan)
     while (byte_at(scan, end) != '"') {
         if (byte_at(scan, end) == EOF || byte_at(scan, end) == '\n') {
             report(scan, scan->line, "a string is not closed on its line",
-                   "close it with \"; a long one can stand in parts, \"...\" \"...\", on several lines");
+                   "close it with \"; a long one can stand in parts, \"...\" \"...\", on several "
+                   "lines");
             scan->at = end;
             return;
         }
         if (byte_at(scan, end) == '\\') {
-            if (tolower(byte_at(scan, end + 1)) == 'x' && byte_at(scan, end + 2) == '0' && byte_at(scan, end + 3) == '0')
+            if (tolower(byte_at(scan, end + 1)) == 'x' && byte_at(scan, end + 2) == '0' &&
+                byte_at(scan, end + 3) == '0')
                 report(scan, scan->line, "a string holds a NUL character", "remove \\x00");
             if (byte_at(scan, end + 1) != '\n' && byte_at(scan, end + 1) != EOF)
                 end++;
@@ -192,21 +196,24 @@ static size_t skip_exponent(const struct scan *scan, size_t at)
 
 static void put_integer(struct scan *scan, size_t end, bool hex)
 {
-    const char *literal = scan->in.data + scan->at; /* a NUL byte follows the input, so strtoull stops in time */
+    const char *literal =
+        scan->in.data + scan->at; /* a NUL byte follows the input, so strtoull stops in time */
     unsigned long long magnitude;
     bool negative = literal[0] == '-';
 
     errno = 0;
     magnitude = strtoull(literal + (literal[0] == '-' || literal[0] == '+'), NULL, hex ? 16 : 10);
     if (errno == ERANGE || magnitude > (unsigned long long)INT64_MAX)
-        report(scan, scan->line, "an integer is larger than 64 bit can hold", "at most 9223372036854775807 is possible");
+        report(scan, scan->line, "an integer is larger than 64 bit can hold",
+               "at most 9223372036854775807 is possible");
     buffer_append_format(&scan->text->out, "%s%lluL ", negative ? "-" : "", magnitude);
     scan->at = end;
     for (int suffix = 0; suffix < 2 && byte_at(scan, scan->at) == 'L'; suffix++)
         scan->at++;
 }
 
-/* Digits, perhaps with a sign before them: an integer, or the start of a float, which libconfig reads right. */
+/* Digits, perhaps with a sign before them: an integer, or the start of a float, which libconfig
+   reads right. */
 static void scan_number(struct scan *scan)
 {
     bool sign = !isdigit(byte_at(scan, scan->at));
@@ -235,7 +242,8 @@ static void scan_name(struct scan *scan)
     size_t end = scan->at;
 
     while (isalnum(byte_at(scan, end)) ||
-           (byte_at(scan, end) != EOF && byte_at(scan, end) != '\0' && strchr("-_*", byte_at(scan, end))))
+           (byte_at(scan, end) != EOF && byte_at(scan, end) != '\0' &&
+            strchr("-_*", byte_at(scan, end))))
         end++;
     copy(scan, end - scan->at);
 }
@@ -336,14 +344,17 @@ static void scan_all(struct scan *scan)
         scan_token(scan);
 }
 
-/* Where an unreadable file is named: the file that includes it with its line, or nothing but its own path. */
-static int report_file(const struct scan *parent, const char *path, struct error_list *problems, const char *why)
+/* Where an unreadable file is named: the file that includes it with its line, or nothing but its
+   own path. */
+static int report_file(const struct scan *parent, const char *path, struct error_list *problems,
+                       const char *why)
 {
     struct error err;
     char place[256];
 
     if (parent != NULL) {
-        cfg_text_place(parent->text->sources[parent->source].path, parent->line, place, sizeof(place));
+        cfg_text_place(parent->text->sources[parent->source].path, parent->line, place,
+                       sizeof(place));
         error_set(&err, ERROR_CONFIG, "cannot include a file", place, "%s: %s", path, why);
         error_hint(&err, "a relative path starts from the directory of the file that includes");
     } else {
@@ -359,7 +370,8 @@ static const char NO_MEMORY[] = "out of memory";
 /* Returns NULL, or why the file cannot be read. */
 static const char *read_whole(const char *path, struct buffer *in, bool *world_readable)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hang us */
+    int fd = open(path,
+                  O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hang us */
     struct stat status;
     const char *why = NULL;
     ssize_t got = 1;
@@ -392,7 +404,8 @@ static const char *read_whole(const char *path, struct buffer *in, bool *world_r
 
 static int add_source(struct cfg_text *text, const char *path, bool world_readable)
 {
-    struct cfg_source *sources = realloc(text->sources, (text->source_count + 1) * sizeof(*sources));
+    struct cfg_source *sources =
+        realloc(text->sources, (text->source_count + 1) * sizeof(*sources));
 
     if (sources == NULL)
         return -1;
@@ -404,7 +417,8 @@ static int add_source(struct cfg_text *text, const char *path, bool world_readab
     return add_span(text, (unsigned)text->source_count - 1, 1);
 }
 
-static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent, struct error_list *problems)
+static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent,
+                     struct error_list *problems)
 {
     struct scan scan = { .text = text, .problems = problems, .line = 1, .depth = depth };
     struct buffer in;
@@ -443,7 +457,8 @@ int cfg_text_read(struct cfg_text *text, const char *path, struct error_list *pr
         return -1;
     if (!buffer_failed(&text->out))
         return 0;
-    if (text->out.len < MAX_TEXT_BYTES - MAX_FILE_BYTES) /* nothing that was appended can be longer than a file */
+    if (text->out.len <
+        MAX_TEXT_BYTES - MAX_FILE_BYTES) /* nothing that was appended can be longer than a file */
         return add_no_memory(problems);
     return report_file(NULL, path, problems, "with its includes it is larger than 4 MiB");
 }
@@ -458,7 +473,8 @@ void cfg_text_release(struct cfg_text *text)
     *text = (struct cfg_text){ 0 };
 }
 
-const struct cfg_source *cfg_text_source(const struct cfg_text *text, unsigned line, unsigned *source_line)
+const struct cfg_source *cfg_text_source(const struct cfg_text *text, unsigned line,
+                                         unsigned *source_line)
 {
     size_t at = text->span_count - 1;
 

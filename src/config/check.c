@@ -1,4 +1,5 @@
-/* What only shows when all options are read: numbers that must be in order, files that must be there, two that exclude each other. */
+/* What only shows when all options are read: numbers that must be in order, files that must be
+   there, two that exclude each other. */
 #include "config/reader.h"
 
 #include "config/password.h"
@@ -20,9 +21,12 @@ struct order_rule {
 static const struct order_rule ORDER_RULES[] = {
     { "limits", "max_message_bytes", "limits", "max_bytes_in_hand", true,
       "the largest message must fit into what may be in hand" },
-    { "limits", "max_message_bytes", "batch", "max_bytes", true, "the largest message must fit into a batch" },
-    { "postgres", "lock_timeout", "postgres", "statement_timeout", false, "waiting for a lock is a part of a statement" },
-    { "postgres", "statement_timeout", "", "shutdown_timeout", false, "a shutdown waits for the statement that runs" },
+    { "limits", "max_message_bytes", "batch", "max_bytes", true,
+      "the largest message must fit into a batch" },
+    { "postgres", "lock_timeout", "postgres", "statement_timeout", false,
+      "waiting for a lock is a part of a statement" },
+    { "postgres", "statement_timeout", "", "shutdown_timeout", false,
+      "a shutdown waits for the statement that runs" },
 };
 
 static bool is_refused(const struct reader *reader, const struct option *option)
@@ -44,8 +48,9 @@ static void check_order(struct reader *reader, const struct order_rule *rule)
     /* Named where the user wrote one of the two. */
     reader_problem(reader, cfg_exists(origin.setting) ? small : large,
                    cfg_exists(origin.setting) ? origin : reader_origin(reader, large), rule->reason,
-                   "%s%s%s (%lld) must be %s %s%s%s (%lld)", small->group, small->group[0] != '\0' ? "." : "", small->key,
-                   (long long)small_value, rule->may_be_equal ? "at most" : "less than", large->group,
+                   "%s%s%s (%lld) must be %s %s%s%s (%lld)", small->group,
+                   small->group[0] != '\0' ? "." : "", small->key, (long long)small_value,
+                   rule->may_be_equal ? "at most" : "less than", large->group,
                    large->group[0] != '\0' ? "." : "", large->key, (long long)large_value);
 }
 
@@ -75,7 +80,8 @@ static void check_file(struct reader *reader, const char *key, const char *path,
 
     if (why != NULL)
         reader_problem(reader, option, reader_origin(reader, option),
-                       is_secret ? "it must be readable for kopru and not for everybody: chmod 600, or 640 with kopru's group"
+                       is_secret ? "it must be readable for kopru and not for everybody: chmod "
+                                   "600, or 640 with kopru's group"
                                  : "check the path and the permissions",
                        "%s: %s", path, why);
 }
@@ -109,10 +115,11 @@ static void check_one_password(struct reader *reader)
     const struct option *option = option_find("amqp", "password_file");
     const struct settings *settings = reader->settings;
 
-    if (settings->amqp.password_file == NULL || settings->amqp.uri == NULL || !password_in_uri(settings->amqp.uri))
+    if (settings->amqp.password_file == NULL || settings->amqp.uri == NULL ||
+        !password_in_uri(settings->amqp.uri))
         return;
-    reader_problem(reader, option, reader_origin(reader, option), "take the password out of amqp.uri",
-                   "amqp.uri holds a password as well");
+    reader_problem(reader, option, reader_origin(reader, option),
+                   "take the password out of amqp.uri", "amqp.uri holds a password as well");
 }
 
 static void advise_on_tls(struct reader *reader)
@@ -124,7 +131,8 @@ static void advise_on_tls(struct reader *reader)
     if (reader->settings->amqp.verify_peer)
         return;
     error_set(&err, ERROR_NONE, "the broker's certificate is not checked",
-              cfg_place(reader_origin(reader, option).setting, place, sizeof(place)), "amqp.verify_peer is false");
+              cfg_place(reader_origin(reader, option).setting, place, sizeof(place)),
+              "amqp.verify_peer is false");
     error_hint(&err, "give the certificate of its authority in amqp.ca_file instead");
     error_list_add(&reader->settings->advice, &err);
 }

@@ -46,7 +46,8 @@ static const char *refuse_listen(const char *value)
         return NULL;
     if (colon == NULL || colon == value)
         return "it is not host:port";
-    if (memchr(value, ':', (size_t)(colon - value)) != NULL && (value[0] != '[' || colon[-1] != ']'))
+    if (memchr(value, ':', (size_t)(colon - value)) != NULL &&
+        (value[0] != '[' || colon[-1] != ']'))
         return "an IPv6 address stands in brackets";
     if (colon[1] < '0' || colon[1] > '9')
         return "the port is not a number";
@@ -54,9 +55,13 @@ static const char *refuse_listen(const char *value)
     return *end != '\0' || port < 1 || port > 65535 ? "the port is not 1 to 65535" : NULL;
 }
 
-#define FIELD(name) .offset = offsetof(struct settings, name), .size = sizeof(((struct settings *)NULL)->name)
-#define QUEUE_FIELD(name) .offset = offsetof(struct queue_settings, name), .size = sizeof(((struct queue_settings *)NULL)->name)
-#define RANGE(least, most, per_unit, unit_name) .min = (least), .max = (most), .factor = (per_unit), .unit = (unit_name)
+#define FIELD(name)                                                                                \
+    .offset = offsetof(struct settings, name), .size = sizeof(((struct settings *)NULL)->name)
+#define QUEUE_FIELD(name)                                                                          \
+    .offset = offsetof(struct queue_settings, name),                                               \
+    .size = sizeof(((struct queue_settings *)NULL)->name)
+#define RANGE(least, most, per_unit, unit_name)                                                    \
+    .min = (least), .max = (most), .factor = (per_unit), .unit = (unit_name)
 
 const struct option OPTIONS[] = {
     { .group = "",
@@ -84,7 +89,8 @@ const struct option OPTIONS[] = {
       .initial = "\"Europe/Istanbul\"",
       FIELD(erp.time_zone),
       .refuse = refuse_time_zone,
-      .hint = "give an IANA name such as Europe/Istanbul, and check that the package tzdata is installed",
+      .hint = "give an IANA name such as Europe/Istanbul, and check that the package tzdata is "
+              "installed",
       .help = "the IANA time zone in which the ERP means dates and times without an offset" },
 
     { .group = "amqp",
@@ -106,8 +112,13 @@ const struct option OPTIONS[] = {
       .key = "ca_file",
       .type = OPTION_FILE,
       FIELD(amqp.ca_file),
-      .help = "the certificates, in PEM, that the broker's must be signed by; not set: the system's" },
-    { .group = "amqp", .key = "cert_file", .type = OPTION_FILE, FIELD(amqp.cert_file), .help = "the client certificate, in PEM" },
+      .help =
+          "the certificates, in PEM, that the broker's must be signed by; not set: the system's" },
+    { .group = "amqp",
+      .key = "cert_file",
+      .type = OPTION_FILE,
+      FIELD(amqp.cert_file),
+      .help = "the client certificate, in PEM" },
     { .group = "amqp",
       .key = "key_file",
       .type = OPTION_FILE,
@@ -125,7 +136,8 @@ const struct option OPTIONS[] = {
       .initial = "20",
       RANGE(1, 600, 1, "seconds"),
       FIELD(amqp.heartbeat_s),
-      .help = "how often both ends show that they live; after twice this silence the connection is dropped" },
+      .help = "how often both ends show that they live; after twice this silence the connection is "
+              "dropped" },
     { .group = "amqp",
       .key = "connect_timeout",
       .type = OPTION_INTEGER,
@@ -149,7 +161,8 @@ const struct option OPTIONS[] = {
       .environment = "KOPRU_POSTGRES_CONNINFO",
       .holds_password = password_in_conninfo,
       .hint = "put the password into a passfile: passfile=/path, or ~/.pgpass",
-      .help = "the database, as libpq takes it; what it leaves out comes from libpq's variables and service file" },
+      .help = "the database, as libpq takes it; what it leaves out comes from libpq's variables "
+              "and service file" },
     { .group = "postgres",
       .key = "connect_timeout",
       .type = OPTION_INTEGER,
@@ -201,15 +214,16 @@ const struct option OPTIONS[] = {
       .initial = "2000",
       RANGE(1, 65535, 1, "messages"),
       QUEUE_FIELD(prefetch),
-      .help = "messages that the broker may hand out before the first is acknowledged; a quorum queue caps it at 2000" },
+      .help = "messages that the broker may hand out before the first is acknowledged; a quorum "
+              "queue caps it at 2000" },
     { .group = "queues",
       .key = "order",
       .type = OPTION_CHOICE,
       .initial = "\"delivery\"",
       .names = ORDERS,
       QUEUE_FIELD(order),
-      .help =
-          "what is newer: what the broker delivers later, or, where publishers do not keep order, what has the later timestamp" },
+      .help = "what is newer: what the broker delivers later, or, where publishers do not keep "
+              "order, what has the later timestamp" },
 
     { .group = "limits",
       .key = "max_message_bytes",
@@ -231,7 +245,8 @@ const struct option OPTIONS[] = {
       .initial = "33554432",
       RANGE(1, 17179869184, 1, "bytes"),
       FIELD(limits.max_bytes_in_hand),
-      .help = "of each queue, what was delivered and not yet acknowledged, with its rows; beyond it the socket is not read" },
+      .help = "of each queue, what was delivered and not yet acknowledged, with its rows; beyond "
+              "it the socket is not read" },
 
     { .group = "batch",
       .key = "max_messages",
@@ -254,14 +269,16 @@ const struct option OPTIONS[] = {
       .initial = "10",
       RANGE(2, 1000, 1, "failures"),
       FIELD(isolate.attempts),
-      .help = "failures of one message, with an error that has no rule, after which it may become a dead letter" },
+      .help = "failures of one message, with an error that has no rule, after which it may become "
+              "a dead letter" },
     { .group = "isolate",
       .key = "minutes",
       .type = OPTION_DECIMAL,
       .initial = "5",
       RANGE(0, 10, 60000, "minutes"),
       FIELD(isolate.span_ms),
-      .hint = "after 15 minutes in hand a message goes back to the broker, and its failures are counted anew",
+      .hint = "after 15 minutes in hand a message goes back to the broker, and its failures are "
+              "counted anew",
       .help = "over how long they must go on, while other messages commit" },
 
     { .group = "breaker",
@@ -271,7 +288,8 @@ const struct option OPTIONS[] = {
       RANGE(0, 1, 1000000, NULL),
       FIELD(breaker.share_ppm),
       .hint = "1 switches the breaker off",
-      .help = "when the database refused more than this share of the last messages, nothing more is written until it takes one" },
+      .help = "when the database refused more than this share of the last messages, nothing more "
+              "is written until it takes one" },
     { .group = "breaker",
       .key = "window",
       .type = OPTION_INTEGER,

@@ -21,7 +21,8 @@ bool password_in_uri(const char *uri)
 
 static bool is_password_keyword(const char *keyword, size_t len)
 {
-    return (len == 8 && memcmp(keyword, "password", 8) == 0) || (len == 11 && memcmp(keyword, "sslpassword", 11) == 0);
+    return (len == 8 && memcmp(keyword, "password", 8) == 0) ||
+           (len == 11 && memcmp(keyword, "sslpassword", 11) == 0);
 }
 
 /* Behind a value of libpq's form: '...' with backslash escapes, or up to a space. */

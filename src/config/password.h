@@ -1,4 +1,5 @@
-/* Whether a connection text holds a password, so that a file with it may not be readable by everybody. */
+/* Whether a connection text holds a password, so that a file with it may not be readable by
+   everybody. */
 #ifndef KOPRU_CONFIG_PASSWORD_H
 #define KOPRU_CONFIG_PASSWORD_H
 

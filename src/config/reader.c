@@ -16,8 +16,8 @@ void reader_no_memory(struct reader *reader)
     error_list_add(reader->problems, &err);
 }
 
-void reader_problem(struct reader *reader, const struct option *option, struct origin origin, const char *hint,
-                    const char *why_format, ...)
+void reader_problem(struct reader *reader, const struct option *option, struct origin origin,
+                    const char *hint, const char *why_format, ...)
 {
     char why[512];
     char title[160];
@@ -32,9 +32,11 @@ void reader_problem(struct reader *reader, const struct option *option, struct o
         cfg_problem(origin.setting, hint, "%s", why);
         return;
     }
-    snprintf(title, sizeof(title), "invalid %s %s%s%s", origin.variable != NULL ? "environment variable for" : "setting",
-             option->group, option->group[0] != '\0' ? "." : "", option->key);
-    error_set(&err, ERROR_CONFIG, title, origin.variable != NULL ? origin.variable : reader->settings->path, "%s", why);
+    snprintf(title, sizeof(title), "invalid %s %s%s%s",
+             origin.variable != NULL ? "environment variable for" : "setting", option->group,
+             option->group[0] != '\0' ? "." : "", option->key);
+    error_set(&err, ERROR_CONFIG, title,
+              origin.variable != NULL ? origin.variable : reader->settings->path, "%s", why);
     if (hint != NULL)
         error_hint(&err, "%s", hint);
     error_list_add(reader->problems, &err);
@@ -54,7 +56,8 @@ struct origin reader_origin(const struct reader *reader, const struct option *op
 
     if (option->group[0] != '\0')
         group = cfg_get(group, option->group);
-    return (struct origin){ cfg_get(group, option->key), environment_value(option) != NULL ? option->environment : NULL };
+    return (struct origin){ cfg_get(group, option->key),
+                            environment_value(option) != NULL ? option->environment : NULL };
 }
 
 static void *field_of(const struct option *option, void *base)
@@ -97,7 +100,8 @@ int64_t option_integer(const struct option *option, const void *base)
 {
     const char *field = (const char *)base + option->offset;
 
-    return (option->size == sizeof(int64_t) ? *(const int64_t *)(const void *)field : *(const int *)(const void *)field) /
+    return (option->size == sizeof(int64_t) ? *(const int64_t *)(const void *)field
+                                            : *(const int *)(const void *)field) /
            option->factor;
 }
 
@@ -141,7 +145,8 @@ static void put_default(struct reader *reader, const struct option *option, void
     }
 }
 
-static void read_text(struct reader *reader, const struct option *option, struct origin origin, const char *text, void *base)
+static void read_text(struct reader *reader, const struct option *option, struct origin origin,
+                      const char *text, void *base)
 {
     const char *why = option->refuse != NULL ? option->refuse(text) : NULL;
 
@@ -149,7 +154,8 @@ static void read_text(struct reader *reader, const struct option *option, struct
         why = "it is empty";
     if (option->holds_password != NULL && origin.variable == NULL && option->holds_password(text) &&
         cfg_is_world_readable(origin.setting))
-        reader_problem(reader, option, origin, option->hint, "it holds a password, and everybody may read the file");
+        reader_problem(reader, option, origin, option->hint,
+                       "it holds a password, and everybody may read the file");
     if (why != NULL)
         reader_problem(reader, option, origin, option->hint, "%s", why);
     else if (option->type == OPTION_FILE)
@@ -158,7 +164,8 @@ static void read_text(struct reader *reader, const struct option *option, struct
         put_text(reader, option, base, strdup(text));
 }
 
-static void read_integer(struct reader *reader, const struct option *option, struct cfg setting, void *base)
+static void read_integer(struct reader *reader, const struct option *option, struct cfg setting,
+                         void *base)
 {
     int64_t number;
 
@@ -167,24 +174,29 @@ static void read_integer(struct reader *reader, const struct option *option, str
     if (number >= option->min && number <= option->max)
         put_integer(option, base, number * option->factor);
     else
-        reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint, "it is %lld, and must be %lld to %lld %s",
-                       (long long)number, (long long)option->min, (long long)option->max, option->unit);
+        reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
+                       "it is %lld, and must be %lld to %lld %s", (long long)number,
+                       (long long)option->min, (long long)option->max, option->unit);
 }
 
 /* Also refused: infinity and what is no number, which compare as neither. */
-static void read_decimal(struct reader *reader, const struct option *option, struct cfg setting, void *base)
+static void read_decimal(struct reader *reader, const struct option *option, struct cfg setting,
+                         void *base)
 {
     double number;
 
     if (!cfg_as_number(setting, &number))
         return;
-    if (!(number > (double)option->min && number <= (double)option->max) || !put_decimal(option, base, number))
+    if (!(number > (double)option->min && number <= (double)option->max) ||
+        !put_decimal(option, base, number))
         reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
-                       "it is %g, and must be more than %lld and at most %lld%s%s", number, (long long)option->min,
-                       (long long)option->max, option->unit != NULL ? " " : "", option->unit != NULL ? option->unit : "");
+                       "it is %g, and must be more than %lld and at most %lld%s%s", number,
+                       (long long)option->min, (long long)option->max,
+                       option->unit != NULL ? " " : "", option->unit != NULL ? option->unit : "");
 }
 
-static void read_setting(struct reader *reader, const struct option *option, struct cfg setting, void *base)
+static void read_setting(struct reader *reader, const struct option *option, struct cfg setting,
+                         void *base)
 {
     const char *text;
     int index;
@@ -214,14 +226,16 @@ static void read_setting(struct reader *reader, const struct option *option, str
 }
 
 /* Only texts and choices can come from the environment. */
-static void read_environment(struct reader *reader, const struct option *option, const char *value, void *base)
+static void read_environment(struct reader *reader, const struct option *option, const char *value,
+                             void *base)
 {
     struct origin origin = { { reader->file, NULL }, option->environment };
 
     if (option->type == OPTION_TEXT)
         read_text(reader, option, origin, value, base);
     else if (!put_choice(option, base, value, strlen(value)))
-        reader_problem(reader, option, origin, option->help, "it is none of the names that are known");
+        reader_problem(reader, option, origin, option->help,
+                       "it is none of the names that are known");
 }
 
 static void report_missing(struct reader *reader, const struct option *option, struct cfg group)
@@ -230,7 +244,8 @@ static void report_missing(struct reader *reader, const struct option *option, s
     char title[100];
     struct error err;
 
-    snprintf(hint, sizeof(hint), "or set %s", option->environment != NULL ? option->environment : "");
+    snprintf(hint, sizeof(hint), "or set %s",
+             option->environment != NULL ? option->environment : "");
     reader->failed = true;
     if (cfg_exists(group)) {
         cfg_missing(group, option->key, option->environment != NULL ? hint : NULL);

@@ -12,18 +12,21 @@ struct reader {
     enum settings_scope scope;
     struct error_list *problems;
     bool failed;
-    bool *refused; /* of each row of OPTIONS: its value was wrong, so nothing is concluded from it */
+    bool
+        *refused; /* of each row of OPTIONS: its value was wrong, so nothing is concluded from it */
 };
 
-/* Where an option's value came from: its setting, an environment variable, or the default (both absent). */
+/* Where an option's value came from: its setting, an environment variable, or the default (both
+   absent). */
 struct origin {
     struct cfg setting;
     const char *variable;
 };
 
 /* Adds a problem with an option's value. */
-void reader_problem(struct reader *reader, const struct option *option, struct origin origin, const char *hint,
-                    const char *why_format, ...) __attribute__((format(printf, 5, 6)));
+void reader_problem(struct reader *reader, const struct option *option, struct origin origin,
+                    const char *hint, const char *why_format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 void reader_no_memory(struct reader *reader);
 
@@ -31,7 +34,8 @@ void reader_no_memory(struct reader *reader);
 struct origin reader_origin(const struct reader *reader, const struct option *option);
 
 /* Reads one option of group into the struct at base: default, file, environment. */
-void reader_option(struct reader *reader, const struct option *option, struct cfg group, void *base);
+void reader_option(struct reader *reader, const struct option *option, struct cfg group,
+                   void *base);
 
 /* The integer field of an option, in the unit of the file. */
 int64_t option_integer(const struct option *option, const void *base);

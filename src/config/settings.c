@@ -39,7 +39,8 @@ static void read_entity_files(struct reader *reader)
         settings->entity_file_count = count;
     }
     if (cfg_exists(list) && cfg_count(list) == 0)
-        cfg_problem(list, "name at least one file, such as \"entities/customer.cfg\"", "the list is empty");
+        cfg_problem(list, "name at least one file, such as \"entities/customer.cfg\"",
+                    "the list is empty");
 }
 
 static void queue_release(struct queue_settings *queue)
@@ -49,7 +50,8 @@ static void queue_release(struct queue_settings *queue)
 }
 
 /* Fills queue with what one element says. Returns whether it has a name and an entity. */
-static bool read_queue(struct reader *reader, struct cfg element, const char *const *names, struct queue_settings *queue)
+static bool read_queue(struct reader *reader, struct cfg element, const char *const *names,
+                       struct queue_settings *queue)
 {
     char place[256];
 
@@ -65,8 +67,10 @@ static bool read_queue(struct reader *reader, struct cfg element, const char *co
     return queue->name != NULL && queue->entity != NULL;
 }
 
-/* Two queues of one entity have no order between them, and two consumers of one queue would fight over its row. */
-static void check_queue_is_new(const struct reader *reader, struct cfg element, const struct queue_settings *queue)
+/* Two queues of one entity have no order between them, and two consumers of one queue would fight
+   over its row. */
+static void check_queue_is_new(const struct reader *reader, struct cfg element,
+                               const struct queue_settings *queue)
 {
     const struct settings *settings = reader->settings;
 
@@ -74,17 +78,19 @@ static void check_queue_is_new(const struct reader *reader, struct cfg element, 
         const struct queue_settings *other = &settings->queues[i];
 
         if (strcmp(other->name, queue->name) == 0)
-            cfg_problem(element, "remove one", "queue \"%.*s\" stands in line %u already", UTF8_CUT_ARG(queue->name, 100),
-                        other->line);
+            cfg_problem(element, "remove one", "queue \"%.*s\" stands in line %u already",
+                        UTF8_CUT_ARG(queue->name, 100), other->line);
         else if (strcmp(other->entity, queue->entity) == 0)
             cfg_problem(element, "let the ERP publish an entity to one queue",
-                        "entity \"%.*s\" has a queue in line %u already, and two queues have no order between them, so the last "
+                        "entity \"%.*s\" has a queue in line %u already, and two queues have no "
+                        "order between them, so the last "
                         "message published could not win",
                         UTF8_CUT_ARG(queue->entity, 60), other->line);
     }
 }
 
-static void advise_on_prefetch(struct reader *reader, struct cfg element, const struct queue_settings *queue)
+static void advise_on_prefetch(struct reader *reader, struct cfg element,
+                               const struct queue_settings *queue)
 {
     struct error err;
     char place[256];
@@ -92,7 +98,8 @@ static void advise_on_prefetch(struct reader *reader, struct cfg element, const 
     if (queue->prefetch <= QUORUM_PREFETCH)
         return;
     error_set(&err, ERROR_NONE, "prefetch is beyond what a quorum queue allows",
-              cfg_place(cfg_get(element, "prefetch"), place, sizeof(place)), "a quorum queue caps it at %d", QUORUM_PREFETCH);
+              cfg_place(cfg_get(element, "prefetch"), place, sizeof(place)),
+              "a quorum queue caps it at %d", QUORUM_PREFETCH);
     error_list_add(&reader->settings->advice, &err);
 }
 
@@ -123,7 +130,8 @@ static void read_queues(struct reader *reader)
         settings->queue_count++;
     }
     if (cfg_exists(list) && cfg_count(list) == 0)
-        cfg_problem(list, "name at least one: { name = \"...\"; entity = \"...\"; }", "the list is empty");
+        cfg_problem(list, "name at least one: { name = \"...\"; entity = \"...\"; }",
+                    "the list is empty");
     free(names);
 }
 
@@ -160,7 +168,8 @@ static void read_all(struct reader *reader)
     reader_check(reader);
 }
 
-int settings_load(struct settings *settings, const char *path, enum settings_scope scope, struct error_list *problems)
+int settings_load(struct settings *settings, const char *path, enum settings_scope scope,
+                  struct error_list *problems)
 {
     struct reader reader = { .settings = settings, .scope = scope, .problems = problems };
     bool failed;
@@ -186,7 +195,8 @@ int settings_load(struct settings *settings, const char *path, enum settings_sco
 void settings_release(struct settings *settings)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
-        if ((OPTIONS[i].type == OPTION_TEXT || OPTIONS[i].type == OPTION_FILE) && strcmp(OPTIONS[i].group, "queues") != 0)
+        if ((OPTIONS[i].type == OPTION_TEXT || OPTIONS[i].type == OPTION_FILE) &&
+            strcmp(OPTIONS[i].group, "queues") != 0)
             free(*(char **)(void *)((char *)settings + OPTIONS[i].offset));
     for (size_t i = 0; i < settings->entity_file_count; i++)
         free(settings->entity_files[i]);

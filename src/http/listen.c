@@ -48,15 +48,16 @@ static bool split_address(const char *address, char *host, size_t size, const ch
 /* Returns the descriptor, or -1 with errno. */
 static int listen_on(const struct addrinfo *found)
 {
-    int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, found->ai_protocol);
+    int fd = socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                    found->ai_protocol);
     int on = 1;
     int reason;
 
     if (fd < 0)
         return -1;
     /* What a process before us left half closed must not keep us out. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0 &&
-        listen(fd, BACKLOG) == 0)
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
     reason = errno;
     close(fd);
@@ -67,12 +68,15 @@ static int listen_on(const struct addrinfo *found)
 static int hint_at(struct error *err, int reason)
 {
     if (reason == EADDRINUSE)
-        return error_hint(err, "another program listens there, maybe another kopru: give http.listen another port, or \"\" to "
+        return error_hint(err, "another program listens there, maybe another kopru: give "
+                               "http.listen another port, or \"\" to "
                                "switch the endpoint off");
     if (reason == EADDRNOTAVAIL)
-        return error_hint(err, "no network interface of this machine has that address: correct http.listen");
+        return error_hint(
+            err, "no network interface of this machine has that address: correct http.listen");
     if (reason == EACCES)
-        return error_hint(err, "a port below 1024 needs a privilege: give http.listen a higher one");
+        return error_hint(err,
+                          "a port below 1024 needs a privilege: give http.listen a higher one");
     return error_hint(err, "correct http.listen, or set it to \"\" to switch the endpoint off");
 }
 
@@ -91,10 +95,12 @@ int http_listen(const char *address, struct error *err)
     }
     problem = getaddrinfo(host, port, &wanted, &found);
     if (problem != 0) {
-        cannot_listen(err, address, problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
+        cannot_listen(err, address,
+                      problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
         return error_hint(err, "http.listen names a host that is not known here");
     }
-    /* A name may stand for addresses that this machine does not have; where one of its own is taken, the next is no substitute. */
+    /* A name may stand for addresses that this machine does not have; where one of its own is
+       taken, the next is no substitute. */
     for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
         fd = listen_on(one);
         problem = fd < 0 ? errno : 0;

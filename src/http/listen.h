@@ -9,8 +9,9 @@
 #include <stdbool.h>
 
 /*
- * address is "127.0.0.1:9187", "[::1]:9187" or "host:9187"; a name stands for the first of its addresses that this machine has. Port 0
- * lets the system choose. Returns the descriptor, non-blocking, or -1: every reason is something to change in the configuration.
+ * address is "127.0.0.1:9187", "[::1]:9187" or "host:9187"; a name stands for the first of its
+ * addresses that this machine has. Port 0 lets the system choose. Returns the descriptor,
+ * non-blocking, or -1: every reason is something to change in the configuration.
  */
 int http_listen(const char *address, struct error *err);
 

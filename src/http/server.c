@@ -45,7 +45,8 @@ struct wanted_name {
     bool found;
 };
 
-static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *name,
+                               const char *value)
 {
     struct wanted_name *wanted = cls;
 
@@ -70,11 +71,12 @@ static void answer_not_found(const struct http_server *server, struct http_respo
     response->status = MHD_HTTP_NOT_FOUND;
     buffer_append_text(&response->body, "there is nothing at this path; there are:\n");
     for (size_t i = 0; i < server->route_count; i++)
-        buffer_append_format(&response->body, "%-10s %s\n", server->routes[i].path, server->routes[i].summary);
+        buffer_append_format(&response->body, "%-10s %s\n", server->routes[i].path,
+                             server->routes[i].summary);
 }
 
-static void answer(const struct http_server *server, const struct http_request *request, const char *path, const char *method,
-                   struct http_response *response)
+static void answer(const struct http_server *server, const struct http_request *request,
+                   const char *path, const char *method, struct http_response *response)
 {
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0) {
         response->status = MHD_HTTP_METHOD_NOT_ALLOWED;
@@ -90,14 +92,17 @@ static void answer(const struct http_server *server, const struct http_request *
     answer_not_found(server, response);
 }
 
-static enum MHD_Result send_response(struct MHD_Connection *connection, const struct http_response *response)
+static enum MHD_Result send_response(struct MHD_Connection *connection,
+                                     const struct http_response *response)
 {
-    struct MHD_Response *out = MHD_create_response_from_buffer(response->body.len, response->body.data, MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *out = MHD_create_response_from_buffer(
+        response->body.len, response->body.data, MHD_RESPMEM_MUST_COPY);
     enum MHD_Result result = MHD_NO;
 
     if (out == NULL)
         return MHD_NO;
-    if (MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type) == MHD_YES &&
+    if (MHD_add_response_header(out, MHD_HTTP_HEADER_CONTENT_TYPE, response->content_type) ==
+            MHD_YES &&
         MHD_add_response_header(out, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store") == MHD_YES &&
         MHD_add_response_header(out, "X-Content-Type-Options", "nosniff") == MHD_YES &&
         MHD_add_response_header(out, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES &&
@@ -109,8 +114,9 @@ static enum MHD_Result send_response(struct MHD_Connection *connection, const st
 }
 
 /* Called when the headers are there; the answer given at once spares reading a body. */
-static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *path, const char *method,
-                              const char *version, const char *upload, size_t *upload_size, void **request_context)
+static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *path,
+                              const char *method, const char *version, const char *upload,
+                              size_t *upload_size, void **request_context)
 {
     const struct http_request request = { .connection = connection };
     struct http_response response = { .status = MHD_HTTP_OK, .content_type = HTTP_PLAIN_TEXT };
@@ -154,7 +160,8 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
             continue;
         *client = (struct client){
             .used = true,
-            .fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+            .fd =
+                MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
             .deadline_ms = clock_monotonic_ms() + (int64_t)HTTP_TIMEOUT_S * 1000,
         };
         *socket_context = client;
@@ -175,8 +182,8 @@ static void cut_slow_clients(struct http_server *server)
     }
 }
 
-/* Until the daemon has to look at something by itself; -1 for ever. When all places were taken it looks for new clients only after
-   it ran once more. */
+/* Until the daemon has to look at something by itself; -1 for ever. When all places were taken it
+   looks for new clients only after it ran once more. */
 static int wait_ms(const struct http_server *server)
 {
     unsigned long long daemons = 0;
@@ -200,7 +207,8 @@ static void *serve(void *argument)
     struct http_server *server = argument;
 
     while (!atomic_load(&server->stopping)) {
-        struct pollfd watched[] = { { .fd = server->epoll_fd, .events = POLLIN }, { .fd = server->wake_fd, .events = POLLIN } };
+        struct pollfd watched[] = { { .fd = server->epoll_fd, .events = POLLIN },
+                                    { .fd = server->wake_fd, .events = POLLIN } };
 
         poll(watched, 2, wait_ms(server));
         cut_slow_clients(server);
@@ -247,22 +255,25 @@ int http_server_port(const struct http_server *server)
     return http_listen_port(server->listen_fd);
 }
 
-int http_server_start(struct http_server *server, const struct http_route *routes, size_t count, void *context, struct error *err)
+int http_server_start(struct http_server *server, const struct http_route *routes, size_t count,
+                      void *context, struct error *err)
 {
     const union MHD_DaemonInfo *info;
 
     server->routes = routes;
     server->route_count = count;
     server->context = context;
-    server->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, server,                       /* */
-                                      MHD_OPTION_LISTEN_SOCKET, server->listen_fd,                        /* */
-                                      MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,        /* */
-                                      MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_TIMEOUT_S,            /* */
-                                      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_REQUEST_BYTES, /* */
-                                      MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,                  /* */
-                                      MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,              /* */
-                                      MHD_OPTION_END);
-    info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    server->daemon =
+        MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, server,                       /* */
+                         MHD_OPTION_LISTEN_SOCKET, server->listen_fd,                        /* */
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,        /* */
+                         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_TIMEOUT_S,            /* */
+                         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_REQUEST_BYTES, /* */
+                         MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,                  /* */
+                         MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,              /* */
+                         MHD_OPTION_END);
+    info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+                                  : NULL;
     if (info != NULL) {
         server->epoll_fd = info->epoll_fd;
         if (pthread_create(&server->thread, NULL, serve, server) == 0)
@@ -273,7 +284,8 @@ int http_server_start(struct http_server *server, const struct http_route *route
         server->daemon = NULL;
         server->listen_fd = -1;
     }
-    return error_set(err, ERROR_INTERNAL, "cannot serve HTTP", NULL, "the system refused a thread or a descriptor");
+    return error_set(err, ERROR_INTERNAL, "cannot serve HTTP", NULL,
+                     "the system refused a thread or a descriptor");
 }
 
 static void wake(const struct http_server *server)

@@ -1,14 +1,16 @@
 /*
- * A small HTTP server for health checks and metrics: GET and HEAD of a few fixed paths, answered by functions, in one thread of its
- * own. The only door to libmicrohttpd.
+ * A small HTTP server for health checks and metrics: GET and HEAD of a few fixed paths, answered by
+ * functions, in one thread of its own. The only door to libmicrohttpd.
  *
- *     http_server_open(&server, "127.0.0.1:9187", &err)            // binds: from here on the address is ours
- *     http_server_start(server, ROUTES, ROUTE_COUNT, context, &err)
+ *     http_server_open(&server, "127.0.0.1:9187", &err)            // binds: from here on the
+ * address is ours http_server_start(server, ROUTES, ROUTE_COUNT, context, &err)
  *     ...
- *     http_server_free(server)                                     // no function is called any more
+ *     http_server_free(server)                                     // no function is called any
+ * more
  *
- * Limits, so that no client can harm the daemon: HTTP_MAX_CONNECTIONS at a time, one request each, HTTP_MAX_REQUEST_BYTES a request,
- * and a connection is cut HTTP_TIMEOUT_S after it began, however busy it looks. Clients wait for nobody but the answering functions.
+ * Limits, so that no client can harm the daemon: HTTP_MAX_CONNECTIONS at a time, one request each,
+ * HTTP_MAX_REQUEST_BYTES a request, and a connection is cut HTTP_TIMEOUT_S after it began, however
+ * busy it looks. Clients wait for nobody but the answering functions.
  */
 #ifndef KOPRU_HTTP_SERVER_H
 #define KOPRU_HTTP_SERVER_H
@@ -37,7 +39,8 @@ struct http_response {
 struct http_route {
     const char *path;    /* "/metrics" */
     const char *summary; /* for those who ask for a path that is not there */
-    void (*answer)(void *context, const struct http_request *request, struct http_response *response);
+    void (*answer)(void *context, const struct http_request *request,
+                   struct http_response *response);
 };
 
 /* Whether the query has that name, with or without a value: "verbose" in "/readyz?verbose". */
@@ -52,8 +55,8 @@ bool http_server_is_local(const struct http_server *server);
 int http_server_port(const struct http_server *server);
 
 /* Starts the thread. The routes and the context must outlive the server. */
-int http_server_start(struct http_server *server, const struct http_route *routes, size_t count, void *context,
-                      struct error *err);
+int http_server_start(struct http_server *server, const struct http_route *routes, size_t count,
+                      void *context, struct error *err);
 
 /* NULL is allowed. Waits for the answer that is being made and cuts all connections. */
 void http_server_free(struct http_server *server);

@@ -10,15 +10,17 @@ static const struct {
     const char *name;
     enum bag_type type;
 } BAG_TYPES[] = {
-    { "Float", BAG_NUMERIC },      { "Double", BAG_NUMERIC },      { "Decimal", BAG_NUMERIC }, { "Number", BAG_NUMERIC },
-    { "Integer", BAG_NUMERIC },    { "Long", BAG_NUMERIC },        { "Int", BAG_NUMERIC },     { "Date", BAG_DATE },
-    { "DateTime", BAG_TIMESTAMP }, { "Timestamp", BAG_TIMESTAMP }, { "Boolean", BAG_BOOLEAN },
+    { "Float", BAG_NUMERIC },       { "Double", BAG_NUMERIC },  { "Decimal", BAG_NUMERIC },
+    { "Number", BAG_NUMERIC },      { "Integer", BAG_NUMERIC }, { "Long", BAG_NUMERIC },
+    { "Int", BAG_NUMERIC },         { "Date", BAG_DATE },       { "DateTime", BAG_TIMESTAMP },
+    { "Timestamp", BAG_TIMESTAMP }, { "Boolean", BAG_BOOLEAN },
 };
 
 static enum bag_type type_named(struct slice name)
 {
     for (size_t i = 0; i < sizeof(BAG_TYPES) / sizeof(BAG_TYPES[0]); i++)
-        if (name.len == strlen(BAG_TYPES[i].name) && strncasecmp(name.data, BAG_TYPES[i].name, name.len) == 0)
+        if (name.len == strlen(BAG_TYPES[i].name) &&
+            strncasecmp(name.data, BAG_TYPES[i].name, name.len) == 0)
             return BAG_TYPES[i].type;
     return BAG_OTHER;
 }
@@ -37,8 +39,8 @@ static bool read_type(struct reading *reading, const struct json_node *node, enu
 }
 
 /* Converts into a column that the table may lack. */
-static enum convert_fit fill(struct reading *reading, enum value_type type, uint32_t column, uint32_t twin, struct sent sent,
-                             struct value *row)
+static enum convert_fit fill(struct reading *reading, enum value_type type, uint32_t column,
+                             uint32_t twin, struct sent sent, struct value *row)
 {
     struct value ignored = { 0 };
 
@@ -46,8 +48,8 @@ static enum convert_fit fill(struct reading *reading, enum value_type type, uint
                          twin != PLAN_NONE ? &row[twin] : NULL);
 }
 
-static enum convert_fit fill_typed(struct reading *reading, const struct plan_typed_value *typed, enum bag_type type,
-                                   struct sent sent, struct value *row)
+static enum convert_fit fill_typed(struct reading *reading, const struct plan_typed_value *typed,
+                                   enum bag_type type, struct sent sent, struct value *row)
 {
     switch (type) {
     case BAG_OTHER:
@@ -62,7 +64,8 @@ static enum convert_fit fill_typed(struct reading *reading, const struct plan_ty
         break;
     case BAG_TIMESTAMP:
         if (typed->timestamp_column != PLAN_NONE || typed->date_column != PLAN_NONE)
-            return fill(reading, VALUE_TIMESTAMPTZ, typed->timestamp_column, typed->date_column, sent, row);
+            return fill(reading, VALUE_TIMESTAMPTZ, typed->timestamp_column, typed->date_column,
+                        sent, row);
         break;
     case BAG_BOOLEAN:
         if (typed->boolean_column != PLAN_NONE)
@@ -72,7 +75,8 @@ static enum convert_fit fill_typed(struct reading *reading, const struct plan_ty
     return CONVERT_HELD;
 }
 
-bool bag_fill(struct reading *reading, const struct plan_typed_value *typed, struct object_view *view, struct value *row)
+bool bag_fill(struct reading *reading, const struct plan_typed_value *typed,
+              struct object_view *view, struct value *row)
 {
     enum convert_fit fit;
     enum bag_type type;

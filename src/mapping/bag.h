@@ -1,5 +1,6 @@
 /*
- * The value of a name/valueType/value triplet: as it was sent, and once more in the type that valueType names.
+ * The value of a name/valueType/value triplet: as it was sent, and once more in the type that
+ * valueType names.
  */
 #ifndef KOPRU_MAPPING_BAG_H
 #define KOPRU_MAPPING_BAG_H
@@ -7,6 +8,7 @@
 #include "mapping/object.h"
 
 /* Fills the value's columns of row; the value is then held. */
-bool bag_fill(struct reading *reading, const struct plan_typed_value *typed, struct object_view *view, struct value *row);
+bool bag_fill(struct reading *reading, const struct plan_typed_value *typed,
+              struct object_view *view, struct value *row);
 
 #endif

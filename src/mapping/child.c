@@ -40,14 +40,16 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
 }
 
 /* The columns of an element whose key is there. */
-static bool fill_columns(const struct set_reading *set, const struct json_node *element, struct value *row)
+static bool fill_columns(const struct set_reading *set, const struct json_node *element,
+                         struct value *row)
 {
     const struct plan_object *object = &set->plan->object;
     struct slice extra;
 
     if (!object_fill(set->reading, object, set->view, row))
         return false;
-    if (set->plan->typed.type_slot != PLAN_NONE && !bag_fill(set->reading, &set->plan->typed, set->view, row))
+    if (set->plan->typed.type_slot != PLAN_NONE &&
+        !bag_fill(set->reading, &set->plan->typed, set->view, row))
         return false;
     if (!leftovers_of_object(set->reading, &object->paths, element, set->view, &extra))
         return false;
@@ -56,7 +58,8 @@ static bool fill_columns(const struct set_reading *set, const struct json_node *
 }
 
 /* A misfit means a broken element: it is left over as a whole, so its misfits do not count. */
-static enum convert_fit read_element(const struct set_reading *set, const struct json_node *element, struct value *row)
+static enum convert_fit read_element(const struct set_reading *set, const struct json_node *element,
+                                     struct value *row)
 {
     unsigned misfits = set->reading->misfits;
     enum convert_fit fit;
@@ -76,28 +79,33 @@ static enum convert_fit read_element(const struct set_reading *set, const struct
 }
 
 /* An array's elements, an object itself, nothing of a null. */
-static const struct json_node *first_element(const struct json_doc *doc, const struct json_node *node)
+static const struct json_node *first_element(const struct json_doc *doc,
+                                             const struct json_node *node)
 {
     if (node->type == JSON_ARRAY)
         return json_first(doc, node);
     return node->type == JSON_OBJECT ? node : NULL;
 }
 
-static const struct json_node *next_element(const struct json_doc *doc, const struct json_node *node,
+static const struct json_node *next_element(const struct json_doc *doc,
+                                            const struct json_node *node,
                                             const struct json_node *element)
 {
     return element != node ? json_next(doc, node, element) : NULL;
 }
 
 /* Makes room for all objects, as if none were broken. */
-static bool make_rows(const struct set_reading *set, const struct json_node *node, struct value **values)
+static bool make_rows(const struct set_reading *set, const struct json_node *node,
+                      struct value **values)
 {
     const struct json_doc *doc = set->reading->doc;
     size_t count = 0;
 
-    for (const struct json_node *element = first_element(doc, node); element != NULL; element = next_element(doc, node, element))
+    for (const struct json_node *element = first_element(doc, node); element != NULL;
+         element = next_element(doc, node, element))
         count += element->type == JSON_OBJECT;
-    *values = arena_alloc_array(set->reading->arena, count, set->table->column_count * sizeof(**values));
+    *values =
+        arena_alloc_array(set->reading->arena, count, set->table->column_count * sizeof(**values));
     set->rows->rows = arena_alloc_array(set->reading->arena, count, sizeof(*set->rows->rows));
     set->rows->count = 0;
     return *values != NULL && set->rows->rows != NULL;
@@ -147,7 +155,8 @@ static int compare_rows(const void *a, const void *b, void *column)
     return order != 0 ? order : (left > right) - (left < right); /* rows lie in payload order */
 }
 
-/* Numbers the rows that share a key, each from 1. By sorting: many elements must not cost the square of their number. */
+/* Numbers the rows that share a key, each from 1. By sorting: many elements must not cost the
+   square of their number. */
 static bool number_within(const struct set_reading *set)
 {
     uint32_t within = set->plan->ordinal_within;
@@ -161,7 +170,8 @@ static bool number_within(const struct set_reading *set)
         memcpy(sorted, set->rows->rows, count * sizeof(*sorted));
     qsort_r(sorted, count, sizeof(*sorted), compare_rows, &within);
     for (size_t i = 0; i < count; i++) {
-        bool again = i > 0 && slice_equal(value_text(&sorted[i - 1][within]), value_text(&sorted[i][within]));
+        bool again = i > 0 && slice_equal(value_text(&sorted[i - 1][within]),
+                                          value_text(&sorted[i][within]));
 
         sorted[i][ordinal] = value_of_number(again ? sorted[i - 1][ordinal].number + 1 : 1);
     }
@@ -191,8 +201,9 @@ static bool end_broken(struct reading *reading, struct slice *broken)
     return broken->data != NULL;
 }
 
-bool child_read_set(struct reading *reading, uint32_t number, const struct json_node *node, struct slice root_id,
-                    struct object_view *view, struct row_set *rows, struct slice *broken)
+bool child_read_set(struct reading *reading, uint32_t number, const struct json_node *node,
+                    struct slice root_id, struct object_view *view, struct row_set *rows,
+                    struct slice *broken)
 {
     const struct mapping *mapping = reading->mapping;
     const struct plan_set *plan = &mapping->sets[number];

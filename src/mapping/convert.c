@@ -37,7 +37,8 @@ static enum convert_fit to_numeric(struct reading *reading, struct sent sent, st
         if (!reading_end_text(reading, &text))
             return CONVERT_NO_MEMORY;
     }
-    *value = value_of_text(text); /* without sign and exponent JSON's spelling is the canonical one */
+    *value =
+        value_of_text(text); /* without sign and exponent JSON's spelling is the canonical one */
     return CONVERT_HELD;
 }
 
@@ -82,8 +83,8 @@ static enum convert_fit to_boolean(struct sent sent, struct value *value)
     return CONVERT_HELD;
 }
 
-enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent, struct value *value,
-                               struct value *twin)
+enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent,
+                               struct value *value, struct value *twin)
 {
     switch (type) {
     case VALUE_TEXT:
@@ -110,7 +111,8 @@ static bool is_integer_literal(struct slice text)
     return numeric_parse(text, &number) && number.fraction.len == 0 && !number.has_exponent;
 }
 
-enum convert_fit convert_key(struct reading *reading, const struct json_node *node, struct slice *key)
+enum convert_fit convert_key(struct reading *reading, const struct json_node *node,
+                             struct slice *key)
 {
     struct sent sent;
 

@@ -4,7 +4,8 @@
 
 static struct plan_typed_value no_typed_value(void)
 {
-    return (struct plan_typed_value){ PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE };
+    return (struct plan_typed_value){ PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE,
+                                      PLAN_NONE, PLAN_NONE, PLAN_NONE };
 }
 
 /* Everything about one entry of `children` while it is read. */
@@ -27,8 +28,8 @@ static bool add_array(struct child_reader *child, struct cfg setting, const char
     struct child_set *set = &child->sets[child->child->set_count];
 
     if (strchr(name, '.') != NULL) {
-        cfg_problem(setting, "an array of rows is a property of the payload itself", "\"%.*s\" is no single name",
-                    UTF8_CUT_ARG(name, 100));
+        cfg_problem(setting, "an array of rows is a property of the payload itself",
+                    "\"%.*s\" is no single name", UTF8_CUT_ARG(name, 100));
         return false;
     }
     if (number == PLAN_MAX_SETS) {
@@ -42,7 +43,9 @@ static bool add_array(struct child_reader *child, struct cfg setting, const char
         child->reader->out_of_memory = true;
         return false;
     }
-    mapping->sets[number] = (struct plan_set){ slice_of(set->array), (uint32_t)(child->child - mapping->entity.children) };
+    mapping->sets[number] =
+        (struct plan_set){ slice_of(set->array),
+                           (uint32_t)(child->child - mapping->entity.children) };
     mapping->entity.set_count++;
     child->child->set_count++;
     return true;
@@ -54,9 +57,11 @@ static void read_arrays(struct child_reader *child)
     enum path_absent absent = entity_absent_read(child->entry);
 
     if (!cfg_exists(cfg_get(child->entry, "arrays")))
-        cfg_missing(child->entry, "arrays", "the properties that hold the rows, as in arrays = [ \"engagedParty\" ]");
+        cfg_missing(child->entry, "arrays",
+                    "the properties that hold the rows, as in arrays = [ \"engagedParty\" ]");
     else if (cfg_exists(arrays) && cfg_count(arrays) == 0)
-        cfg_problem(arrays, "name at least one property, as in arrays = [ \"engagedParty\" ]", "the list is empty");
+        cfg_problem(arrays, "name at least one property, as in arrays = [ \"engagedParty\" ]",
+                    "the list is empty");
     child->sets = arena_alloc_array(child->reader->arena, cfg_count(arrays), sizeof(*child->sets));
     child->child->sets = child->sets;
     if (child->sets == NULL) {
@@ -79,12 +84,14 @@ static void read_array_name_column(struct child_reader *child)
 
     if (!cfg_exists(setting)) {
         if (cfg_count(cfg_list(child->entry, "arrays")) > 1)
-            cfg_missing(child->entry, "array_name_column", "several arrays in one table need a key column that tells them apart");
+            cfg_missing(child->entry, "array_name_column",
+                        "several arrays in one table need a key column that tells them apart");
         return;
     }
     name = entity_name_read(child->reader, child->entry, "array_name_column");
     if (name != NULL)
-        child->child->has_set_column = table_draft_add(&child->table, setting, name, VALUE_TEXT) != PLAN_NONE;
+        child->child->has_set_column =
+            table_draft_add(&child->table, setting, name, VALUE_TEXT) != PLAN_NONE;
 }
 
 /* Keys. */
@@ -101,7 +108,8 @@ static int key_source(struct cfg entry)
     if (sources == KEY_PATH || sources == KEY_ORDINAL || sources == KEY_WITHIN)
         return sources;
     cfg_problem(entry,
-                "path: a value of the element; ordinal = true: its number in the array; ordinal_within = \"column\": its "
+                "path: a value of the element; ordinal = true: its number in the array; "
+                "ordinal_within = \"column\": its "
                 "number among those with the same value there",
                 sources == 0 ? "the key column has no source" : "the key column has two sources");
     return 0;
@@ -120,7 +128,9 @@ static void read_key_ordinal(struct child_reader *child, struct cfg entry, uint3
     bool wanted = true;
 
     if (cfg_bool(entry, "ordinal", &wanted) && !wanted)
-        cfg_problem(cfg_get(entry, "ordinal"), "write ordinal = true, or leave it out and give the column a path", "it is false");
+        cfg_problem(cfg_get(entry, "ordinal"),
+                    "write ordinal = true, or leave it out and give the column a path",
+                    "it is false");
     child->plan->ordinal_column = column;
 }
 
@@ -138,7 +148,8 @@ static void read_key_within(struct child_reader *child, struct cfg entry, uint32
         if (plan->keys[i].column == within)
             plan->ordinal_within = within;
     if (plan->ordinal_within == PLAN_NONE)
-        cfg_problem(cfg_get(entry, "ordinal_within"), "name a column of this key that has a path and stands before this one",
+        cfg_problem(cfg_get(entry, "ordinal_within"),
+                    "name a column of this key that has a path and stands before this one",
                     "no such key column: \"%.*s\"", UTF8_CUT_ARG(name, 80));
 }
 
@@ -153,9 +164,11 @@ static void read_key_column(struct child_reader *child, struct cfg entry)
 
     cfg_known(entry, known);
     if (name != NULL)
-        column = table_draft_add(&child->table, cfg_get(entry, "column"), name, is_ordinal ? VALUE_INTEGER : VALUE_TEXT);
+        column = table_draft_add(&child->table, cfg_get(entry, "column"), name,
+                                 is_ordinal ? VALUE_INTEGER : VALUE_TEXT);
     if (again)
-        cfg_problem(entry, "one number is enough to tell elements apart", "the key has an ordinal already");
+        cfg_problem(entry, "one number is enough to tell elements apart",
+                    "the key has an ordinal already");
     else if (source == KEY_PATH)
         read_key_path(child, entry, column);
     else if (source == KEY_ORDINAL)
@@ -166,8 +179,9 @@ static void read_key_column(struct child_reader *child, struct cfg entry)
 
 static void read_keys(struct child_reader *child)
 {
-    static const char hint[] = "two elements may be alike: end the key with { column = \"position\"; ordinal = true; } or "
-                               "{ column = \"occurrence\"; ordinal_within = \"COLUMN\"; }";
+    static const char hint[] =
+        "two elements may be alike: end the key with { column = \"position\"; ordinal = true; } or "
+        "{ column = \"occurrence\"; ordinal_within = \"COLUMN\"; }";
     struct cfg keys = cfg_list(child->entry, "key");
     bool has_ordinal = false;
 
@@ -175,7 +189,8 @@ static void read_keys(struct child_reader *child)
         cfg_missing(child->entry, "key", hint);
     if (!cfg_exists(keys))
         return;
-    child->plan->keys = arena_alloc_array(child->reader->arena, cfg_count(keys), sizeof(*child->plan->keys));
+    child->plan->keys =
+        arena_alloc_array(child->reader->arena, cfg_count(keys), sizeof(*child->plan->keys));
     if (child->plan->keys == NULL) {
         child->reader->out_of_memory = true;
         return;
@@ -185,7 +200,8 @@ static void read_keys(struct child_reader *child)
 
         if (!cfg_exists(entry))
             continue;
-        has_ordinal |= cfg_exists(cfg_get(entry, "ordinal")) || cfg_exists(cfg_get(entry, "ordinal_within"));
+        has_ordinal |=
+            cfg_exists(cfg_get(entry, "ordinal")) || cfg_exists(cfg_get(entry, "ordinal_within"));
         read_key_column(child, entry);
     }
     if (!has_ordinal)
@@ -194,14 +210,16 @@ static void read_keys(struct child_reader *child)
 
 /* Typed values. */
 
-static uint32_t read_typed_column(struct child_reader *child, struct cfg group, const char *key, enum value_type type)
+static uint32_t read_typed_column(struct child_reader *child, struct cfg group, const char *key,
+                                  enum value_type type)
 {
     const char *name;
 
     if (!cfg_exists(cfg_get(group, key)))
         return PLAN_NONE;
     name = entity_name_read(child->reader, group, key);
-    return name != NULL ? table_draft_add(&child->table, cfg_get(group, key), name, type) : PLAN_NONE;
+    return name != NULL ? table_draft_add(&child->table, cfg_get(group, key), name, type)
+                        : PLAN_NONE;
 }
 
 /* The type is usually a column, too; then its path is there already. */
@@ -213,12 +231,15 @@ static uint32_t read_type_path(struct child_reader *child, struct cfg group)
     if (!cfg_need_string(group, "type_path", &path))
         return PLAN_NONE;
     slot = path_slot(&child->plan->object.paths, path);
-    return slot != PATH_NO_SLOT ? slot : entity_path_read(child->reader, &child->plan->object, cfg_get(group, "type_path"));
+    return slot != PATH_NO_SLOT
+               ? slot
+               : entity_path_read(child->reader, &child->plan->object, cfg_get(group, "type_path"));
 }
 
 static void read_typed_value(struct child_reader *child)
 {
-    static const char *const known[] = { "type_path", "value_path", "text", "numeric", "date", "timestamp", "boolean", NULL };
+    static const char *const known[] = { "type_path", "value_path", "text",    "numeric",
+                                         "date",      "timestamp",  "boolean", NULL };
     struct cfg group = cfg_group(child->entry, "typed_value");
     struct plan_typed_value *typed = &child->plan->typed;
     const char *path;
@@ -228,7 +249,8 @@ static void read_typed_value(struct child_reader *child)
     cfg_known(group, known);
     typed->type_slot = read_type_path(child, group);
     if (cfg_need_string(group, "value_path", &path))
-        typed->value_slot = entity_path_read(child->reader, &child->plan->object, cfg_get(group, "value_path"));
+        typed->value_slot =
+            entity_path_read(child->reader, &child->plan->object, cfg_get(group, "value_path"));
     if (!cfg_exists(cfg_get(group, "text")))
         cfg_missing(group, "text", "the column that holds every value as it was sent");
     typed->value_column = read_typed_column(child, group, "text", VALUE_TEXT);
@@ -237,16 +259,16 @@ static void read_typed_value(struct child_reader *child)
     typed->timestamp_column = read_typed_column(child, group, "timestamp", VALUE_TIMESTAMPTZ);
     typed->boolean_column = read_typed_column(child, group, "boolean", VALUE_BOOLEAN);
     if (cfg_exists(cfg_get(group, "timestamp")) && !cfg_exists(cfg_get(group, "date")))
-        cfg_missing(group, "date", "every instant has a column of type date for its day in the ERP's time zone");
+        cfg_missing(group, "date",
+                    "every instant has a column of type date for its day in the ERP's time zone");
 }
 
 /* One child table. */
 
 static void read_child(struct child_reader *child, const struct table_draft *root)
 {
-    static const char *const known[] = {
-        "table", "arrays", "array_name_column", "absent", "key", "columns", "typed_value", NULL
-    };
+    static const char *const known[] = { "table", "arrays",  "array_name_column", "absent",
+                                         "key",   "columns", "typed_value",       NULL };
     struct entity_reader *reader = child->reader;
     const char *table;
     size_t key_count;
@@ -276,7 +298,8 @@ void entity_children_read(struct entity_reader *reader, const struct table_draft
     struct child *children;
 
     if (count > ENTITY_MAX_CHILDREN) {
-        cfg_problem(list, "arrays of the same kind can share a table, told apart by array_name_column",
+        cfg_problem(list,
+                    "arrays of the same kind can share a table, told apart by array_name_column",
                     "an entity has at most %d child tables", ENTITY_MAX_CHILDREN);
         return;
     }

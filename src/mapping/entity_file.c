@@ -20,22 +20,25 @@ static char *copy_text(struct entity_reader *reader, const char *text)
 static void path_problem(struct cfg setting, enum path_added added, const char *path)
 {
     if (added == PATH_TAKEN)
-        cfg_problem(setting, "one property feeds one column; remove one of the two", "the path \"%.*s\" is used already",
-                    UTF8_CUT_ARG(path, 100));
+        cfg_problem(setting, "one property feeds one column; remove one of the two",
+                    "the path \"%.*s\" is used already", UTF8_CUT_ARG(path, 100));
     else if (added == PATH_INSIDE)
-        cfg_problem(setting, "a property is either a value or an object of others: remove one of the two",
-                    "the path \"%.*s\" and another one here lead through each other", UTF8_CUT_ARG(path, 100));
+        cfg_problem(setting,
+                    "a property is either a value or an object of others: remove one of the two",
+                    "the path \"%.*s\" and another one here lead through each other",
+                    UTF8_CUT_ARG(path, 100));
 }
 
 /* Adds one path. False with a problem if it is none, or taken. */
-static bool add_path(struct entity_reader *reader, struct plan_object *object, struct cfg setting, const char *path)
+static bool add_path(struct entity_reader *reader, struct plan_object *object, struct cfg setting,
+                     const char *path)
 {
     const char *fault = path_fault(path);
     enum path_added added;
 
     if (fault != NULL) {
-        cfg_problem(setting, "names joined by dots, as in path = \"validFor.startDateTime\"", "\"%.*s\": %s",
-                    UTF8_CUT_ARG(path, 100), fault);
+        cfg_problem(setting, "names joined by dots, as in path = \"validFor.startDateTime\"",
+                    "\"%.*s\": %s", UTF8_CUT_ARG(path, 100), fault);
         return false;
     }
     added = path_add(&object->paths, path, object->slot_count, reader->arena);
@@ -48,7 +51,8 @@ static bool add_path(struct entity_reader *reader, struct plan_object *object, s
     return true;
 }
 
-uint32_t entity_path_read(struct entity_reader *reader, struct plan_object *object, struct cfg setting)
+uint32_t entity_path_read(struct entity_reader *reader, struct plan_object *object,
+                          struct cfg setting)
 {
     uint32_t slot = object->slot_count;
     const char *path;
@@ -70,7 +74,8 @@ enum path_absent entity_absent_read(struct cfg group)
     return choice == 0 ? PATH_ABSENT_KEEP : PATH_ABSENT_CLEAR;
 }
 
-void entity_absent_set(struct entity_reader *reader, struct cfg where, const char *path, enum path_absent absent)
+void entity_absent_set(struct entity_reader *reader, struct cfg where, const char *path,
+                       enum path_absent absent)
 {
     struct path_level *top = &reader->mapping->root.paths;
     uint32_t index = path_top_index(top, path);
@@ -79,11 +84,14 @@ void entity_absent_set(struct entity_reader *reader, struct cfg where, const cha
         return;
     if (reader->mapping->clears && absent == PATH_ABSENT_KEEP)
         cfg_problem(where,
-                    "take absent = \"clear\" from the entity and write it at each property that the publisher omits when empty",
+                    "take absent = \"clear\" from the entity and write it at each property that "
+                    "the publisher omits when empty",
                     "an entity with absent = \"clear\" cannot keep single properties");
     else if (top->steps[index].absent != PATH_ABSENT_UNSAID && top->steps[index].absent != absent)
-        cfg_problem(where, "absence is told per top-level property: say the same at all its columns",
-                    "another column says otherwise about the absent property \"%.*s\"", SLICE_ARG(top->steps[index].name));
+        cfg_problem(where,
+                    "absence is told per top-level property: say the same at all its columns",
+                    "another column says otherwise about the absent property \"%.*s\"",
+                    SLICE_ARG(top->steps[index].name));
     else
         top->steps[index].absent = absent;
 }
@@ -100,8 +108,8 @@ const char *entity_name_read(struct entity_reader *reader, struct cfg group, con
         return NULL;
     fault = table_name_fault(name);
     if (fault != NULL) {
-        cfg_problem(setting, "it is the name that the migration gives, such as valid_from", "\"%.*s\": %s",
-                    UTF8_CUT_ARG(name, 80), fault);
+        cfg_problem(setting, "it is the name that the migration gives, such as valid_from",
+                    "\"%.*s\": %s", UTF8_CUT_ARG(name, 80), fault);
         return NULL;
     }
     return copy_text(reader, name);
@@ -116,10 +124,13 @@ const char *entity_table_read(struct entity_reader *reader, struct cfg group)
         return NULL;
     for (size_t i = 0; OWN_TABLES[i] != NULL; i++)
         if (strcmp(name, OWN_TABLES[i]) == 0)
-            cfg_problem(setting, "give the table another name, in the migration too", "\"%s\" is a table of kopru itself", name);
+            cfg_problem(setting, "give the table another name, in the migration too",
+                        "\"%s\" is a table of kopru itself", name);
     for (size_t i = 0; i < reader->table_count; i++)
         if (strcmp(name, reader->tables[i]) == 0)
-            cfg_problem(setting, "several arrays may feed one table: arrays = [ \"a\", \"b\" ] with array_name_column",
+            cfg_problem(setting,
+                        "several arrays may feed one table: arrays = [ \"a\", \"b\" ] with "
+                        "array_name_column",
                         "the table \"%s\" is used already in this file", name);
     if (reader->table_count < sizeof(reader->tables) / sizeof(reader->tables[0]))
         reader->tables[reader->table_count++] = name;
@@ -130,8 +141,11 @@ const char *entity_table_read(struct entity_reader *reader, struct cfg group)
 
 static bool read_type(struct cfg entry, enum value_type *type)
 {
-    static const char *const names[] = { "text", "numeric", "date", "timestamptz", "boolean", NULL };
-    static const enum value_type types[] = { VALUE_TEXT, VALUE_NUMERIC, VALUE_DATE, VALUE_TIMESTAMPTZ, VALUE_BOOLEAN };
+    static const char *const names[] = {
+        "text", "numeric", "date", "timestamptz", "boolean", NULL
+    };
+    static const enum value_type types[] = { VALUE_TEXT, VALUE_NUMERIC, VALUE_DATE,
+                                             VALUE_TIMESTAMPTZ, VALUE_BOOLEAN };
     int choice;
 
     *type = VALUE_TEXT;
@@ -144,18 +158,21 @@ static bool read_type(struct cfg entry, enum value_type *type)
 }
 
 /* The civil date of an instant: every instant has one, nothing else has. */
-static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct table_draft *table, enum value_type type)
+static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct table_draft *table,
+                          enum value_type type)
 {
     struct cfg setting = cfg_get(entry, "date_column");
     const char *name;
 
     if (type != VALUE_TIMESTAMPTZ) {
         if (cfg_exists(setting))
-            cfg_problem(setting, "write type = \"timestamptz\", or leave date_column out", "only an instant has a date_column");
+            cfg_problem(setting, "write type = \"timestamptz\", or leave date_column out",
+                        "only an instant has a date_column");
         return PLAN_NONE;
     }
     if (!cfg_exists(setting)) {
-        cfg_missing(entry, "date_column", "every instant has a column of type date for its day in the ERP's time zone");
+        cfg_missing(entry, "date_column",
+                    "every instant has a column of type date for its day in the ERP's time zone");
         return PLAN_NONE;
     }
     name = entity_name_read(reader, entry, "date_column");
@@ -163,13 +180,15 @@ static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct
 }
 
 /* `path` of a column: one path, or a list of alternatives. Returns how many were added. */
-static uint32_t read_paths(struct entity_reader *reader, struct cfg entry, struct plan_object *object)
+static uint32_t read_paths(struct entity_reader *reader, struct cfg entry,
+                           struct plan_object *object)
 {
     struct cfg setting = cfg_get(entry, "path");
     uint32_t added = 0;
 
     if (!cfg_exists(setting)) {
-        cfg_missing(entry, "path", "the property that feeds the column, as in path = \"validFor.startDateTime\"");
+        cfg_missing(entry, "path",
+                    "the property that feeds the column, as in path = \"validFor.startDateTime\"");
         return 0;
     }
     if (cfg_type(setting) != CFG_LIST)
@@ -196,12 +215,15 @@ static void set_absent(struct entity_reader *reader, struct cfg entry)
             entity_absent_set(reader, cfg_get(entry, "absent"), path, absent);
 }
 
-static void read_column(struct entity_reader *reader, struct cfg entry, struct table_draft *table, struct plan_object *object)
+static void read_column(struct entity_reader *reader, struct cfg entry, struct table_draft *table,
+                        struct plan_object *object)
 {
     struct plan_source *source = &object->sources[object->source_count];
     const char *name = entity_name_read(reader, entry, "column");
 
-    *source = (struct plan_source){ .column = PLAN_NONE, .twin = PLAN_NONE, .first_slot = object->slot_count };
+    *source = (struct plan_source){ .column = PLAN_NONE,
+                                    .twin = PLAN_NONE,
+                                    .first_slot = object->slot_count };
     if (read_type(entry, &source->type)) {
         if (name != NULL)
             source->column = table_draft_add(table, cfg_get(entry, "column"), name, source->type);
@@ -212,14 +234,17 @@ static void read_column(struct entity_reader *reader, struct cfg entry, struct t
         object->source_count++;
 }
 
-void entity_columns_read(struct entity_reader *reader, struct cfg group, struct table_draft *table, struct plan_object *object,
-                         bool may_say_absent)
+void entity_columns_read(struct entity_reader *reader, struct cfg group, struct table_draft *table,
+                         struct plan_object *object, bool may_say_absent)
 {
-    static const char *const of_root[] = { "column", "path", "type", "date_column", "absent", NULL };
+    static const char *const of_root[] = {
+        "column", "path", "type", "date_column", "absent", NULL
+    };
     static const char *const of_child[] = { "column", "path", "type", "date_column", NULL };
     struct cfg columns = cfg_list(group, "columns");
 
-    object->sources = arena_alloc_array(reader->arena, cfg_count(columns), sizeof(*object->sources));
+    object->sources =
+        arena_alloc_array(reader->arena, cfg_count(columns), sizeof(*object->sources));
     if (object->sources == NULL) {
         reader->out_of_memory = true;
         return;
@@ -250,7 +275,8 @@ static void read_root_key(struct entity_reader *reader, struct table_draft *tabl
 
     mapping->root.slot_count = 1;
     if (!cfg_exists(cfg_get(reader->root, "key")))
-        cfg_missing(reader->root, "key", "the table's key, as in key = { column = \"customer_id\"; path = \"id\"; };");
+        cfg_missing(reader->root, "key",
+                    "the table's key, as in key = { column = \"customer_id\"; path = \"id\"; };");
     if (!cfg_exists(key))
         return;
     cfg_known(key, known);
@@ -280,7 +306,8 @@ static void clear_the_unsaid(struct mapping *mapping)
 
 int entity_file_read(struct mapping *mapping, struct cfg root)
 {
-    static const char *const known[] = { "entity", "table", "absent", "key", "columns", "children", NULL };
+    static const char *const known[] = { "entity",  "table",    "absent", "key",
+                                         "columns", "children", NULL };
     struct entity_reader reader = { .mapping = mapping, .arena = &mapping->arena, .root = root };
     struct table_draft draft = { .is_root = true };
     const char *table;
@@ -295,7 +322,8 @@ int entity_file_read(struct mapping *mapping, struct cfg root)
     clear_the_unsaid(mapping);
     if (cfg_failed(root.file))
         return -1;
-    if (reader.out_of_memory || !table_draft_finish(&draft, table, 1, &mapping->arena, &mapping->entity.root))
+    if (reader.out_of_memory ||
+        !table_draft_finish(&draft, table, 1, &mapping->arena, &mapping->entity.root))
         return -1;
     return 0;
 }

@@ -4,20 +4,22 @@
 
 #include <stdlib.h>
 
-bool leftovers_members(struct reading *reading, const struct path_level *level, const struct json_node *object,
-                       struct member **members, size_t *count)
+bool leftovers_members(struct reading *reading, const struct path_level *level,
+                       const struct json_node *object, struct member **members, size_t *count)
 {
     const struct json_doc *doc = reading->doc;
     size_t total = 0;
 
-    for (const struct json_node *node = json_first(doc, object); node != NULL; node = json_next(doc, object, node))
+    for (const struct json_node *node = json_first(doc, object); node != NULL;
+         node = json_next(doc, object, node))
         total++;
     *count = total;
     *members = arena_alloc_array(reading->arena, total, sizeof(**members));
     if (*members == NULL)
         return false;
     total = 0;
-    for (const struct json_node *node = json_first(doc, object); node != NULL; node = json_next(doc, object, node)) {
+    for (const struct json_node *node = json_first(doc, object); node != NULL;
+         node = json_next(doc, object, node)) {
         struct slice name = json_name(doc, node, reading->arena);
 
         if (name.data == NULL)
@@ -40,8 +42,9 @@ static void cut_back(struct buffer *out, size_t mark)
 }
 
 /* As deep as the longest path at most. Writes nothing if nothing is left. */
-static bool write_object(struct reading *reading, const struct path_level *level, const struct json_node *object,
-                         const struct object_view *view, struct buffer *out)
+static bool write_object(struct reading *reading, const struct path_level *level,
+                         const struct json_node *object, const struct object_view *view,
+                         struct buffer *out)
 {
     size_t start = out->len;
     struct member *members;
@@ -74,8 +77,8 @@ static bool write_object(struct reading *reading, const struct path_level *level
     return !buffer_failed(out);
 }
 
-bool leftovers_write_member(struct reading *reading, const struct member *member, const struct object_view *view,
-                            struct buffer *out)
+bool leftovers_write_member(struct reading *reading, const struct member *member,
+                            const struct object_view *view, struct buffer *out)
 {
     const struct path_step *step = member->step;
 
@@ -91,8 +94,9 @@ bool leftovers_write_member(struct reading *reading, const struct member *member
     return !buffer_failed(out);
 }
 
-bool leftovers_of_object(struct reading *reading, const struct path_level *level, const struct json_node *object,
-                         const struct object_view *view, struct slice *text)
+bool leftovers_of_object(struct reading *reading, const struct path_level *level,
+                         const struct json_node *object, const struct object_view *view,
+                         struct slice *text)
 {
     struct buffer *out;
 

@@ -8,14 +8,15 @@
 
 #include <stdlib.h>
 
-/* What any message may become, however small max_message_bytes is: a row of all columns in each of some sets. */
+/* What any message may become, however small max_message_bytes is: a row of all columns in each of
+   some sets. */
 enum { FIXED_BYTES = 64 * 1024 };
 
 /* A message that needed more leaves no memory behind for the next. */
 enum { KEPT_TEXT_BYTES = 256 * 1024 };
 
-/* The longest text that is composed of one message's body, per byte of it: two values side by side, each of numbers that five
-   bytes ("1e64,") make 67 bytes long. */
+/* The longest text that is composed of one message's body, per byte of it: two values side by side,
+   each of numbers that five bytes ("1e64,") make 67 bytes long. */
 enum { TEXT_BYTES_PER_BODY_BYTE = 32, TEXT_BYTES = 8192 };
 
 struct mapper {
@@ -36,7 +37,8 @@ struct mapper *mapper_new(const struct mapping *mapping)
 
     if (mapper == NULL)
         return NULL;
-    if (__builtin_mul_overflow(mapping->max_message_bytes, TEXT_BYTES_PER_BODY_BYTE, &text_bytes) || text_bytes > SIZE_MAX / 4)
+    if (__builtin_mul_overflow(mapping->max_message_bytes, TEXT_BYTES_PER_BODY_BYTE, &text_bytes) ||
+        text_bytes > SIZE_MAX / 4)
         text_bytes = SIZE_MAX / 4;
     for (size_t i = 0; i < mapping->entity.child_count; i++)
         if (mapping->children[i].object.slot_count > child_slots)
@@ -46,8 +48,8 @@ struct mapper *mapper_new(const struct mapping *mapping)
     buffer_init(&mapper->scratch, TEXT_BYTES + text_bytes);
     buffer_init(&mapper->broken_text, TEXT_BYTES + text_bytes);
     mapper->spoken = calloc(mapping->root.paths.count, sizeof(*mapper->spoken));
-    if (!object_view_init(&mapper->root, mapping->root.slot_count) || !object_view_init(&mapper->child, child_slots) ||
-        mapper->spoken == NULL) {
+    if (!object_view_init(&mapper->root, mapping->root.slot_count) ||
+        !object_view_init(&mapper->child, child_slots) || mapper->spoken == NULL) {
         mapper_free(mapper);
         return NULL;
     }
@@ -82,12 +84,14 @@ static bool make_change(struct reading *reading, struct change **out)
     if (change == NULL)
         return false;
     change->replaces_extra = reading->mapping->clears;
-    change->root_set = arena_alloc_array(arena, entity->root.column_count, sizeof(*change->root_set));
+    change->root_set =
+        arena_alloc_array(arena, entity->root.column_count, sizeof(*change->root_set));
     change->root = arena_alloc_array(arena, entity->root.column_count, sizeof(*change->root));
     change->set_present = arena_alloc_array(arena, entity->set_count, sizeof(*change->set_present));
     change->sets = arena_alloc_array(arena, entity->set_count, sizeof(*change->sets));
     *out = change;
-    return change->root_set != NULL && change->root != NULL && change->set_present != NULL && change->sets != NULL;
+    return change->root_set != NULL && change->root != NULL && change->set_present != NULL &&
+           change->sets != NULL;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -96,8 +100,8 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* The names the message speaks about: its own, and those it clears by leaving them out. */
-static bool collect_names(struct reading *reading, const struct member *members, size_t count, bool *spoken,
-                          struct change *change)
+static bool collect_names(struct reading *reading, const struct member *members, size_t count,
+                          bool *spoken, struct change *change)
 {
     const struct path_level *known = &reading->mapping->root.paths;
 
@@ -129,7 +133,8 @@ static void mark_present(const struct mapping *mapping, const bool *spoken, stru
     for (uint32_t i = 0; i < mapping->root.source_count; i++) {
         const struct plan_source *source = &mapping->root.sources[i];
 
-        for (uint32_t slot = source->first_slot; slot < source->first_slot + source->slot_count; slot++)
+        for (uint32_t slot = source->first_slot; slot < source->first_slot + source->slot_count;
+             slot++)
             if (spoken[mapping->slot_names[slot]])
                 change->root_set[source->column] = true;
         if (source->twin != PLAN_NONE)
@@ -137,14 +142,16 @@ static void mark_present(const struct mapping *mapping, const bool *spoken, stru
     }
 }
 
-static bool read_sets(struct mapper *mapper, struct reading *reading, struct change *change, struct slice *broken)
+static bool read_sets(struct mapper *mapper, struct reading *reading, struct change *change,
+                      struct slice *broken)
 {
     for (uint32_t set = 0; set < mapper->mapping->entity.set_count; set++) {
         const struct json_node *node = mapper->root.found[1 + set];
 
         if (node == NULL)
             continue;
-        if (!child_read_set(reading, set, node, change->id, &mapper->child, &change->sets[set], &broken[set]))
+        if (!child_read_set(reading, set, node, change->id, &mapper->child, &change->sets[set],
+                            &broken[set]))
             return false;
         object_hold(&mapper->root, 1 + set);
     }
@@ -152,14 +159,15 @@ static bool read_sets(struct mapper *mapper, struct reading *reading, struct cha
 }
 
 /* What is left of one top-level member; text stays empty if nothing is. */
-static bool leftover_of(struct mapper *mapper, struct reading *reading, const struct member *member, const struct slice *broken,
-                        struct slice *text)
+static bool leftover_of(struct mapper *mapper, struct reading *reading, const struct member *member,
+                        const struct slice *broken, struct slice *text)
 {
     struct buffer *out;
 
     if (member->node->type == JSON_NULL)
         return true;
-    if (member->step != NULL && member->step->slot >= 1 && member->step->slot <= mapper->mapping->entity.set_count) {
+    if (member->step != NULL && member->step->slot >= 1 &&
+        member->step->slot <= mapper->mapping->entity.set_count) {
         *text = broken[member->step->slot - 1];
         return true;
     }
@@ -169,7 +177,8 @@ static bool leftover_of(struct mapper *mapper, struct reading *reading, const st
     return out->len == 0 || reading_end_text(reading, text);
 }
 
-static bool collect_leftovers(struct mapper *mapper, struct reading *reading, const struct member *members, size_t count,
+static bool collect_leftovers(struct mapper *mapper, struct reading *reading,
+                              const struct member *members, size_t count,
                               const struct slice *broken, struct change *change)
 {
     if (mapper->root.left == 0 && reading->broken == 0)
@@ -183,7 +192,8 @@ static bool collect_leftovers(struct mapper *mapper, struct reading *reading, co
         if (!leftover_of(mapper, reading, &members[i], broken, &text))
             return false;
         if (text.len > 0)
-            change->leftovers[change->leftover_count++] = (struct json_pair){ members[i].name, text };
+            change->leftovers[change->leftover_count++] =
+                (struct json_pair){ members[i].name, text };
     }
     qsort(change->leftovers, change->leftover_count, sizeof(*change->leftovers), json_pair_compare);
     return true;
@@ -194,17 +204,20 @@ static bool fill_change(struct mapper *mapper, struct reading *reading, struct c
 {
     const struct mapping *mapping = mapper->mapping;
     const struct json_node *root = &mapper->doc.nodes[0];
-    struct slice *broken = arena_alloc_array(reading->arena, mapping->entity.set_count, sizeof(*broken));
+    struct slice *broken =
+        arena_alloc_array(reading->arena, mapping->entity.set_count, sizeof(*broken));
     struct member *members;
     size_t count;
 
-    if (broken == NULL || !leftovers_members(reading, &mapping->root.paths, root, &members, &count) ||
+    if (broken == NULL ||
+        !leftovers_members(reading, &mapping->root.paths, root, &members, &count) ||
         !collect_names(reading, members, count, mapper->spoken, change))
         return false;
     mark_present(mapping, mapper->spoken, change);
     change->root[0] = value_of_text(change->id);
     object_hold(&mapper->root, 0);
-    if (!object_fill(reading, &mapping->root, &mapper->root, change->root) || !read_sets(mapper, reading, change, broken) ||
+    if (!object_fill(reading, &mapping->root, &mapper->root, change->root) ||
+        !read_sets(mapper, reading, change, broken) ||
         !collect_leftovers(mapper, reading, members, count, broken, change))
         return false;
     change->misfits = reading->misfits;
@@ -219,8 +232,8 @@ static bool hash_payload(const struct mapping *mapping, struct slice body, struc
     return digest_sha256(change->hash, parts, 2) == 0;
 }
 
-static enum map_outcome map_payload(struct mapper *mapper, struct slice body, struct arena *arena, struct change **change,
-                                    struct refusal *refusal)
+static enum map_outcome map_payload(struct mapper *mapper, struct slice body, struct arena *arena,
+                                    struct change **change, struct refusal *refusal)
 {
     struct reading reading = {
         .mapping = mapper->mapping,
@@ -249,9 +262,10 @@ static enum map_outcome map_payload(struct mapper *mapper, struct slice body, st
     return MAP_ACCEPTED;
 }
 
-/* An array of `{}`, three bytes each, would become rows of all columns. Gives back what was made of them. */
-static enum map_outcome refuse_expansion(const struct mapping *mapping, struct arena *arena, const struct change *change,
-                                         struct refusal *refusal)
+/* An array of `{}`, three bytes each, would become rows of all columns. Gives back what was made of
+   them. */
+static enum map_outcome refuse_expansion(const struct mapping *mapping, struct arena *arena,
+                                         const struct change *change, struct refusal *refusal)
 {
     char kept[CONVERT_KEY_MAX_BYTES];
     struct slice id = { NULL, 0 };
@@ -262,13 +276,14 @@ static enum map_outcome refuse_expansion(const struct mapping *mapping, struct a
     *refusal = (struct refusal){ .reason = REFUSAL_TOO_LARGE };
     if (id.data != NULL)
         refusal->entity_id = arena_copy_slice(arena, id);
-    text_set(refusal->detail, sizeof(refusal->detail), "its rows take more than %zu bytes (%d x limits.max_message_bytes)",
+    text_set(refusal->detail, sizeof(refusal->detail),
+             "its rows take more than %zu bytes (%d x limits.max_message_bytes)",
              mapper_arena_limit(mapping), MAPPER_EXPANSION);
     return MAP_REFUSED;
 }
 
-enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena, struct change **change,
-                            struct refusal *refusal)
+enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena,
+                            struct change **change, struct refusal *refusal)
 {
     enum map_outcome outcome;
 
@@ -287,7 +302,8 @@ size_t mapper_arena_limit(const struct mapping *mapping)
 {
     size_t bytes;
 
-    if (__builtin_mul_overflow(mapping->max_message_bytes, MAPPER_EXPANSION, &bytes) || bytes > SIZE_MAX / 4)
+    if (__builtin_mul_overflow(mapping->max_message_bytes, MAPPER_EXPANSION, &bytes) ||
+        bytes > SIZE_MAX / 4)
         return SIZE_MAX / 4;
     return FIXED_BYTES + bytes;
 }

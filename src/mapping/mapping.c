@@ -6,11 +6,12 @@
 
 enum { ARENA_MAX_BYTES = 16 << 20 };
 
-/* Whatever changes what a payload means must change the digest, so that an identical payload is then applied again. */
+/* Whatever changes what a payload means must change the digest, so that an identical payload is
+   then applied again. */
 static int digest_file(struct mapping *mapping, const struct cfg_file *file, const char *time_zone)
 {
-    const struct slice parts[] = { SLICE_LITERAL(PLAN_ENGINE_VERSION "\n"), slice_of(time_zone), SLICE_LITERAL("\n"),
-                                   cfg_contents(file) };
+    const struct slice parts[] = { SLICE_LITERAL(PLAN_ENGINE_VERSION "\n"), slice_of(time_zone),
+                                   SLICE_LITERAL("\n"), cfg_contents(file) };
 
     return digest_sha256(mapping->digest, parts, sizeof(parts) / sizeof(parts[0]));
 }
@@ -31,14 +32,16 @@ static void name_slots_below(struct mapping *mapping, const struct path_level *l
 /* Which top-level name each slot of the root lies below. */
 static bool name_slots(struct mapping *mapping)
 {
-    mapping->slot_names = arena_alloc_array(&mapping->arena, mapping->root.slot_count, sizeof(*mapping->slot_names));
+    mapping->slot_names =
+        arena_alloc_array(&mapping->arena, mapping->root.slot_count, sizeof(*mapping->slot_names));
     if (mapping->slot_names == NULL)
         return false;
     name_slots_below(mapping, &mapping->root.paths, 0);
     return true;
 }
 
-static int read_file(struct mapping *mapping, const char *path, const char *time_zone, struct error_list *problems)
+static int read_file(struct mapping *mapping, const char *path, const char *time_zone,
+                     struct error_list *problems)
 {
     struct cfg_file *file = cfg_open(path, problems);
     struct error err;
@@ -46,7 +49,8 @@ static int read_file(struct mapping *mapping, const char *path, const char *time
 
     if (file == NULL)
         return -1;
-    if (entity_file_read(mapping, cfg_root(file)) == 0 && digest_file(mapping, file, time_zone) == 0 && name_slots(mapping)) {
+    if (entity_file_read(mapping, cfg_root(file)) == 0 &&
+        digest_file(mapping, file, time_zone) == 0 && name_slots(mapping)) {
         result = 0;
     } else if (!cfg_failed(file)) {
         error_no_memory(&err);
@@ -56,7 +60,8 @@ static int read_file(struct mapping *mapping, const char *path, const char *time
     return result;
 }
 
-int mapping_load(struct mapping **out, const char *path, const struct mapping_rules *rules, struct error_list *problems)
+int mapping_load(struct mapping **out, const char *path, const struct mapping_rules *rules,
+                 struct error_list *problems)
 {
     struct mapping *mapping = calloc(1, sizeof(*mapping));
     struct error err;

@@ -26,12 +26,12 @@ void object_hold(struct object_view *view, uint32_t slot)
     view->left--;
 }
 
-static bool collect_below(struct reading *reading, const struct path_level *level, const struct json_node *object,
-                          struct object_view *view);
+static bool collect_below(struct reading *reading, const struct path_level *level,
+                          const struct json_node *object, struct object_view *view);
 
 /* A name that is known, though no path ends at it. */
-static bool collect_inside(struct reading *reading, const struct path_step *step, const struct json_node *node,
-                           struct object_view *view)
+static bool collect_inside(struct reading *reading, const struct path_step *step,
+                           const struct json_node *node, struct object_view *view)
 {
     if (node->type == JSON_NULL)
         return true;
@@ -44,12 +44,13 @@ static bool collect_inside(struct reading *reading, const struct path_step *step
 }
 
 /* As deep as the longest path at most. */
-static bool collect_below(struct reading *reading, const struct path_level *level, const struct json_node *object,
-                          struct object_view *view)
+static bool collect_below(struct reading *reading, const struct path_level *level,
+                          const struct json_node *object, struct object_view *view)
 {
     const struct json_doc *doc = reading->doc;
 
-    for (const struct json_node *node = json_first(doc, object); node != NULL; node = json_next(doc, object, node)) {
+    for (const struct json_node *node = json_first(doc, object); node != NULL;
+         node = json_next(doc, object, node)) {
         struct slice name = json_name(doc, node, reading->arena);
         const struct path_step *step;
 
@@ -71,8 +72,8 @@ static bool collect_below(struct reading *reading, const struct path_level *leve
     return true;
 }
 
-bool object_collect(struct reading *reading, const struct plan_object *plan, const struct json_node *node,
-                    struct object_view *view)
+bool object_collect(struct reading *reading, const struct plan_object *plan,
+                    const struct json_node *node, struct object_view *view)
 {
     memset(view->found, 0, plan->slot_count * sizeof(const struct json_node *));
     memset(view->held, 0, plan->slot_count * sizeof(*view->held));
@@ -81,7 +82,8 @@ bool object_collect(struct reading *reading, const struct plan_object *plan, con
 }
 
 /* Whether both are the same value of JSON. */
-static bool same_value(struct reading *reading, const struct json_node *a, const struct json_node *b, bool *same)
+static bool same_value(struct reading *reading, const struct json_node *a,
+                       const struct json_node *b, bool *same)
 {
     struct buffer *text = reading_begin_text(reading);
     size_t length;
@@ -99,7 +101,8 @@ static bool same_value(struct reading *reading, const struct json_node *a, const
 }
 
 /* The alternatives behind the one that fed the column: those that say the same add nothing. */
-static bool hold_equals(struct reading *reading, const struct plan_source *source, uint32_t winner, struct object_view *view)
+static bool hold_equals(struct reading *reading, const struct plan_source *source, uint32_t winner,
+                        struct object_view *view)
 {
     for (uint32_t slot = winner + 1; slot < source->first_slot + source->slot_count; slot++) {
         bool same;
@@ -114,8 +117,8 @@ static bool hold_equals(struct reading *reading, const struct plan_source *sourc
     return true;
 }
 
-static bool fill_column(struct reading *reading, const struct plan_source *source, uint32_t winner, struct object_view *view,
-                        struct value *row)
+static bool fill_column(struct reading *reading, const struct plan_source *source, uint32_t winner,
+                        struct object_view *view, struct value *row)
 {
     struct value *twin = source->twin != PLAN_NONE ? &row[source->twin] : NULL;
     struct sent sent;
@@ -137,7 +140,8 @@ static bool fill_column(struct reading *reading, const struct plan_source *sourc
     return hold_equals(reading, source, winner, view);
 }
 
-bool object_fill(struct reading *reading, const struct plan_object *plan, struct object_view *view, struct value *row)
+bool object_fill(struct reading *reading, const struct plan_object *plan, struct object_view *view,
+                 struct value *row)
 {
     for (uint32_t i = 0; i < plan->source_count; i++) {
         const struct plan_source *source = &plan->sources[i];

@@ -38,8 +38,10 @@ static uint32_t name_hash(struct slice name)
     uint32_t hash = (uint32_t)name.len * 2654435761u;
 
     if (name.len > 0)
-        hash ^= ((uint32_t)(unsigned char)name.data[0] * 31u + (unsigned char)name.data[name.len - 1]) * 131u +
-                (unsigned char)name.data[name.len / 2];
+        hash ^=
+            ((uint32_t)(unsigned char)name.data[0] * 31u + (unsigned char)name.data[name.len - 1]) *
+                131u +
+            (unsigned char)name.data[name.len / 2];
     return hash ^ hash >> 15;
 }
 
@@ -49,7 +51,8 @@ const struct path_step *path_find(const struct path_level *level, struct slice n
 
     if (level->count == 0)
         return NULL;
-    for (place = name_hash(name) & level->mask; level->table[place] != 0; place = (place + 1) & level->mask) {
+    for (place = name_hash(name) & level->mask; level->table[place] != 0;
+         place = (place + 1) & level->mask) {
         const struct path_step *step = &level->steps[level->table[place] - 1];
 
         if (slice_equal(step->name, name))
@@ -118,7 +121,8 @@ static struct path_level *go_below(struct path_step *step, struct arena *arena)
     return step->below;
 }
 
-enum path_added path_add(struct path_level *top, const char *path, uint32_t slot, struct arena *arena)
+enum path_added path_add(struct path_level *top, const char *path, uint32_t slot,
+                         struct arena *arena)
 {
     struct path_level *level = top;
 

@@ -1,6 +1,7 @@
 /*
- * The JSON paths of one object's columns, as a tree of names: one walk over the object's members finds the values of all of them.
- * A path is names joined by dots ("validFor.startDateTime"); it ends at a value, and each end has a number, its slot.
+ * The JSON paths of one object's columns, as a tree of names: one walk over the object's members
+ * finds the values of all of them. A path is names joined by dots ("validFor.startDateTime"); it
+ * ends at a value, and each end has a number, its slot.
  *
  *     struct path_level top = { 0 };
  *     path_add(&top, "validFor.startDateTime", 3, arena);
@@ -27,8 +28,9 @@ struct path_level;
 /* A name at which a path ends or goes on; never both. */
 struct path_step {
     struct slice name;
-    uint32_t slot;            /* PATH_NO_SLOT where paths go on */
-    enum path_absent absent;  /* what a message says by leaving this name out; only at the top of the root */
+    uint32_t slot; /* PATH_NO_SLOT where paths go on */
+    enum path_absent
+        absent; /* what a message says by leaving this name out; only at the top of the root */
     struct path_level *below; /* NULL where a path ends */
 };
 
@@ -51,7 +53,8 @@ enum path_added {
 };
 
 /* Adds a path that has no fault. */
-enum path_added path_add(struct path_level *top, const char *path, uint32_t slot, struct arena *arena);
+enum path_added path_add(struct path_level *top, const char *path, uint32_t slot,
+                         struct arena *arena);
 
 /* The step of that name, NULL if no path has it. */
 const struct path_step *path_find(const struct path_level *level, struct slice name);

@@ -7,8 +7,10 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
-__attribute__((format(printf, 4, 5))) static enum map_outcome refuse(struct refusal *refusal, enum refusal_reason reason,
-                                                                     const char *path, const char *format, ...)
+__attribute__((format(printf, 4, 5))) static enum map_outcome refuse(struct refusal *refusal,
+                                                                     enum refusal_reason reason,
+                                                                     const char *path,
+                                                                     const char *format, ...)
 {
     va_list args;
 
@@ -20,28 +22,34 @@ __attribute__((format(printf, 4, 5))) static enum map_outcome refuse(struct refu
     return MAP_REFUSED;
 }
 
-static enum map_outcome refuse_fault(struct refusal *refusal, const struct json_fault *fault, size_t offset, unsigned max_depth)
+static enum map_outcome refuse_fault(struct refusal *refusal, const struct json_fault *fault,
+                                     size_t offset, unsigned max_depth)
 {
     switch (fault->kind) {
     case JSON_FAULT_UTF8:
-        return refuse(refusal, REFUSAL_INVALID_UNICODE, "", "the bytes from offset %zu on are not UTF-8", offset);
+        return refuse(refusal, REFUSAL_INVALID_UNICODE, "",
+                      "the bytes from offset %zu on are not UTF-8", offset);
     case JSON_FAULT_SYNTAX:
-        return refuse(refusal, REFUSAL_NOT_JSON, "", "not JSON as RFC 8259 has it, from byte offset %zu on", offset);
+        return refuse(refusal, REFUSAL_NOT_JSON, "",
+                      "not JSON as RFC 8259 has it, from byte offset %zu on", offset);
     case JSON_FAULT_DEPTH:
-        return refuse(refusal, REFUSAL_TOO_DEEP, "", "nested deeper than %u (limits.max_depth) at byte offset %zu", max_depth,
+        return refuse(refusal, REFUSAL_TOO_DEEP, "",
+                      "nested deeper than %u (limits.max_depth) at byte offset %zu", max_depth,
                       offset);
     case JSON_FAULT_NUL_ESCAPE:
-        return refuse(refusal, REFUSAL_CONTAINS_NUL, "", "\\u0000 at byte offset %zu: PostgreSQL's text cannot hold it", offset);
+        return refuse(refusal, REFUSAL_CONTAINS_NUL, "",
+                      "\\u0000 at byte offset %zu: PostgreSQL's text cannot hold it", offset);
     case JSON_FAULT_LONE_SURROGATE:
-        return refuse(refusal, REFUSAL_INVALID_UNICODE, "", "half a surrogate pair at byte offset %zu", offset);
+        return refuse(refusal, REFUSAL_INVALID_UNICODE, "",
+                      "half a surrogate pair at byte offset %zu", offset);
     case JSON_FAULT_MEMORY:
         break;
     }
     return MAP_NO_MEMORY;
 }
 
-/* How much longer the body becomes when jsonb writes out its exponents: 1e131000 is 8 bytes here and 131,001 there. Of an exponent that
-   numeric does not have the database says so. */
+/* How much longer the body becomes when jsonb writes out its exponents: 1e131000 is 8 bytes here
+   and 131,001 there. Of an exponent that numeric does not have the database says so. */
 static size_t written_out_bytes(const struct json_doc *doc)
 {
     enum { LARGEST_EXPONENT = 131072 };
@@ -51,13 +59,15 @@ static size_t written_out_bytes(const struct json_doc *doc)
     for (uint32_t i = 0; i < doc->count; i++) {
         const struct json_node *node = &doc->nodes[i];
 
-        if (node->type == JSON_NUMBER && numeric_parse(json_text(doc, node), &number) && abs(number.exponent) <= LARGEST_EXPONENT)
+        if (node->type == JSON_NUMBER && numeric_parse(json_text(doc, node), &number) &&
+            abs(number.exponent) <= LARGEST_EXPONENT)
             bytes += (size_t)abs(number.exponent);
     }
     return bytes;
 }
 
-enum map_outcome payload_read(const struct mapping *mapping, struct slice body, struct json_doc *doc, struct refusal *refusal)
+enum map_outcome payload_read(const struct mapping *mapping, struct slice body,
+                              struct json_doc *doc, struct refusal *refusal)
 {
     static const char byte_order_mark[] = "\xEF\xBB\xBF";
     struct json_fault fault;
@@ -65,13 +75,15 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body, 
     size_t written_out;
 
     if (body.len > mapping->max_message_bytes)
-        return refuse(refusal, REFUSAL_TOO_LARGE, "", "%zu bytes; at most %zu are taken (limits.max_message_bytes)", body.len,
+        return refuse(refusal, REFUSAL_TOO_LARGE, "",
+                      "%zu bytes; at most %zu are taken (limits.max_message_bytes)", body.len,
                       mapping->max_message_bytes);
     if (body.len >= 3 && memcmp(body.data, byte_order_mark, 3) == 0)
         skip = 3;
     if (body.len == skip)
         return refuse(refusal, REFUSAL_NOT_JSON, "", "the body is empty");
-    if (json_read(doc, (struct slice){ body.data + skip, body.len - skip }, mapping->max_depth, &fault) != 0)
+    if (json_read(doc, (struct slice){ body.data + skip, body.len - skip }, mapping->max_depth,
+                  &fault) != 0)
         return refuse_fault(refusal, &fault, fault.offset + skip, mapping->max_depth);
     written_out = written_out_bytes(doc);
     if (written_out > mapping->max_message_bytes)
@@ -84,7 +96,8 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body, 
     return MAP_ACCEPTED;
 }
 
-enum map_outcome payload_id(struct reading *reading, const struct object_view *view, struct slice *id, struct refusal *refusal)
+enum map_outcome payload_id(struct reading *reading, const struct object_view *view,
+                            struct slice *id, struct refusal *refusal)
 {
     const char *path = reading->mapping->id_path;
 
@@ -95,16 +108,18 @@ enum map_outcome payload_id(struct reading *reading, const struct object_view *v
     case CONVERT_IN_PART:
         return MAP_ACCEPTED;
     case CONVERT_MISFIT:
-        return refuse(refusal, REFUSAL_INVALID_ID, path,
-                      "neither a string of 1 to %d bytes nor an integer without fraction and exponent", CONVERT_KEY_MAX_BYTES);
+        return refuse(
+            refusal, REFUSAL_INVALID_ID, path,
+            "neither a string of 1 to %d bytes nor an integer without fraction and exponent",
+            CONVERT_KEY_MAX_BYTES);
     case CONVERT_NO_MEMORY:
         break;
     }
     return MAP_NO_MEMORY;
 }
 
-enum map_outcome payload_check_arrays(struct reading *reading, const struct object_view *view, struct slice id,
-                                      struct refusal *refusal)
+enum map_outcome payload_check_arrays(struct reading *reading, const struct object_view *view,
+                                      struct slice id, struct refusal *refusal)
 {
     const struct mapping *mapping = reading->mapping;
 
@@ -112,10 +127,12 @@ enum map_outcome payload_check_arrays(struct reading *reading, const struct obje
         const struct json_node *node = view->found[1 + set];
         char path[sizeof(refusal->path)];
 
-        if (node == NULL || node->type == JSON_ARRAY || node->type == JSON_OBJECT || node->type == JSON_NULL)
+        if (node == NULL || node->type == JSON_ARRAY || node->type == JSON_OBJECT ||
+            node->type == JSON_NULL)
             continue;
         text_set(path, sizeof(path), "$.%.*s", SLICE_ARG(mapping->sets[set].array));
-        refuse(refusal, REFUSAL_INVALID_STRUCTURE, path, "a scalar where an array of objects belongs");
+        refuse(refusal, REFUSAL_INVALID_STRUCTURE, path,
+               "a scalar where an array of objects belongs");
         refusal->entity_id = arena_copy_slice(reading->arena, id); /* id may point into the body */
         return refusal->entity_id.data != NULL ? MAP_REFUSED : MAP_NO_MEMORY;
     }

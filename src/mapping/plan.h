@@ -1,6 +1,7 @@
 /*
- * An entity file, checked and compiled: what the mapper needs to know about it, in the form it walks along. The tables as the
- * database sees them are in struct entity; here stands where their values come from.
+ * An entity file, checked and compiled: what the mapper needs to know about it, in the form it
+ * walks along. The tables as the database sees them are in struct entity; here stands where their
+ * values come from.
  */
 #ifndef KOPRU_MAPPING_PLAN_H
 #define KOPRU_MAPPING_PLAN_H
@@ -41,8 +42,8 @@ struct plan_key {
     uint32_t slot;
 };
 
-/* The triplets of a bag: value_column holds what was sent, the others the same by valueType. A column is
-   PLAN_NONE where the table has none. */
+/* The triplets of a bag: value_column holds what was sent, the others the same by valueType. A
+   column is PLAN_NONE where the table has none. */
 struct plan_typed_value {
     uint32_t type_slot; /* PLAN_NONE if the table has no typed value at all */
     uint32_t value_slot;
@@ -58,7 +59,8 @@ struct plan_child {
     struct plan_key *keys; /* key columns that the element brings along */
     uint32_t key_count;
     uint32_t ordinal_column;
-    uint32_t ordinal_within; /* column of keys within which elements are numbered; PLAN_NONE: within the set */
+    uint32_t ordinal_within; /* column of keys within which elements are numbered; PLAN_NONE: within
+                                the set */
     struct plan_typed_value typed;
 };
 
@@ -71,7 +73,8 @@ struct mapping {
     struct arena arena; /* owns all that is below */
     struct entity entity;
     struct plan_object root; /* slot 0 is the id, 1 to set_count are the arrays */
-    uint32_t *slot_names;    /* per slot of the root: index in root.paths of the top-level name it begins with */
+    uint32_t *slot_names;    /* per slot of the root: index in root.paths of the top-level name it
+                                begins with */
     const char *id_path;     /* "$.id" */
     struct plan_child *children;
     struct plan_set *sets;

@@ -12,7 +12,8 @@ const char *table_name_fault(const char *name)
     if (strlen(name) > MAX_NAME_BYTES)
         return "it is longer than 63 bytes, where PostgreSQL cuts names";
     if (strchr(first, name[0]) == NULL || name[strspn(name, other)] != '\0')
-        return "it is no plain name: small letters a to z, digits and _, not beginning with a digit";
+        return "it is no plain name: small letters a to z, digits and _, not beginning with a "
+               "digit";
     return NULL;
 }
 
@@ -28,13 +29,15 @@ static bool is_own(const struct table_draft *draft, const char *name)
 {
     if (strcmp(name, "extra") == 0)
         return true;
-    for (size_t i = 0; draft->is_root && i < sizeof(ENTITY_ROOT_COLUMNS) / sizeof(ENTITY_ROOT_COLUMNS[0]); i++)
+    for (size_t i = 0;
+         draft->is_root && i < sizeof(ENTITY_ROOT_COLUMNS) / sizeof(ENTITY_ROOT_COLUMNS[0]); i++)
         if (strcmp(name, ENTITY_ROOT_COLUMNS[i]) == 0)
             return true;
     return false;
 }
 
-uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char *name, enum value_type type)
+uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char *name,
+                         enum value_type type)
 {
     if (is_own(draft, name)) {
         cfg_problem(where, "give the column another name, in the migration too",
@@ -42,7 +45,9 @@ uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char
         return PLAN_NONE;
     }
     if (table_draft_find(draft, name) != PLAN_NONE) {
-        cfg_problem(where, "a column has one source: for a value that comes in several places write path = [ \"a.x\", \"x\" ]",
+        cfg_problem(where,
+                    "a column has one source: for a value that comes in several places write path "
+                    "= [ \"a.x\", \"x\" ]",
                     "the table has a column \"%s\" already", name);
         return PLAN_NONE;
     }
@@ -57,8 +62,8 @@ uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char
     return (uint32_t)draft->count++;
 }
 
-bool table_draft_finish(const struct table_draft *draft, const char *name, size_t key_count, struct arena *arena,
-                        struct table *table)
+bool table_draft_finish(const struct table_draft *draft, const char *name, size_t key_count,
+                        struct arena *arena, struct table *table)
 {
     struct column *columns = arena_alloc_array(arena, draft->count + 1, sizeof(*columns));
 

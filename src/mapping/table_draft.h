@@ -16,15 +16,17 @@ struct table_draft {
     bool full; /* said once */
 };
 
-/* Adds a column; name must outlive the table. where is the setting that names it. Returns its index, or PLAN_NONE with a problem. */
-uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char *name, enum value_type type);
+/* Adds a column; name must outlive the table. where is the setting that names it. Returns its
+   index, or PLAN_NONE with a problem. */
+uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char *name,
+                         enum value_type type);
 
 /* The index of a column, PLAN_NONE if there is none. */
 uint32_t table_draft_find(const struct table_draft *draft, const char *name);
 
 /* Adds `extra` and makes the table. False when there is no memory. */
-bool table_draft_finish(const struct table_draft *draft, const char *name, size_t key_count, struct arena *arena,
-                        struct table *table);
+bool table_draft_finish(const struct table_draft *draft, const char *name, size_t key_count,
+                        struct arena *arena, struct table *table);
 
 /* NULL if PostgreSQL takes the name without quotes, else what is wrong with it. */
 const char *table_name_fault(const char *name);

@@ -11,7 +11,8 @@ int json_name_compare(struct slice a, struct slice b)
 
 int json_pair_compare(const void *a, const void *b)
 {
-    return json_name_compare(((const struct json_pair *)a)->name, ((const struct json_pair *)b)->name);
+    return json_name_compare(((const struct json_pair *)a)->name,
+                             ((const struct json_pair *)b)->name);
 }
 
 void json_pairs_write(const struct json_pair *pairs, size_t count, struct buffer *out)

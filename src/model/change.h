@@ -1,6 +1,6 @@
 /*
- * What one accepted message says about its entity: absent keeps, null clears, present replaces. All memory belongs to the
- * message's arena.
+ * What one accepted message says about its entity: absent keeps, null clears, present replaces. All
+ * memory belongs to the message's arena.
  */
 #ifndef KOPRU_MODEL_CHANGE_H
 #define KOPRU_MODEL_CHANGE_H
@@ -28,13 +28,17 @@ struct change {
     bool may_be_late;           /* compare source_time with the stored one before applying */
     int64_t source_time;        /* microseconds since 2000-01-01 UTC */
 
-    struct slice *names; /* the message's top-level names: what it speaks about, sorted by slice_compare */
+    struct slice
+        *names; /* the message's top-level names: what it speaks about, sorted by slice_compare */
     size_t name_count;
-    bool replaces_extra; /* absent = "clear" for the whole entity: nothing of the stored `extra` survives */
+    bool replaces_extra; /* absent = "clear" for the whole entity: nothing of the stored `extra`
+                            survives */
 
-    bool *root_set;              /* per column of the root table: fed by a name in `names`; key and extra are false */
-    struct value *root;          /* per column of the root table; the key is filled, extra is not */
-    struct json_pair *leftovers; /* what no column of the root holds, sorted by jsonb's order of names */
+    bool *root_set;     /* per column of the root table: fed by a name in `names`; key and extra are
+                           false */
+    struct value *root; /* per column of the root table; the key is filled, extra is not */
+    struct json_pair
+        *leftovers; /* what no column of the root holds, sorted by jsonb's order of names */
     size_t leftover_count;
 
     bool *set_present;    /* per set of the entity: this message replaces it */

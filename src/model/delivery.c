@@ -17,8 +17,8 @@ static struct slice place(char **cursor, struct slice source)
 
 struct delivery *delivery_copy(const struct delivery *source)
 {
-    size_t bytes =
-        sizeof(*source) + source->body.len + source->content_type.len + source->message_id.len + source->properties.len;
+    size_t bytes = sizeof(*source) + source->body.len + source->content_type.len +
+                   source->message_id.len + source->properties.len;
     struct delivery *copy = malloc(bytes);
     char *cursor;
 

@@ -12,12 +12,14 @@ struct delivery {
     uint64_t tag; /* valid only on the channel it came from */
     bool redelivered;
     bool has_timestamp;
-    uint64_t timestamp_s;      /* AMQP property: seconds since 1970-01-01 UTC, as the publisher says */
-    struct slice body;         /* the exact bytes */
-    struct slice content_type; /* text that PostgreSQL can store; data is NULL if the property is absent */
-    struct slice message_id;   /* likewise */
-    struct slice properties;   /* a JSON object: headers, all other properties, exchange and routing key */
-    size_t bytes;              /* of the whole allocation: what it counts against max_bytes_in_hand */
+    uint64_t timestamp_s; /* AMQP property: seconds since 1970-01-01 UTC, as the publisher says */
+    struct slice body;    /* the exact bytes */
+    struct slice
+        content_type; /* text that PostgreSQL can store; data is NULL if the property is absent */
+    struct slice message_id; /* likewise */
+    struct slice
+        properties; /* a JSON object: headers, all other properties, exchange and routing key */
+    size_t bytes;   /* of the whole allocation: what it counts against max_bytes_in_hand */
 };
 
 /* Copies the parts of source into one allocation. NULL when there is no memory. */

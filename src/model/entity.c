@@ -1,6 +1,7 @@
 #include "model/entity.h"
 
-const char *const ENTITY_ROOT_COLUMNS[4] = { "payload_hash", "source_time", "created_at", "updated_at" };
+const char *const ENTITY_ROOT_COLUMNS[4] = { "payload_hash", "source_time", "created_at",
+                                             "updated_at" };
 
 size_t entity_first_set(const struct entity *entity, size_t child)
 {

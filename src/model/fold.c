@@ -4,7 +4,8 @@
 
 #include <stdlib.h>
 
-int fold_start(struct fold_state *state, const struct entity *entity, struct slice id, struct arena *arena)
+int fold_start(struct fold_state *state, const struct entity *entity, struct slice id,
+               struct arena *arena)
 {
     *state = (struct fold_state){ .entity = entity };
     state->root = arena_alloc_array(arena, entity->root.column_count, sizeof(*state->root));
@@ -17,7 +18,8 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
     return 0;
 }
 
-/* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the texts are canonical, too. */
+/* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the
+   texts are canonical, too. */
 static enum fold_result read_extra(struct fold_state *state, struct arena *arena)
 {
     struct slice text = value_text(&state->root[state->entity->root.extra]);
@@ -39,7 +41,8 @@ static enum fold_result read_extra(struct fold_state *state, struct arena *arena
     state->extra = arena_alloc_array(arena, doc.count, sizeof(*state->extra));
     if (state->extra == NULL)
         goto out;
-    for (member = json_first(&doc, &doc.nodes[0]); member != NULL; member = json_next(&doc, &doc.nodes[0], member)) {
+    for (member = json_first(&doc, &doc.nodes[0]); member != NULL;
+         member = json_next(&doc, &doc.nodes[0], member)) {
         struct json_pair *pair = &state->extra[count++];
 
         pair->name = json_name(&doc, member, arena);
@@ -129,11 +132,13 @@ static int apply_sets(struct fold_state *state, const struct change *change, str
     return 0;
 }
 
-enum fold_result fold_apply(struct fold_state *state, const struct change *change, struct arena *arena)
+enum fold_result fold_apply(struct fold_state *state, const struct change *change,
+                            struct arena *arena)
 {
     bool newer = change->has_time && (!state->has_time || change->source_time > state->source_time);
 
-    if (change->may_be_late && change->has_time && state->has_time && change->source_time < state->source_time)
+    if (change->may_be_late && change->has_time && state->has_time &&
+        change->source_time < state->source_time)
         return FOLD_STALE;
     if (state->has_hash && memcmp(state->hash, change->hash, DIGEST_BYTES) == 0) {
         if (newer) {
@@ -158,7 +163,8 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
     return FOLD_APPLIED;
 }
 
-/* The columns that tell rows of one set apart: all share the root's key, and the array's name if the table has a column for it. */
+/* The columns that tell rows of one set apart: all share the root's key, and the array's name if
+   the table has a column for it. */
 struct row_key {
     const struct table *table;
     size_t first;
@@ -180,7 +186,8 @@ static int compare_keys(const void *a, const void *b, void *key_pointer)
     return 0;
 }
 
-static bool row_differs(const struct table *table, const struct value *stored, const struct value *row)
+static bool row_differs(const struct table *table, const struct value *stored,
+                        const struct value *row)
 {
     for (size_t i = table->key_count; i < table->column_count; i++) {
         if (!value_equal(table->columns[i].type, &stored[i], &row[i]))
@@ -199,7 +206,8 @@ static bool are_sorted(struct value **rows, size_t count, struct row_key *key)
     return true;
 }
 
-static struct value **sorted_rows(struct row_key *key, const struct row_set *set, struct arena *arena)
+static struct value **sorted_rows(struct row_key *key, const struct row_set *set,
+                                  struct arena *arena)
 {
     struct value **rows;
 
@@ -214,8 +222,9 @@ static struct value **sorted_rows(struct row_key *key, const struct row_set *set
 }
 
 /* Walks both sorted sets side by side. The difference's arrays have room for every row. */
-static int compare_set(size_t child_number, const struct child *child, const struct row_set *stored, const struct row_set *set,
-                       struct arena *arena, struct fold_difference *difference)
+static int compare_set(size_t child_number, const struct child *child, const struct row_set *stored,
+                       const struct row_set *set, struct arena *arena,
+                       struct fold_difference *difference)
 {
     struct row_key key = { &child->table, child->has_set_column ? 2 : 1 };
     struct value **before = sorted_rows(&key, stored, arena);
@@ -226,14 +235,18 @@ static int compare_set(size_t child_number, const struct child *child, const str
     if ((before == NULL && stored->count > 0) || (after == NULL && set->count > 0))
         return -1;
     while (b < stored->count || a < set->count) {
-        int order = b == stored->count ? 1 : a == set->count ? -1 : compare_keys(&before[b], &after[a], &key);
+        int order = b == stored->count ? 1
+                    : a == set->count  ? -1
+                                       : compare_keys(&before[b], &after[a], &key);
 
         if (order < 0) {
-            difference->deletes[difference->delete_count++] = (struct child_row){ child_number, before[b++] };
+            difference->deletes[difference->delete_count++] =
+                (struct child_row){ child_number, before[b++] };
             continue;
         }
         if (order > 0 || row_differs(&child->table, before[b], after[a]))
-            difference->writes[difference->write_count++] = (struct child_row){ child_number, after[a] };
+            difference->writes[difference->write_count++] =
+                (struct child_row){ child_number, after[a] };
         b += order == 0;
         a++;
     }
@@ -242,12 +255,13 @@ static int compare_set(size_t child_number, const struct child *child, const str
 
 static bool same_metadata(const struct fold_state *stored, const struct fold_state *state)
 {
-    return stored->has_hash == state->has_hash && memcmp(stored->hash, state->hash, DIGEST_BYTES) == 0 &&
+    return stored->has_hash == state->has_hash &&
+           memcmp(stored->hash, state->hash, DIGEST_BYTES) == 0 &&
            stored->has_time == state->has_time && stored->source_time == state->source_time;
 }
 
-int fold_compare(const struct fold_state *stored, const struct fold_state *state, struct arena *arena,
-                 struct fold_difference *difference)
+int fold_compare(const struct fold_state *stored, const struct fold_state *state,
+                 struct arena *arena, struct fold_difference *difference)
 {
     const struct entity *entity = state->entity;
     size_t before = 0;
@@ -267,11 +281,13 @@ int fold_compare(const struct fold_state *stored, const struct fold_state *state
         for (size_t s = 0; s < entity->children[c].set_count; s++, number++) {
             if (stored->sets[number].rows == state->sets[number].rows)
                 continue;
-            if (compare_set(c, &entity->children[c], &stored->sets[number], &state->sets[number], arena, difference) != 0)
+            if (compare_set(c, &entity->children[c], &stored->sets[number], &state->sets[number],
+                            arena, difference) != 0)
                 return -1;
         }
     }
-    difference->touched = stored->exists != state->exists || row_differs(&entity->root, stored->root, state->root) ||
+    difference->touched = stored->exists != state->exists ||
+                          row_differs(&entity->root, stored->root, state->root) ||
                           difference->delete_count > 0 || difference->write_count > 0;
     difference->root = difference->touched || !same_metadata(stored, state);
     return 0;

@@ -1,10 +1,11 @@
 /*
- * An entity's rows in memory: read from the database, changed by one message after another, and compared with what was read.
- * So a batch equals its messages one after another by construction, and only the difference is written.
+ * An entity's rows in memory: read from the database, changed by one message after another, and
+ * compared with what was read. So a batch equals its messages one after another by construction,
+ * and only the difference is written.
  *
- *     fold_start(&state, entity, id, arena)      // then filled with the rows of the database, if it has any
- *     stored = state                              // a plain copy: rows are never changed in place
- *     fold_apply(&state, change, arena)           // for each message in order of arrival
+ *     fold_start(&state, entity, id, arena)      // then filled with the rows of the database, if
+ * it has any stored = state                              // a plain copy: rows are never changed in
+ * place fold_apply(&state, change, arena)           // for each message in order of arrival
  *     fold_compare(&stored, &state, arena, &difference)
  *
  * All memory comes from the arena. Functions return -1 when it is exhausted.
@@ -17,8 +18,9 @@
 
 struct fold_state {
     const struct entity *entity;
-    bool exists;             /* there is a root row */
-    struct value *root;      /* per column of the root table; the key is filled, `extra` has its canonical text */
+    bool exists; /* there is a root row */
+    struct value
+        *root; /* per column of the root table; the key is filled, `extra` has its canonical text */
     struct json_pair *extra; /* the same `extra`, member by member; valid when extra_read */
     size_t extra_count;
     bool extra_read;
@@ -38,9 +40,11 @@ enum fold_result {
 };
 
 /* The state of an entity that is not in the database. */
-int fold_start(struct fold_state *state, const struct entity *entity, struct slice id, struct arena *arena);
+int fold_start(struct fold_state *state, const struct entity *entity, struct slice id,
+               struct arena *arena);
 
-enum fold_result fold_apply(struct fold_state *state, const struct change *change, struct arena *arena);
+enum fold_result fold_apply(struct fold_state *state, const struct change *change,
+                            struct arena *arena);
 
 /* A child row to delete or to write, with the child table's number. */
 struct child_row {
@@ -57,7 +61,7 @@ struct fold_difference {
     size_t write_count;
 };
 
-int fold_compare(const struct fold_state *stored, const struct fold_state *state, struct arena *arena,
-                 struct fold_difference *difference);
+int fold_compare(const struct fold_state *stored, const struct fold_state *state,
+                 struct arena *arena, struct fold_difference *difference);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * Why a message became a dead letter: the reasons of the contract, in the order in which the first that applies is taken.
+ * Why a message became a dead letter: the reasons of the contract, in the order in which the first
+ * that applies is taken.
  */
 #ifndef KOPRU_MODEL_REFUSAL_H
 #define KOPRU_MODEL_REFUSAL_H
@@ -23,10 +24,11 @@ enum { REFUSAL_REASON_COUNT = REFUSAL_REJECTED_BY_DATABASE + 1, REFUSAL_DETAIL_M
 
 struct refusal {
     enum refusal_reason reason;
-    char path[256];         /* JSON path, "" where there is none; never a value */
-    char detail[512];       /* the rule that was broken, in words; never a value */
-    char sqlstate[6];       /* of rejected_by_database, else "" */
-    struct slice entity_id; /* data is NULL where none could be read; owned by the message's arena */
+    char path[256];   /* JSON path, "" where there is none; never a value */
+    char detail[512]; /* the rule that was broken, in words; never a value */
+    char sqlstate[6]; /* of rejected_by_database, else "" */
+    struct slice
+        entity_id; /* data is NULL where none could be read; owned by the message's arena */
 };
 
 /* What mapping a payload comes to. NO_MEMORY says nothing about the message: try again later. */

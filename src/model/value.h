@@ -1,5 +1,6 @@
 /*
- * One cell of a row, in the form that both PostgreSQL's binary protocol and the folding of messages can use directly.
+ * One cell of a row, in the form that both PostgreSQL's binary protocol and the folding of messages
+ * can use directly.
  */
 #ifndef KOPRU_MODEL_VALUE_H
 #define KOPRU_MODEL_VALUE_H
@@ -10,7 +11,8 @@
 
 enum value_type {
     VALUE_TEXT,
-    VALUE_NUMERIC,     /* text in numeric's own canonical spelling (no exponent), so that equal text means an equal value */
+    VALUE_NUMERIC,     /* text in numeric's own canonical spelling (no exponent), so that equal text
+                          means an equal value */
     VALUE_DATE,        /* number: days since 2000-01-01 */
     VALUE_TIMESTAMPTZ, /* number: microseconds since 2000-01-01 00:00 UTC */
     VALUE_BOOLEAN,     /* number: 0 or 1 */
@@ -21,10 +23,12 @@ enum value_type {
 /* Rows are many and most columns null, so this is kept small: 16 bytes. Zeroed it is SQL null. */
 struct value {
     bool present; /* false is SQL null */
-    uint32_t len; /* of a text, in bytes: a body is shorter than 4 GiB, and so is all that PostgreSQL stores */
+    uint32_t len; /* of a text, in bytes: a body is shorter than 4 GiB, and so is all that
+                     PostgreSQL stores */
     union {
         int64_t number;
-        const char *data; /* of a text, owned by the arena of the message or the batch: read it with value_text() */
+        const char *data; /* of a text, owned by the arena of the message or the batch: read it with
+                             value_text() */
     };
 };
 

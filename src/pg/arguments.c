@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement, size_t scalars, size_t max_bytes)
+int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement,
+                      size_t scalars, size_t max_bytes)
 {
     size_t count = (size_t)statement->param_count;
 
@@ -13,7 +14,8 @@ int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement 
     if (arguments->arrays == NULL || arguments->values == NULL || arguments->lengths == NULL)
         return -1;
     for (size_t i = scalars; i < count; i++)
-        pg_array_init(&arguments->arrays[i - scalars], pg_array_element(statement->param_types[i]), max_bytes);
+        pg_array_init(&arguments->arrays[i - scalars], pg_array_element(statement->param_types[i]),
+                      max_bytes);
     arguments->array_count = count - scalars;
     arguments->params = (struct pg_params){ (int)count, arguments->values, arguments->lengths };
     return 0;
@@ -29,7 +31,8 @@ void pg_arguments_release(struct pg_arguments *arguments)
     *arguments = (struct pg_arguments){ 0 };
 }
 
-void pg_arguments_scalar(struct pg_arguments *arguments, size_t number, const void *bytes, size_t len)
+void pg_arguments_scalar(struct pg_arguments *arguments, size_t number, const void *bytes,
+                         size_t len)
 {
     arguments->values[number] = bytes;
     arguments->lengths[number] = (int)len;

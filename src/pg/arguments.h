@@ -23,13 +23,15 @@ struct pg_arguments {
 };
 
 /* Returns 0, or -1 when there is no memory. Release in both cases. */
-int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement, size_t scalars, size_t max_bytes);
+int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement,
+                      size_t scalars, size_t max_bytes);
 
 /* Of an argument that was only zeroed, too. */
 void pg_arguments_release(struct pg_arguments *arguments);
 
 /* The bytes, in the parameter's binary form, must outlive the arguments. */
-void pg_arguments_scalar(struct pg_arguments *arguments, size_t number, const void *bytes, size_t len);
+void pg_arguments_scalar(struct pg_arguments *arguments, size_t number, const void *bytes,
+                         size_t len);
 
 /* Returns 0, or -1 when an array outgrew its limit or memory. */
 int pg_arguments_finish(struct pg_arguments *arguments);

@@ -86,7 +86,8 @@ void pg_array_value(struct pg_array *array, const struct value *value)
 
 int pg_array_finish(struct pg_array *array)
 {
-    uint32_t header[5] = { array->count > 0 ? 1 : 0, array->has_nulls ? 1 : 0, array->element, array->count, 1 };
+    uint32_t header[5] = { array->count > 0 ? 1 : 0, array->has_nulls ? 1 : 0, array->element,
+                           array->count, 1 };
 
     if (buffer_failed(&array->bytes))
         return -1;
@@ -94,6 +95,7 @@ int pg_array_finish(struct pg_array *array)
         header[i] = __builtin_bswap32(header[i]);
     if (array->count == 0)
         array->bytes.len = 12; /* without a dimension there are no bounds */
-    memcpy(array->bytes.data, header, array->bytes.len < HEADER_BYTES ? array->bytes.len : HEADER_BYTES);
+    memcpy(array->bytes.data, header,
+           array->bytes.len < HEADER_BYTES ? array->bytes.len : HEADER_BYTES);
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * A one-dimensional PostgreSQL array in binary form, built element by element: the way one statement takes any number of rows
- * (unnest) without meeting the protocol's limit of 65,535 parameters. Format: src/backend/utils/adt/arrayfuncs.c, array_recv.
+ * A one-dimensional PostgreSQL array in binary form, built element by element: the way one
+ * statement takes any number of rows (unnest) without meeting the protocol's limit of 65,535
+ * parameters. Format: src/backend/utils/adt/arrayfuncs.c, array_recv.
  */
 #ifndef KOPRU_PG_ARRAY_H
 #define KOPRU_PG_ARRAY_H
@@ -17,12 +18,14 @@ struct pg_array {
     bool has_nulls;
 };
 
-/* The type of a column as a parameter: the array's OID, its element's, and the array type's name for casts. */
+/* The type of a column as a parameter: the array's OID, its element's, and the array type's name
+   for casts. */
 struct pg_type {
     Oid element;
     Oid array;
     const char *array_name;
-    const char *read_cast; /* appended where the column is read: numeric and jsonb are read as text */
+    const char
+        *read_cast; /* appended where the column is read: numeric and jsonb are read as text */
 };
 
 const struct pg_type *pg_type_of(enum value_type type);
@@ -36,7 +39,8 @@ void pg_array_release(struct pg_array *array);
 
 void pg_array_null(struct pg_array *array);
 void pg_array_bytes(struct pg_array *array, struct slice bytes); /* text, bytea */
-void pg_array_integer(struct pg_array *array, int64_t number);   /* in the width of the element type */
+void pg_array_integer(struct pg_array *array,
+                      int64_t number); /* in the width of the element type */
 void pg_array_value(struct pg_array *array, const struct value *value);
 
 /* Completes the header. Returns 0, or -1 when it outgrew max_bytes or memory. */

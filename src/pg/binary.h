@@ -1,4 +1,5 @@
-/* PostgreSQL's binary form: the OIDs of the types that the statements take, fixed for ever, and integers, which are big-endian. */
+/* PostgreSQL's binary form: the OIDs of the types that the statements take, fixed for ever, and
+   integers, which are big-endian. */
 #ifndef KOPRU_PG_BINARY_H
 #define KOPRU_PG_BINARY_H
 

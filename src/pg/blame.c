@@ -39,11 +39,13 @@ uint64_t pg_blame_used(const struct plan *plan, bool copies)
 }
 
 /* Names are compared as pointers: a failure names the statement that was sent. */
-uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *statements, const struct pg_failure *failure)
+uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *statements,
+                         const struct pg_failure *failure)
 {
     const char *name = failure->statement;
 
-    if (name == PG_BEGIN.name || name == PG_SETTINGS.name || name == PG_CHECK_EPOCH.name || name == PG_WRITE_DEAD_LETTERS.name)
+    if (name == PG_BEGIN.name || name == PG_SETTINGS.name || name == PG_CHECK_EPOCH.name ||
+        name == PG_WRITE_DEAD_LETTERS.name)
         return 0;
     if (name == statements->find.name)
         return bit(FIND);

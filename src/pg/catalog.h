@@ -1,16 +1,16 @@
 /*
- * What the database has, compared with what kopru needs: schema, tables, columns, keys, privileges, migrations, settings. The
- * catalog is read once, in two trips; the checks ask no server.
+ * What the database has, compared with what kopru needs: schema, tables, columns, keys, privileges,
+ * migrations, settings. The catalog is read once, in two trips; the checks ask no server.
  *
- *     if (catalog_load(&catalog, conn, &failure) != 0) ... could not be asked; says nothing about the schema
- *     report = (struct catalog_report){ &problems, &warnings };
+ *     if (catalog_load(&catalog, conn, &failure) != 0) ... could not be asked; says nothing about
+ * the schema report = (struct catalog_report){ &problems, &warnings };
  *     catalog_check_server(catalog, "0.1.0", &report);
  *     catalog_check_entity(catalog, mapping_entity(mapping), &report);
  *     catalog_free(catalog);
  *
- * A problem is what makes kopru wait; a warning is what weakens a promise. Each names the object, what is wrong with it, the
- * migration that brings it, and what to run. Kinds: ERROR_CONFIG for the schema's version, ERROR_PERMISSION for a privilege,
- * ERROR_PROBLEMS for all else.
+ * A problem is what makes kopru wait; a warning is what weakens a promise. Each names the object,
+ * what is wrong with it, the migration that brings it, and what to run. Kinds: ERROR_CONFIG for the
+ * schema's version, ERROR_PERMISSION for a privilege, ERROR_PROBLEMS for all else.
  */
 #ifndef KOPRU_PG_CATALOG_H
 #define KOPRU_PG_CATALOG_H
@@ -32,21 +32,27 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
 /* NULL is allowed. */
 void catalog_free(struct catalog *catalog);
 
-/* The server, the migrations applied, and kopru's own tables (dead_letters, queues, schema_version). version is that of this kopru.
-   Returns 0 if there is no problem, -1 if there is one, added to the report as memory allows. */
-int catalog_check_server(const struct catalog *catalog, const char *version, const struct catalog_report *report);
+/* The server, the migrations applied, and kopru's own tables (dead_letters, queues,
+   schema_version). version is that of this kopru. Returns 0 if there is no problem, -1 if there is
+   one, added to the report as memory allows. */
+int catalog_check_server(const struct catalog *catalog, const char *version,
+                         const struct catalog_report *report);
 
-/* The tables of one entity: that they, their columns, types, unique keys and privileges fit what the writer does. Returns likewise;
-   a missing schema, which catalog_check_server() names, is not named again. */
-int catalog_check_entity(const struct catalog *catalog, const struct entity *entity, const struct catalog_report *report);
+/* The tables of one entity: that they, their columns, types, unique keys and privileges fit what
+   the writer does. Returns likewise; a missing schema, which catalog_check_server() names, is not
+   named again. */
+int catalog_check_entity(const struct catalog *catalog, const struct entity *entity,
+                         const struct catalog_report *report);
 
 /* The migrations that this kopru needs, oldest first; their numbers are 1 to count. */
 const char *const *catalog_migrations(size_t *count);
 
-/* The migration that brings a table, or a column of it (column may be NULL: the table); NULL if none of the above does. */
+/* The migration that brings a table, or a column of it (column may be NULL: the table); NULL if
+   none of the above does. */
 const char *catalog_migration_of(const char *table, const char *column);
 
-/* <0, 0, >0 as release a is older than, equal to or newer than b: "0.9.1" and "0.10"; what follows the numbers is not looked at. */
+/* <0, 0, >0 as release a is older than, equal to or newer than b: "0.9.1" and "0.10"; what follows
+   the numbers is not looked at. */
 int catalog_compare_versions(const char *a, const char *b);
 
 #endif

@@ -83,20 +83,24 @@ static void check_server(struct review *review)
     struct error err;
 
     if (atoi(fact(review, SERVER_VERSION_NUMBER)) < OLDEST_SERVER) {
-        error_set(&err, ERROR_PROBLEMS, "server too old", "server", "it is PostgreSQL %s", fact(review, SERVER_VERSION_TEXT));
+        error_set(&err, ERROR_PROBLEMS, "server too old", "server", "it is PostgreSQL %s",
+                  fact(review, SERVER_VERSION_TEXT));
         error_hint(&err, "kopru needs PostgreSQL 13 or newer");
         review_problem(review, &err);
     }
     if (strcmp(fact(review, SERVER_ENCODING), "UTF8") != 0) {
-        error_set(&err, ERROR_PROBLEMS, "wrong encoding of database", fact(review, SERVER_DATABASE), "it is %s, but must be UTF8",
-                  fact(review, SERVER_ENCODING));
-        error_hint(&err, "install into a database made with: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0");
+        error_set(&err, ERROR_PROBLEMS, "wrong encoding of database", fact(review, SERVER_DATABASE),
+                  "it is %s, but must be UTF8", fact(review, SERVER_ENCODING));
+        error_hint(&err, "install into a database made with: CREATE DATABASE ... ENCODING 'UTF8' "
+                         "TEMPLATE template0");
         review_problem(review, &err);
     }
     if (strcmp(fact(review, SERVER_CLIENT_ENCODING), "UTF8") != 0) {
-        error_set(&err, ERROR_PROBLEMS, "wrong client encoding", "client_encoding", "it is %s although kopru asked for UTF8",
-                  fact(review, SERVER_CLIENT_ENCODING));
-        error_hint(&err, "look at the pooler between kopru and the server: it must pass client_encoding on");
+        error_set(&err, ERROR_PROBLEMS, "wrong client encoding", "client_encoding",
+                  "it is %s although kopru asked for UTF8", fact(review, SERVER_CLIENT_ENCODING));
+        error_hint(
+            &err,
+            "look at the pooler between kopru and the server: it must pass client_encoding on");
         review_problem(review, &err);
     }
     if (strcmp(fact(review, SERVER_IN_RECOVERY), "true") == 0) {
@@ -119,16 +123,17 @@ static void check_durability(struct review *review)
         review_warning(review, &err);
     }
     if (!has_sync_standby && strcmp(fact(review, SERVER_REPLICATION_CLIENTS), "0") != 0) {
-        error_set(
-            &err, ERROR_PROBLEMS, "commits may be lost", "synchronous_standby_names",
-            "it is empty, but %s replication clients follow the server: a failover to one of them may lose acknowledged messages",
-            fact(review, SERVER_REPLICATION_CLIENTS));
+        error_set(&err, ERROR_PROBLEMS, "commits may be lost", "synchronous_standby_names",
+                  "it is empty, but %s replication clients follow the server: a failover to one of "
+                  "them may lose acknowledged messages",
+                  fact(review, SERVER_REPLICATION_CLIENTS));
         error_hint(&err, "name a synchronous standby, if one of them is meant to take over");
         review_warning(review, &err);
     }
     if (has_sync_standby && strcmp(fact(review, SERVER_SYNCHRONOUS_COMMIT), "local") == 0) {
         error_set(&err, ERROR_PROBLEMS, "commits may be lost", "synchronous_commit",
-                  "it is local: commits do not wait for the synchronous standby, a failover may lose acknowledged messages");
+                  "it is local: commits do not wait for the synchronous standby, a failover may "
+                  "lose acknowledged messages");
         error_hint(&err, "set synchronous_commit = on for user %s", fact(review, SERVER_USER));
         review_warning(review, &err);
     }
@@ -147,13 +152,15 @@ static void check_migrations(struct review *review, const char *version)
     for (size_t i = 0; i < count; i++) {
         if (catalog_is_applied(review->catalog, (int)i + 1))
             continue;
-        error_set(&err, ERROR_CONFIG, "missing migration", migrations[i], "kopru.schema_version has no row %zu", i + 1);
+        error_set(&err, ERROR_CONFIG, "missing migration", migrations[i],
+                  "kopru.schema_version has no row %zu", i + 1);
         error_hint(&err, "run " REVIEW_APPLY);
         review_problem(review, &err);
     }
-    if (catalog_newest_demand(review->catalog, &migration, &release) && catalog_compare_versions(version, release) < 0) {
-        error_set(&err, ERROR_CONFIG, "the schema is newer than this kopru", migration, "it needs kopru %s, this is %s", release,
-                  version);
+    if (catalog_newest_demand(review->catalog, &migration, &release) &&
+        catalog_compare_versions(version, release) < 0) {
+        error_set(&err, ERROR_CONFIG, "the schema is newer than this kopru", migration,
+                  "it needs kopru %s, this is %s", release, version);
         error_hint(&err, "install kopru %s or newer", release);
         review_problem(review, &err);
     }
@@ -166,19 +173,23 @@ static bool check_schema(struct review *review)
     struct error err;
 
     if (schema[0] == '\0') {
-        error_set(&err, ERROR_CONFIG, "missing schema", ENTITY_SCHEMA, "database %s does not have it",
-                  fact(review, SERVER_DATABASE));
-        error_hint(&err, "install it in two steps: psql -f sql/roles.sql, then " REVIEW_APPLY "; migrations/README.md says more");
+        error_set(&err, ERROR_CONFIG, "missing schema", ENTITY_SCHEMA,
+                  "database %s does not have it", fact(review, SERVER_DATABASE));
+        error_hint(&err, "install it in two steps: psql -f sql/roles.sql, then " REVIEW_APPLY
+                         "; migrations/README.md says more");
         review_problem(review, &err);
         return false;
     }
     if (strcmp(schema, "usage") != 0) {
         const char *user = fact(review, SERVER_USER);
 
-        error_set(&err, ERROR_PERMISSION, "missing privilege", ENTITY_SCHEMA, "user %s lacks USAGE on the schema", user);
+        error_set(&err, ERROR_PERMISSION, "missing privilege", ENTITY_SCHEMA,
+                  "user %s lacks USAGE on the schema", user);
         error_hint(&err,
-                   "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
-                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT USAGE ON SCHEMA kopru TO "
+                   "migration 06-grants gives it to kopru_writer "
+                   "(migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
+                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT USAGE "
+                   "ON SCHEMA kopru TO "
                    "kopru_writer",
                    user);
         review_problem(review, &err);
@@ -186,7 +197,8 @@ static bool check_schema(struct review *review)
     return true;
 }
 
-int catalog_check_server(const struct catalog *catalog, const char *version, const struct catalog_report *report)
+int catalog_check_server(const struct catalog *catalog, const char *version,
+                         const struct catalog_report *report)
 {
     struct review review = { .catalog = catalog, .report = report };
 
@@ -216,16 +228,19 @@ static void check_entity_table(struct review *review, const struct table *table,
         goto done;
     }
     for (size_t i = 0; i < table->column_count; i++)
-        columns[i] = (struct wanted_column){ .name = table->columns[i].name,
-                                             .type = value_type_name(table->columns[i].type),
-                                             .never_null = i < table->key_count || i == table->extra };
+        columns[i] =
+            (struct wanted_column){ .name = table->columns[i].name,
+                                    .type = value_type_name(table->columns[i].type),
+                                    .never_null = i < table->key_count || i == table->extra };
     for (size_t i = 0; i < more; i++) {
         const char *name = ENTITY_ROOT_COLUMNS[i];
         bool is_own_time = strcmp(name, "created_at") == 0 || strcmp(name, "updated_at") == 0;
 
         columns[table->column_count + i] =
             (struct wanted_column){ .name = name,
-                                    .type = strcmp(name, "payload_hash") == 0 ? "bytea" : value_type_name(VALUE_TIMESTAMPTZ),
+                                    .type = strcmp(name, "payload_hash") == 0
+                                                ? "bytea"
+                                                : value_type_name(VALUE_TIMESTAMPTZ),
                                     .never_null = is_own_time };
     }
     for (size_t i = 0; i < table->key_count; i++)
@@ -242,7 +257,8 @@ done:
     free(key);
 }
 
-int catalog_check_entity(const struct catalog *catalog, const struct entity *entity, const struct catalog_report *report)
+int catalog_check_entity(const struct catalog *catalog, const struct entity *entity,
+                         const struct catalog_report *report)
 {
     struct review review = { .catalog = catalog, .report = report };
 

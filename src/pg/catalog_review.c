@@ -22,7 +22,8 @@ void review_warning(struct review *review, const struct error *err)
 
 static const char *object_name(char *out, const char *table, const char *column)
 {
-    snprintf(out, OBJECT_MAX_BYTES, "%s.%s%s%s", ENTITY_SCHEMA, table, column != NULL ? "." : "", column != NULL ? column : "");
+    snprintf(out, OBJECT_MAX_BYTES, "%s.%s%s%s", ENTITY_SCHEMA, table, column != NULL ? "." : "",
+             column != NULL ? column : "");
     return out;
 }
 
@@ -32,24 +33,30 @@ static int migration_number(const char *migration)
 }
 
 /* Whose job it is to bring the object, and how. */
-static void hint_migration(const struct review *review, struct error *err, const char *table, const char *column)
+static void hint_migration(const struct review *review, struct error *err, const char *table,
+                           const char *column)
 {
     const char *migration = catalog_migration_of(table, column);
 
     if (migration == NULL)
+        error_hint(err, "no migration of this kopru brings it: write one (migrations/README.md "
+                        "says how), or correct the entity file");
+    else if (catalog_knows_versions(review->catalog) &&
+             catalog_is_applied(review->catalog, migration_number(migration)))
         error_hint(err,
-                   "no migration of this kopru brings it: write one (migrations/README.md says how), or correct the entity file");
-    else if (catalog_knows_versions(review->catalog) && catalog_is_applied(review->catalog, migration_number(migration)))
-        error_hint(err,
-                   "migration %s is applied: what it made, put back as it stands in migrations/deploy/%s.sql "
-                   "(docs/operations.md, A column that was put back); what you added to the entity file needs a migration of its "
+                   "migration %s is applied: what it made, put back as it stands in "
+                   "migrations/deploy/%s.sql "
+                   "(docs/operations.md, A column that was put back); what you added to the entity "
+                   "file needs a migration of its "
                    "own (migrations/README.md)",
                    migration, migration);
     else
-        error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY, migration, migration);
+        error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY,
+                   migration, migration);
 }
 
-static void check_column(struct review *review, const struct wanted_table *table, const struct wanted_column *wanted)
+static void check_column(struct review *review, const struct wanted_table *table,
+                         const struct wanted_column *wanted)
 {
     struct catalog_column found;
     char object[OBJECT_MAX_BYTES];
@@ -63,19 +70,22 @@ static void check_column(struct review *review, const struct wanted_table *table
         return;
     }
     if (strcmp(found.type, wanted->type) != 0) {
-        error_set(&err, ERROR_PROBLEMS, "wrong type of column", object, "it is %s, but must be %s", found.type, wanted->type);
+        error_set(&err, ERROR_PROBLEMS, "wrong type of column", object, "it is %s, but must be %s",
+                  found.type, wanted->type);
         hint_migration(review, &err, table->name, wanted->name);
         review_problem(review, &err);
     }
     if (found.is_generated && !wanted->is_never_written) {
-        error_set(&err, ERROR_PROBLEMS, "column cannot be written", object, "its value is generated");
+        error_set(&err, ERROR_PROBLEMS, "column cannot be written", object,
+                  "its value is generated");
         error_hint(&err, "make it a plain column, or take it out of the entity file");
         review_problem(review, &err);
     }
     if (found.not_null && !wanted->never_null) {
-        error_set(&err, ERROR_PROBLEMS, "column must not be NOT NULL", object, "a message may leave it null");
-        error_hint(&err, "run, as kopru_owner: ALTER TABLE %s.%s ALTER COLUMN %s DROP NOT NULL", ENTITY_SCHEMA, table->name,
-                   wanted->name);
+        error_set(&err, ERROR_PROBLEMS, "column must not be NOT NULL", object,
+                  "a message may leave it null");
+        error_hint(&err, "run, as kopru_owner: ALTER TABLE %s.%s ALTER COLUMN %s DROP NOT NULL",
+                   ENTITY_SCHEMA, table->name, wanted->name);
         review_problem(review, &err);
     }
 }
@@ -94,15 +104,18 @@ static void check_other_columns(struct review *review, const struct wanted_table
     struct catalog_column found;
     const char *name;
 
-    for (size_t n = 0; (name = catalog_next_column(review->catalog, table->name, n, &found)) != NULL; n++) {
+    for (size_t n = 0;
+         (name = catalog_next_column(review->catalog, table->name, n, &found)) != NULL; n++) {
         char object[OBJECT_MAX_BYTES];
         struct error err;
 
         if (!found.not_null || found.has_default || is_wanted(table, name))
             continue;
-        error_set(&err, ERROR_PROBLEMS, "column that nothing fills", object_name(object, table->name, name),
+        error_set(&err, ERROR_PROBLEMS, "column that nothing fills",
+                  object_name(object, table->name, name),
                   "it is NOT NULL without a default, and kopru does not write it");
-        error_hint(&err, "give it a default, drop its NOT NULL, or feed it by a line in the entity file");
+        error_hint(&err,
+                   "give it a default, drop its NOT NULL, or feed it by a line in the entity file");
         review_problem(review, &err);
     }
 }
@@ -113,13 +126,14 @@ static void check_key(struct review *review, const struct wanted_table *table)
     char columns[256] = "";
     struct error err;
 
-    if (table->key_count == 0 || catalog_has_unique(review->catalog, table->name, table->key, table->key_count, table->predicate))
+    if (table->key_count == 0 || catalog_has_unique(review->catalog, table->name, table->key,
+                                                    table->key_count, table->predicate))
         return;
     for (size_t i = 0; i < table->key_count; i++)
         text_append(columns, sizeof(columns), "%s%s", i > 0 ? ", " : "", table->key[i]);
     error_set(&err, ERROR_PROBLEMS, "missing unique key", object_name(object, table->name, NULL),
-              "ON CONFLICT needs a valid unique index on exactly (%s)%s%s", columns, table->predicate[0] != '\0' ? " WHERE " : "",
-              table->predicate);
+              "ON CONFLICT needs a valid unique index on exactly (%s)%s%s", columns,
+              table->predicate[0] != '\0' ? " WHERE " : "", table->predicate);
     hint_migration(review, &err, table->name, NULL);
     review_problem(review, &err);
 }
@@ -138,7 +152,8 @@ static const char *privilege_name(char letter)
     }
 }
 
-static void check_privileges(struct review *review, const struct wanted_table *table, const char *granted)
+static void check_privileges(struct review *review, const struct wanted_table *table,
+                             const char *granted)
 {
     const char *user = catalog_server_fact(review->catalog, SERVER_USER);
     char missing[64] = "";
@@ -147,20 +162,24 @@ static void check_privileges(struct review *review, const struct wanted_table *t
 
     for (const char *letter = table->privileges; *letter != '\0'; letter++) {
         if (strchr(granted, *letter) == NULL)
-            text_append(missing, sizeof(missing), "%s%s", missing[0] != '\0' ? ", " : "", privilege_name(*letter));
+            text_append(missing, sizeof(missing), "%s%s", missing[0] != '\0' ? ", " : "",
+                        privilege_name(*letter));
     }
     if (missing[0] == '\0')
         return;
-    error_set(&err, ERROR_PERMISSION, "missing privilege", object_name(object, table->name, NULL), "user %s lacks %s", user,
-              missing);
+    error_set(&err, ERROR_PERMISSION, "missing privilege", object_name(object, table->name, NULL),
+              "user %s lacks %s", user, missing);
     if (catalog_migration_of(table->name, NULL) != NULL)
         error_hint(&err,
-                   "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
-                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT %s ON %s TO kopru_writer",
+                   "migration 06-grants gives it to kopru_writer "
+                   "(migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
+                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT %s ON "
+                   "%s TO kopru_writer",
                    user, missing, object);
     else
         error_hint(&err,
-                   "the table is this site's, so the migration that made it has to grant as well (migrations/README.md); run, as "
+                   "the table is this site's, so the migration that made it has to grant as well "
+                   "(migrations/README.md); run, as "
                    "kopru_owner: GRANT %s ON %s TO kopru_writer",
                    missing, object);
     review_problem(review, &err);
@@ -180,7 +199,8 @@ void review_table(struct review *review, const struct wanted_table *wanted)
         return;
     }
     if (strcmp(found.kind, "r") != 0 && strcmp(found.kind, "p") != 0) {
-        error_set(&err, ERROR_PROBLEMS, "not a table", object, "kopru needs a table, and this is a view or a foreign table");
+        error_set(&err, ERROR_PROBLEMS, "not a table", object,
+                  "kopru needs a table, and this is a view or a foreign table");
         hint_migration(review, &err, wanted->name, NULL);
         review_problem(review, &err);
         return;

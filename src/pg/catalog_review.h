@@ -1,5 +1,6 @@
 /*
- * The comparison of one table with what the writer needs of it. For the catalog files only; all others use catalog.h.
+ * The comparison of one table with what the writer needs of it. For the catalog files only; all
+ * others use catalog.h.
  */
 #ifndef KOPRU_PG_CATALOG_REVIEW_H
 #define KOPRU_PG_CATALOG_REVIEW_H
@@ -37,6 +38,7 @@ void review_problem(struct review *review, const struct error *err);
 void review_warning(struct review *review, const struct error *err);
 
 /* How a DBA applies the migrations that are missing. */
-#define REVIEW_APPLY "PGOPTIONS='-c role=kopru_owner' psql -f migrations/install.sql (or sqitch deploy)"
+#define REVIEW_APPLY                                                                               \
+    "PGOPTIONS='-c role=kopru_owner' psql -f migrations/install.sql (or sqitch deploy)"
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The parts of the database's catalog that kopru looks at, as read once. For the catalog files only; all others use catalog.h.
+ * The parts of the database's catalog that kopru looks at, as read once. For the catalog files
+ * only; all others use catalog.h.
  */
 #ifndef KOPRU_PG_CATALOG_SNAPSHOT_H
 #define KOPRU_PG_CATALOG_SNAPSHOT_H
@@ -39,22 +40,28 @@ struct catalog_column {
 const char *catalog_server_fact(const struct catalog *catalog, enum server_fact fact);
 
 /* False if there is none of that name in schema kopru. */
-bool catalog_find_table(const struct catalog *catalog, const char *name, struct catalog_table *table);
-bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name, struct catalog_column *column);
+bool catalog_find_table(const struct catalog *catalog, const char *name,
+                        struct catalog_table *table);
+bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name,
+                         struct catalog_column *column);
 
 /* The columns of a table: the name of the nth one and what it is. NULL behind the last. */
-const char *catalog_next_column(const struct catalog *catalog, const char *table, size_t n, struct catalog_column *column);
+const char *catalog_next_column(const struct catalog *catalog, const char *table, size_t n,
+                                struct catalog_column *column);
 
-/* Whether a unique index that ON CONFLICT can use covers exactly these columns, in any order, with that predicate ("" for none). */
-bool catalog_has_unique(const struct catalog *catalog, const char *table, const char *const *columns, size_t count,
-                        const char *predicate);
+/* Whether a unique index that ON CONFLICT can use covers exactly these columns, in any order, with
+   that predicate ("" for none). */
+bool catalog_has_unique(const struct catalog *catalog, const char *table,
+                        const char *const *columns, size_t count, const char *predicate);
 
 /* True if schema_version could be read. */
 bool catalog_knows_versions(const struct catalog *catalog);
 
 bool catalog_is_applied(const struct catalog *catalog, int version);
 
-/* The applied migration that asks for the newest kopru: its name and the release it asks for. False if none is known. */
-bool catalog_newest_demand(const struct catalog *catalog, const char **migration, const char **release);
+/* The applied migration that asks for the newest kopru: its name and the release it asks for. False
+   if none is known. */
+bool catalog_newest_demand(const struct catalog *catalog, const char **migration,
+                           const char **release);
 
 #endif

@@ -46,7 +46,8 @@ static size_t digits_of(size_t places)
     return (places + NUMERIC_DIGIT_PLACES - 1) / NUMERIC_DIGIT_PLACES;
 }
 
-/* Four places as one digit of base 10,000; zeros stand where the text has none. `at` counts from the text's beginning. */
+/* Four places as one digit of base 10,000; zeros stand where the text has none. `at` counts from
+   the text's beginning. */
 static uint16_t digit_at(struct slice text, long at)
 {
     uint16_t digit = 0;
@@ -69,8 +70,10 @@ static void numeric(struct buffer *out, struct slice text)
     const bool negative = text.data[0] == '-';
     const struct slice whole = { text.data + negative, text.len - negative };
     const char *point = memchr(whole.data, '.', whole.len);
-    const struct slice integer = { whole.data, point != NULL ? (size_t)(point - whole.data) : whole.len };
-    const struct slice fraction = { point != NULL ? point + 1 : NULL, point != NULL ? whole.len - integer.len - 1 : 0 };
+    const struct slice integer = { whole.data,
+                                   point != NULL ? (size_t)(point - whole.data) : whole.len };
+    const struct slice fraction = { point != NULL ? point + 1 : NULL,
+                                    point != NULL ? whole.len - integer.len - 1 : 0 };
     const size_t before = digits_of(integer.len);
     const size_t after = digits_of(fraction.len);
     const long begin = (long)integer.len - (long)(before * NUMERIC_DIGIT_PLACES);

@@ -16,7 +16,8 @@
 
 enum { MAX_PREPARED = 64 };
 
-/* A statement the server knows, under a name that tells its text: behind a pooler another release may have left its own there. */
+/* A statement the server knows, under a name that tells its text: behind a pooler another release
+   may have left its own there. */
 struct prepared {
     const struct pg_statement *statement;
     char name[96];
@@ -40,19 +41,24 @@ struct pg_conn {
     struct pg_params settings;
 };
 
-const struct pg_statement PG_BEGIN = { .name = "kopru_begin", .sql = "BEGIN ISOLATION LEVEL READ COMMITTED" };
+const struct pg_statement PG_BEGIN = { .name = "kopru_begin",
+                                       .sql = "BEGIN ISOLATION LEVEL READ COMMITTED" };
 
-/* SET LOCAL for all that a role, a database, libpq's environment or a pooler may have set otherwise. Every statement of kopru looks
-   rows up by key, so a plan that scans a table or hashes it is never right, whatever the statistics say. The idle timeout is the
-   server's way out when this process freezes inside a transaction. synchronous_commit: off would let an acknowledged message be
-   lost; any other setting is the DBA's. */
+/* SET LOCAL for all that a role, a database, libpq's environment or a pooler may have set
+   otherwise. Every statement of kopru looks rows up by key, so a plan that scans a table or hashes
+   it is never right, whatever the statistics say. The idle timeout is the server's way out when
+   this process freezes inside a transaction. synchronous_commit: off would let an acknowledged
+   message be lost; any other setting is the DBA's. */
 const struct pg_statement PG_SETTINGS = {
     .name = "kopru_settings",
     .sql = "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
-           " set_config('search_path', 'pg_catalog, kopru', true), set_config('statement_timeout', $1, true),"
-           " set_config('lock_timeout', $2, true), set_config('idle_in_transaction_session_timeout', $1, true),"
+           " set_config('search_path', 'pg_catalog, kopru', true), set_config('statement_timeout', "
+           "$1, true),"
+           " set_config('lock_timeout', $2, true), "
+           "set_config('idle_in_transaction_session_timeout', $1, true),"
            " set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),"
-           " set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true),"
+           " set_config('enable_mergejoin', 'off', true), set_config('plan_cache_mode', "
+           "'force_generic_plan', true),"
            " set_config('jit', 'off', true), set_config('extra_float_digits', '1', true),"
            " set_config('synchronous_commit', CASE current_setting('synchronous_commit')"
            " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)",
@@ -63,26 +69,30 @@ const struct pg_statement PG_SETTINGS = {
 static const struct pg_statement COMMIT = { .name = "kopru_commit", .sql = "COMMIT" };
 static const struct pg_statement ROLLBACK = { .name = "kopru_rollback", .sql = "ROLLBACK" };
 
-static void lost(struct pg_conn *conn, struct pg_failure *failure, const char *what, const char *why)
+static void lost(struct pg_conn *conn, struct pg_failure *failure, const char *what,
+                 const char *why)
 {
     pg_diagnose_loss(conn->pg, failure, what, why);
 }
 
-/* Prepared statements come and go by themselves only behind a pooler that hands each transaction to another server session. */
+/* Prepared statements come and go by themselves only behind a pooler that hands each transaction to
+   another server session. */
 static bool is_pooler(const char *sqlstate)
 {
     return strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "42P05") == 0;
 }
 
-static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGresult *result, const char *statement)
+static void refused(struct pg_conn *conn, struct pg_failure *failure, const PGresult *result,
+                    const char *statement)
 {
     pg_diagnose_refusal(conn->pg, failure, result, statement);
     if (is_pooler(failure->sqlstate))
         atomic_store(conn->unprepared, true);
 }
 
-/* All notices are passed over but one: that a COMMIT no longer waits for the synchronous standby. Its text is translated and it has no
-   SQLSTATE of its own, but the server says where in its source it comes from. */
+/* All notices are passed over but one: that a COMMIT no longer waits for the synchronous standby.
+   Its text is translated and it has no SQLSTATE of its own, but the server says where in its source
+   it comes from. */
 static void take_notice(void *conn_pointer, const PGresult *result)
 {
     struct pg_conn *conn = conn_pointer;
@@ -115,7 +125,8 @@ static int finish_connect(struct pg_conn *conn, int timeout_ms, struct pg_failur
             return -1;
         }
         if (wait_socket(conn, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline) < 0) {
-            lost(conn, failure, "cannot connect to the database", "no answer within the connect timeout");
+            lost(conn, failure, "cannot connect to the database",
+                 "no answer within the connect timeout");
             return -1;
         }
         status = PQconnectPoll(conn->pg);
@@ -135,13 +146,16 @@ static PGconn *start_connect(const char *conninfo)
                                             "dbname",
                                             "client_encoding",
                                             NULL };
-    const char *const values[] = { "30",    "10",     "3",    "30000", pg_conninfo_default_sslmode(conninfo),
-                                   "kopru", conninfo, "UTF8", NULL };
+    const char *const values[] = {
+        "30",    "10",     "3",    "30000", pg_conninfo_default_sslmode(conninfo),
+        "kopru", conninfo, "UTF8", NULL
+    };
 
     return PQconnectStartParams(keywords, values, 1);
 }
 
-int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure)
+int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
+                 struct pg_failure *failure)
 {
     struct pg_conn *conn = calloc(1, sizeof(*conn));
 
@@ -151,9 +165,10 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
         return error_no_memory(&failure->error);
     conn->unprepared = settings->unprepared;
     conn->trip_timeout_ms = settings->statement_timeout_ms + PG_CLIENT_GRACE_MS;
-    conn->setting_lengths[0] =
-        snprintf(conn->statement_timeout, sizeof(conn->statement_timeout), "%d", settings->statement_timeout_ms);
-    conn->setting_lengths[1] = snprintf(conn->lock_timeout, sizeof(conn->lock_timeout), "%d", settings->lock_timeout_ms);
+    conn->setting_lengths[0] = snprintf(conn->statement_timeout, sizeof(conn->statement_timeout),
+                                        "%d", settings->statement_timeout_ms);
+    conn->setting_lengths[1] =
+        snprintf(conn->lock_timeout, sizeof(conn->lock_timeout), "%d", settings->lock_timeout_ms);
     conn->setting_values[0] = conn->statement_timeout;
     conn->setting_values[1] = conn->lock_timeout;
     conn->settings = (struct pg_params){ 2, conn->setting_values, conn->setting_lengths };
@@ -162,7 +177,8 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struc
         free(conn);
         return error_no_memory(&failure->error);
     }
-    PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE); /* a refused login names user and database, never a value */
+    PQsetErrorVerbosity(
+        conn->pg, PQERRORS_VERBOSE); /* a refused login names user and database, never a value */
     PQsetNoticeReceiver(conn->pg, take_notice, conn);
     if (finish_connect(conn, settings->connect_timeout_ms, failure) != 0) {
         pg_conn_close(conn);
@@ -205,7 +221,8 @@ static void count_input(struct pg_conn *conn)
         conn->input_bytes += (size_t)waiting;
 }
 
-/* Sends what is buffered and reads what arrives, so that neither side waits for the other with full buffers. */
+/* Sends what is buffered and reads what arrives, so that neither side waits for the other with full
+   buffers. */
 static int pump(struct pg_conn *conn, bool need_input, int64_t deadline_ms)
 {
     int unsent = PQflush(conn->pg);
@@ -241,7 +258,8 @@ static const char *prepare(struct pg_conn *conn, const struct pg_statement *stat
     prepared->statement = statement;
     snprintf(prepared->name, sizeof(prepared->name), "%.40s_%016" PRIx64, statement->name,
              digest_quick(slice_of(statement->sql)));
-    if (PQsendPrepare(conn->pg, prepared->name, statement->sql, statement->param_count, statement->param_types) != 1)
+    if (PQsendPrepare(conn->pg, prepared->name, statement->sql, statement->param_count,
+                      statement->param_types) != 1)
         return NULL;
     conn->prepared_count++;
     return prepared->name;
@@ -260,7 +278,8 @@ static int queue_call(struct pg_conn *conn, const struct pg_call *call, bool *pr
     int *many = NULL;
     int sent;
 
-    *prepares = name == NULL && conn->prepared_count < MAX_PREPARED && !atomic_load(conn->unprepared);
+    *prepares =
+        name == NULL && conn->prepared_count < MAX_PREPARED && !atomic_load(conn->unprepared);
     if (*prepares) {
         name = prepare(conn, statement);
         if (name == NULL)
@@ -275,15 +294,17 @@ static int queue_call(struct pg_conn *conn, const struct pg_call *call, bool *pr
         formats = many;
     }
     if (name != NULL)
-        sent = PQsendQueryPrepared(conn->pg, name, params->count, params->values, params->lengths, formats, 1);
+        sent = PQsendQueryPrepared(conn->pg, name, params->count, params->values, params->lengths,
+                                   formats, 1);
     else
-        sent = PQsendQueryParams(conn->pg, statement->sql, params->count, statement->param_types, params->values, params->lengths,
-                                 formats, 1);
+        sent = PQsendQueryParams(conn->pg, statement->sql, params->count, statement->param_types,
+                                 params->values, params->lengths, formats, 1);
     free(many);
     return sent == 1 ? 0 : -1;
 }
 
-/* The next result, NULL at the end of one statement's results. -1 when the connection failed or the deadline passed. */
+/* The next result, NULL at the end of one statement's results. -1 when the connection failed or the
+   deadline passed. */
 static int next_result(struct pg_conn *conn, int64_t deadline_ms, PGresult **result)
 {
     while (PQisBusy(conn->pg)) {
@@ -301,9 +322,11 @@ static bool is_ok(const PGresult *result)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
-/* Reads one statement's result. The first failure of the trip is the one that counts; what follows it was not run. */
-static int read_answer(struct pg_conn *conn, const struct pg_statement *statement, int64_t deadline_ms, PGresult **keep,
-                       bool *failed, struct pg_failure *failure)
+/* Reads one statement's result. The first failure of the trip is the one that counts; what follows
+   it was not run. */
+static int read_answer(struct pg_conn *conn, const struct pg_statement *statement,
+                       int64_t deadline_ms, PGresult **keep, bool *failed,
+                       struct pg_failure *failure)
 {
     PGresult *result;
 
@@ -325,18 +348,21 @@ static int read_answer(struct pg_conn *conn, const struct pg_statement *statemen
     }
 }
 
-/* Turns prepares[i] off for each statement that is prepared now, whatever became of the rest of the trip. */
-static int read_answers(struct pg_conn *conn, struct pg_call *calls, bool *prepares, size_t count, int64_t deadline_ms,
-                        struct pg_failure *failure)
+/* Turns prepares[i] off for each statement that is prepared now, whatever became of the rest of the
+   trip. */
+static int read_answers(struct pg_conn *conn, struct pg_call *calls, bool *prepares, size_t count,
+                        int64_t deadline_ms, struct pg_failure *failure)
 {
     bool failed = false;
     PGresult *sync = NULL;
 
     for (size_t i = 0; i < count; i++) {
-        if (prepares[i] && read_answer(conn, calls[i].statement, deadline_ms, NULL, &failed, failure) != 0)
+        if (prepares[i] &&
+            read_answer(conn, calls[i].statement, deadline_ms, NULL, &failed, failure) != 0)
             goto lost;
         prepares[i] = prepares[i] && failed;
-        if (read_answer(conn, calls[i].statement, deadline_ms, &calls[i].result, &failed, failure) != 0)
+        if (read_answer(conn, calls[i].statement, deadline_ms, &calls[i].result, &failed,
+                        failure) != 0)
             goto lost;
     }
     if (next_result(conn, deadline_ms, &sync) != 0 || PQresultStatus(sync) != PGRES_PIPELINE_SYNC)
@@ -348,15 +374,18 @@ lost:
     PQclear(sync);
     failure->timed_out = PQstatus(conn->pg) != CONNECTION_BAD;
     if (has_too_much_input(conn))
-        lost(conn, failure, "gave up the connection to the database", "the rows of the batch take too much memory here");
+        lost(conn, failure, "gave up the connection to the database",
+             "the rows of the batch take too much memory here");
     else
         lost(conn, failure, "lost the connection to the database",
-             PQstatus(conn->pg) == CONNECTION_BAD ? NULL : "no answer within the statement timeout");
+             PQstatus(conn->pg) == CONNECTION_BAD ? NULL
+                                                  : "no answer within the statement timeout");
     return -1;
 }
 
 /* What a failed trip left unprepared is prepared again on its next use. */
-static void forget_prepared(struct pg_conn *conn, const struct pg_call *calls, const bool *prepares, size_t count)
+static void forget_prepared(struct pg_conn *conn, const struct pg_call *calls, const bool *prepares,
+                            size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t p = 0; prepares[i] && p < conn->prepared_count; p++) {
@@ -366,7 +395,8 @@ static void forget_prepared(struct pg_conn *conn, const struct pg_call *calls, c
     }
 }
 
-int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
+int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
+                 struct pg_failure *failure)
 {
     int64_t deadline = clock_monotonic_ms() + conn->trip_timeout_ms;
     bool prepares[PG_TRIP_MAX_CALLS] = { false };
@@ -389,7 +419,8 @@ int pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, stru
     return -1;
 }
 
-/* Sends what COPY reads, in pieces, which bound what libpq holds. Also 0 when the server has ended the COPY by an error meanwhile. */
+/* Sends what COPY reads, in pieces, which bound what libpq holds. Also 0 when the server has ended
+   the COPY by an error meanwhile. */
 static int send_copy_data(struct pg_conn *conn, struct slice data, int64_t deadline_ms)
 {
     enum { PIECE_BYTES = 1 << 16 };
@@ -409,8 +440,8 @@ static int send_copy_data(struct pg_conn *conn, struct slice data, int64_t deadl
 }
 
 /* Waits for the next result and clears it. *status is PGRES_EMPTY_QUERY when there was none. */
-static int next_status(struct pg_conn *conn, const struct pg_copy_in *copy, int64_t deadline_ms, ExecStatusType *status,
-                       struct pg_failure *failure)
+static int next_status(struct pg_conn *conn, const struct pg_copy_in *copy, int64_t deadline_ms,
+                       ExecStatusType *status, struct pg_failure *failure)
 {
     PGresult *result;
 
@@ -425,25 +456,31 @@ static int next_status(struct pg_conn *conn, const struct pg_copy_in *copy, int6
     return PQstatus(conn->pg) == CONNECTION_BAD ? -1 : 0;
 }
 
-/* One COPY from its beginning to its end; *failed tells that the server refused it. -1: the connection is of no more use. */
-static int copy_one(struct pg_conn *conn, const struct pg_copy_in *copy, int64_t deadline_ms, bool *failed,
-                    struct pg_failure *failure)
+/* One COPY from its beginning to its end; *failed tells that the server refused it. -1: the
+   connection is of no more use. */
+static int copy_one(struct pg_conn *conn, const struct pg_copy_in *copy, int64_t deadline_ms,
+                    bool *failed, struct pg_failure *failure)
 {
     ExecStatusType status;
 
-    if (PQsendQuery(conn->pg, copy->statement->sql) != 1 || next_status(conn, copy, deadline_ms, &status, failure) != 0)
+    if (PQsendQuery(conn->pg, copy->statement->sql) != 1 ||
+        next_status(conn, copy, deadline_ms, &status, failure) != 0)
         return -1;
-    if (status == PGRES_COPY_IN &&
-        (send_copy_data(conn, copy->data, deadline_ms) != 0 || next_status(conn, copy, deadline_ms, &status, failure) != 0))
+    if (status == PGRES_COPY_IN && (send_copy_data(conn, copy->data, deadline_ms) != 0 ||
+                                    next_status(conn, copy, deadline_ms, &status, failure) != 0))
         return -1;
     if (status != PGRES_COMMAND_OK && status != PGRES_FATAL_ERROR)
         return -1;
     *failed = status == PGRES_FATAL_ERROR;
-    return next_status(conn, copy, deadline_ms, &status, failure) == 0 && status == PGRES_EMPTY_QUERY ? 0 : -1;
+    return next_status(conn, copy, deadline_ms, &status, failure) == 0 &&
+                   status == PGRES_EMPTY_QUERY
+               ? 0
+               : -1;
 }
 
 /* Pipeline mode knows no COPY. */
-int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure)
+int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+                 struct pg_failure *failure)
 {
     int64_t deadline_ms = clock_monotonic_ms() + conn->trip_timeout_ms;
     bool failed = false;
@@ -457,7 +494,8 @@ int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t c
     if (result != 0) {
         failure->timed_out = PQstatus(conn->pg) != CONNECTION_BAD;
         lost(conn, failure, "lost the connection to the database",
-             PQstatus(conn->pg) == CONNECTION_BAD ? NULL : "no answer within the statement timeout");
+             PQstatus(conn->pg) == CONNECTION_BAD ? NULL
+                                                  : "no answer within the statement timeout");
     }
     return result != 0 || failed ? -1 : 0;
 }
@@ -472,8 +510,9 @@ int pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure)
     failure->unreplicated = conn->unreplicated;
     if (result == 0 && strcmp(PQcmdStatus(call.result), "COMMIT") != 0) {
         failure->class = SQLSTATE_RETRY;
-        result = error_set(&failure->error, ERROR_DATA, "the database rolled back instead of committing", NULL, "command tag %s",
-                           PQcmdStatus(call.result));
+        result =
+            error_set(&failure->error, ERROR_DATA, "the database rolled back instead of committing",
+                      NULL, "command tag %s", PQcmdStatus(call.result));
     }
     pg_calls_clear(&call, 1);
     if (result == 0)

@@ -39,7 +39,8 @@ static bool any_remote(const char *hosts)
     return false;
 }
 
-/* Whether a host or port cannot be one: of a URI whose password has an @ or / that is not percent-encoded, libpq takes pieces for them. */
+/* Whether a host or port cannot be one: of a URI whose password has an @ or / that is not
+   percent-encoded, libpq takes pieces for them. */
 static bool has_stray_password(const PQconninfoOption *options)
 {
     const char *hosts = value_of(options, "host");
@@ -51,8 +52,9 @@ static bool has_stray_password(const PQconninfoOption *options)
     return port[strspn(port, "0123456789,")] != '\0';
 }
 
-/* libpq brings in the environment and the service file only when it connects. A channel_binding that is none stops it before it asks
-   anybody, a passfile that is none before it looks for a password. NULL when there is no memory. */
+/* libpq brings in the environment and the service file only when it connects. A channel_binding
+   that is none stops it before it asks anybody, a passfile that is none before it looks for a
+   password. NULL when there is no memory. */
 static PQconninfoOption *resolve(const char *conninfo)
 {
     const char *const keywords[] = { "dbname", "passfile", "channel_binding", NULL };
@@ -72,35 +74,43 @@ static bool names_remote_host(const PQconninfoOption *options)
 static const char *default_sslmode(const PQconninfoOption *given, const PQconninfoOption *all)
 {
     const char *environment = getenv("PGSSLMODE");
-    bool is_said = *value_of(given, "sslmode") != '\0' || (environment != NULL && *environment != '\0') ||
+    bool is_said = *value_of(given, "sslmode") != '\0' ||
+                   (environment != NULL && *environment != '\0') ||
                    strcmp(value_of(all, "sslmode"), "prefer") != 0;
 
     return !is_said && names_remote_host(all) ? "verify-full" : NULL;
 }
 
-static void describe(const PQconninfoOption *given, const PQconninfoOption *all, struct pg_conninfo *out)
+static void describe(const PQconninfoOption *given, const PQconninfoOption *all,
+                     struct pg_conninfo *out)
 {
-    static const char *const keywords[] = { "service", "host", "hostaddr", "port", "dbname", "user" };
-    const char *hosts = *value_of(all, "host") != '\0' ? value_of(all, "host") : value_of(all, "hostaddr");
+    static const char *const keywords[] = {
+        "service", "host", "hostaddr", "port", "dbname", "user"
+    };
+    const char *hosts =
+        *value_of(all, "host") != '\0' ? value_of(all, "host") : value_of(all, "hostaddr");
     const char *session = value_of(all, "target_session_attrs");
 
     for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
         const char *value = value_of(all, keywords[i]);
 
         if (*value != '\0')
-            text_append(out->name, sizeof(out->name), "%s%s=%s", out->name[0] != '\0' ? " " : "", keywords[i], value);
+            text_append(out->name, sizeof(out->name), "%s%s=%s", out->name[0] != '\0' ? " " : "",
+                        keywords[i], value);
     }
     out->is_remote = names_remote_host(all);
     out->has_many_hosts = strchr(hosts, ',') != NULL;
     out->asks_read_write = strcmp(session, "read-write") == 0 || strcmp(session, "primary") == 0;
-    out->verifies_server = default_sslmode(given, all) != NULL || strcmp(value_of(all, "sslmode"), "verify-full") == 0;
+    out->verifies_server =
+        default_sslmode(given, all) != NULL || strcmp(value_of(all, "sslmode"), "verify-full") == 0;
 }
 
-/* The keyword that libpq does not know, as it quotes it in `said`; in *len its length, 0 where that may be a piece of a password: of
-   `password=a b=c` it is b. */
+/* The keyword that libpq does not know, as it quotes it in `said`; in *len its length, 0 where that
+   may be a piece of a password: of `password=a b=c` it is b. */
 static const char *unknown_keyword(const char *conninfo, const char *said, size_t *len)
 {
-    static const char *const starts[] = { "invalid connection option \"", "invalid URI query parameter: \"" };
+    static const char *const starts[] = { "invalid connection option \"",
+                                          "invalid URI query parameter: \"" };
     const char *keyword = "";
 
     *len = 0;
@@ -121,11 +131,13 @@ static int refuse(const char *conninfo, const char *said, struct error *err)
     const char *keyword = unknown_keyword(conninfo, said != NULL ? said : "", &len);
 
     if (len > 0)
-        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq does not know the keyword %.*s",
-                  (int)len, keyword);
+        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
+                  "libpq does not know the keyword %.*s", (int)len, keyword);
     else
-        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq cannot read it");
-    return error_hint(err, "write keyword=value pairs (host=... dbname=... user=...), or a URI postgresql://...");
+        error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
+                  "libpq cannot read it");
+    return error_hint(
+        err, "write keyword=value pairs (host=... dbname=... user=...), or a URI postgresql://...");
 }
 
 /* libpq looks at these values only when it connects. */
@@ -155,10 +167,11 @@ static int check_values(const PQconninfoOption *given, struct error *err)
 {
     for (; given->keyword != NULL; given++) {
         for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
-            if (given->val == NULL || strcmp(given->keyword, chosen[i].keyword) != 0 || is_one_of(chosen[i].values, given->val))
+            if (given->val == NULL || strcmp(given->keyword, chosen[i].keyword) != 0 ||
+                is_one_of(chosen[i].values, given->val))
                 continue;
-            error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo", "libpq does not know this value of %s",
-                      given->keyword);
+            error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
+                      "libpq does not know this value of %s", given->keyword);
             return error_hint(err, "%s", chosen[i].hint);
         }
     }
@@ -185,7 +198,8 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
         PQconninfoFree(given);
         error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
                   "a host holds an @, or a port is no number");
-        return error_hint(err, "in a URI's user and password write @ as %%40, : as %%3A, / as %%2F, %% as %%25");
+        return error_hint(
+            err, "in a URI's user and password write @ as %%40, : as %%3A, / as %%2F, %% as %%25");
     }
     if (check_values(given, err) != 0) {
         PQconninfoFree(given);

@@ -1,5 +1,6 @@
 /*
- * Rows as COPY ... FROM STDIN (FORMAT binary) takes them: the cheapest way into a table, for rows that cannot be there yet.
+ * Rows as COPY ... FROM STDIN (FORMAT binary) takes them: the cheapest way into a table, for rows
+ * that cannot be there yet.
  *
  *     pg_copy_init(&copy, max_bytes)
  *     pg_copy_row(&copy, table, values)        // for each row

@@ -56,8 +56,8 @@ static void put_detail(struct pg_array *array, const struct refusal *refusal)
 {
     char detail[REFUSAL_DETAIL_MAX_BYTES];
 
-    snprintf(detail, sizeof(detail), "%s%s%s", refusal->path, refusal->path[0] != '\0' && refusal->detail[0] != '\0' ? ": " : "",
-             refusal->detail);
+    snprintf(detail, sizeof(detail), "%s%s%s", refusal->path,
+             refusal->path[0] != '\0' && refusal->detail[0] != '\0' ? ": " : "", refusal->detail);
     put_text(array, detail);
 }
 
@@ -68,12 +68,14 @@ static void put_letter(struct pg_array *arrays, const struct letter *letter)
     struct value properties = value_of_text(first->delivery->properties);
     struct slice id = first->refusal.entity_id;
 
-    put_slice(&arrays[DEAD_LETTER_ENTITY_ID], id.data == NULL && first->change != NULL ? first->change->id : id);
+    put_slice(&arrays[DEAD_LETTER_ENTITY_ID],
+              id.data == NULL && first->change != NULL ? first->change->id : id);
     put_text(&arrays[DEAD_LETTER_REASON], refusal_reason_name(refusal->reason));
     put_detail(&arrays[DEAD_LETTER_DETAIL], refusal);
     put_text(&arrays[DEAD_LETTER_SQLSTATE], refusal->sqlstate);
     pg_array_bytes(&arrays[DEAD_LETTER_BODY], first->delivery->body);
-    pg_array_bytes(&arrays[DEAD_LETTER_SHA256], (struct slice){ (const char *)letter->sha256, DIGEST_BYTES });
+    pg_array_bytes(&arrays[DEAD_LETTER_SHA256],
+                   (struct slice){ (const char *)letter->sha256, DIGEST_BYTES });
     put_slice(&arrays[DEAD_LETTER_CONTENT_TYPE], first->delivery->content_type);
     put_slice(&arrays[DEAD_LETTER_MESSAGE_ID], first->delivery->message_id);
     pg_array_value(&arrays[DEAD_LETTER_PROPERTIES], &properties);
@@ -81,15 +83,18 @@ static void put_letter(struct pg_array *arrays, const struct letter *letter)
     pg_array_integer(&arrays[DEAD_LETTER_OCCURRENCES], letter->occurrences);
 }
 
-int pg_dead_letters_encode(struct pg_arguments *arguments, const char *queue, const char *entity, struct message **messages,
-                           size_t count, size_t max_bytes)
+int pg_dead_letters_encode(struct pg_arguments *arguments, const char *queue, const char *entity,
+                           struct message **messages, size_t count, size_t max_bytes)
 {
     struct letter *letters = calloc(count, sizeof(*letters));
-    int result = letters == NULL ? -1 : pg_arguments_init(arguments, &PG_WRITE_DEAD_LETTERS, 2, max_bytes);
+    int result =
+        letters == NULL ? -1 : pg_arguments_init(arguments, &PG_WRITE_DEAD_LETTERS, 2, max_bytes);
 
     for (size_t i = 0; result == 0 && i < count; i++) {
-        letters[i] =
-            (struct letter){ .order = messages[i]->position, .first = messages[i], .latest = messages[i], .occurrences = 1 };
+        letters[i] = (struct letter){ .order = messages[i]->position,
+                                      .first = messages[i],
+                                      .latest = messages[i],
+                                      .occurrences = 1 };
         result = digest_sha256(letters[i].sha256, &messages[i]->delivery->body, 1);
     }
     if (result == 0) {

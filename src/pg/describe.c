@@ -10,9 +10,11 @@ struct visitor {
     void *context;
 };
 
-/* Visits a statement whose parameters are the first columns of the table, then those in more (NULL ends them). -1: no memory. */
-static int visit_one(const struct visitor *visitor, const struct pg_statement *statement, const char *purpose,
-                     const struct table *table, size_t columns, const char *const *more)
+/* Visits a statement whose parameters are the first columns of the table, then those in more (NULL
+   ends them). -1: no memory. */
+static int visit_one(const struct visitor *visitor, const struct pg_statement *statement,
+                     const char *purpose, const struct table *table, size_t columns,
+                     const char *const *more)
 {
     const char **names = calloc((size_t)statement->param_count + 1, sizeof(*names));
 
@@ -22,7 +24,8 @@ static int visit_one(const struct visitor *visitor, const struct pg_statement *s
         names[i] = table->columns[i].name;
     for (size_t i = 0; more[i] != NULL; i++)
         names[columns + i] = more[i];
-    visitor->visit(&(struct pg_description){ statement, purpose, table->name, names }, visitor->context);
+    visitor->visit(&(struct pg_description){ statement, purpose, table->name, names },
+                   visitor->context);
     free(names);
     return 0;
 }
@@ -31,31 +34,39 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
 {
     static const char *const none[] = { NULL };
     static const char *const found[] = { "payload_hash", "source_time", NULL };
-    static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time", "updated_at", "touched", NULL };
+    static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time",
+                                                              "updated_at", "touched", NULL };
     const struct visitor visitor = { visit, context };
     const struct entity *entity = statements->entity;
     const struct table *root = &entity->root;
 
-    if (visit_one(&visitor, &statements->find,
-                  "which of the batch's roots are there, and which payloads are the ones applied last", root, 1, found) != 0 ||
-        visit_one(&visitor, &statements->load, "lock and read the roots whose payload is another one", root, 1, none) != 0)
+    if (visit_one(
+            &visitor, &statements->find,
+            "which of the batch's roots are there, and which payloads are the ones applied last",
+            root, 1, found) != 0 ||
+        visit_one(&visitor, &statements->load,
+                  "lock and read the roots whose payload is another one", root, 1, none) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++)
-        if (visit_one(&visitor, &statements->children[i].load, "read the child rows of these roots", &entity->children[i].table,
-                      1, none) != 0)
+        if (visit_one(&visitor, &statements->children[i].load, "read the child rows of these roots",
+                      &entity->children[i].table, 1, none) != 0)
             return -1;
-    if (visit_one(&visitor, &statements->write, "write the roots that are new or differ; tells which of them are new", root,
+    if (visit_one(&visitor, &statements->write,
+                  "write the roots that are new or differ; tells which of them are new", root,
                   root->column_count, written) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++) {
         const struct table *table = &entity->children[i].table;
 
-        if (visit_one(&visitor, &statements->children[i].remove, "delete the child rows that the payload has no more", table,
-                      table->key_count, none) != 0 ||
-            visit_one(&visitor, &statements->children[i].write, "write the child rows that are new or differ", table,
-                      table->column_count, none) != 0 ||
-            visit_one(&visitor, &statements->children[i].copy, "the same, where the roots are new and the rows are many", table,
-                      0, none) != 0)
+        if (visit_one(&visitor, &statements->children[i].remove,
+                      "delete the child rows that the payload has no more", table, table->key_count,
+                      none) != 0 ||
+            visit_one(&visitor, &statements->children[i].write,
+                      "write the child rows that are new or differ", table, table->column_count,
+                      none) != 0 ||
+            visit_one(&visitor, &statements->children[i].copy,
+                      "the same, where the roots are new and the rows are many", table, 0,
+                      none) != 0)
             return -1;
     }
     return 0;
@@ -66,28 +77,42 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const none[] = { NULL };
     static const char *const timeouts[] = { "statement_timeout", "lock_timeout" };
     static const char *const epoch[] = { "queue", "epoch" };
-    static const char *const dead_letters[] = { "queue",      "entity",      "entity_id",   "reason",       "detail",
-                                                "sqlstate",   "body",        "body_sha256", "content_type", "message_id",
-                                                "properties", "redelivered", "occurrences" };
+    static const char *const dead_letters[] = { "queue",      "entity",      "entity_id",
+                                                "reason",     "detail",      "sqlstate",
+                                                "body",       "body_sha256", "content_type",
+                                                "message_id", "properties",  "redelivered",
+                                                "occurrences" };
     static const char *const entity[] = { "queue", "entity" };
     static const char *const take[] = { "queue", "epoch", "holder" };
-    static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at", "holder" };
+    static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at",
+                                         "holder" };
     const struct pg_description all[] = {
-        { &PG_BEGIN, "every transaction begins with this, and ends with a plain COMMIT", NULL, none },
-        { &PG_SETTINGS, "nothing in the transaction depends on settings of a role, a database or a pooler", NULL, timeouts },
-        { &PG_CHECK_EPOCH, "is the queue still this instance's; a takeover waits for the transaction", NULL, epoch },
-        { &PG_WRITE_DEAD_LETTERS, "keep the refused messages of the batch, or count them where they are open already", NULL,
-          dead_letters },
-        { &PG_CHECK_CONSTRAINTS, "let deferred constraints speak before a probe for the message at fault is rolled back", NULL,
+        { &PG_BEGIN, "every transaction begins with this, and ends with a plain COMMIT", NULL,
           none },
+        { &PG_SETTINGS,
+          "nothing in the transaction depends on settings of a role, a database or a pooler", NULL,
+          timeouts },
+        { &PG_CHECK_EPOCH,
+          "is the queue still this instance's; a takeover waits for the transaction", NULL, epoch },
+        { &PG_WRITE_DEAD_LETTERS,
+          "keep the refused messages of the batch, or count them where they are open already", NULL,
+          dead_letters },
+        { &PG_CHECK_CONSTRAINTS,
+          "let deferred constraints speak before a probe for the message at fault is rolled back",
+          NULL, none },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_READ], "who holds the queue, and for how long it was silent", NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_PATIENCE], "the keeper has other queues to care for", NULL, none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the queue's holder", NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_TAKE], "take the queue over, unless another instance was quicker", NULL, take },
-        { PG_LEASE_STATEMENTS[PG_LEASE_EVICT], "end the sessions of a holder that froze while it sent", NULL, none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_RENEW], "say every few seconds that the holder lives, and how fresh the queue is", NULL,
-          renew },
+        { PG_LEASE_STATEMENTS[PG_LEASE_READ], "who holds the queue, and for how long it was silent",
+          NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_PATIENCE], "the keeper has other queues to care for", NULL,
+          none },
+        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the queue's holder",
+          NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_TAKE],
+          "take the queue over, unless another instance was quicker", NULL, take },
+        { PG_LEASE_STATEMENTS[PG_LEASE_EVICT],
+          "end the sessions of a holder that froze while it sent", NULL, none },
+        { PG_LEASE_STATEMENTS[PG_LEASE_RENEW],
+          "say every few seconds that the holder lives, and how fresh the queue is", NULL, renew },
     };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

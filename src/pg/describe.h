@@ -1,6 +1,6 @@
 /*
- * Every statement the daemon runs, in words: what it is for and what its parameters are. For people (`kopru sql`) and for the test
- * that prepares each on a migrated database.
+ * Every statement the daemon runs, in words: what it is for and what its parameters are. For people
+ * (`kopru sql`) and for the test that prepares each on a migrated database.
  */
 #ifndef KOPRU_PG_DESCRIBE_H
 #define KOPRU_PG_DESCRIBE_H
@@ -16,10 +16,13 @@ struct pg_description {
 
 typedef void pg_describe_fn(const struct pg_description *description, void *context);
 
-/* Calls visit for each statement of one entity, in the order of a transaction. Returns 0, or -1 when there is no memory. */
-int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit, void *context);
+/* Calls visit for each statement of one entity, in the order of a transaction. Returns 0, or -1
+   when there is no memory. */
+int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit,
+                       void *context);
 
-/* Likewise those that are the same for all entities: what begins and checks a transaction, dead letters, the right to a queue. */
+/* Likewise those that are the same for all entities: what begins and checks a transaction, dead
+   letters, the right to a queue. */
 void pg_describe_common(pg_describe_fn *visit, void *context);
 
 /* "text[]" of TEXT_ARRAY_OID. NULL for a type that no statement takes. */

@@ -52,8 +52,10 @@ static bool hint_of_state(struct pg_failure *failure)
 
     if (row == NULL)
         return false;
-    if (row->class == SQLSTATE_PAUSE && (starts_with(row->state, "42") || starts_with(row->state, "3F")))
-        error_hint(&failure->error, "run `kopru check`: it names what is missing and the migration that brings it");
+    if (row->class == SQLSTATE_PAUSE &&
+        (starts_with(row->state, "42") || starts_with(row->state, "3F")))
+        error_hint(&failure->error,
+                   "run `kopru check`: it names what is missing and the migration that brings it");
     else
         error_hint(&failure->error, "%s", row->why);
     return true;
@@ -68,11 +70,12 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
     failure->class = SQLSTATE_RECONNECT;
     error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(pg), "%s", said);
     if (!hint_of_state(failure))
-        error_hint(&failure->error, "check that the server runs and postgres.conninfo points to it");
+        error_hint(&failure->error,
+                   "check that the server runs and postgres.conninfo points to it");
 }
 
-/* libpq has no field for the SQLSTATE of a refused login, but with PQERRORS_VERBOSE it stands behind the severity, which the server
-   translates: "FATAL:  28P01: password ...". */
+/* libpq has no field for the SQLSTATE of a refused login, but with PQERRORS_VERBOSE it stands
+   behind the severity, which the server translates: "FATAL:  28P01: password ...". */
 static const char *find_state(const char *text)
 {
     for (const char *at = strstr(text, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
@@ -106,11 +109,14 @@ static void hint_password(PGconn *pg, struct error *err)
     err->kind = ERROR_PERMISSION;
     find_option(pg, "passfile", path, sizeof(path));
     if (path[0] != '\0' && stat(path, &found) == 0 && (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        error_hint(err, "libpq does not read the passfile %s, because others than its owner may: chmod 600 %s", path, path);
+        error_hint(
+            err,
+            "libpq does not read the passfile %s, because others than its owner may: chmod 600 %s",
+            path, path);
     else
-        error_hint(err,
-                   "the server wants a password and none was found: name a passfile in postgres.conninfo whose line fits host, "
-                   "port, dbname and user");
+        error_hint(err, "the server wants a password and none was found: name a passfile in "
+                        "postgres.conninfo whose line fits host, "
+                        "port, dbname and user");
 }
 
 static const char VERIFY_FAILED[] = "certificate verify failed";
@@ -122,21 +128,30 @@ static bool hint_tls(struct error *err)
         const char *said;
         const char *hint;
     } rows[] = {
-        { VERIFY_FAILED, "the server's certificate is expired, or of an authority that sslrootcert does not hold: see "
+        { VERIFY_FAILED, "the server's certificate is expired, or of an authority that sslrootcert "
+                         "does not hold: see "
                          "openssl s_client -starttls postgres -connect HOST:PORT -CAfile FILE" },
-        { "does not match host name", "sslmode=verify-full wants the host of postgres.conninfo among the names of the server's "
-                                      "certificate: correct the host, or have a certificate made for it" },
-        { "root certificate file", "name the file with the certificate of the server's authority: sslrootcert=FILE in "
-                                   "postgres.conninfo" },
+        { "does not match host name",
+          "sslmode=verify-full wants the host of postgres.conninfo among the names of the server's "
+          "certificate: correct the host, or have a certificate made for it" },
+        { "root certificate file",
+          "name the file with the certificate of the server's authority: sslrootcert=FILE in "
+          "postgres.conninfo" },
         { "server does not support SSL",
-          "postgres.conninfo asks for TLS, also where it does not name an sslmode and the host is not "
+          "postgres.conninfo asks for TLS, also where it does not name an sslmode and the host is "
+          "not "
           "local: set ssl = on at the server; kopru does not fall back to plain text" },
-        { "valid client certificate", "the server wants a client certificate: name sslcert=FILE and sslkey=FILE in "
-                                      "postgres.conninfo" },
-        { "protocol version", "the server offers no version of TLS that is new enough: raise its ssl_max_protocol_version" },
-        { "unsupported protocol", "the server offers no version of TLS that is new enough: raise its ssl_max_protocol_version" },
-        { "unknown ca", "the server does not know the authority of the client's certificate: look at its ssl_ca_file" },
-        { "no encryption", "the server wants TLS here (pg_hba.conf): set sslmode=verify-full in postgres.conninfo" },
+        { "valid client certificate",
+          "the server wants a client certificate: name sslcert=FILE and sslkey=FILE in "
+          "postgres.conninfo" },
+        { "protocol version", "the server offers no version of TLS that is new enough: raise its "
+                              "ssl_max_protocol_version" },
+        { "unsupported protocol", "the server offers no version of TLS that is new enough: raise "
+                                  "its ssl_max_protocol_version" },
+        { "unknown ca", "the server does not know the authority of the client's certificate: look "
+                        "at its ssl_ca_file" },
+        { "no encryption",
+          "the server wants TLS here (pg_hba.conf): set sslmode=verify-full in postgres.conninfo" },
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -156,11 +171,13 @@ static void hint_certificate(PGconn *pg, struct error *err)
     const char *address = PQhostaddr(pg);
 
     find_option(pg, "sslrootcert", ca_file, sizeof(ca_file));
-    if (ca_file[0] != '\0' && address != NULL && pg_tls_reason(address, PQport(pg), ca_file, reason, sizeof(reason)))
+    if (ca_file[0] != '\0' && address != NULL &&
+        pg_tls_reason(address, PQport(pg), ca_file, reason, sizeof(reason)))
         error_hint(err, "the server's certificate is refused: %s", reason);
 }
 
-/* The SQLSTATE says it, else libpq's words about a password or TLS. A login that a person has to allow first is a pause. */
+/* The SQLSTATE says it, else libpq's words about a password or TLS. A login that a person has to
+   allow first is a pause. */
 void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
 {
     const char *state = find_state(PQerrorMessage(pg));
@@ -177,9 +194,9 @@ void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
     }
     if (starts_with(failure->sqlstate, "28") || strcmp(failure->sqlstate, "42501") == 0) {
         failure->error.kind = ERROR_PERMISSION;
-        error_hint(&failure->error,
-                   "check user and password (a passfile, not postgres.conninfo), CONNECT on the database, and the "
-                   "server's pg_hba.conf");
+        error_hint(&failure->error, "check user and password (a passfile, not postgres.conninfo), "
+                                    "CONNECT on the database, and the "
+                                    "server's pg_hba.conf");
     } else if (strcmp(failure->sqlstate, "3D000") == 0) {
         error_hint(&failure->error, "check dbname in postgres.conninfo");
     }
@@ -189,15 +206,17 @@ void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
         hint_certificate(pg, &failure->error);
 }
 
-/* The server's message may quote a value and stays away, but for names of its own objects: what an error of our own statement, not of
-   a function of the site, says about a missing table, column or privilege. */
+/* The server's message may quote a value and stays away, but for names of its own objects: what an
+   error of our own statement, not of a function of the site, says about a missing table, column or
+   privilege. */
 static const char *name_object(const struct pg_failure *failure, const PGresult *result)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
     if (!starts_with(failure->sqlstate, "42") && !starts_with(failure->sqlstate, "3F"))
         return NULL;
-    if (PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL || PQresultErrorField(result, PG_DIAG_INTERNAL_QUERY) != NULL)
+    if (PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL ||
+        PQresultErrorField(result, PG_DIAG_INTERNAL_QUERY) != NULL)
         return NULL;
     return message;
 }
@@ -216,16 +235,19 @@ static enum error_kind kind_of(const struct pg_failure *failure)
     return ERROR_UNAVAILABLE;
 }
 
-/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL, which alone sends the untranslated severity, to a parameter that it
-   cannot read. If the session lives on, every batch would fail like this one. */
+/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL, which alone sends the untranslated
+   severity, to a parameter that it cannot read. If the session lives on, every batch would fail
+   like this one. */
 static bool is_our_mistake(const struct pg_failure *failure, const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-    return strcmp(failure->sqlstate, "08P01") == 0 && severity != NULL && strcmp(severity, "ERROR") == 0;
+    return strcmp(failure->sqlstate, "08P01") == 0 && severity != NULL &&
+           strcmp(severity, "ERROR") == 0;
 }
 
-void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result, const char *statement)
+void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result,
+                         const char *statement)
 {
     const char *object;
     bool mistaken;
@@ -243,13 +265,16 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
     }
     failure->connection_lost = failure->class == SQLSTATE_RECONNECT;
     object = name_object(failure, result);
-    error_set(&failure->error, kind_of(failure), "the database refused a statement", statement, "SQLSTATE %s%s%s%s%s%s%s%s%s",
-              failure->sqlstate, failure->table[0] != '\0' ? ", table " : "", failure->table,
+    error_set(&failure->error, kind_of(failure), "the database refused a statement", statement,
+              "SQLSTATE %s%s%s%s%s%s%s%s%s", failure->sqlstate,
+              failure->table[0] != '\0' ? ", table " : "", failure->table,
               failure->column[0] != '\0' ? ", column " : "", failure->column,
-              failure->constraint[0] != '\0' ? ", constraint " : "", failure->constraint, object != NULL ? ": " : "",
-              object != NULL ? object : "");
+              failure->constraint[0] != '\0' ? ", constraint " : "", failure->constraint,
+              object != NULL ? ": " : "", object != NULL ? object : "");
     if (mistaken)
-        error_hint(&failure->error, "the server cannot read a parameter: this is a mistake of kopru's, please report it");
+        error_hint(
+            &failure->error,
+            "the server cannot read a parameter: this is a mistake of kopru's, please report it");
     else
         hint_of_state(failure);
 }

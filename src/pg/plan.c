@@ -10,7 +10,8 @@ static bool same_entity(const struct message *a, const struct message *b)
     return slice_equal(a->change->id, b->change->id);
 }
 
-int plan_init(struct plan *plan, const struct entity *entity, const struct write_request *request, size_t max_bytes)
+int plan_init(struct plan *plan, const struct entity *entity, const struct write_request *request,
+              size_t max_bytes)
 {
     *plan = (struct plan){ .entity = entity };
     arena_init(&plan->arena, max_bytes);
@@ -28,7 +29,9 @@ int plan_init(struct plan *plan, const struct entity *entity, const struct write
             last->count++;
         } else {
             last = &plan->entities[plan->count++];
-            *last = (struct plan_entity){ .messages = &request->messages[i], .count = 1, .id = message->change->id };
+            *last = (struct plan_entity){ .messages = &request->messages[i],
+                                          .count = 1,
+                                          .id = message->change->id };
         }
     }
     return 0;
@@ -67,7 +70,8 @@ bool plan_entity_time(const struct plan_entity *entity, int64_t *source_time)
 
 static struct slice cell(const PGresult *result, int row, int column)
 {
-    return (struct slice){ PQgetvalue(result, row, column), (size_t)PQgetlength(result, row, column) };
+    return (struct slice){ PQgetvalue(result, row, column),
+                           (size_t)PQgetlength(result, row, column) };
 }
 
 int plan_take_found(struct plan *plan, const PGresult *result)
@@ -83,7 +87,8 @@ int plan_take_found(struct plan *plan, const PGresult *result)
 }
 
 /* A binary cell as a value whose text lives in the arena. */
-static int read_value(const PGresult *result, int row, int column, enum value_type type, struct arena *arena, struct value *value)
+static int read_value(const PGresult *result, int row, int column, enum value_type type,
+                      struct arena *arena, struct value *value)
 {
     const char *bytes = PQgetvalue(result, row, column);
 
@@ -110,7 +115,8 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
     return -1;
 }
 
-static int read_row(const PGresult *result, int row, const struct table *table, struct arena *arena, struct value *values)
+static int read_row(const PGresult *result, int row, const struct table *table, struct arena *arena,
+                    struct value *values)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         if (read_value(result, row, (int)i, table->columns[i].type, arena, &values[i]) != 0)
@@ -119,7 +125,8 @@ static int read_row(const PGresult *result, int row, const struct table *table, 
     return 0;
 }
 
-/* The batch is sorted by id. Rows of one entity mostly come together: *guess is tried first, and set. */
+/* The batch is sorted by id. Rows of one entity mostly come together: *guess is tried first, and
+   set. */
 static struct plan_entity *find_entity(const struct plan *plan, struct slice id, size_t *guess)
 {
     size_t low = 0;
@@ -181,8 +188,8 @@ int plan_take_roots(struct plan *plan, const PGresult *result)
 }
 
 /* The set of the child that a row belongs to; an array that no mapping names any more has none. */
-static struct row_set *set_of_row(const struct plan *plan, struct plan_entity *entity, size_t child_number,
-                                  const struct value *row)
+static struct row_set *set_of_row(const struct plan *plan, struct plan_entity *entity,
+                                  size_t child_number, const struct value *row)
 {
     const struct child *child = &plan->entity->children[child_number];
     struct row_set *first = &entity->before.sets[entity_first_set(plan->entity, child_number)];
@@ -220,7 +227,8 @@ int plan_take_children(struct plan *plan, size_t child, const PGresult *result)
 
     for (int row = 0; row < PQntuples(result); row++) {
         struct plan_entity *entity = find_entity(plan, cell(result, row, 0), &guess);
-        struct value *values = arena_alloc_array(&plan->arena, table->column_count, sizeof(*values));
+        struct value *values =
+            arena_alloc_array(&plan->arena, table->column_count, sizeof(*values));
         struct row_set *set;
 
         if (values == NULL || read_row(result, row, table, &plan->arena, values) != 0)
@@ -238,7 +246,8 @@ static int fold_entity(struct plan *plan, struct plan_entity *entity)
         return -1;
     entity->after = entity->before;
     for (size_t i = 0; i < entity->count; i++) {
-        enum fold_result result = fold_apply(&entity->after, entity->messages[i]->change, &plan->arena);
+        enum fold_result result =
+            fold_apply(&entity->after, entity->messages[i]->change, &plan->arena);
 
         if (result == FOLD_UNREADABLE)
             plan->unreadable = entity;

@@ -14,7 +14,8 @@ static const struct sqlstate_row TABLE[] = {
     { "54011", SQLSTATE_REFUSE, "too many columns" },
     { "54023", SQLSTATE_REFUSE, "too many arguments" },
     /* what looks like a value and is not */
-    { "22P03", SQLSTATE_PAUSE, "wrong binary representation: an encoder or the schema is wrong, every row would fail" },
+    { "22P03", SQLSTATE_PAUSE,
+      "wrong binary representation: an encoder or the schema is wrong, every row would fail" },
     { "23503", SQLSTATE_PAUSE, "foreign key: a bug, or a key of the site" },
     /* a person must change something */
     { "0A", SQLSTATE_RECONNECT, "a cached plan does not fit a changed table" },
@@ -28,7 +29,8 @@ static const struct sqlstate_row TABLE[] = {
     { "XX002", SQLSTATE_PAUSE, "index corruption" },
     /* outages and conflicts */
     { "08", SQLSTATE_RECONNECT, "the connection failed, or PgBouncer had none to give" },
-    { "25006", SQLSTATE_RECONNECT, "read-only: a standby or a failover; name all hosts and target_session_attrs=read-write" },
+    { "25006", SQLSTATE_RECONNECT,
+      "read-only: a standby or a failover; name all hosts and target_session_attrs=read-write" },
     { "25P03", SQLSTATE_RECONNECT, "idle in a transaction for too long: this process was frozen" },
     { "25", SQLSTATE_RECONNECT, "transaction state, or a timeout that ends the session" },
     { "26", SQLSTATE_RECONNECT, "a prepared statement is gone: a pooler, or DISCARD" },
@@ -36,8 +38,10 @@ static const struct sqlstate_row TABLE[] = {
     { "40003", SQLSTATE_RECONNECT, "the outcome is unknown" },
     { "40", SQLSTATE_RETRY, "serialization failure or deadlock" },
     { "53100", SQLSTATE_RETRY, "the server's disk is full: free some space" },
-    { "53200", SQLSTATE_RETRY, "the server has no memory: look at work_mem and at what else runs there" },
-    { "53300", SQLSTATE_RETRY, "no free connection: raise max_connections or the role's limit, or use a pooler" },
+    { "53200", SQLSTATE_RETRY,
+      "the server has no memory: look at work_mem and at what else runs there" },
+    { "53300", SQLSTATE_RETRY,
+      "no free connection: raise max_connections or the role's limit, or use a pooler" },
     { "53", SQLSTATE_RETRY, "the server lacks resources" },
     { "55", SQLSTATE_RETRY, "a lock is held: pg_stat_activity says by whom" },
     { "57014", SQLSTATE_RETRY, "cancelled, by statement_timeout or a person" },

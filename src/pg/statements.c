@@ -12,25 +12,34 @@ const struct pg_statement PG_CHECK_EPOCH = {
     .param_types = (const Oid[]){ TEXT_OID, INT8_OID },
 };
 
-const struct pg_statement PG_CHECK_CONSTRAINTS = { .name = "kopru_check_constraints", .sql = "SET CONSTRAINTS ALL IMMEDIATE" };
+const struct pg_statement PG_CHECK_CONSTRAINTS = { .name = "kopru_check_constraints",
+                                                   .sql = "SET CONSTRAINTS ALL IMMEDIATE" };
 
 const struct pg_statement PG_WRITE_DEAD_LETTERS = {
     .name = "kopru_write_dead_letters",
-    .sql = "INSERT INTO kopru.dead_letters AS t (queue, entity, entity_id, reason, detail, sqlstate, body, body_sha256,"
+    .sql = "INSERT INTO kopru.dead_letters AS t (queue, entity, entity_id, reason, detail, "
+           "sqlstate, body, body_sha256,"
            " content_type, message_id, properties, redelivered, occurrences)\n"
-           "SELECT $1, $2, i.entity_id, i.reason, i.detail, i.sqlstate, i.body, i.body_sha256, i.content_type, i.message_id,"
+           "SELECT $1, $2, i.entity_id, i.reason, i.detail, i.sqlstate, i.body, i.body_sha256, "
+           "i.content_type, i.message_id,"
            " i.properties, i.redelivered, i.occurrences\n"
-           "FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], $9::text[], $10::text[],"
+           "FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], "
+           "$9::text[], $10::text[],"
            " $11::jsonb[], $12::boolean[], $13::bigint[])"
-           " AS i(entity_id, reason, detail, sqlstate, body, body_sha256, content_type, message_id, properties, redelivered,"
+           " AS i(entity_id, reason, detail, sqlstate, body, body_sha256, content_type, "
+           "message_id, properties, redelivered,"
            " occurrences)\n"
-           "ON CONFLICT (queue, body_sha256) WHERE status = 'open' DO UPDATE SET reason = excluded.reason,"
-           " detail = excluded.detail, sqlstate = excluded.sqlstate, redelivered = excluded.redelivered,"
-           " occurrences = t.occurrences + excluded.occurrences, last_seen_at = greatest(now(), t.last_seen_at)",
+           "ON CONFLICT (queue, body_sha256) WHERE status = 'open' DO UPDATE SET reason = "
+           "excluded.reason,"
+           " detail = excluded.detail, sqlstate = excluded.sqlstate, redelivered = "
+           "excluded.redelivered,"
+           " occurrences = t.occurrences + excluded.occurrences, last_seen_at = greatest(now(), "
+           "t.last_seen_at)",
     .param_count = 2 + DEAD_LETTER_ARRAYS,
     .param_types =
-        (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, BYTEA_ARRAY_OID,
-                       BYTEA_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, JSONB_ARRAY_OID, BOOL_ARRAY_OID, INT8_ARRAY_OID },
+        (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID,
+                       TEXT_ARRAY_OID, BYTEA_ARRAY_OID, BYTEA_ARRAY_OID, TEXT_ARRAY_OID,
+                       TEXT_ARRAY_OID, JSONB_ARRAY_OID, BOOL_ARRAY_OID, INT8_ARRAY_OID },
 };
 
 /* A statement under construction: its text, and the type of each parameter it takes. */
@@ -44,14 +53,17 @@ struct draft {
 static void add_array(struct draft *draft, const struct pg_type *type)
 {
     draft->types[draft->count++] = type->array;
-    buffer_append_format(&draft->sql, "%s$%d::%s", draft->count > 1 ? ", " : "", draft->count, type->array_name);
+    buffer_append_format(&draft->sql, "%s$%d::%s", draft->count > 1 ? ", " : "", draft->count,
+                         type->array_name);
 }
 
 /* "a, b, c" of the columns [from, to), each with the prefix. */
-static void add_columns(struct draft *draft, const struct table *table, size_t from, size_t to, const char *prefix)
+static void add_columns(struct draft *draft, const struct table *table, size_t from, size_t to,
+                        const char *prefix)
 {
     for (size_t i = from; i < to; i++)
-        buffer_append_format(&draft->sql, "%s%s%s", i > from ? ", " : "", prefix, table->columns[i].name);
+        buffer_append_format(&draft->sql, "%s%s%s", i > from ? ", " : "", prefix,
+                             table->columns[i].name);
 }
 
 static void add_arrays(struct draft *draft, const struct table *table, size_t count)
@@ -70,12 +82,13 @@ static void add_selected(struct draft *draft, const struct table *table)
 static void add_excluded(struct draft *draft, const struct table *table)
 {
     for (size_t i = table->key_count; i < table->column_count; i++)
-        buffer_append_format(&draft->sql, "%s%s = excluded.%s", i > table->key_count ? ", " : "", table->columns[i].name,
-                             table->columns[i].name);
+        buffer_append_format(&draft->sql, "%s%s = excluded.%s", i > table->key_count ? ", " : "",
+                             table->columns[i].name, table->columns[i].name);
 }
 
 /* Copies the draft into the arena and starts it anew. */
-static int finish(struct draft *draft, struct arena *arena, const char *verb, const struct table *table, struct pg_statement *out)
+static int finish(struct draft *draft, struct arena *arena, const char *verb,
+                  const struct table *table, struct pg_statement *out)
 {
     struct buffer name;
     Oid *types = arena_alloc_array(arena, (size_t)draft->count, sizeof(*types));
@@ -101,13 +114,17 @@ static int make_find(struct draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
 
-    buffer_append_text(&draft->sql, "SELECT i.ordinal::integer, coalesce(t.payload_hash = i.hash AND (i.source_time IS NULL OR"
-                                    " i.source_time <= t.source_time), false)\nFROM unnest(");
+    buffer_append_text(
+        &draft->sql,
+        "SELECT i.ordinal::integer, coalesce(t.payload_hash = i.hash AND (i.source_time IS NULL OR"
+        " i.source_time <= t.source_time), false)\nFROM unnest(");
     add_array(draft, pg_type_of(VALUE_TEXT));
     add_array(draft, &PG_TYPE_BYTEA);
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
-    buffer_append_format(&draft->sql, ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\nJOIN kopru.%s AS t ON t.%s = i.id",
-                         table->name, table->columns[0].name);
+    buffer_append_format(
+        &draft->sql,
+        ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\nJOIN kopru.%s AS t ON t.%s = i.id",
+        table->name, table->columns[0].name);
     return finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
@@ -118,10 +135,12 @@ static int make_load(struct draft *draft, struct pg_statements *statements)
 
     buffer_append_text(&draft->sql, "SELECT ");
     add_selected(draft, table);
-    buffer_append_format(&draft->sql, ", payload_hash, source_time, updated_at\nFROM kopru.%s\nWHERE %s = ANY (", table->name,
-                         table->columns[0].name);
+    buffer_append_format(&draft->sql,
+                         ", payload_hash, source_time, updated_at\nFROM kopru.%s\nWHERE %s = ANY (",
+                         table->name, table->columns[0].name);
     add_array(draft, pg_type_of(VALUE_TEXT));
-    buffer_append_format(&draft->sql, ")\nORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE", table->columns[0].name);
+    buffer_append_format(&draft->sql, ")\nORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE",
+                         table->columns[0].name);
     return finish(draft, &statements->arena, "load", table, &statements->load);
 }
 
@@ -131,11 +150,12 @@ static int make_write(struct draft *draft, struct pg_statements *statements)
 
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s AS t (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql, ", payload_hash, source_time, created_at, updated_at)\nSELECT ");
-    add_columns(draft, table, 0, table->column_count, "i.");
     buffer_append_text(&draft->sql,
-                       ", i.payload_hash, i.source_time, now(),"
-                       " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\nFROM unnest(");
+                       ", payload_hash, source_time, created_at, updated_at)\nSELECT ");
+    add_columns(draft, table, 0, table->column_count, "i.");
+    buffer_append_text(&draft->sql, ", i.payload_hash, i.source_time, now(),"
+                                    " CASE WHEN i.touched THEN greatest(now(), i.updated_at)"
+                                    " ELSE i.updated_at END\nFROM unnest(");
     add_arrays(draft, table, table->column_count);
     add_array(draft, &PG_TYPE_BYTEA);
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
@@ -143,25 +163,31 @@ static int make_write(struct draft *draft, struct pg_statements *statements)
     add_array(draft, pg_type_of(VALUE_BOOLEAN));
     buffer_append_text(&draft->sql, ")\n  AS i(");
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_format(&draft->sql, ", payload_hash, source_time, updated_at, touched)\nON CONFLICT (%s) DO UPDATE SET ",
-                         table->columns[0].name);
+    buffer_append_format(
+        &draft->sql,
+        ", payload_hash, source_time, updated_at, touched)\nON CONFLICT (%s) DO UPDATE SET ",
+        table->columns[0].name);
     add_excluded(draft, table);
-    buffer_append_text(&draft->sql, ", payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
-                                    " updated_at = excluded.updated_at\nRETURNING t.xmax = 0");
+    buffer_append_text(&draft->sql,
+                       ", payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
+                       " updated_at = excluded.updated_at\nRETURNING t.xmax = 0");
     return finish(draft, &statements->arena, "write", table, &statements->write);
 }
 
-static int make_child_load(struct draft *draft, struct arena *arena, const struct table *table, struct pg_statement *out)
+static int make_child_load(struct draft *draft, struct arena *arena, const struct table *table,
+                           struct pg_statement *out)
 {
     buffer_append_text(&draft->sql, "SELECT ");
     add_selected(draft, table);
-    buffer_append_format(&draft->sql, "\nFROM kopru.%s\nWHERE %s = ANY (", table->name, table->columns[0].name);
+    buffer_append_format(&draft->sql, "\nFROM kopru.%s\nWHERE %s = ANY (", table->name,
+                         table->columns[0].name);
     add_array(draft, pg_type_of(VALUE_TEXT));
     buffer_append_text(&draft->sql, ")");
     return finish(draft, arena, "load", table, out);
 }
 
-static int make_child_remove(struct draft *draft, struct arena *arena, const struct table *table, struct pg_statement *out)
+static int make_child_remove(struct draft *draft, struct arena *arena, const struct table *table,
+                             struct pg_statement *out)
 {
     buffer_append_format(&draft->sql, "DELETE FROM kopru.%s AS t\nUSING unnest(", table->name);
     add_arrays(draft, table, table->key_count);
@@ -175,7 +201,8 @@ static int make_child_remove(struct draft *draft, struct arena *arena, const str
     return finish(draft, arena, "remove", table, out);
 }
 
-static int make_child_write(struct draft *draft, struct arena *arena, const struct table *table, struct pg_statement *out)
+static int make_child_write(struct draft *draft, struct arena *arena, const struct table *table,
+                            struct pg_statement *out)
 {
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
@@ -192,7 +219,8 @@ static int make_child_write(struct draft *draft, struct arena *arena, const stru
     return finish(draft, arena, "write", table, out);
 }
 
-static int make_child_copy(struct draft *draft, struct arena *arena, const struct table *table, struct pg_statement *out)
+static int make_child_copy(struct draft *draft, struct arena *arena, const struct table *table,
+                           struct pg_statement *out)
 {
     buffer_append_format(&draft->sql, "COPY kopru.%s (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
@@ -205,7 +233,8 @@ static int make_children(struct draft *draft, struct pg_statements *statements)
     const struct entity *entity = statements->entity;
     struct arena *arena = &statements->arena;
 
-    statements->children = arena_alloc_array(arena, entity->child_count, sizeof(*statements->children));
+    statements->children =
+        arena_alloc_array(arena, entity->child_count, sizeof(*statements->children));
     if (statements->children == NULL)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++) {
@@ -214,7 +243,8 @@ static int make_children(struct draft *draft, struct pg_statements *statements)
 
         if (make_child_load(draft, arena, table, &child->load) != 0 ||
             make_child_remove(draft, arena, table, &child->remove) != 0 ||
-            make_child_write(draft, arena, table, &child->write) != 0 || make_child_copy(draft, arena, table, &child->copy) != 0)
+            make_child_write(draft, arena, table, &child->write) != 0 ||
+            make_child_copy(draft, arena, table, &child->copy) != 0)
             return -1;
     }
     return 0;
@@ -228,8 +258,8 @@ int pg_statements_init(struct pg_statements *statements, const struct entity *en
     *statements = (struct pg_statements){ .entity = entity };
     arena_init(&statements->arena, 16 * (size_t)STATEMENT_MAX_BYTES);
     buffer_init(&draft.sql, STATEMENT_MAX_BYTES);
-    result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 && make_write(&draft, statements) == 0 &&
-                     make_children(&draft, statements) == 0
+    result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 &&
+                     make_write(&draft, statements) == 0 && make_children(&draft, statements) == 0
                  ? 0
                  : -1;
     buffer_release(&draft.sql);

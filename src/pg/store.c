@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Of the longest trip: the root, removals and writes of each child, dead letters, the check of a probe; or the four of the first. */
+/* Of the longest trip: the root, removals and writes of each child, dead letters, the check of a
+   probe; or the four of the first. */
 enum { MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 _Static_assert((int)MAX_CALLS <= (int)PG_TRIP_MAX_CALLS, "every trip can be sent");
 
-/* COPY takes two network round trips more for each table than an upsert in the pipeline; from here on it is well worth them. */
+/* COPY takes two network round trips more for each table than an upsert in the pipeline; from here
+   on it is well worth them. */
 enum { COPY_MIN_ROWS = 200 };
 
-/* What the rows of several entities may take: as they arrive, and as values while they are changed. A batch that needs more is divided; one
-   entity alone may have as many rows as its messages gave it. */
+/* What the rows of several entities may take: as they arrive, and as values while they are changed.
+   A batch that needs more is divided; one entity alone may have as many rows as its messages gave
+   it. */
 enum { LOADED_MAX_BYTES = 4 << 20, CHANGED_MAX_BYTES = 16 << 20 };
 
 struct pg_store {
@@ -34,8 +37,8 @@ struct transaction {
     struct pg_call calls[MAX_CALLS];
     struct pg_arguments arguments[MAX_CALLS];
     size_t call_count;
-    bool
-        copies; /* the child rows of new roots are copied; never those of one entity alone, so that no message is judged by COPY */
+    bool copies; /* the child rows of new roots are copied; never those of one entity alone, so that
+                    no message is judged by COPY */
     struct pg_failure failure;
     bool out_of_memory; /* here, not in the server */
 };
@@ -58,19 +61,23 @@ void pg_store_free(struct pg_store *store)
 }
 
 /* The next call of the trip, with arguments to be filled. NULL when there is no memory. */
-static struct pg_arguments *add_call(struct transaction *tx, const struct pg_statement *statement, size_t scalars)
+static struct pg_arguments *add_call(struct transaction *tx, const struct pg_statement *statement,
+                                     size_t scalars)
 {
     struct pg_arguments *arguments = &tx->arguments[tx->call_count];
 
-    if (tx->call_count == MAX_CALLS || pg_arguments_init(arguments, statement, scalars, tx->store->target.max_batch_bytes) != 0) {
+    if (tx->call_count == MAX_CALLS ||
+        pg_arguments_init(arguments, statement, scalars, tx->store->target.max_batch_bytes) != 0) {
         pg_arguments_release(arguments);
         return NULL;
     }
-    tx->calls[tx->call_count++] = (struct pg_call){ .statement = statement, .params = &arguments->params };
+    tx->calls[tx->call_count++] =
+        (struct pg_call){ .statement = statement, .params = &arguments->params };
     return arguments;
 }
 
-static void add_plain(struct transaction *tx, const struct pg_statement *statement, const struct pg_params *params)
+static void add_plain(struct transaction *tx, const struct pg_statement *statement,
+                      const struct pg_params *params)
 {
     tx->calls[tx->call_count++] = (struct pg_call){ .statement = statement, .params = params };
 }
@@ -90,15 +97,16 @@ static int no_memory(struct transaction *tx)
     return error_no_memory(&tx->failure.error);
 }
 
-/* Somebody else's doing: kopru writes nothing of that kind. The id is no secret, unlike what the row holds. */
+/* Somebody else's doing: kopru writes nothing of that kind. The id is no secret, unlike what the
+   row holds. */
 static int unreadable(struct transaction *tx)
 {
     const struct table *table = &tx->plan.entity->root;
     struct slice id = tx->plan.unreadable->id;
 
     tx->failure.class = SQLSTATE_PAUSE;
-    error_set(&tx->failure.error, ERROR_PROBLEMS, "unreadable row", table->name, "extra of %s %.*s is no JSON object",
-              table->columns[0].name, (int)id.len, id.data);
+    error_set(&tx->failure.error, ERROR_PROBLEMS, "unreadable row", table->name,
+              "extra of %s %.*s is no JSON object", table->columns[0].name, (int)id.len, id.data);
     return error_hint(&tx->failure.error, "put back a JSON object, such as '{}'");
 }
 
@@ -124,7 +132,8 @@ static int add_find(struct transaction *tx)
 
         pg_array_bytes(&arguments->arrays[0], entity->id);
         if (hash != NULL)
-            pg_array_bytes(&arguments->arrays[1], (struct slice){ (const char *)hash, DIGEST_BYTES });
+            pg_array_bytes(&arguments->arrays[1],
+                           (struct slice){ (const char *)hash, DIGEST_BYTES });
         else
             pg_array_null(&arguments->arrays[1]);
         if (plan_entity_time(entity, &source_time))
@@ -155,7 +164,8 @@ static int begin(struct transaction *tx, int64_t epoch, bool *ours)
 
     add_plain(tx, &PG_BEGIN, NULL);
     add_plain(tx, &PG_SETTINGS, pg_conn_settings(tx->store->conn));
-    if (add_epoch_check(tx, epoch) == 0 && (tx->plan.count == 0 || add_find(tx) == 0) && send_trip(tx) == 0) {
+    if (add_epoch_check(tx, epoch) == 0 && (tx->plan.count == 0 || add_find(tx) == 0) &&
+        send_trip(tx) == 0) {
         *ours = PQntuples(tx->calls[EPOCH].result) == 1;
         result = tx->plan.count == 0 ? 0 : plan_take_found(&tx->plan, tx->calls[FIND].result);
     }
@@ -183,7 +193,8 @@ static bool touches_child(const struct plan *plan, const struct plan_entity *ent
 }
 
 /* The keys of all roots to be read; of a child, only where a message replaces rows of it. */
-static int add_load(struct transaction *tx, const struct pg_statement *statement, const size_t *child)
+static int add_load(struct transaction *tx, const struct pg_statement *statement,
+                    const size_t *child)
 {
     struct pg_arguments *arguments = add_call(tx, statement, 0);
 
@@ -198,7 +209,8 @@ static int add_load(struct transaction *tx, const struct pg_statement *statement
     return 0;
 }
 
-/* The second trip: the rows of what differs. The roots are locked before their children are read. */
+/* The second trip: the rows of what differs. The roots are locked before their children are read.
+ */
 static int load(struct transaction *tx)
 {
     size_t children = tx->plan.entity->child_count;
@@ -232,13 +244,15 @@ static void put_row(struct pg_array *arrays, size_t columns, const struct value 
         pg_array_value(&arrays[i], &values[i]);
 }
 
-static void put_root(struct pg_array *arrays, const struct table *table, const struct plan_entity *entity)
+static void put_root(struct pg_array *arrays, const struct table *table,
+                     const struct plan_entity *entity)
 {
     const struct fold_state *state = &entity->after;
     struct pg_array *more = &arrays[table->column_count];
 
     put_row(arrays, table->column_count, state->root);
-    pg_array_bytes(&more[ROOT_WRITE_HASH], (struct slice){ (const char *)state->hash, DIGEST_BYTES });
+    pg_array_bytes(&more[ROOT_WRITE_HASH],
+                   (struct slice){ (const char *)state->hash, DIGEST_BYTES });
     if (state->has_time)
         pg_array_integer(&more[ROOT_WRITE_SOURCE_TIME], state->source_time);
     else
@@ -280,7 +294,8 @@ static int add_removals(struct transaction *tx, size_t child)
         for (size_t r = 0; r < difference->delete_count; r++) {
             if (difference->deletes[r].child != child)
                 continue;
-            if (arguments == NULL && (arguments = add_call(tx, &tx->statements->children[child].remove, 0)) == NULL)
+            if (arguments == NULL &&
+                (arguments = add_call(tx, &tx->statements->children[child].remove, 0)) == NULL)
                 return no_memory(tx);
             put_row(arguments->arrays, table->key_count, difference->deletes[r].values);
         }
@@ -302,10 +317,12 @@ static int add_writes(struct transaction *tx, size_t child)
     for (size_t i = 0; i < tx->plan.count; i++) {
         const struct fold_difference *difference = &tx->plan.entities[i].difference;
 
-        for (size_t r = 0; r < difference->write_count && !is_copied(tx, &tx->plan.entities[i]); r++) {
+        for (size_t r = 0; r < difference->write_count && !is_copied(tx, &tx->plan.entities[i]);
+             r++) {
             if (difference->writes[r].child != child)
                 continue;
-            if (arguments == NULL && (arguments = add_call(tx, &tx->statements->children[child].write, 0)) == NULL)
+            if (arguments == NULL &&
+                (arguments = add_call(tx, &tx->statements->children[child].write, 0)) == NULL)
                 return no_memory(tx);
             put_row(arguments->arrays, table->column_count, difference->writes[r].values);
         }
@@ -319,7 +336,8 @@ static int add_dead_letters(struct transaction *tx)
 
     if (tx->plan.dead_count == 0)
         return 0;
-    if (pg_dead_letters_encode(arguments, tx->store->target.queue, tx->plan.entity->name, tx->plan.dead, tx->plan.dead_count,
+    if (pg_dead_letters_encode(arguments, tx->store->target.queue, tx->plan.entity->name,
+                               tx->plan.dead, tx->plan.dead_count,
                                tx->store->target.max_batch_bytes) != 0) {
         pg_arguments_release(arguments);
         return no_memory(tx);
@@ -328,10 +346,13 @@ static int add_dead_letters(struct transaction *tx)
     return 0;
 }
 
-/* A root that we meant to insert but that another session inserted meanwhile has children we have not seen. */
+/* A root that we meant to insert but that another session inserted meanwhile has children we have
+   not seen. */
 static int check_inserts(struct transaction *tx, size_t inserts)
 {
-    const PGresult *result = tx->call_count > 0 && tx->calls[0].statement == &tx->statements->write ? tx->calls[0].result : NULL;
+    const PGresult *result = tx->call_count > 0 && tx->calls[0].statement == &tx->statements->write
+                                 ? tx->calls[0].result
+                                 : NULL;
     size_t inserted = 0;
 
     for (int row = 0; result != NULL && row < PQntuples(result); row++)
@@ -339,8 +360,9 @@ static int check_inserts(struct transaction *tx, size_t inserts)
     if (inserted == inserts)
         return 0;
     tx->failure.class = SQLSTATE_RETRY;
-    return error_set(&tx->failure.error, ERROR_DATA, "another session wrote the same rows", tx->plan.entity->root.name,
-                     "%zu rows were to be inserted, %zu were", inserts, inserted);
+    return error_set(&tx->failure.error, ERROR_DATA, "another session wrote the same rows",
+                     tx->plan.entity->root.name, "%zu rows were to be inserted, %zu were", inserts,
+                     inserted);
 }
 
 static size_t count_rows_of_new_roots(const struct plan *plan)
@@ -359,14 +381,16 @@ static void put_copied(const struct transaction *tx, size_t child, struct pg_cop
     for (size_t i = 0; i < tx->plan.count; i++) {
         const struct fold_difference *difference = &tx->plan.entities[i].difference;
 
-        for (size_t r = 0; r < difference->write_count && is_copied(tx, &tx->plan.entities[i]); r++) {
+        for (size_t r = 0; r < difference->write_count && is_copied(tx, &tx->plan.entities[i]);
+             r++) {
             if (difference->writes[r].child == child)
                 pg_copy_row(copy, table, difference->writes[r].values);
         }
     }
 }
 
-/* The child rows of the roots that this transaction has inserted: nobody else can have written any. */
+/* The child rows of the roots that this transaction has inserted: nobody else can have written any.
+ */
 static int copy_children(struct transaction *tx)
 {
     struct pg_copy copies[ENTITY_MAX_CHILDREN];
@@ -381,27 +405,33 @@ static int copy_children(struct transaction *tx)
         if (pg_copy_finish(&copies[c]) != 0)
             result = no_memory(tx);
         if (copies[c].rows > 0)
-            ready[count++] = (struct pg_copy_in){ &tx->statements->children[c].copy, buffer_slice(&copies[c].bytes) };
+            ready[count++] = (struct pg_copy_in){ &tx->statements->children[c].copy,
+                                                  buffer_slice(&copies[c].bytes) };
     }
     if (result == 0)
         result = pg_conn_copy(tx->store->conn, ready, count, &tx->failure);
     if (result != 0 && strcmp(tx->failure.sqlstate, "0A000") == 0) {
         tx->store->copy_refused = true;
-        tx->failure.connection_lost = false; /* it is in order, unlike after other errors of this class */
-        error_hint(&tx->failure.error, "COPY is not possible here, as with row-level security: this writer upserts from now on");
+        tx->failure.connection_lost =
+            false; /* it is in order, unlike after other errors of this class */
+        error_hint(&tx->failure.error, "COPY is not possible here, as with row-level security: "
+                                       "this writer upserts from now on");
     }
     for (size_t c = 0; c < children; c++)
         pg_copy_release(&copies[c]);
     return result;
 }
 
-/* Every message can be a dead letter, so what refuses one is the table, and the messages that go with it must not be suspected. */
+/* Every message can be a dead letter, so what refuses one is the table, and the messages that go
+   with it must not be suspected. */
 static void judge_dead_letters(struct pg_failure *failure)
 {
     if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)
         return;
     failure->class = SQLSTATE_PAUSE;
-    error_hint(&failure->error, "a constraint or trigger on kopru.dead_letters refuses what kopru writes there: remove it");
+    error_hint(
+        &failure->error,
+        "a constraint or trigger on kopru.dead_letters refuses what kopru writes there: remove it");
 }
 
 /* The third trip. */
@@ -410,7 +440,8 @@ static int write_difference(struct transaction *tx, bool probe)
     size_t inserts = 0;
     int result;
 
-    tx->copies = !probe && tx->plan.count > 1 && !tx->store->copy_refused && count_rows_of_new_roots(&tx->plan) >= COPY_MIN_ROWS;
+    tx->copies = !probe && tx->plan.count > 1 && !tx->store->copy_refused &&
+                 count_rows_of_new_roots(&tx->plan) >= COPY_MIN_ROWS;
     result = add_roots(tx, &inserts);
     for (size_t c = 0; result == 0 && c < tx->plan.entity->child_count; c++)
         result = add_removals(tx, c);
@@ -430,9 +461,11 @@ static int write_difference(struct transaction *tx, bool probe)
     return result;
 }
 
-static int run(struct transaction *tx, int64_t epoch, const struct write_request *request, bool *ours)
+static int run(struct transaction *tx, int64_t epoch, const struct write_request *request,
+               bool *ours)
 {
-    if (plan_init(&tx->plan, tx->statements->entity, request, tx->store->target.max_batch_bytes) != 0)
+    if (plan_init(&tx->plan, tx->statements->entity, request, tx->store->target.max_batch_bytes) !=
+        0)
         return no_memory(tx);
     if (tx->plan.count > 1 && tx->plan.arena.max_bytes > CHANGED_MAX_BYTES)
         tx->plan.arena.max_bytes = CHANGED_MAX_BYTES;
@@ -446,14 +479,15 @@ static int run(struct transaction *tx, int64_t epoch, const struct write_request
         return tx->plan.unreadable != NULL ? unreadable(tx) : no_memory(tx);
     if (write_difference(tx, request->probe) != 0)
         return -1;
-    return request->probe ? pg_conn_rollback(tx->store->conn) : pg_conn_commit(tx->store->conn, &tx->failure);
+    return request->probe ? pg_conn_rollback(tx->store->conn)
+                          : pg_conn_commit(tx->store->conn, &tx->failure);
 }
 
 /* Cancelled (by statement_timeout, as a rule) or out of memory, on either side. */
 static bool took_too_much(const struct transaction *tx)
 {
-    return tx->out_of_memory || tx->failure.timed_out || strcmp(tx->failure.sqlstate, "57014") == 0 ||
-           strcmp(tx->failure.sqlstate, "53200") == 0;
+    return tx->out_of_memory || tx->failure.timed_out ||
+           strcmp(tx->failure.sqlstate, "57014") == 0 || strcmp(tx->failure.sqlstate, "53200") == 0;
 }
 
 /* Only a server that is still there can have meant a message. */
@@ -465,7 +499,8 @@ static void fill_blame(struct write_report *report, const struct transaction *tx
     if (failure->sqlstate[0] == '\0')
         return;
     report->statements = pg_blame_failed(&tx->plan, tx->statements, failure);
-    report->unclassified = report->statements != 0 && !failure->connection_lost && sqlstate_is_unclassified(failure->sqlstate);
+    report->unclassified = report->statements != 0 && !failure->connection_lost &&
+                           sqlstate_is_unclassified(failure->sqlstate);
 }
 
 static void fill_report(struct write_report *report, const struct transaction *tx)
@@ -508,8 +543,8 @@ static void settle(struct pg_store *store, const struct pg_failure *failure)
     }
 }
 
-enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch, const struct write_request *request,
-                                  struct write_report *report)
+enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
+                                  const struct write_request *request, struct write_report *report)
 {
     struct transaction *tx = calloc(1, sizeof(*tx));
     enum write_outcome outcome = WRITE_COMMITTED;
@@ -522,7 +557,8 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch, const s
     }
     tx->store = store;
     tx->statements = store->target.statements;
-    if (store->conn == NULL && pg_conn_open(&store->conn, store->target.settings, &tx->failure) != 0) {
+    if (store->conn == NULL &&
+        pg_conn_open(&store->conn, store->target.settings, &tx->failure) != 0) {
         outcome = outcome_of(tx->failure.class);
     } else if (run(tx, epoch, request, &ours) != 0) {
         outcome = outcome_of(tx->failure.class);

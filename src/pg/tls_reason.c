@@ -15,7 +15,8 @@ enum { STEP_TIMEOUT_S = 2 };
 static int connect_to(const char *address, const char *port)
 {
     const struct timeval timeout = { .tv_sec = STEP_TIMEOUT_S };
-    const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
+    const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM,
+                                     .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     int fd = -1;
 
@@ -38,8 +39,8 @@ static bool ask_for_tls(int fd)
     static const char request[] = { 0, 0, 0, 8, 0x04, (char)0xd2, 0x16, 0x2f };
     char answer;
 
-    return send(fd, request, sizeof(request), MSG_NOSIGNAL) == (ssize_t)sizeof(request) && recv(fd, &answer, 1, 0) == 1 &&
-           answer == 'S';
+    return send(fd, request, sizeof(request), MSG_NOSIGNAL) == (ssize_t)sizeof(request) &&
+           recv(fd, &answer, 1, 0) == 1 && answer == 'S';
 }
 
 /* The handshake is gone through whatever the certificate is, and then given up. */
@@ -54,7 +55,8 @@ static long verdict(SSL_CTX *context, int fd)
     return result;
 }
 
-bool pg_tls_reason(const char *address, const char *port, const char *ca_file, char *out, size_t size)
+bool pg_tls_reason(const char *address, const char *port, const char *ca_file, char *out,
+                   size_t size)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     long result = X509_V_OK;

@@ -1,7 +1,8 @@
 /*
- * What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput(): it takes any bytes, and ends the process where
- * a promise does not hold. clang links it with libFuzzer (./dev fuzz); every compiler links it with replay_main.c, which runs the
- * files it is given once each (the tests fuzz/...). Both are started in the root of the source tree.
+ * What the fuzz targets share. A target is one file with LLVMFuzzerTestOneInput(): it takes any
+ * bytes, and ends the process where a promise does not hold. clang links it with libFuzzer (./dev
+ * fuzz); every compiler links it with replay_main.c, which runs the files it is given once each
+ * (the tests fuzz/...). Both are started in the root of the source tree.
  */
 #ifndef KOPRU_TESTS_FUZZ_H
 #define KOPRU_TESTS_FUZZ_H
@@ -29,7 +30,8 @@ struct fuzz_file {
 void fuzz_file_open(struct fuzz_file *file, const uint8_t *data, size_t size);
 void fuzz_file_close(struct fuzz_file *file);
 
-/* A copy of its own size, so that a sanitizer sees a read behind its end. Freed by the caller; never NULL. */
+/* A copy of its own size, so that a sanitizer sees a read behind its end. Freed by the caller;
+   never NULL. */
 char *fuzz_copy(const void *data, size_t size);
 
 /* PostgreSQL's text takes it. */

@@ -1,11 +1,13 @@
-/* kopru.cfg: a file is either complete and within its limits, or every problem has a place, a reason and a text. */
+/* kopru.cfg: a file is either complete and within its limits, or every problem has a place, a
+   reason and a text. */
 #include "config/option.h"
 #include "config/settings.h"
 #include "fuzz.h"
 
 #include <stdlib.h>
 
-static const char *const VARIABLES[] = { "KOPRU_AMQP_URI", "KOPRU_POSTGRES_CONNINFO", "KOPRU_HTTP_LISTEN", "KOPRU_LOG_LEVEL" };
+static const char *const VARIABLES[] = { "KOPRU_AMQP_URI", "KOPRU_POSTGRES_CONNINFO",
+                                         "KOPRU_HTTP_LISTEN", "KOPRU_LOG_LEVEL" };
 
 static int64_t integer_of(const struct option *option, const void *base)
 {
@@ -29,7 +31,8 @@ static void require_in_range(const char *group, const void *base)
         bool of_queue = strcmp(option->group, "queues") == 0;
         int64_t value;
 
-        if ((option->type != OPTION_INTEGER && option->type != OPTION_DECIMAL) || of_queue != (strcmp(group, "queues") == 0))
+        if ((option->type != OPTION_INTEGER && option->type != OPTION_DECIMAL) ||
+            of_queue != (strcmp(group, "queues") == 0))
             continue;
         value = integer_of(option, base);
         REQUIRE(value >= option->min * option->factor && value <= option->max * option->factor);
@@ -47,7 +50,8 @@ static void require_queues(const struct settings *settings)
         REQUIRE(queue->line > 0);
         require_in_range("queues", queue);
         for (size_t k = 0; k < i; k++)
-            REQUIRE(strcmp(queue->name, settings->queues[k].name) != 0 && strcmp(queue->entity, settings->queues[k].entity) != 0);
+            REQUIRE(strcmp(queue->name, settings->queues[k].name) != 0 &&
+                    strcmp(queue->entity, settings->queues[k].entity) != 0);
     }
 }
 
@@ -62,7 +66,8 @@ static void require_complete(const struct settings *settings, enum settings_scop
     REQUIRE(settings->limits.max_message_bytes <= settings->limits.max_bytes_in_hand);
     REQUIRE(settings->limits.max_message_bytes <= settings->batch.max_bytes);
     REQUIRE(settings->postgres.lock_timeout_ms < settings->postgres.statement_timeout_ms);
-    REQUIRE(scope != SETTINGS_ALL || (settings->amqp.uri != NULL && settings->postgres.conninfo != NULL));
+    REQUIRE(scope != SETTINGS_ALL ||
+            (settings->amqp.uri != NULL && settings->postgres.conninfo != NULL));
     REQUIRE(scope != SETTINGS_ALL || settings->queue_count > 0);
 }
 

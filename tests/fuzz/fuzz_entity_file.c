@@ -1,6 +1,6 @@
 /*
- * Entity files: one that is accepted describes tables that PostgreSQL can have, gives statements, and maps payloads; of any other
- * every problem has a place, a reason and a text.
+ * Entity files: one that is accepted describes tables that PostgreSQL can have, gives statements,
+ * and maps payloads; of any other every problem has a place, a reason and a text.
  */
 #include "fuzz_mapping.h"
 
@@ -11,12 +11,16 @@
 
 #include <stdlib.h>
 
-static const struct mapping_rules RULES = { "Europe/Istanbul", FUZZ_MAX_MESSAGE_BYTES, FUZZ_MAX_DEPTH };
+static const struct mapping_rules RULES = { "Europe/Istanbul", FUZZ_MAX_MESSAGE_BYTES,
+                                            FUZZ_MAX_DEPTH };
 
 static const char *const PAYLOADS[] = {
-    "{\"id\":\"1\",\"name\":\"n\",\"status\":{\"a\":[1]},\"contactMedium\":[{\"city\":\"c\",\"validFor\":{\"startDateTime\":\"2021-08-13\"}},"
-    "{},7],\"characteristic\":[{\"name\":\"a\",\"valueType\":\"Float\",\"value\":\"1.5\"},{\"name\":\"a\"}],\"engagedParty\":{\"id\":\"2\"}}",
-    "{\"id\":1,\"a\":null,\"b\":{},\"name\":7,\"validFor\":1,\"characteristic\":null,\"contactMedium\":{},\"properties\":[[]]}",
+    "{\"id\":\"1\",\"name\":\"n\",\"status\":{\"a\":[1]},\"contactMedium\":[{\"city\":\"c\","
+    "\"validFor\":{\"startDateTime\":\"2021-08-13\"}},"
+    "{},7],\"characteristic\":[{\"name\":\"a\",\"valueType\":\"Float\",\"value\":\"1.5\"},{"
+    "\"name\":\"a\"}],\"engagedParty\":{\"id\":\"2\"}}",
+    "{\"id\":1,\"a\":null,\"b\":{},\"name\":7,\"validFor\":1,\"characteristic\":null,"
+    "\"contactMedium\":{},\"properties\":[[]]}",
 };
 
 static void require_table(const struct table *table)
@@ -25,7 +29,8 @@ static void require_table(const struct table *table)
     REQUIRE(table->column_count <= PLAN_MAX_COLUMNS);
     REQUIRE(table->key_count >= 1 && table->key_count < table->column_count);
     REQUIRE(table->extra == table->column_count - 1);
-    REQUIRE(strcmp(table->columns[table->extra].name, "extra") == 0 && table->columns[table->extra].type == VALUE_JSONB);
+    REQUIRE(strcmp(table->columns[table->extra].name, "extra") == 0 &&
+            table->columns[table->extra].type == VALUE_JSONB);
     for (size_t i = 0; i < table->column_count; i++) {
         REQUIRE(table_name_fault(table->columns[i].name) == NULL);
         for (size_t k = 0; k < i; k++)

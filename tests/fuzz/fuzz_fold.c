@@ -1,8 +1,8 @@
 /*
- * Sequences of messages about one entity, made of the bytes, through the mapper and the fold. Each changes what it names and nothing
- * else. Whether they come in one batch or with
- * a commit between any two of them makes no difference; a state does not differ from itself as the database returns it; and the
- * difference, applied to the rows there were, gives the rows there shall be.
+ * Sequences of messages about one entity, made of the bytes, through the mapper and the fold. Each
+ * changes what it names and nothing else. Whether they come in one batch or with a commit between
+ * any two of them makes no difference; a state does not differ from itself as the database returns
+ * it; and the difference, applied to the rows there were, gives the rows there shall be.
  */
 #include "fuzz_mapping.h"
 #include "model/fold.h"
@@ -37,12 +37,14 @@ struct property {
 static const struct property PROPERTIES[] = {
     { "name", { NULL, "null", "\"x\"", "\"y\"", "[1]", "7" } },
     { "n", { NULL, NULL, "null", "\"x\"", "{}", "1e2" } },
-    { "characteristic", { NULL, "null", "{\"name\":\"x\"}", "{\"name\":\"z\",\"k\":1}", "3", "{\"k\":null}" } },
+    { "characteristic",
+      { NULL, "null", "{\"name\":\"x\"}", "{\"name\":\"z\",\"k\":1}", "3", "{\"k\":null}" } },
     { "amount", { NULL, "null", "1", "\"1e2\"", "\"no\"", "1.0" } },
     { "valid",
       { NULL, "null", "{\"from\":\"2021-08-13\"}", "{\"from\":\"2021-08-12T21:00Z\",\"x\":[1]}",
         "{\"to\":{\"when\":\"2020-01-01 00:00:00.1234567\"}}", "\"2021\"" } },
-    { "until", { NULL, NULL, "null", "\"2020-01-01\"", "\"never\"", "\"2020-01-01 00:00:00.1234567\"" } },
+    { "until",
+      { NULL, NULL, "null", "\"2020-01-01\"", "\"never\"", "\"2020-01-01 00:00:00.1234567\"" } },
     { "unknown", { NULL, "null", "1", "{\"b\":1,\"a\":2}", "[1, null]", "\"\\u00e9\\n\"" } },
     { "other", { NULL, NULL, "null", "true", "1e2", "{}" } },
 };
@@ -91,7 +93,8 @@ static void append_array(struct dice *dice, const char *name, struct buffer *bod
     }
 }
 
-static void make_message(const struct fuzz_mapping *mapping, struct dice *dice, struct fuzz_mapped *message)
+static void make_message(const struct fuzz_mapping *mapping, struct dice *dice,
+                         struct fuzz_mapped *message)
 {
     struct buffer body;
     unsigned time;
@@ -125,7 +128,8 @@ static struct fold_state start(const struct entity *entity, struct arena *arena)
     return state;
 }
 
-static struct value *copy_row(const struct table *table, const struct value *row, struct arena *arena)
+static struct value *copy_row(const struct table *table, const struct value *row,
+                              struct arena *arena)
 {
     struct value *copy = arena_alloc_array(arena, table->column_count, sizeof(*copy));
 
@@ -157,7 +161,8 @@ static struct fold_state reload(const struct fold_state *state, struct arena *ar
             again.sets[s].count = set->count;
             REQUIRE(again.sets[s].rows != NULL);
             for (size_t i = 0; i < set->count; i++)
-                again.sets[s].rows[i] = copy_row(&entity->children[c].table, set->rows[set->count - 1 - i], arena);
+                again.sets[s].rows[i] =
+                    copy_row(&entity->children[c].table, set->rows[set->count - 1 - i], arena);
         }
     }
     return again;
@@ -167,7 +172,8 @@ static size_t count_members(const struct json_doc *doc)
 {
     size_t count = 0;
 
-    for (const struct json_node *at = json_first(doc, &doc->nodes[0]); at != NULL; at = json_next(doc, &doc->nodes[0], at))
+    for (const struct json_node *at = json_first(doc, &doc->nodes[0]); at != NULL;
+         at = json_next(doc, &doc->nodes[0], at))
         count++;
     return count;
 }
@@ -177,12 +183,13 @@ static void read_extra(const struct fold_state *state, struct json_doc *doc)
     struct json_fault fault;
 
     json_doc_init(doc);
-    REQUIRE(json_read(doc, value_text(&state->root[state->entity->root.extra]), JSON_MAX_DEPTH, &fault) == 0);
+    REQUIRE(json_read(doc, value_text(&state->root[state->entity->root.extra]), JSON_MAX_DEPTH,
+                      &fault) == 0);
 }
 
 /* The stored members less those that the message names, and its leftovers. */
-static void require_extra(const struct fold_state *before, const struct change *change, const struct fold_state *after,
-                          struct arena *arena)
+static void require_extra(const struct fold_state *before, const struct change *change,
+                          const struct fold_state *after, struct arena *arena)
 {
     struct json_doc old;
     struct json_doc new;
@@ -190,7 +197,8 @@ static void require_extra(const struct fold_state *before, const struct change *
 
     read_extra(before, &old);
     read_extra(after, &new);
-    for (const struct json_node *at = json_first(&old, &old.nodes[0]); at != NULL; at = json_next(&old, &old.nodes[0], at)) {
+    for (const struct json_node *at = json_first(&old, &old.nodes[0]); at != NULL;
+         at = json_next(&old, &old.nodes[0], at)) {
         struct slice name = json_name(&old, at, arena);
         const struct json_node *same = json_member(&new, &new.nodes[0], name);
 
@@ -210,13 +218,14 @@ static void require_extra(const struct fold_state *before, const struct change *
 }
 
 /* Absent keeps, null clears, present replaces. */
-static void require_applied(const struct fold_state *before, const struct change *change, const struct fold_state *after,
-                            struct arena *arena)
+static void require_applied(const struct fold_state *before, const struct change *change,
+                            const struct fold_state *after, struct arena *arena)
 {
     const struct table *root = &after->entity->root;
 
     for (size_t i = root->key_count; i < root->extra; i++)
-        REQUIRE(value_equal(root->columns[i].type, &after->root[i], change->root_set[i] ? &change->root[i] : &before->root[i]));
+        REQUIRE(value_equal(root->columns[i].type, &after->root[i],
+                            change->root_set[i] ? &change->root[i] : &before->root[i]));
     for (size_t s = 0; s < after->entity->set_count; s++) {
         const struct row_set *wanted = change->set_present[s] ? &change->sets[s] : &before->sets[s];
 
@@ -228,23 +237,26 @@ static void require_applied(const struct fold_state *before, const struct change
 }
 
 /* The time of the last message applied; the same payload again can only make it newer. */
-static void require_time(const struct fold_state *before, const struct change *change, enum fold_result result,
-                         const struct fold_state *after)
+static void require_time(const struct fold_state *before, const struct change *change,
+                         enum fold_result result, const struct fold_state *after)
 {
-    bool newer = change->has_time && (!before->has_time || change->source_time > before->source_time);
+    bool newer =
+        change->has_time && (!before->has_time || change->source_time > before->source_time);
     bool moves = result == FOLD_APPLIED || (result == FOLD_IDENTICAL && newer);
 
     REQUIRE(after->has_time == (moves ? change->has_time : before->has_time));
     REQUIRE(after->source_time == (moves ? change->source_time : before->source_time));
 }
 
-static void apply(struct fold_state *state, const struct fuzz_mapped *messages, size_t count, struct arena *arena)
+static void apply(struct fold_state *state, const struct fuzz_mapped *messages, size_t count,
+                  struct arena *arena)
 {
     for (size_t i = 0; i < count; i++) {
         const struct change *change = messages[i].change;
         struct fold_state before = *state;
         enum fold_result result = fold_apply(state, change, arena);
-        bool late = change->may_be_late && change->has_time && before.has_time && change->source_time < before.source_time;
+        bool late = change->may_be_late && change->has_time && before.has_time &&
+                    change->source_time < before.source_time;
 
         REQUIRE(result != FOLD_NO_MEMORY);
         REQUIRE(late == (result == FOLD_STALE));
@@ -257,7 +269,8 @@ static void apply(struct fold_state *state, const struct fuzz_mapped *messages, 
     require_canonical(value_text(&state->root[state->entity->root.extra]));
 }
 
-static void require_same_state(const struct fold_state *a, const struct fold_state *b, struct arena *arena)
+static void require_same_state(const struct fold_state *a, const struct fold_state *b,
+                               struct arena *arena)
 {
     struct fold_difference difference;
 
@@ -327,7 +340,8 @@ static void write_rows(const struct fold_difference *difference, size_t child, s
     }
 }
 
-static void require_difference_leads(const struct fold_state *stored, const struct fold_state *state, struct arena *arena)
+static void require_difference_leads(const struct fold_state *stored,
+                                     const struct fold_state *state, struct arena *arena)
 {
     struct fold_difference difference;
 
@@ -353,7 +367,8 @@ static void require_difference_leads(const struct fold_state *stored, const stru
     }
 }
 
-static void try_sequence(const struct entity *entity, const struct fuzz_mapped *messages, size_t count)
+static void try_sequence(const struct entity *entity, const struct fuzz_mapped *messages,
+                         size_t count)
 {
     struct arena arena;
     struct fold_state whole;

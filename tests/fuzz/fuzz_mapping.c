@@ -30,12 +30,13 @@ void fuzz_mapping_load(struct fuzz_mapping *mapping, const char *path)
     REQUIRE(mapping->mapper != NULL);
 }
 
-void fuzz_map(const struct fuzz_mapping *mapping, const void *body, size_t size, struct fuzz_mapped *mapped)
+void fuzz_map(const struct fuzz_mapping *mapping, const void *body, size_t size,
+              struct fuzz_mapped *mapped)
 {
     *mapped = (struct fuzz_mapped){ .body = fuzz_copy(body, size), .size = size };
     arena_init(&mapped->arena, mapper_arena_limit(mapping->mapping));
-    mapped->outcome =
-        mapper_map(mapping->mapper, (struct slice){ mapped->body, size }, &mapped->arena, &mapped->change, &mapped->refusal);
+    mapped->outcome = mapper_map(mapping->mapper, (struct slice){ mapped->body, size },
+                                 &mapped->arena, &mapped->change, &mapped->refusal);
     REQUIRE(mapped->outcome != MAP_NO_MEMORY);
 }
 
@@ -84,7 +85,8 @@ static void require_value(enum value_type type, const struct value *value)
         REQUIRE(value->number >= -730119 && value->number <= 2921939);
         break;
     case VALUE_TIMESTAMPTZ:
-        REQUIRE(value->number >= -730119 * INT64_C(86400000000) && value->number < 2921940 * INT64_C(86400000000));
+        REQUIRE(value->number >= -730119 * INT64_C(86400000000) &&
+                value->number < 2921940 * INT64_C(86400000000));
         break;
     case VALUE_BOOLEAN:
         REQUIRE(value->number == 0 || value->number == 1);
@@ -183,7 +185,8 @@ void require_refusal(const struct refusal *refusal)
     REQUIRE(refusal->sqlstate[0] == '\0');
     require_text(slice_of(refusal->path));
     require_text(slice_of(refusal->detail));
-    REQUIRE(strlen(refusal->path) + strlen(": ") + strlen(refusal->detail) <= REFUSAL_DETAIL_MAX_BYTES);
+    REQUIRE(strlen(refusal->path) + strlen(": ") + strlen(refusal->detail) <=
+            REFUSAL_DETAIL_MAX_BYTES);
     if (refusal->entity_id.data != NULL)
         require_key(refusal->entity_id);
 }

@@ -25,8 +25,10 @@ struct fuzz_mapped {
 /* Loads an entity file, which must have no problem. The zone is Europe/Istanbul. */
 void fuzz_mapping_load(struct fuzz_mapping *mapping, const char *path);
 
-/* Maps a copy of the body, within the memory that mapper_arena_limit() allows it: more is too large. */
-void fuzz_map(const struct fuzz_mapping *mapping, const void *body, size_t size, struct fuzz_mapped *mapped);
+/* Maps a copy of the body, within the memory that mapper_arena_limit() allows it: more is too
+   large. */
+void fuzz_map(const struct fuzz_mapping *mapping, const void *body, size_t size,
+              struct fuzz_mapped *mapped);
 void fuzz_mapped_release(struct fuzz_mapped *mapped);
 
 /* What the contract says about any accepted message, and about any refused one. */

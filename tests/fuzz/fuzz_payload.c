@@ -1,6 +1,7 @@
 /*
- * A body and the rows it becomes, by the two entity files of the ERP and by one that uses every feature. The outcome obeys the
- * contract, is the same each time, and a refusal does not depend on the letters of any value, so it cannot repeat one.
+ * A body and the rows it becomes, by the two entity files of the ERP and by one that uses every
+ * feature. The outcome obeys the contract, is the same each time, and a refusal does not depend on
+ * the letters of any value, so it cannot repeat one.
  */
 #include "fuzz_mapping.h"
 
@@ -16,11 +17,13 @@ enum { MAPPING_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
 
 static struct fuzz_mapping mappings[MAPPING_COUNT];
 
-static void require_same_change(const struct entity *entity, const struct change *a, const struct change *b)
+static void require_same_change(const struct entity *entity, const struct change *a,
+                                const struct change *b)
 {
     REQUIRE(slice_equal(a->id, b->id));
     REQUIRE(memcmp(a->hash, b->hash, sizeof(a->hash)) == 0);
-    REQUIRE(a->misfits == b->misfits && a->broken == b->broken && a->replaces_extra == b->replaces_extra);
+    REQUIRE(a->misfits == b->misfits && a->broken == b->broken &&
+            a->replaces_extra == b->replaces_extra);
     REQUIRE(a->name_count == b->name_count && a->leftover_count == b->leftover_count);
     for (size_t i = 0; i < a->name_count; i++)
         REQUIRE(slice_equal(a->names[i], b->names[i]));
@@ -28,12 +31,14 @@ static void require_same_change(const struct entity *entity, const struct change
         REQUIRE(slice_equal(a->leftovers[i].name, b->leftovers[i].name) &&
                 slice_equal(a->leftovers[i].text, b->leftovers[i].text));
     REQUIRE(fuzz_same_row(&entity->root, a->root, b->root));
-    REQUIRE(memcmp(a->root_set, b->root_set, entity->root.column_count * sizeof(*a->root_set)) == 0);
+    REQUIRE(memcmp(a->root_set, b->root_set, entity->root.column_count * sizeof(*a->root_set)) ==
+            0);
     for (size_t c = 0, s = 0; c < entity->child_count; c++) {
         for (size_t end = s + entity->children[c].set_count; s < end; s++) {
             REQUIRE(a->set_present[s] == b->set_present[s] && a->sets[s].count == b->sets[s].count);
             for (size_t i = 0; i < a->sets[s].count; i++)
-                REQUIRE(fuzz_same_row(&entity->children[c].table, a->sets[s].rows[i], b->sets[s].rows[i]));
+                REQUIRE(fuzz_same_row(&entity->children[c].table, a->sets[s].rows[i],
+                                      b->sets[s].rows[i]));
         }
     }
 }
@@ -45,7 +50,8 @@ static void require_same_refusal(const struct refusal *a, const struct refusal *
     REQUIRE(strcmp(a->detail, b->detail) == 0);
 }
 
-/* Another letter for each letter of each value, names and escapes left alone. False if the body is no JSON to find values in. */
+/* Another letter for each letter of each value, names and escapes left alone. False if the body is
+   no JSON to find values in. */
 static bool disguise(char *body, size_t size)
 {
     size_t mark = size >= 3 && memcmp(body, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
@@ -54,7 +60,8 @@ static bool disguise(char *body, size_t size)
     bool is_json;
 
     json_doc_init(&doc);
-    is_json = json_read(&doc, (struct slice){ body + mark, size - mark }, FUZZ_MAX_DEPTH, &fault) == 0;
+    is_json =
+        json_read(&doc, (struct slice){ body + mark, size - mark }, FUZZ_MAX_DEPTH, &fault) == 0;
     for (uint32_t i = 0; is_json && i < doc.count; i++) {
         char *text = body + mark + doc.nodes[i].start;
 

@@ -1,6 +1,7 @@
 /*
- * A message's properties, as a broker may send them, through rabbitmq-c's decoder to a delivery: text and JSON that PostgreSQL takes,
- * whatever was in them. The first byte is the length of the exchange's name, which follows; the rest is the property list.
+ * A message's properties, as a broker may send them, through rabbitmq-c's decoder to a delivery:
+ * text and JSON that PostgreSQL takes, whatever was in them. The first byte is the length of the
+ * exchange's name, which follows; the rest is the property list.
  */
 #include "amqp/incoming.h"
 #include "amqp/properties.h"
@@ -44,14 +45,20 @@ static void require_delivery(const struct delivery *delivery)
 /* Method, header, and the body in two frames. */
 static void deliver(struct slice exchange, amqp_basic_properties_t *properties)
 {
-    amqp_basic_deliver_t method = { .exchange = bytes_of(exchange), .routing_key = bytes_of(exchange) };
+    amqp_basic_deliver_t method = { .exchange = bytes_of(exchange),
+                                    .routing_key = bytes_of(exchange) };
     struct slice body = slice_of(BODY);
     amqp_frame_t frames[] = {
-        { .frame_type = AMQP_FRAME_METHOD, .payload.method = { AMQP_BASIC_DELIVER_METHOD, &method } },
+        { .frame_type = AMQP_FRAME_METHOD,
+          .payload.method = { AMQP_BASIC_DELIVER_METHOD, &method } },
         { .frame_type = AMQP_FRAME_HEADER,
-          .payload.properties = { .class_id = AMQP_BASIC_CLASS, .body_size = body.len, .decoded = properties } },
-        { .frame_type = AMQP_FRAME_BODY, .payload.body_fragment = bytes_of((struct slice){ body.data, 3 }) },
-        { .frame_type = AMQP_FRAME_BODY, .payload.body_fragment = bytes_of((struct slice){ body.data + 3, body.len - 3 }) },
+          .payload.properties = { .class_id = AMQP_BASIC_CLASS,
+                                  .body_size = body.len,
+                                  .decoded = properties } },
+        { .frame_type = AMQP_FRAME_BODY,
+          .payload.body_fragment = bytes_of((struct slice){ body.data, 3 }) },
+        { .frame_type = AMQP_FRAME_BODY,
+          .payload.body_fragment = bytes_of((struct slice){ body.data + 3, body.len - 3 }) },
     };
     struct delivery *delivery = NULL;
     struct incoming incoming;
@@ -78,7 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     encoded = fuzz_copy(data + 1 + name_len, size - 1 - name_len);
     init_amqp_pool(&pool, 4096);
-    if (amqp_decode_properties(AMQP_BASIC_CLASS, &pool, (amqp_bytes_t){ size - 1 - name_len, encoded }, &decoded) == 0)
+    if (amqp_decode_properties(AMQP_BASIC_CLASS, &pool,
+                               (amqp_bytes_t){ size - 1 - name_len, encoded }, &decoded) == 0)
         deliver(exchange, decoded);
     empty_amqp_pool(&pool);
     free(encoded);

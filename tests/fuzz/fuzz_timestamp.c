@@ -1,4 +1,5 @@
-/* Dates, instants and numbers: what fits is in range, and what kopru writes is read back as the same. */
+/* Dates, instants and numbers: what fits is in range, and what kopru writes is read back as the
+   same. */
 #include "base/civil_time.h"
 #include "base/error.h"
 #include "base/numeric.h"
@@ -65,7 +66,8 @@ static void try_times(struct slice text)
     bool exact = false;
     bool is_date = civil_read_date(text, &days, &exact);
 
-    /* A bare day may be in the years of a date while its midnight is outside those of an instant. */
+    /* A bare day may be in the years of a date while its midnight is outside those of an instant.
+     */
     REQUIRE(is_date == (is_timestamp && moment.has_days) || (is_date && text.len == 10));
     if (!is_timestamp)
         return;

@@ -1,6 +1,6 @@
 /*
- * The broker's address. What is accepted can be written again from its parts; an error never depends on the letters of user,
- * password, host or vhost, so it cannot repeat any of them.
+ * The broker's address. What is accepted can be written again from its parts; an error never
+ * depends on the letters of user, password, host or vhost, so it cannot repeat any of them.
  */
 #include "amqp/uri.h"
 #include "fuzz.h"
@@ -66,8 +66,10 @@ static void require_same(const struct amqp_uri *a, const struct amqp_uri *b)
 {
     REQUIRE(a->tls == b->tls && a->port == b->port && a->verify == b->verify && a->auth == b->auth);
     REQUIRE(a->heartbeat_s == b->heartbeat_s && a->connect_timeout_ms == b->connect_timeout_ms);
-    REQUIRE(same(a->host, b->host) && same(a->user, b->user) && same(a->password, b->password) && same(a->vhost, b->vhost));
-    REQUIRE(same(a->ca_file, b->ca_file) && same(a->cert_file, b->cert_file) && same(a->key_file, b->key_file));
+    REQUIRE(same(a->host, b->host) && same(a->user, b->user) && same(a->password, b->password) &&
+            same(a->vhost, b->vhost));
+    REQUIRE(same(a->ca_file, b->ca_file) && same(a->cert_file, b->cert_file) &&
+            same(a->key_file, b->key_file));
     REQUIRE(same(a->server_name, b->server_name));
 }
 
@@ -94,7 +96,8 @@ static void require_accepted(const struct amqp_uri *uri)
     buffer_release(&text);
 }
 
-/* Another letter for each letter of what can be secret: between the scheme and the query, but for percent escapes. */
+/* Another letter for each letter of what can be secret: between the scheme and the query, but for
+   percent escapes. */
 static void disguise(char *text)
 {
     char *at = strstr(text, "://");

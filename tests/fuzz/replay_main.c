@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target once on each of the files, and on each file of the directories, that it is given. A finding ends the process
- * with the file's name as the last word.
+ * Runs a fuzz target once on each of the files, and on each file of the directories, that it is
+ * given. A finding ends the process with the file's name as the last word.
  */
 #include "fuzz.h"
 
@@ -17,7 +17,8 @@ static bool read_file(const char *path, char **bytes, size_t *size)
 
     if (file == NULL)
         return false;
-    if (fseek(file, 0, SEEK_END) == 0 && (end = ftell(file)) >= 0 && fseek(file, 0, SEEK_SET) == 0) {
+    if (fseek(file, 0, SEEK_END) == 0 && (end = ftell(file)) >= 0 &&
+        fseek(file, 0, SEEK_SET) == 0) {
         *size = (size_t)end;
         *bytes = malloc(*size > 0 ? *size : 1);
         done = *bytes != NULL && fread(*bytes, 1, *size, file) == *size;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The linker leads kopru's calls of malloc to __wrap_malloc, and calls of __real_malloc to malloc (--wrap). */
+/* The linker leads kopru's calls of malloc to __wrap_malloc, and calls of __real_malloc to malloc
+   (--wrap). */
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
@@ -66,7 +67,8 @@ bool scarce_end(struct scarce *scarce)
 bool scarce_reaches_libraries(void)
 {
     struct scarce scarce = { .everywhere = true };
-    void *(*volatile allocate)(const char *) = (void *(*)(const char *))(void (*)(void))__real_strdup;
+    void *(*volatile allocate)(const char *) =
+        (void *(*)(const char *))(void (*)(void))__real_strdup;
     void *copy;
     bool failed;
 
@@ -77,12 +79,12 @@ bool scarce_reaches_libraries(void)
     return failed;
 }
 
-#define SERVE(type, call)                                                                                                        \
-    if (fails())                                                                                                                 \
-        return NULL;                                                                                                             \
-    state.inside = true;                                                                                                         \
-    type served = call;                                                                                                          \
-    state.inside = false;                                                                                                        \
+#define SERVE(type, call)                                                                          \
+    if (fails())                                                                                   \
+        return NULL;                                                                               \
+    state.inside = true;                                                                           \
+    type served = call;                                                                            \
+    state.inside = false;                                                                          \
     return served
 
 void *__wrap_malloc(size_t size)

@@ -1,6 +1,6 @@
 /*
- * Lets allocations fail, each of them in turn: a test runs the same work again and again, first with its first allocation failing, then
- * with its second, until it got through without one.
+ * Lets allocations fail, each of them in turn: a test runs the same work again and again, first
+ * with its first allocation failing, then with its second, until it got through without one.
  *
  *     struct scarce scarce = { .everywhere = false };
  *     while (scarce_next(&scarce)) {
@@ -11,8 +11,9 @@
  *
  * Each allocation fails twice: once alone, and once with all that come after it.
  *
- * What counts are the calls in kopru's own files; with everywhere also those in libraries. Those can be reached in plain builds only,
- * not under sanitizers and valgrind: see scarce_reaches_libraries().
+ * What counts are the calls in kopru's own files; with everywhere also those in libraries. Those
+ * can be reached in plain builds only, not under sanitizers and valgrind: see
+ * scarce_reaches_libraries().
  */
 #ifndef KOPRU_TESTS_SCARCE_MEMORY_H
 #define KOPRU_TESTS_SCARCE_MEMORY_H

@@ -1,4 +1,5 @@
-/* Sends the signal whose number stands in the file that EARLY_SIGNAL names, when kopru opens its configuration file. */
+/* Sends the signal whose number stands in the file that EARLY_SIGNAL names, when kopru opens its
+   configuration file. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,7 +21,9 @@ static void send_it(open_function *next)
 {
     const char *path = getenv("EARLY_SIGNAL");
     int fd = path != NULL ? next(path, O_RDWR | O_CLOEXEC) : -1;
-    struct shared *shared = fd >= 0 ? mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    struct shared *shared =
+        fd >= 0 ? mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                : MAP_FAILED;
 
     if (shared == MAP_FAILED)
         _exit(99);

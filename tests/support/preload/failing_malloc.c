@@ -1,7 +1,8 @@
 /*
- * Lets one allocation of kopru fail: the one whose number stands in the file that FAILING_MALLOC names, counted from 1.
- * It counts from where kopru opens its signalfd: by then the configuration has been read, which libconfig 1.5 does not survive
- * without memory (config_init() does not look at what calloc() returned), and nothing has been connected.
+ * Lets one allocation of kopru fail: the one whose number stands in the file that FAILING_MALLOC
+ * names, counted from 1. It counts from where kopru opens its signalfd: by then the configuration
+ * has been read, which libconfig 1.5 does not survive without memory (config_init() does not look
+ * at what calloc() returned), and nothing has been connected.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +29,9 @@ static void open_shared(void)
 {
     const char *path = getenv("FAILING_MALLOC");
     int fd = path != NULL ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *mapped = fd >= 0 ? mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *mapped =
+        fd >= 0 ? mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)
+                : MAP_FAILED;
 
     if (mapped == MAP_FAILED)
         _exit(99);
@@ -38,7 +41,8 @@ static void open_shared(void)
 
 int signalfd(int fd, const sigset_t *mask, int flags)
 {
-    int (*next)(int, const sigset_t *, int) = (int (*)(int, const sigset_t *, int))dlsym(RTLD_NEXT, "signalfd");
+    int (*next)(int, const sigset_t *, int) =
+        (int (*)(int, const sigset_t *, int))dlsym(RTLD_NEXT, "signalfd");
     int result = next(fd, mask, flags);
 
     open_shared();

@@ -1,4 +1,5 @@
-/* Adds the seconds that stand in the file that STEPPING_CLOCK names to the wall clock, and to no other clock. */
+/* Adds the seconds that stand in the file that STEPPING_CLOCK names to the wall clock, and to no
+   other clock. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -11,12 +12,14 @@
 static atomic_long *offset_s;
 static int (*next)(clockid_t, struct timespec *);
 
-/* At the first question, which may come from another library's start, or from the program that becomes the daemon. */
+/* At the first question, which may come from another library's start, or from the program that
+   becomes the daemon. */
 static void open_offset(void)
 {
     const char *path = getenv("STEPPING_CLOCK");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-    void *mapped = fd >= 0 ? mmap(NULL, sizeof(atomic_long), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+    void *mapped =
+        fd >= 0 ? mmap(NULL, sizeof(atomic_long), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
 
     next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     if (mapped == MAP_FAILED || next == NULL)

@@ -1,7 +1,8 @@
 /*
- * The consumer on a real broker, driven line by line: each line of stdin is one call, each line of stdout its result as one JSON
- * object. The settings of the endpoint come as arguments NAME=VALUE: uri, password_file, ca_file, cert_file, key_file, verify_peer,
- * heartbeat_s, connect_timeout_ms, rpc_timeout_ms.
+ * The consumer on a real broker, driven line by line: each line of stdin is one call, each line of
+ * stdout its result as one JSON object. The settings of the endpoint come as arguments NAME=VALUE:
+ * uri, password_file, ca_file, cert_file, key_file, verify_peer, heartbeat_s, connect_timeout_ms,
+ * rpc_timeout_ms.
  */
 #include "amqp/consumer.h"
 #include "base/buffer.h"
@@ -44,8 +45,9 @@ static void print_error(const struct error *err)
 
 static void print_delivery(const struct delivery *delivery)
 {
-    printf("{\"tag\":%" PRIu64 ",\"redelivered\":%s,\"body_bytes\":%zu,\"bytes\":%zu", delivery->tag,
-           delivery->redelivered ? "true" : "false", delivery->body.len, delivery->bytes);
+    printf("{\"tag\":%" PRIu64 ",\"redelivered\":%s,\"body_bytes\":%zu,\"bytes\":%zu",
+           delivery->tag, delivery->redelivered ? "true" : "false", delivery->body.len,
+           delivery->bytes);
     if (delivery->has_timestamp)
         printf(",\"timestamp\":%" PRIu64, delivery->timestamp_s);
     if (delivery->body.len <= 100)
@@ -85,13 +87,15 @@ static void call_consume(unsigned long count)
     unsigned long bytes = 0;
     int result = 1;
 
-    while (taken < count && (result = amqp_consumer_next(consumer, -1, 10000, &delivery, &err)) == 1) {
+    while (taken < count &&
+           (result = amqp_consumer_next(consumer, -1, 10000, &delivery, &err)) == 1) {
         uint64_t tag = delivery->tag;
 
         taken++;
         bytes += delivery->body.len;
         delivery_free(delivery);
-        if ((taken % 100 == 0 || taken == count) && (result = amqp_consumer_ack(consumer, tag, &err)) != 0)
+        if ((taken % 100 == 0 || taken == count) &&
+            (result = amqp_consumer_ack(consumer, tag, &err)) != 0)
             break;
     }
     if (result < 0)
@@ -108,7 +112,8 @@ static void call_inspect(const char *queue)
     if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0)
         print_error(&err);
     else
-        printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages, state.consumers);
+        printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages,
+               state.consumers);
 }
 
 /* Acknowledges, so many times at most, until the broker does not take it any more. */
@@ -131,7 +136,8 @@ static void call_answered(void)
     struct amqp_queue_state state;
 
     if (amqp_consumer_answered(consumer, &state))
-        printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages, state.consumers);
+        printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages,
+               state.consumers);
     else
         printf("{\"messages\":null}\n");
 }
@@ -196,10 +202,11 @@ static void run_line(char *line)
 static void set(struct amqp_endpoint *endpoint, char *argument)
 {
     char *value = strchr(argument, '=');
-    const char **texts[] = { &endpoint->uri, &endpoint->password_file, &endpoint->ca_file, &endpoint->cert_file,
-                             &endpoint->key_file };
+    const char **texts[] = { &endpoint->uri, &endpoint->password_file, &endpoint->ca_file,
+                             &endpoint->cert_file, &endpoint->key_file };
     const char *text_names[] = { "uri", "password_file", "ca_file", "cert_file", "key_file" };
-    int *numbers[] = { &endpoint->heartbeat_s, &endpoint->connect_timeout_ms, &endpoint->rpc_timeout_ms };
+    int *numbers[] = { &endpoint->heartbeat_s, &endpoint->connect_timeout_ms,
+                       &endpoint->rpc_timeout_ms };
     const char *number_names[] = { "heartbeat_s", "connect_timeout_ms", "rpc_timeout_ms" };
 
     if (value == NULL)

@@ -83,7 +83,9 @@ static void what_no_broker_sends_is_no_frame(void **state)
     static const struct {
         int type;
         int channel;
-    } wrong[] = { { 0, 1 }, { 4, 1 }, { 'A', 1 }, { 255, 1 }, { AMQP_FRAME_BODY, 2 }, { AMQP_FRAME_BODY, 256 } };
+    } wrong[] = {
+        { 0, 1 }, { 4, 1 }, { 'A', 1 }, { 255, 1 }, { AMQP_FRAME_BODY, 2 }, { AMQP_FRAME_BODY, 256 }
+    };
 
     (void)state;
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -103,7 +105,10 @@ static void a_frame_needs_its_end_and_what_the_library_reads_blindly(void **stat
     static const struct {
         int type;
         size_t least;
-    } frames[] = { { AMQP_FRAME_METHOD, 4 }, { AMQP_FRAME_HEADER, 14 }, { AMQP_FRAME_BODY, 0 }, { AMQP_FRAME_HEARTBEAT, 0 } };
+    } frames[] = { { AMQP_FRAME_METHOD, 4 },
+                   { AMQP_FRAME_HEADER, 14 },
+                   { AMQP_FRAME_BODY, 0 },
+                   { AMQP_FRAME_HEARTBEAT, 0 } };
 
     (void)state;
     for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
@@ -141,8 +146,8 @@ static void flags_without_a_meaning_are_taken_off(void **state)
 /* Properties before and after the headers, which hold the given bytes. */
 static void make_header_around(const void *table, size_t table_len)
 {
-    begin_header(AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG | AMQP_BASIC_HEADERS_FLAG |
-                 AMQP_BASIC_MESSAGE_ID_FLAG);
+    begin_header(AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG |
+                 AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG);
     put("\2ct\2ce", 6);
     put_number(table_len, 4);
     put(table, table_len);
@@ -194,7 +199,8 @@ static size_t nest(unsigned char *out, size_t depth)
     out[used++] = 'a';
     for (size_t level = depth; level-- > 0;) {
         size_t inner = 5 * level;
-        const unsigned char head[] = { 'A', 0, 0, (unsigned char)(inner >> 8), (unsigned char)inner };
+        const unsigned char head[] = { 'A', 0, 0, (unsigned char)(inner >> 8),
+                                       (unsigned char)inner };
 
         memcpy(out + used, head, sizeof(head));
         used += sizeof(head);
@@ -208,7 +214,8 @@ static void nesting_has_a_limit(void **state)
     amqp_connection_state_t connection = amqp_new_connection();
 
     (void)state;
-    make_header_around(table, nest(table, FRAME_TABLE_MAX_DEPTH - 1)); /* the table itself is the first level */
+    make_header_around(
+        table, nest(table, FRAME_TABLE_MAX_DEPTH - 1)); /* the table itself is the first level */
     assert_true(frame_prepare(bytes, &len, MAX));
     assert_int_equal(decoded(connection)->headers.entries[0].value.kind, AMQP_FIELD_KIND_ARRAY);
     amqp_destroy_connection(connection);
@@ -218,9 +225,10 @@ static void nesting_has_a_limit(void **state)
 
 static void every_type_is_known(void **state)
 {
-    static const char table[] = "\1at\1\1ab\1\1aB\1\1as\1\2\1au\1\2\1aI\1\2\3\4\1ai\1\2\3\4\1af\1\2\3\4\1aD\1\1\2\3\4"
-                                "\1al\1\2\3\4\5\6\7\b\1aL\1\2\3\4\5\6\7\b\1ad\1\2\3\4\5\6\7\b\1aT\1\2\3\4\5\6\7\b"
-                                "\1aS\0\0\0\1x\1ax\0\0\0\1x\1aA\0\0\0\2VV\1aF\0\0\0\3\1bV\1aV";
+    static const char table[] =
+        "\1at\1\1ab\1\1aB\1\1as\1\2\1au\1\2\1aI\1\2\3\4\1ai\1\2\3\4\1af\1\2\3\4\1aD\1\1\2\3\4"
+        "\1al\1\2\3\4\5\6\7\b\1aL\1\2\3\4\5\6\7\b\1ad\1\2\3\4\5\6\7\b\1aT\1\2\3\4\5\6\7\b"
+        "\1aS\0\0\0\1x\1ax\0\0\0\1x\1aA\0\0\0\2VV\1aF\0\0\0\3\1bV\1aV";
     amqp_connection_state_t connection = amqp_new_connection();
 
     (void)state;
@@ -255,7 +263,8 @@ static void a_header_shorter_than_it_says_is_malformed(void **state)
     (void)state;
     make_header_around("\1aV", 3);
     whole = len;
-    for (size_t cut = FRAME_HEAD_BYTES; cut < whole - 4; cut++) { /* the message id is left to the library */
+    for (size_t cut = FRAME_HEAD_BYTES; cut < whole - 4;
+         cut++) { /* the message id is left to the library */
         make_header_around("\1aV", 3);
         bytes[cut] = AMQP_FRAME_END;
         len = cut + 1;

@@ -65,7 +65,8 @@ static void test_one_body_frame(void **state)
 
     (void)state;
     properties = (amqp_basic_properties_t){
-        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
+        ._flags =
+            AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
         .content_type = bytes_of("application/json"),
         .message_id = bytes_of("\xff"),
         .timestamp = 0,
@@ -84,7 +85,8 @@ static void test_one_body_frame(void **state)
     assert_slice(delivery->body, "{}");
     assert_slice(delivery->content_type, "application/json");
     assert_slice(delivery->message_id, "base64:/w==");
-    assert_slice(delivery->properties, "{\"exchange\":\"ex\",\"routing_key\":\"key\",\"timestamp\":0}");
+    assert_slice(delivery->properties,
+                 "{\"exchange\":\"ex\",\"routing_key\":\"key\",\"timestamp\":0}");
     delivery_free(delivery);
     incoming_release(&incoming);
 }
@@ -97,7 +99,8 @@ static void test_absent_properties(void **state)
 
     (void)state;
     incoming_init(&incoming);
-    properties = (amqp_basic_properties_t){ ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG,
+    properties = (amqp_basic_properties_t){ ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG |
+                                                      AMQP_BASIC_TIMESTAMP_FLAG,
                                             .content_type = bytes_of("x"),
                                             .timestamp = 5 };
     take(&incoming, method_frame(), &delivery);
@@ -126,7 +129,8 @@ static void test_empty_body_and_empty_texts(void **state)
     struct delivery *delivery = NULL;
 
     (void)state;
-    properties = (amqp_basic_properties_t){ ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG };
+    properties = (amqp_basic_properties_t){ ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG |
+                                                      AMQP_BASIC_MESSAGE_ID_FLAG };
     incoming_init(&incoming);
     take(&incoming, method_frame(), &delivery);
     assert_int_equal(take(&incoming, header_frame(0), &delivery), 1);
@@ -193,8 +197,10 @@ static void test_announced_size_is_not_trusted(void **state)
     properties = (amqp_basic_properties_t){ 0 };
     incoming_init(&incoming);
     take(&incoming, method_frame(), &delivery);
-    assert_int_equal(take(&incoming, header_frame(AMQP_MESSAGE_MAX_BYTES + 1), &delivery), AMQP_STATUS_BAD_AMQP_DATA);
-    assert_int_equal(take(&incoming, header_frame(UINT64_MAX), &delivery), AMQP_STATUS_BAD_AMQP_DATA);
+    assert_int_equal(take(&incoming, header_frame(AMQP_MESSAGE_MAX_BYTES + 1), &delivery),
+                     AMQP_STATUS_BAD_AMQP_DATA);
+    assert_int_equal(take(&incoming, header_frame(UINT64_MAX), &delivery),
+                     AMQP_STATUS_BAD_AMQP_DATA);
     assert_int_equal(take(&incoming, header_frame(AMQP_MESSAGE_MAX_BYTES), &delivery), 0);
     incoming_release(&incoming);
 }

@@ -21,18 +21,24 @@ static amqp_bytes_t bytes_of(const char *text)
 /* Takes a message in two body frames. Returns the status that ended it. */
 static int take_message(struct incoming *incoming, struct delivery **delivery)
 {
-    amqp_basic_deliver_t method = { .delivery_tag = 7, .exchange = bytes_of("ex"), .routing_key = bytes_of("\xff") };
+    amqp_basic_deliver_t method = { .delivery_tag = 7,
+                                    .exchange = bytes_of("ex"),
+                                    .routing_key = bytes_of("\xff") };
     amqp_table_entry_t header = { .key = bytes_of("h"),
-                                  .value = { .kind = AMQP_FIELD_KIND_UTF8, .value.bytes = bytes_of("value") } };
+                                  .value = { .kind = AMQP_FIELD_KIND_UTF8,
+                                             .value.bytes = bytes_of("value") } };
     amqp_basic_properties_t properties = {
         ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG,
         .content_type = bytes_of("application/json"),
         .headers = { 1, &header },
     };
     amqp_frame_t frames[FRAME_COUNT] = {
-        { .frame_type = AMQP_FRAME_METHOD, .payload.method = { AMQP_BASIC_DELIVER_METHOD, &method } },
+        { .frame_type = AMQP_FRAME_METHOD,
+          .payload.method = { AMQP_BASIC_DELIVER_METHOD, &method } },
         { .frame_type = AMQP_FRAME_HEADER,
-          .payload.properties = { .class_id = AMQP_BASIC_CLASS, .body_size = 6, .decoded = &properties } },
+          .payload.properties = { .class_id = AMQP_BASIC_CLASS,
+                                  .body_size = 6,
+                                  .decoded = &properties } },
         { .frame_type = AMQP_FRAME_BODY, .payload.body_fragment = bytes_of("abc") },
         { .frame_type = AMQP_FRAME_BODY, .payload.body_fragment = bytes_of("def") },
     };
@@ -97,10 +103,13 @@ static void addresses_are_read_or_memory_is_short(void **state)
 
 static void endpoints_are_resolved_or_memory_is_short(void **state)
 {
-    static const char *const files[] = { "etc/entities/customer.cfg", NULL }; /* the first is no password */
-    struct amqp_endpoint endpoint = {
-        .uri = "amqps://u:p@[::1]/", .verify_peer = true, .heartbeat_s = 20, .connect_timeout_ms = 1, .rpc_timeout_ms = 1
-    };
+    static const char *const files[] = { "etc/entities/customer.cfg",
+                                         NULL }; /* the first is no password */
+    struct amqp_endpoint endpoint = { .uri = "amqps://u:p@[::1]/",
+                                      .verify_peer = true,
+                                      .heartbeat_s = 20,
+                                      .connect_timeout_ms = 1,
+                                      .rpc_timeout_ms = 1 };
 
     (void)state;
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

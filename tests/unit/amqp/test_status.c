@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-static const char UNKNOWN[] = "(unknown error)"; /* how rabbitmq-c's own text for a status it does not know begins or reads */
+static const char UNKNOWN[] =
+    "(unknown error)"; /* how rabbitmq-c's own text for a status it does not know begins or reads */
 
 static void assert_has_text(int status)
 {
@@ -17,7 +18,8 @@ static void assert_has_text(int status)
 
     errno = 0;
     assert_int_equal(amqp_status_error(&err, "cannot try", "broker", status), -1);
-    if (err.why[0] == '\0' || strcmp(err.why, amqp_error_string2(-0x7fff)) == 0 || strcmp(err.why, UNKNOWN) == 0)
+    if (err.why[0] == '\0' || strcmp(err.why, amqp_error_string2(-0x7fff)) == 0 ||
+        strcmp(err.why, UNKNOWN) == 0)
         fail_msg("status %d has no text", status);
     assert_string_equal(err.why, amqp_status_text(status));
     if (strcmp(err.why, amqp_error_string2(status)) == 0)
@@ -106,8 +108,9 @@ static void test_every_reply_code_has_a_kind(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct error err;
 
-        assert_int_equal(
-            amqp_close_error(&err, "cannot try", "q", (unsigned)cases[i].code, SLICE_LITERAL("TEXT - of the broker")), -1);
+        assert_int_equal(amqp_close_error(&err, "cannot try", "q", (unsigned)cases[i].code,
+                                          SLICE_LITERAL("TEXT - of the broker")),
+                         -1);
         assert_int_equal(err.kind, cases[i].kind);
         assert_non_null(strstr(err.why, "TEXT - of the broker"));
     }
@@ -132,8 +135,11 @@ static void test_reply_text_is_made_printable(void **state)
 
 static void test_replies(void **state)
 {
-    amqp_channel_close_t channel = { .reply_code = 404, .reply_text = amqp_cstring_bytes("NOT_FOUND - no queue") };
-    amqp_connection_close_t connection = { .reply_code = 320, .reply_text = amqp_cstring_bytes("CONNECTION_FORCED - bye") };
+    amqp_channel_close_t channel = { .reply_code = 404,
+                                     .reply_text = amqp_cstring_bytes("NOT_FOUND - no queue") };
+    amqp_connection_close_t connection = { .reply_code = 320,
+                                           .reply_text =
+                                               amqp_cstring_bytes("CONNECTION_FORCED - bye") };
     amqp_rpc_reply_t reply = { .reply_type = AMQP_RESPONSE_SERVER_EXCEPTION };
     struct error err;
 
@@ -145,7 +151,8 @@ static void test_replies(void **state)
     reply.reply = (amqp_method_t){ AMQP_CONNECTION_CLOSE_METHOD, &connection };
     amqp_reply_error(&err, "x", "q", &reply);
     assert_string_equal(err.why, "the broker says: 320 CONNECTION_FORCED - bye");
-    reply = (amqp_rpc_reply_t){ .reply_type = AMQP_RESPONSE_LIBRARY_EXCEPTION, .library_error = AMQP_STATUS_TIMEOUT };
+    reply = (amqp_rpc_reply_t){ .reply_type = AMQP_RESPONSE_LIBRARY_EXCEPTION,
+                                .library_error = AMQP_STATUS_TIMEOUT };
     amqp_reply_error(&err, "x", "q", &reply);
     assert_string_equal(err.why, "the broker did not answer in time");
     reply = (amqp_rpc_reply_t){ .reply_type = AMQP_RESPONSE_NONE };

@@ -55,7 +55,8 @@ static void test_uri_wins(void **state)
 
     (void)state;
     endpoint.ca_file = "/etc/hostname";
-    endpoint.uri = "amqps://u:p@host/v?heartbeat=5&connection_timeout=700&verify=verify_none&cacertfile=/etc/hosts&"
+    endpoint.uri = "amqps://u:p@host/"
+                   "v?heartbeat=5&connection_timeout=700&verify=verify_none&cacertfile=/etc/hosts&"
                    "server_name_indication=other";
     assert_int_equal(amqp_target_init(&target, &endpoint, &err), 0);
     assert_int_equal(target.heartbeat_s, 5);
@@ -213,7 +214,8 @@ static void test_longest_password(void **state)
     amqp_target_release(&target);
 }
 
-static void assert_refused(const struct amqp_endpoint *endpoint, const char *what, const char *subject)
+static void assert_refused(const struct amqp_endpoint *endpoint, const char *what,
+                           const char *subject)
 {
     struct amqp_target target;
     struct error err;
@@ -258,7 +260,8 @@ static void test_refused(void **state)
     endpoint.cert_file = file_path;
     assert_refused(&endpoint, "cannot use the client certificate", "amqps://u@host:5671/v");
     endpoint.key_file = "/nonexistent/key";
-    assert_refused(&endpoint, "cannot read the key of the client certificate for the broker", "/nonexistent/key");
+    assert_refused(&endpoint, "cannot read the key of the client certificate for the broker",
+                   "/nonexistent/key");
 }
 
 static void test_external_needs_no_password(void **state)

@@ -30,14 +30,16 @@ static void test_parts(void **state)
         { "amqp://u:@host", "u", "", "host", "/", 5672, false },
         { "amqp://u:p:q@host", "u", "p:q", "host", "/", 5672, false },
         { "amqp://u:p%40%3a%2F@host", "u", "p@:/", "host", "/", 5672, false },
-        { "amqp://k%c3%b6pr%C3%BC:p@host/%C5%9F", "k\u00f6pr\u00fc", "p", "host", "\u015f", 5672, false },
+        { "amqp://k%c3%b6pr%C3%BC:p@host/%C5%9F", "k\u00f6pr\u00fc", "p", "host", "\u015f", 5672,
+          false },
         { "amqp://u:p@:5673/v", "u", "p", "localhost", "v", 5673, false },
         { "amqp://[::1]", "guest", "guest", "::1", "/", 5672, false },
         { "amqps://u:p@[fe80::1%25eth0]:5671/v", "u", "p", "fe80::1%eth0", "v", 5671, true },
         { "amqp://host?heartbeat=5", "guest", "guest", "host", "/", 5672, false },
         { "amqp://host/?heartbeat=5", "guest", "guest", "host", "", 5672, false },
         { "amqp://host/v?", "guest", "guest", "host", "v", 5672, false },
-        { "amqps://kopru@erp.example.com:5671/prod", "kopru", NULL, "erp.example.com", "prod", 5671, true },
+        { "amqps://kopru@erp.example.com:5671/prod", "kopru", NULL, "erp.example.com", "prod", 5671,
+          true },
     };
 
     (void)state;
@@ -66,12 +68,13 @@ static void test_every_query_parameter(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(
-        amqp_uri_parse(&uri,
-                       "amqps://host/v?cacertfile=/etc/ca%20file.pem&certfile=c.pem&keyfile=k.pem&verify=verify_peer&"
-                       "server_name_indication=erp.example.com&auth_mechanism=external&heartbeat=7&connection_timeout=900",
-                       &err),
-        0);
+    assert_int_equal(amqp_uri_parse(&uri,
+                                    "amqps://host/v?cacertfile=/etc/"
+                                    "ca%20file.pem&certfile=c.pem&keyfile=k.pem&verify=verify_peer&"
+                                    "server_name_indication=erp.example.com&auth_mechanism="
+                                    "external&heartbeat=7&connection_timeout=900",
+                                    &err),
+                     0);
     assert_string_equal(uri.ca_file, "/etc/ca file.pem");
     assert_string_equal(uri.cert_file, "c.pem");
     assert_string_equal(uri.key_file, "k.pem");
@@ -82,7 +85,8 @@ static void test_every_query_parameter(void **state)
     assert_int_equal(uri.connect_timeout_ms, 900);
     amqp_uri_release(&uri);
 
-    assert_int_equal(amqp_uri_parse(&uri, "amqps://host?verify=verify_none&auth_mechanism=PLAIN", &err), 0);
+    assert_int_equal(
+        amqp_uri_parse(&uri, "amqps://host?verify=verify_none&auth_mechanism=PLAIN", &err), 0);
     assert_int_equal(uri.verify, AMQP_VERIFY_NONE);
     assert_int_equal(uri.auth, AMQP_AUTH_PLAIN);
     amqp_uri_release(&uri);

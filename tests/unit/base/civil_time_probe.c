@@ -1,5 +1,6 @@
-/* Reads one timestamp a line, prints what civil_read_timestamp() makes of it: the instant in microseconds since 2000-01-01 UTC, the
-   civil date of that instant in the zone as YYYY-MM-DD, and the instant as text; or `misfit`. For the comparison with PostgreSQL. */
+/* Reads one timestamp a line, prints what civil_read_timestamp() makes of it: the instant in
+   microseconds since 2000-01-01 UTC, the civil date of that instant in the zone as YYYY-MM-DD, and
+   the instant as text; or `misfit`. For the comparison with PostgreSQL. */
 #include "base/civil_time.h"
 #include "base/error.h"
 

@@ -1,5 +1,6 @@
-/* Reads one JSON text a line and prints it as json_write_canonical() writes it, or `fault`; with --numeric, reads one number a line and
-   prints it as json_write_numeric() writes it. For the comparison with PostgreSQL. */
+/* Reads one JSON text a line and prints it as json_write_canonical() writes it, or `fault`; with
+   --numeric, reads one number a line and prints it as json_write_numeric() writes it. For the
+   comparison with PostgreSQL. */
 #include "base/json_canonical.h"
 #include "base/json_read.h"
 

@@ -10,7 +10,8 @@
 static void appends_everything(void **state)
 {
     struct buffer buf;
-    static const unsigned char numbers[] = { 0x01, 0x02, 0x03, 0x04, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0xFF };
+    static const unsigned char numbers[] = { 0x01, 0x02, 0x03, 0x04, 0x01, 0x02,
+                                             0x03, 0x04, 0x05, 0x06, 0x07, 0xFF };
 
     (void)state;
     buffer_init(&buf, 1000);
@@ -107,8 +108,10 @@ static void reserved_bytes_count(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(appends_everything),   cmocka_unit_test(grows_and_keeps_its_content),
-        cmocka_unit_test(the_maximum_is_exact), cmocka_unit_test(a_failure_stays_until_it_is_cleared),
+        cmocka_unit_test(appends_everything),
+        cmocka_unit_test(grows_and_keeps_its_content),
+        cmocka_unit_test(the_maximum_is_exact),
+        cmocka_unit_test(a_failure_stays_until_it_is_cleared),
         cmocka_unit_test(reserved_bytes_count),
     };
 

@@ -297,7 +297,8 @@ static void dates(void **state)
 
 static void twins_are_civil_dates_in_the_zone(void **state)
 {
-    static const char *const zones[] = { "Europe/Istanbul", "UTC", "America/New_York", "Pacific/Apia" };
+    static const char *const zones[] = { "Europe/Istanbul", "UTC", "America/New_York",
+                                         "Pacific/Apia" };
 
     (void)state;
     for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++) {
@@ -336,7 +337,8 @@ static void what_is_lost_is_told(void **state)
     assert_false(exact);
 }
 
-/* Expected values are PostgreSQL's; the end-to-end tests compare many more with a running server. */
+/* Expected values are PostgreSQL's; the end-to-end tests compare many more with a running server.
+ */
 static void skipped_and_repeated_times(void **state)
 {
     (void)state;
@@ -349,16 +351,21 @@ static void skipped_and_repeated_times(void **state)
     assert_string_equal(read_instant("2021-11-07T01:30:00"), "2021-11-07T06:30:00Z"); /* repeated */
     assert_string_equal(read_instant("2021-11-07T02:00:00"), "2021-11-07T07:00:00Z");
     set_zone("Europe/Istanbul");
-    assert_string_equal(read_instant("2016-03-27T03:30:00"), "2016-03-27T01:30:00Z"); /* the last one skipped */
-    assert_string_equal(read_instant("2015-11-08T03:30:00"), "2015-11-08T01:30:00Z"); /* the last one repeated */
-    assert_string_equal(read_instant("2016-10-30T03:30:00"), "2016-10-30T00:30:00Z"); /* no longer repeated */
-    assert_string_equal(read_instant("1900-01-01"), "1899-12-31T22:03:04Z");          /* local mean time, 1:56:56 */
+    assert_string_equal(read_instant("2016-03-27T03:30:00"),
+                        "2016-03-27T01:30:00Z"); /* the last one skipped */
+    assert_string_equal(read_instant("2015-11-08T03:30:00"),
+                        "2015-11-08T01:30:00Z"); /* the last one repeated */
+    assert_string_equal(read_instant("2016-10-30T03:30:00"),
+                        "2016-10-30T00:30:00Z"); /* no longer repeated */
+    assert_string_equal(read_instant("1900-01-01"),
+                        "1899-12-31T22:03:04Z"); /* local mean time, 1:56:56 */
     assert_string_equal(read_instant("5000-07-01"), "5000-06-30T21:00:00Z");
     set_zone("Australia/Lord_Howe"); /* half an hour */
     assert_string_equal(read_instant("2021-10-03T02:15:00"), "2021-10-02T15:45:00Z");
     assert_string_equal(read_instant("2021-04-04T01:45:00"), "2021-04-03T15:15:00Z");
     set_zone("Pacific/Apia");
-    assert_string_equal(read_instant("2011-12-30T12:00:00"), "2011-12-30T22:00:00Z"); /* a whole day skipped */
+    assert_string_equal(read_instant("2011-12-30T12:00:00"),
+                        "2011-12-30T22:00:00Z"); /* a whole day skipped */
     assert_string_equal(read_instant("2011-12-31T00:00:00"), "2011-12-30T10:00:00Z");
 }
 

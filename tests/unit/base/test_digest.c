@@ -22,7 +22,8 @@ static void assert_digest(const struct slice *parts, size_t count, const char *e
 /* The examples of FIPS 180-2. */
 static void known_values(void **state)
 {
-    static const char of_nothing[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    static const char of_nothing[] =
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     static const char of_abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     (void)state;

@@ -14,7 +14,8 @@ static void fields_are_kept_apart(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(error_set(&err, ERROR_CONFIG, "cannot read", "a.cfg:3", "%s of %d", "line", 7), -1);
+    assert_int_equal(error_set(&err, ERROR_CONFIG, "cannot read", "a.cfg:3", "%s of %d", "line", 7),
+                     -1);
     assert_int_equal(err.kind, ERROR_CONFIG);
     assert_string_equal(err.what, "cannot read");
     assert_string_equal(err.subject, "a.cfg:3");
@@ -107,9 +108,12 @@ static void no_memory_has_one_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields_are_kept_apart),      cmocka_unit_test(text_leaves_out_what_is_empty),
-        cmocka_unit_test(a_text_that_is_cut_says_so), cmocka_unit_test(the_kinds_are_the_exit_codes),
-        cmocka_unit_test(a_list_keeps_all_in_order),  cmocka_unit_test(no_memory_has_one_text),
+        cmocka_unit_test(fields_are_kept_apart),
+        cmocka_unit_test(text_leaves_out_what_is_empty),
+        cmocka_unit_test(a_text_that_is_cut_says_so),
+        cmocka_unit_test(the_kinds_are_the_exit_codes),
+        cmocka_unit_test(a_list_keeps_all_in_order),
+        cmocka_unit_test(no_memory_has_one_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* The reader against json-c: generated documents, whole and damaged. What the reader accepts, json-c accepts too, and both see the same
-   members, types and strings. (json-c accepts more; that is why the reader exists.) */
+/* The reader against json-c: generated documents, whole and damaged. What the reader accepts,
+   json-c accepts too, and both see the same members, types and strings. (json-c accepts more; that
+   is why the reader exists.) */
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json_read.h"
@@ -29,9 +30,36 @@ static unsigned random_below(unsigned limit)
 static void generate_string(struct buffer *out)
 {
     static const char *const parts[] = {
-        "a",    "b",    "name", "İ",   "ş",       "€",       "😀",       " ",       "\x7f",           "plain and long ",
-        "\\\"", "\\\\", "\\/",  "\\b", "\\f",     "\\n",     "\\r",     "\\t",     "\\u0061",        "\\u0130",
-        "'",    "/",    "{",    "]",   "\\u0001", "\\uFFFD", "\\u20ac", "\\u001F", "\\ud83d\\ude00", "\\uDBFF\\uDFFF",
+        "a",
+        "b",
+        "name",
+        "İ",
+        "ş",
+        "€",
+        "😀",
+        " ",
+        "\x7f",
+        "plain and long ",
+        "\\\"",
+        "\\\\",
+        "\\/",
+        "\\b",
+        "\\f",
+        "\\n",
+        "\\r",
+        "\\t",
+        "\\u0061",
+        "\\u0130",
+        "'",
+        "/",
+        "{",
+        "]",
+        "\\u0001",
+        "\\uFFFD",
+        "\\u20ac",
+        "\\u001F",
+        "\\ud83d\\ude00",
+        "\\uDBFF\\uDFFF",
     };
     unsigned count = random_below(5);
 
@@ -43,8 +71,10 @@ static void generate_string(struct buffer *out)
 
 static void generate_scalar(struct buffer *out)
 {
-    static const char *const scalars[] = { "null", "true", "false", "0",    "-0",
-                                           "1.50", "-7",   "1e5",   "2E-3", "123456789012345678901234567890" };
+    static const char *const scalars[] = {
+        "null", "true", "false", "0",    "-0",
+        "1.50", "-7",   "1e5",   "2E-3", "123456789012345678901234567890"
+    };
 
     if (random_below(2) == 0)
         generate_string(out);
@@ -107,21 +137,26 @@ static json_object *read_with_json_c(struct slice text)
     assert_non_null(tokener);
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    if (json_tokener_get_error(tokener) != json_tokener_success || json_tokener_get_parse_end(tokener) != text.len)
-        fail_msg("json-c refuses (%s): %.*s", json_tokener_error_desc(json_tokener_get_error(tokener)), SLICE_ARG(text));
+    if (json_tokener_get_error(tokener) != json_tokener_success ||
+        json_tokener_get_parse_end(tokener) != text.len)
+        fail_msg("json-c refuses (%s): %.*s",
+                 json_tokener_error_desc(json_tokener_get_error(tokener)), SLICE_ARG(text));
     json_tokener_free(tokener);
     return object;
 }
 
-static void compare(const struct json_doc *doc, const struct json_node *node, json_object *other, struct arena *arena);
+static void compare(const struct json_doc *doc, const struct json_node *node, json_object *other,
+                    struct arena *arena);
 
-static void compare_object(const struct json_doc *doc, const struct json_node *object, json_object *other, struct arena *arena)
+static void compare_object(const struct json_doc *doc, const struct json_node *object,
+                           json_object *other, struct arena *arena)
 {
     const struct json_node *member;
     int count = 0;
 
     assert_int_equal(json_object_get_type(other), json_type_object);
-    for (member = json_first(doc, object); member != NULL; member = json_next(doc, object, member)) {
+    for (member = json_first(doc, object); member != NULL;
+         member = json_next(doc, object, member)) {
         struct slice name = json_name(doc, member, arena);
         char *text = arena_copy(arena, name.data, name.len);
         json_object *value;
@@ -135,13 +170,15 @@ static void compare_object(const struct json_doc *doc, const struct json_node *o
     assert_int_equal(json_object_object_length(other), count);
 }
 
-static void compare_array(const struct json_doc *doc, const struct json_node *array, json_object *other, struct arena *arena)
+static void compare_array(const struct json_doc *doc, const struct json_node *array,
+                          json_object *other, struct arena *arena)
 {
     const struct json_node *element;
     size_t count = 0;
 
     assert_int_equal(json_object_get_type(other), json_type_array);
-    for (element = json_first(doc, array); element != NULL; element = json_next(doc, array, element))
+    for (element = json_first(doc, array); element != NULL;
+         element = json_next(doc, array, element))
         compare(doc, element, json_object_array_get_idx(other, count++), arena);
     assert_int_equal(json_object_array_length(other), count);
 }
@@ -153,7 +190,8 @@ static void compare_string(struct slice text, json_object *other)
     assert_memory_equal(json_object_get_string(other), text.data, text.len);
 }
 
-static void compare(const struct json_doc *doc, const struct json_node *node, json_object *other, struct arena *arena)
+static void compare(const struct json_doc *doc, const struct json_node *node, json_object *other,
+                    struct arena *arena)
 {
     switch ((enum json_type)node->type) {
     case JSON_NULL:
@@ -165,7 +203,8 @@ static void compare(const struct json_doc *doc, const struct json_node *node, js
         assert_int_equal(json_object_get_boolean(other), node->type == JSON_TRUE);
         break;
     case JSON_NUMBER:
-        assert_true(json_object_is_type(other, json_type_int) || json_object_is_type(other, json_type_double));
+        assert_true(json_object_is_type(other, json_type_int) ||
+                    json_object_is_type(other, json_type_double));
         break;
     case JSON_STRING:
         compare_string(json_string(doc, node, arena), other);

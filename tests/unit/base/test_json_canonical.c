@@ -31,7 +31,8 @@ static void assert_canonical(const char *text, const char *expected)
     json_doc_release(&doc);
 }
 
-/* All expected texts are those of PostgreSQL's jsonb; the end-to-end tests compare many more with a running server. */
+/* All expected texts are those of PostgreSQL's jsonb; the end-to-end tests compare many more with a
+   running server. */
 static void documents_are_written_as_jsonb_prints_them(void **state)
 {
     static const struct written_case cases[] = {
@@ -46,14 +47,16 @@ static void documents_are_written_as_jsonb_prints_them(void **state)
         { "[[],{}]", "[[], {}]" },
         { "{\"a\":1}", "{\"a\": 1}" },
         { "{\"b\":1,\"a\":2}", "{\"a\": 2, \"b\": 1}" },
-        { "{\"bb\":1,\"c\":2,\"a\":3}", "{\"a\": 3, \"c\": 2, \"bb\": 1}" }, /* the shorter name first */
+        { "{\"bb\":1,\"c\":2,\"a\":3}",
+          "{\"a\": 3, \"c\": 2, \"bb\": 1}" }, /* the shorter name first */
         { "{\"ü\":1,\"zz\":2,\"z\":3}", "{\"z\": 3, \"zz\": 2, \"ü\": 1}" }, /* in bytes */
         { "{\"b\":1,\"B\":2,\"_\":3}", "{\"B\": 2, \"_\": 3, \"b\": 1}" },
         { "{\"a\":1,\"\":2}", "{\"\": 2, \"a\": 1}" },
         { "{\"\\u0062\":1,\"a\":2}", "{\"a\": 2, \"b\": 1}" },
         { "{\"a\":1,\"a\":2}", "{\"a\": 2}" },
         { "{\"a\":1,\"\\u0061\":{\"b\":1,\"b\":2}}", "{\"a\": {\"b\": 2}}" },
-        { "{\"z\":{\"y\":1,\"x\":[{\"w\":1,\"v\":2}]},\"a\":0}", "{\"a\": 0, \"z\": {\"x\": [{\"v\": 2, \"w\": 1}], \"y\": 1}}" },
+        { "{\"z\":{\"y\":1,\"x\":[{\"w\":1,\"v\":2}]},\"a\":0}",
+          "{\"a\": 0, \"z\": {\"x\": [{\"v\": 2, \"w\": 1}], \"y\": 1}}" },
         { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\\"\\\\/\\b\\f\\n\\r\\t\"" },
         { "\"\\u0008\\u000c\\u000a\\u000d\\u0009\\u0022\\u005c\"", "\"\\b\\f\\n\\r\\t\\\"\\\\\"" },
         { "\"\\u0001\\u000B\\u001F\"", "\"\\u0001\\u000b\\u001f\"" },
@@ -79,8 +82,8 @@ static void documents_are_written_as_jsonb_prints_them(void **state)
 
 static void what_is_canonical_stays_as_it_is(void **state)
 {
-    static const char text[] =
-        "{\"a\": [1, 2.50, -0.001, \"İ\\n\\u0001\"], \"b\": {\"c\": null, \"dd\": [{}, []]}, \"ccc\": true}";
+    static const char text[] = "{\"a\": [1, 2.50, -0.001, \"İ\\n\\u0001\"], \"b\": {\"c\": null, "
+                               "\"dd\": [{}, []]}, \"ccc\": true}";
 
     (void)state;
     assert_canonical(text, text);
@@ -95,7 +98,8 @@ static void a_part_of_a_document_can_be_written(void **state)
     (void)state;
     json_doc_init(&doc);
     buffer_init(&out, 4096);
-    assert_int_equal(json_read(&doc, SLICE_LITERAL("{\"a\":{\"c\":1e1,\"b\":2},\"d\":3}"), 64, &fault), 0);
+    assert_int_equal(
+        json_read(&doc, SLICE_LITERAL("{\"a\":{\"c\":1e1,\"b\":2},\"d\":3}"), 64, &fault), 0);
     buffer_append_text(&out, "before ");
     json_write_canonical(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL("a")), &out);
     assert_string_equal(out.data, "before {\"b\": 2, \"c\": 10}");
@@ -139,7 +143,8 @@ static void strings_are_escaped_as_jsonb_escapes_them(void **state)
     json_write_string((struct slice){ NULL, 0 }, &out);
     assert_string_equal(out.data, "\"\"");
     buffer_clear(&out);
-    json_write_string(SLICE_LITERAL("a\0b"), &out); /* jsonb never holds one; what is written is JSON all the same */
+    json_write_string(SLICE_LITERAL("a\0b"),
+                      &out); /* jsonb never holds one; what is written is JSON all the same */
     assert_string_equal(out.data, "\"a\\u0000b\"");
     buffer_release(&out);
 }

@@ -50,8 +50,9 @@ static struct json_out *document(void)
 static void prints_all_types(void **state)
 {
     (void)state;
-    assert_printed(document(), JSON_OUT_PLAIN,
-                   "{\"text\":\"a\",\"no_text\":null,\"array\":[-9223372036854775808,true,{}],\"null\":null}");
+    assert_printed(
+        document(), JSON_OUT_PLAIN,
+        "{\"text\":\"a\",\"no_text\":null,\"array\":[-9223372036854775808,true,{}],\"null\":null}");
 }
 
 static void pretty_differs_only_in_space(void **state)
@@ -95,7 +96,8 @@ static void strings_are_escaped_no_more_than_needed(void **state)
     json_out_string(out, "a/\"b\"", SLICE_LITERAL("İŞĞ / \"\\\n\x01\0x"));
     json_out_string(out, "empty", (struct slice){ NULL, 0 });
     json_out_end(out);
-    assert_printed(out, JSON_OUT_PLAIN, "{\"a/\\\"b\\\"\":\"İŞĞ / \\\"\\\\\\n\\u0001\\u0000x\",\"empty\":\"\"}");
+    assert_printed(out, JSON_OUT_PLAIN,
+                   "{\"a/\\\"b\\\"\":\"İŞĞ / \\\"\\\\\\n\\u0001\\u0000x\",\"empty\":\"\"}");
 }
 
 static void what_is_no_utf8_is_replaced(void **state)

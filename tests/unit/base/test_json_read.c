@@ -28,7 +28,8 @@ static void assert_slice(struct slice actual, const char *expected)
 
 static void values_know_their_type_and_their_text(void **state)
 {
-    static const char *const texts[] = { "null", "false", "true", "-1.50e+3", "\"x\\n\"", "[ 1, [2] ]", "{ \"a\" : {} }" };
+    static const char *const texts[] = { "null",     "false",      "true",          "-1.50e+3",
+                                         "\"x\\n\"", "[ 1, [2] ]", "{ \"a\" : {} }" };
     struct json_doc doc;
     const struct json_node *element;
     size_t i = 0;
@@ -38,7 +39,8 @@ static void values_know_their_type_and_their_text(void **state)
     read_valid(&doc, " [null,false , true,-1.50e+3,\"x\\n\",[ 1, [2] ] ,{ \"a\" : {} }] ");
     assert_int_equal(doc.nodes[0].type, JSON_ARRAY);
     assert_int_equal(doc.nodes[0].end, doc.count);
-    for (element = json_first(&doc, doc.nodes); element != NULL; element = json_next(&doc, doc.nodes, element)) {
+    for (element = json_first(&doc, doc.nodes); element != NULL;
+         element = json_next(&doc, doc.nodes, element)) {
         assert_int_equal(element->type, (enum json_type)i);
         assert_slice(json_text(&doc, element), texts[i]);
         i++;
@@ -135,7 +137,8 @@ static void members_are_found_by_their_decoded_name(void **state)
     assert_slice(json_text(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL("id"))), "1");
     assert_slice(json_text(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL(""))), "2");
     assert_slice(json_text(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL("id2"))), "3");
-    assert_slice(json_text(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL("a\"b"))), "{\"deep\":4}");
+    assert_slice(json_text(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL("a\"b"))),
+                 "{\"deep\":4}");
     assert_slice(json_text(&doc, json_member(&doc, doc.nodes, SLICE_LITERAL("id\\"))), "5");
     assert_null(json_member(&doc, doc.nodes, SLICE_LITERAL("deep")));
     assert_null(json_member(&doc, doc.nodes, SLICE_LITERAL("i")));
@@ -153,8 +156,10 @@ static void assert_members(struct json_doc *doc, const char *text, const char *e
     char *at = found;
 
     read_valid(doc, text);
-    for (member = json_first(doc, doc->nodes); member != NULL; member = json_next(doc, doc->nodes, member))
-        at += snprintf(at, sizeof(found) - (size_t)(at - found), "%.*s ", SLICE_ARG(json_text(doc, member)));
+    for (member = json_first(doc, doc->nodes); member != NULL;
+         member = json_next(doc, doc->nodes, member))
+        at += snprintf(at, sizeof(found) - (size_t)(at - found), "%.*s ",
+                       SLICE_ARG(json_text(doc, member)));
     assert_string_equal(found, expected);
 }
 
@@ -183,7 +188,8 @@ static void of_equal_names_the_last_wins(void **state)
     json_doc_release(&doc);
 }
 
-/* An object of `count` members of which each `period`th repeats a name; its last `period` members win. */
+/* An object of `count` members of which each `period`th repeats a name; its last `period` members
+   win. */
 static char *object_with_duplicates(size_t count, size_t period)
 {
     char *text = malloc(count * 32 + 3);
@@ -192,13 +198,14 @@ static char *object_with_duplicates(size_t count, size_t period)
     assert_non_null(text);
     *at++ = '{';
     for (size_t i = 0; i < count; i++)
-        at += sprintf(at, "%s\"%s%zu\":%zu", i == 0 ? "" : ",", i % 3 == 0 ? "\\u006e" : "n", i % period, i);
+        at += sprintf(at, "%s\"%s%zu\":%zu", i == 0 ? "" : ",", i % 3 == 0 ? "\\u006e" : "n",
+                      i % period, i);
     sprintf(at, "}");
     return text;
 }
 
-/* Small objects and large ones find duplicates in different ways. That the large way is not quadratic shows in the time the whole
-   test would take: five thousand million comparisons. */
+/* Small objects and large ones find duplicates in different ways. That the large way is not
+   quadratic shows in the time the whole test would take: five thousand million comparisons. */
 static void objects_of_any_size_keep_the_last_of_equal_names(void **state)
 {
     static const size_t counts[] = { 1, 2, 3, 15, 16, 17, 18, 33, 100, 1000, COUNT_MANY };
@@ -213,7 +220,8 @@ static void objects_of_any_size_keep_the_last_of_equal_names(void **state)
             size_t expected = counts[i] - period;
 
             read_valid(&doc, text);
-            for (member = json_first(&doc, doc.nodes); member != NULL; member = json_next(&doc, doc.nodes, member))
+            for (member = json_first(&doc, doc.nodes); member != NULL;
+                 member = json_next(&doc, doc.nodes, member))
                 assert_int_equal(strtoul(json_text(&doc, member).data, NULL, 10), expected++);
             assert_int_equal(expected, counts[i]);
             free(text);

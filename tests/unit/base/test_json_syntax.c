@@ -12,7 +12,8 @@ enum { MAX_DEPTH = 64 };
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Reads a copy without a byte to spare, so that sanitizers see a read beyond the end. */
-static int read_exact(struct json_doc *doc, struct slice text, unsigned max_depth, struct json_fault *fault)
+static int read_exact(struct json_doc *doc, struct slice text, unsigned max_depth,
+                      struct json_fault *fault)
 {
     char *copy = malloc(text.len > 0 ? text.len : 1);
     int result;
@@ -319,8 +320,9 @@ static void a_raw_nul_is_not_json(void **state)
         struct slice text;
         size_t offset;
     } cases[] = {
-        { { "\0", 1 }, 0 },          { { "{}\0", 3 }, 2 },        { { "\"a\0b\"", 5 }, 2 }, { { "[1\0]", 4 }, 2 },
-        { { "{\"a\0\":1}", 8 }, 3 }, { { "\"\\u00\0\"", 7 }, 5 }, { { "nul\0", 4 }, 3 },    { { "1\0", 2 }, 1 },
+        { { "\0", 1 }, 0 },    { { "{}\0", 3 }, 2 },        { { "\"a\0b\"", 5 }, 2 },
+        { { "[1\0]", 4 }, 2 }, { { "{\"a\0\":1}", 8 }, 3 }, { { "\"\\u00\0\"", 7 }, 5 },
+        { { "nul\0", 4 }, 3 }, { { "1\0", 2 }, 1 },
     };
     struct json_doc doc;
 
@@ -429,7 +431,8 @@ static char *nested(const char *open, size_t count, const char *inside, const ch
     return text;
 }
 
-static void assert_depth(const char *open, size_t count, const char *inside, const char *close, unsigned max_depth, bool fits)
+static void assert_depth(const char *open, size_t count, const char *inside, const char *close,
+                         unsigned max_depth, bool fits)
 {
     char *text = nested(open, count, inside, close);
     struct json_doc doc;
@@ -439,7 +442,8 @@ static void assert_depth(const char *open, size_t count, const char *inside, con
     assert_int_equal(read_exact(&doc, slice_of(text), max_depth, &fault), fits ? 0 : -1);
     if (!fits) {
         assert_int_equal(fault.kind, JSON_FAULT_DEPTH);
-        assert_int_equal(fault.offset, strlen(open) * (max_depth < JSON_MAX_DEPTH ? max_depth : JSON_MAX_DEPTH));
+        assert_int_equal(fault.offset,
+                         strlen(open) * (max_depth < JSON_MAX_DEPTH ? max_depth : JSON_MAX_DEPTH));
     }
     json_doc_release(&doc);
     free(text);
@@ -491,10 +495,12 @@ static void no_text_is_no_json(void **state)
     json_doc_release(&doc);
 }
 
-/* Every beginning of a document is refused where it ends: nothing is read beyond, and nothing is complete too early. */
+/* Every beginning of a document is refused where it ends: nothing is read beyond, and nothing is
+   complete too early. */
 static void every_beginning_of_a_document_is_refused(void **state)
 {
-    static const char text[] = "{\"id\":\"İ\\ud83d\\ude00\\n\",\"list\":[-1.5e+3,true,false,null,{\"a\":{}}],\"\\u0061\":[]}";
+    static const char text[] = "{\"id\":\"İ\\ud83d\\ude00\\n\",\"list\":[-1.5e+3,true,false,null,{"
+                               "\"a\":{}}],\"\\u0061\":[]}";
     struct json_doc doc;
     struct json_fault fault;
 
@@ -504,7 +510,8 @@ static void every_beginning_of_a_document_is_refused(void **state)
         assert_int_equal(read_exact(&doc, (struct slice){ text, len }, MAX_DEPTH, &fault), -1);
         assert_in_range(fault.offset, len > 0 ? len - 1 : 0, len);
     }
-    assert_int_equal(read_exact(&doc, (struct slice){ text, sizeof(text) - 1 }, MAX_DEPTH, &fault), 0);
+    assert_int_equal(read_exact(&doc, (struct slice){ text, sizeof(text) - 1 }, MAX_DEPTH, &fault),
+                     0);
     json_doc_release(&doc);
 }
 

@@ -74,12 +74,13 @@ static void text_lines(void **state)
     (void)state;
     log_configure(LOG_INFO, LOG_FORMAT_TEXT);
     capture();
-    log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", "secom queue"), LOG_NUMBER("prefetch", 500),
+    log_event(LOG_INFO, "consuming", "the queue is being consumed",
+              LOG_TEXT("queue", "secom queue"), LOG_NUMBER("prefetch", 500),
               LOG_TEXT("absent", NULL), LOG_TEXT("empty", ""), LOG_TEXT("entity", "müşteri"));
     captured_text(text, sizeof(text));
-    assert_string_equal(behind_time(text),
-                        "info  consuming: the queue is being consumed queue=\"secom queue\" prefetch=500 empty=\"\" "
-                        "entity=müşteri\n");
+    assert_string_equal(behind_time(text), "info  consuming: the queue is being consumed "
+                                           "queue=\"secom queue\" prefetch=500 empty=\"\" "
+                                           "entity=müşteri\n");
 }
 
 static void json_lines(void **state)
@@ -90,7 +91,8 @@ static void json_lines(void **state)
     (void)state;
     log_configure(LOG_INFO, LOG_FORMAT_JSON);
     capture();
-    log_event(LOG_WARNING, "waiting", "the \"queue\" is gone", LOG_TEXT("queue", "a\\b"), LOG_NUMBER("count", INT64_MIN));
+    log_event(LOG_WARNING, "waiting", "the \"queue\" is gone", LOG_TEXT("queue", "a\\b"),
+              LOG_NUMBER("count", INT64_MIN));
     captured_text(text, sizeof(text));
     line = parse(text);
     assert_member(line, "level", "warning");
@@ -147,17 +149,19 @@ static void errors_become_fields(void **state)
 
     (void)state;
     log_configure(LOG_INFO, LOG_FORMAT_TEXT);
-    error_set(&err, ERROR_UNAVAILABLE, "cannot connect to the broker", "host:5671", "connection refused");
+    error_set(&err, ERROR_UNAVAILABLE, "cannot connect to the broker", "host:5671",
+              "connection refused");
     capture();
     errno = EAGAIN;
-    log_error(LOG_WARNING, "broker_lost", &err, (const struct log_field[]){ LOG_NUMBER("attempt", 3), { 0 } });
+    log_error(LOG_WARNING, "broker_lost", &err,
+              (const struct log_field[]){ LOG_NUMBER("attempt", 3), { 0 } });
     assert_int_equal(errno, EAGAIN);
     log_error(LOG_WARNING, "broker_lost", &err, NULL);
     captured_text(text, sizeof(text));
     *strchr(text, '\n') = '\0';
-    assert_string_equal(
-        behind_time(text),
-        "warning broker_lost: cannot connect to the broker subject=host:5671 why=\"connection refused\" attempt=3");
+    assert_string_equal(behind_time(text),
+                        "warning broker_lost: cannot connect to the broker subject=host:5671 "
+                        "why=\"connection refused\" attempt=3");
 }
 
 /* What looks like a second line, moves the cursor, or is no text at all stays inside its value. */
@@ -177,7 +181,8 @@ static void nothing_breaks_out_of_its_line(void **state)
         { SLICE_LITERAL("\xc2\x9b"), "\"\\u009b\"", "\xc2\x9b" },
         { SLICE_LITERAL("\xff"), "\"\xef\xbf\xbd\"", "\xef\xbf\xbd" },
         { SLICE_LITERAL("\xc3"), "\"\xef\xbf\xbd\"", "\xef\xbf\xbd" },
-        { SLICE_LITERAL("\xed\xa0\x80z"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz" },
+        { SLICE_LITERAL("\xed\xa0\x80z"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"",
+          "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz" },
         { SLICE_LITERAL("\xf0\x9f\x98\x80"), "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80" },
     };
 
@@ -226,7 +231,8 @@ static void long_lines_are_cut(void **state)
 
             log_configure(LOG_INFO, LOG_FORMAT_JSON);
             capture();
-            log_event(LOG_INFO, "e", "m", LOG_SLICE("v", slice), LOG_NUMBER("n", 12345), LOG_TEXT("w", "xyz"));
+            log_event(LOG_INFO, "e", "m", LOG_SLICE("v", slice), LOG_NUMBER("n", 12345),
+                      LOG_TEXT("w", "xyz"));
             assert_true(captured_text(text, sizeof(text)) <= 4096);
             assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
             line = parse(text);
@@ -235,7 +241,8 @@ static void long_lines_are_cut(void **state)
 
             log_configure(LOG_INFO, LOG_FORMAT_TEXT);
             capture();
-            log_event(LOG_INFO, "e", "m", LOG_SLICE("v", slice), LOG_NUMBER("n", 12345), LOG_TEXT("w", "xyz"));
+            log_event(LOG_INFO, "e", "m", LOG_SLICE("v", slice), LOG_NUMBER("n", 12345),
+                      LOG_TEXT("w", "xyz"));
             assert_true(captured_text(text, sizeof(text)) <= 4096);
             assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
         }
@@ -248,8 +255,8 @@ enum { THREADS = 4, LINES = 500 };
 static void *write_lines(void *argument)
 {
     for (int i = 0; i < LINES; i++)
-        log_event(LOG_INFO, "e", "a line of one thread among others", LOG_NUMBER("thread", (intptr_t)argument),
-                  LOG_NUMBER("i", i));
+        log_event(LOG_INFO, "e", "a line of one thread among others",
+                  LOG_NUMBER("thread", (intptr_t)argument), LOG_NUMBER("i", i));
     return NULL;
 }
 

@@ -182,7 +182,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_manager_nothing_is_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_name_that_is_none_is_an_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_manager_that_went_away_is_no_disaster, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_manager_that_does_not_read_is_not_waited_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_manager_that_does_not_read_is_not_waited_for, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_watchdog_is_ours_or_nobodys, set_up, tear_down),
     };
 

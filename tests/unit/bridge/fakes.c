@@ -40,7 +40,8 @@ static void changed(struct fakes *fakes)
 
 void fakes_let_go(struct fakes *fakes)
 {
-    pthread_mutex_lock(&fakes->lock); /* refused if this thread holds it already, which is as good */
+    pthread_mutex_lock(
+        &fakes->lock); /* refused if this thread holds it already, which is as good */
     fakes->blocked = false;
     changed(fakes);
 }
@@ -93,7 +94,8 @@ static void broker_close(void *consumer)
     changed(fakes);
 }
 
-static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state, struct error *err)
+static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state,
+                          struct error *err)
 {
     struct fakes *fakes = consumer;
 
@@ -119,7 +121,8 @@ static int broker_subscribe(void *consumer, const char *queue, int prefetch, str
     return 0;
 }
 
-static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery, struct error *err)
+static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
+                       struct error *err)
 {
     struct fakes *fakes = consumer;
     struct delivery source = { .properties = SLICE_LITERAL("{}") };
@@ -256,7 +259,8 @@ static void ignore(void *unused)
     (void)unused;
 }
 
-static enum map_outcome map(void *mapper, struct slice body, struct arena *arena, struct change **change, struct refusal *refusal)
+static enum map_outcome map(void *mapper, struct slice body, struct arena *arena,
+                            struct change **change, struct refusal *refusal)
 {
     (void)mapper;
     if (body.data[0] == '?') {
@@ -281,7 +285,8 @@ struct message *fakes_message(const char *body, uint64_t position)
     const struct delivery source = { .body = slice_of(body), .properties = SLICE_LITERAL("{}") };
     struct message *message = message_new(delivery_copy(&source), arena_limit(NULL));
 
-    message->refused = map(NULL, message->delivery->body, &message->arena, &message->change, &message->refusal) == MAP_REFUSED;
+    message->refused = map(NULL, message->delivery->body, &message->arena, &message->change,
+                           &message->refusal) == MAP_REFUSED;
     message->position = position;
     return message;
 }
@@ -299,7 +304,8 @@ static bool is_refused_for_ever(struct slice body)
 }
 
 /* A body's last character tells what the database thinks of it. */
-static enum write_outcome judge(const struct fakes *fakes, const struct message *message, struct write_report *report)
+static enum write_outcome judge(const struct fakes *fakes, const struct message *message,
+                                struct write_report *report)
 {
     struct slice body = message->delivery->body;
     char mark = body.data[body.len - 1];
@@ -314,27 +320,33 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
     return report->unclassified || mark == '#' ? WRITE_RETRY : WRITE_COMMITTED;
 }
 
-static const char *sqlstate_of(enum write_outcome outcome, const struct message *judged, const struct write_report *report)
+static const char *sqlstate_of(enum write_outcome outcome, const struct message *judged,
+                               const struct write_report *report)
 {
     if (outcome == WRITE_REFUSED)
-        return judged != NULL && judged->delivery->body.data[judged->delivery->body.len - 1] == '=' ? "23505" : "23514";
+        return judged != NULL && judged->delivery->body.data[judged->delivery->body.len - 1] == '='
+                   ? "23505"
+                   : "23514";
     return report->unclassified ? "ZZ001" : "57P01";
 }
 
 static void record(struct fakes *fakes, const struct write_request *request)
 {
     char *line = fakes->transactions[fakes->transaction_count++];
-    size_t used = (size_t)snprintf(line, sizeof(fakes->transactions[0]), "%s", request->probe ? "probe" : "");
+    size_t used =
+        (size_t)snprintf(line, sizeof(fakes->transactions[0]), "%s", request->probe ? "probe" : "");
 
     for (size_t i = 0; i < request->count; i++) {
         const struct message *message = request->messages[i];
 
-        used += (size_t)snprintf(line + used, sizeof(fakes->transactions[0]) - used, "%s%s%.*s", used > 0 ? " " : "",
-                                 message->refused ? "dead:" : "", SLICE_ARG(message->delivery->body));
+        used += (size_t)snprintf(line + used, sizeof(fakes->transactions[0]) - used, "%s%s%.*s",
+                                 used > 0 ? " " : "", message->refused ? "dead:" : "",
+                                 SLICE_ARG(message->delivery->body));
     }
 }
 
-static enum write_outcome store_write(void *store, int64_t epoch, const struct write_request *request,
+static enum write_outcome store_write(void *store, int64_t epoch,
+                                      const struct write_request *request,
                                       struct write_report *report)
 {
     struct fakes *fakes = store;
@@ -361,7 +373,8 @@ static enum write_outcome store_write(void *store, int64_t epoch, const struct w
     if (outcome == WRITE_COMMITTED)
         record(fakes, request);
     else
-        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s", sqlstate_of(outcome, judged, report));
+        snprintf(report->sqlstate, sizeof(report->sqlstate), "%s",
+                 sqlstate_of(outcome, judged, report));
     changed(fakes);
     return outcome;
 }
@@ -375,7 +388,8 @@ static int lease_open(void *context, void **session, struct error_list *problems
     return 0;
 }
 
-static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease, struct error *err)
+static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease,
+                      struct error *err)
 {
     struct fakes *fakes = session;
 
@@ -384,14 +398,17 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->looks++;
-    *lease = (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
+    *lease =
+        (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
     if (fakes->expired_holder || fakes->fresh_holder)
-        snprintf(lease->holder, sizeof(lease->holder), "elsewhere boot/1 1 1%s", fakes->uncounted_holder ? "" : " consuming");
+        snprintf(lease->holder, sizeof(lease->holder), "elsewhere boot/1 1 1%s",
+                 fakes->uncounted_holder ? "" : " consuming");
     changed(fakes);
     return 0;
 }
 
-static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease, struct error *err)
+static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease,
+                      struct error *err)
 {
     struct fakes *fakes = session;
 
@@ -404,8 +421,8 @@ static int lease_take(void *session, const char *queue, const char *holder, stru
     return 1;
 }
 
-static int lease_renew(void *session, const char *queue, int64_t epoch, const struct lease_news *news, const char *holder,
-                       struct error *err)
+static int lease_renew(void *session, const char *queue, int64_t epoch,
+                       const struct lease_news *news, const char *holder, struct error *err)
 {
     struct fakes *fakes = session;
     int ours;
@@ -424,9 +441,9 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, const st
 struct stream_ports fakes_ports(struct fakes *fakes)
 {
     return (struct stream_ports){
-        .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next, broker_idle, broker_ack,
-                    broker_ack_one, broker_cancel, broker_ask, broker_answered, broker_heartbeat_s, broker_interrupt,
-                    broker_longest_call_ms },
+        .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next,
+                    broker_idle, broker_ack, broker_ack_one, broker_cancel, broker_ask,
+                    broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
         .mapper = { fakes, mapper_open, ignore, map, arena_limit },
         .store = { fakes, store_open, ignore, store_write },
     };

@@ -1,9 +1,10 @@
 /*
- * Scripted ends for the bridge: a broker that delivers what the script says and remembers acknowledgements, a mapper for bodies like
- * "id", or "?" (refused by the mapper), of which the store refuses "id!" and for ever "id!!", "id=" by a unique index while nothing is committed, fails with an error that nobody
- * knows at "id*" and, in a statement of its own, at "id%", and finds "id#" too much; a store that follows orders, a lease that is
- * always to be had.
- * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.
+ * Scripted ends for the bridge: a broker that delivers what the script says and remembers
+ * acknowledgements, a mapper for bodies like "id", or "?" (refused by the mapper), of which the
+ * store refuses "id!" and for ever "id!!", "id=" by a unique index while nothing is committed,
+ * fails with an error that nobody knows at "id*" and, in a statement of its own, at "id%", and
+ * finds "id#" too much; a store that follows orders, a lease that is always to be had. All of it is
+ * guarded by one lock; fakes_wait() waits for a condition with a deadline.
  */
 #ifndef KOPRU_TESTS_BRIDGE_FAKES_H
 #define KOPRU_TESTS_BRIDGE_FAKES_H
@@ -46,7 +47,8 @@ struct fakes {
     /* the store */
     char transactions[FAKE_MAX][128]; /* "a b dead:c", in order; "probe a" */
     size_t transaction_count;
-    enum write_outcome outcomes[FAKE_MAX]; /* of the first attempts; beyond them it decides by the bodies */
+    enum write_outcome
+        outcomes[FAKE_MAX]; /* of the first attempts; beyond them it decides by the bodies */
     size_t outcome_count;
     size_t attempts;
     bool blocked;    /* writes wait */
@@ -69,7 +71,8 @@ struct fakes {
 void fakes_init(struct fakes *fakes);
 void fakes_release(struct fakes *fakes);
 
-/* Before a test is torn down: a failed assertion may have left the lock held, or writes blocked, and who waits for that hangs. */
+/* Before a test is torn down: a failed assertion may have left the lock held, or writes blocked,
+   and who waits for that hangs. */
 void fakes_let_go(struct fakes *fakes);
 
 void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered);
@@ -77,7 +80,8 @@ void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered);
 struct stream_ports fakes_ports(struct fakes *fakes);
 struct lease_port fakes_lease(struct fakes *fakes);
 
-/* Fails the test when the condition does not hold within some seconds. Called with the lock held. */
+/* Fails the test when the condition does not hold within some seconds. Called with the lock held.
+ */
 void fakes_wait(struct fakes *fakes, bool (*condition)(const struct fakes *), const char *what);
 
 /* A message of that body, mapped, as the consumer thread would hand it over. */

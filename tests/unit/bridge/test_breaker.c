@@ -14,7 +14,9 @@ static struct breaker breaker;
 
 static void start(size_t window, int share_ppm, int probe_ms)
 {
-    const struct breaker_settings settings = { .window = window, .share_ppm = share_ppm, .probe_ms = probe_ms };
+    const struct breaker_settings settings = { .window = window,
+                                               .share_ppm = share_ppm,
+                                               .probe_ms = probe_ms };
 
     assert_int_equal(breaker_init(&breaker, &settings), 0);
 }
@@ -150,7 +152,8 @@ static void only_one_probes_at_a_time(void **state)
     breaker_leave(&breaker, true);
 }
 
-/* A message that was not refused yet may be a good one among many bad: it says nothing while there is one that was. */
+/* A message that was not refused yet may be a good one among many bad: it says nothing while there
+   is one that was. */
 static void who_has_a_refused_message_goes_first(void **state)
 {
     (void)state;

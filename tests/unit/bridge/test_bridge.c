@@ -91,7 +91,8 @@ static bool second_acked(const struct fakes *now)
     return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1002;
 }
 
-/* Whoever acknowledges on delivery, or when a write begins, has done so by then: the consumer went round twice since. */
+/* Whoever acknowledges on delivery, or when a write begins, has done so by then: the consumer went
+   round twice since. */
 static bool writing_and_gone_round(const struct fakes *now)
 {
     return now->delivered == 2 && now->waiting > 0 && now->idle_waits >= 2;
@@ -217,7 +218,8 @@ static bool fifth_acked(const struct fakes *now)
     return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1005;
 }
 
-/* Two writers that lock rows in one order never wait for each other in a circle; of one key, messages keep their order. */
+/* Two writers that lock rows in one order never wait for each other in a circle; of one key,
+   messages keep their order. */
 static void a_batch_is_sorted_by_key(void **state)
 {
     (void)state;
@@ -267,7 +269,8 @@ static void nothing_is_taken_beyond_max_bytes_in_hand(void **state)
 
 static bool second_was_tried(const struct fakes *now)
 {
-    return now->delivered == 2 && now->attempts >= 4; /* two refusals, the dead letter between them, a try */
+    return now->delivered == 2 &&
+           now->attempts >= 4; /* two refusals, the dead letter between them, a try */
 }
 
 /* Behind an open breaker no room becomes free, so what is still under way is not waited for. */
@@ -318,7 +321,8 @@ static bool second_connection(const struct fakes *now)
     return now->connections == 2;
 }
 
-/* Another instance raised the epoch: what is in hand is dropped unacknowledged, and this one begins again when it may. */
+/* Another instance raised the epoch: what is in hand is dropped unacknowledged, and this one begins
+   again when it may. */
 static void a_lost_place_begins_a_new_subscription(void **state)
 {
     (void)state;
@@ -370,7 +374,8 @@ static bool first_acked(const struct fakes *now)
     return now->ack_count == 1;
 }
 
-/* A silent predecessor may still hold deliveries: nothing is taken while the broker still has its consumer. */
+/* A silent predecessor may still hold deliveries: nothing is taken while the broker still has its
+   consumer. */
 static void a_taken_over_queue_is_consumed_when_alone(void **state)
 {
     (void)state;
@@ -386,8 +391,9 @@ static void a_taken_over_queue_is_consumed_when_alone(void **state)
     wait_for(first_acked, "the acknowledgement");
 }
 
-/* What is newer must not be taken while the predecessor may still hold what is older, not even to finish; and whoever comes next has to
-   wait as well, which the place that was not given back tells it. */
+/* What is newer must not be taken while the predecessor may still hold what is older, not even to
+   finish; and whoever comes next has to wait as well, which the place that was not given back tells
+   it. */
 static void stopping_ends_the_wait_to_be_alone(void **state)
 {
     (void)state;
@@ -433,7 +439,8 @@ static bool given_up_once(const struct fakes *now)
     return now->looks >= 2;
 }
 
-/* No other consumer is seen, and yet one may be there: it froze before its subscription, or after its cancellation. */
+/* No other consumer is seen, and yet one may be there: it froze before its subscription, or after
+   its cancellation. */
 static void a_predecessor_that_is_not_counted_is_waited_for(void **state)
 {
     (void)state;
@@ -506,24 +513,32 @@ static void who_gets_nothing_of_what_is_ready_subscribes_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(nothing_is_acknowledged_before_it_is_committed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_row_is_hidden_before_the_subscription_is_cancelled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_acknowledged_before_it_is_committed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(the_row_is_hidden_before_the_subscription_is_cancelled,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_leading_run_is_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_is_sorted_by_key, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(stopping_does_not_wait_for_room_behind_an_open_breaker, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(stopping_does_not_wait_for_room_behind_an_open_breaker,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_predecessor_that_is_not_counted_is_waited_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_predecessor_that_is_not_counted_is_waited_for, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(stopping_ends_the_wait_to_be_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_held_queue_is_left_alone, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_call_that_does_not_return_is_interrupted, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(who_gets_nothing_of_what_is_ready_subscribes_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_call_that_does_not_return_is_interrupted, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(who_gets_nothing_of_what_is_ready_subscribes_again, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

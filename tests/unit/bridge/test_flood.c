@@ -20,13 +20,15 @@ static size_t count;
 
 static int set_up(void **state)
 {
-    const struct stream_settings settings = { .queue = "q",
-                                              .entity = "e",
-                                              .writers = 1,
-                                              .prefetch = 10,
-                                              .isolate_attempts = 3,
-                                              .isolate_ms = 1000,
-                                              .breaker = { .window = WINDOW, .share_ppm = 500000, .probe_ms = 5 } };
+    const struct stream_settings settings = {
+        .queue = "q",
+        .entity = "e",
+        .writers = 1,
+        .prefetch = 10,
+        .isolate_attempts = 3,
+        .isolate_ms = 1000,
+        .breaker = { .window = WINDOW, .share_ppm = 500000, .probe_ms = 5 }
+    };
     struct stream_ports ports;
     struct error err;
 
@@ -56,8 +58,9 @@ static bool write_bodies(const char *const *bodies, size_t n)
     return isolate_write(&stream.writers[0], messages + count - n, n);
 }
 
-#define WRITE(...)                                                                                                               \
-    write_bodies((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define WRITE(...)                                                                                 \
+    write_bodies((const char *const[]){ __VA_ARGS__ },                                             \
+                 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 /* The person who drops the constraint, some tries after the breaker has opened. */
 static void *mend(void *unused)

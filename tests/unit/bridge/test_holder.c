@@ -87,8 +87,10 @@ static void nothing_is_said_about_other_machines(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_running_process_is_not_dead),        cmocka_unit_test(a_process_that_ended_here_is_dead),
-        cmocka_unit_test(what_a_holder_says_is_not_its_name),   cmocka_unit_test(a_reused_process_id_is_another_process),
+        cmocka_unit_test(a_running_process_is_not_dead),
+        cmocka_unit_test(a_process_that_ended_here_is_dead),
+        cmocka_unit_test(what_a_holder_says_is_not_its_name),
+        cmocka_unit_test(a_reused_process_id_is_another_process),
         cmocka_unit_test(nothing_is_said_about_other_machines),
     };
 

@@ -20,7 +20,9 @@ static struct fixture fixture;
 
 static int set_up(void **state)
 {
-    const struct stream_settings settings = { .queue = "q", .entity = "e", .writers = 1, .prefetch = 10 };
+    const struct stream_settings settings = {
+        .queue = "q", .entity = "e", .writers = 1, .prefetch = 10
+    };
     struct stream_ports ports;
     struct error err;
 
@@ -62,8 +64,9 @@ static void expect_transactions(const char *const *expected, size_t count)
         assert_string_equal(fixture.fakes.transactions[i], expected[i]);
 }
 
-#define EXPECT_TRANSACTIONS(...)                                                                                                 \
-    expect_transactions((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define EXPECT_TRANSACTIONS(...)                                                                   \
+    expect_transactions((const char *const[]){ __VA_ARGS__ },                                      \
+                        sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static void expect_done(void)
 {
@@ -237,12 +240,17 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_good_batch_is_one_transaction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_bad_message_goes_with_its_neighbours, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_unique_violation_is_tried_once_more_after_the_others, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_unique_violation_that_stays_is_a_refusal, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_bad_message_at_the_end_has_its_own_transaction, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_the_mapper_refused_goes_with_the_first, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unique_violation_is_tried_once_more_after_the_others,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unique_violation_that_stays_is_a_refusal, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_message_at_the_end_has_its_own_transaction, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_mapper_refused_goes_with_the_first, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_alone_are_written, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(messages_of_one_entity_are_tried_singly_and_committed_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            messages_of_one_entity_are_tried_singly_and_committed_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_bad_is_all_dead, set_up, tear_down),
         cmocka_unit_test_setup_teardown(isolation_is_logarithmic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_outage_is_no_refusal, set_up, tear_down),

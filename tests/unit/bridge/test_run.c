@@ -79,12 +79,14 @@ static void each_writer_gets_its_part_in_order(void **state)
         run_hold(&run, &stream, messages[i], i + 1);
     }
     assert_int_equal(run.held, 8);
-    assert_int_equal(waiting(&stream.writers[0]) + waiting(&stream.writers[1]) + waiting(&stream.writers[2]), 0);
+    assert_int_equal(
+        waiting(&stream.writers[0]) + waiting(&stream.writers[1]) + waiting(&stream.writers[2]), 0);
     run_release(&run, &stream, "test");
     assert_true(run.open);
     assert_int_equal(run.held, 0);
     assert_null(run.first);
-    assert_int_equal(waiting(&stream.writers[0]) + waiting(&stream.writers[1]) + waiting(&stream.writers[2]), 8);
+    assert_int_equal(
+        waiting(&stream.writers[0]) + waiting(&stream.writers[1]) + waiting(&stream.writers[2]), 8);
     run_end(&run, &stream, "test");
     assert_false(run.open);
     for (size_t i = 0; i < 8; i++)
@@ -120,7 +122,8 @@ static void a_full_window_ends_it(void **state)
     stream_release(&stream);
 }
 
-/* What another consumer held may be more than this one may have in hand: it goes on, and none of it is late. */
+/* What another consumer held may be more than this one may have in hand: it goes on, and none of it
+   is late. */
 static void a_full_hand_releases_a_part(void **state)
 {
     struct leading_run run = { 0 };
@@ -172,7 +175,8 @@ static bool nothing_open(const struct fakes *now)
 static void a_large_run_is_divided_between_entities_only(void **state)
 {
     const struct lease_port lease = fakes_lease(&fakes);
-    const struct bridge_queue queue = { .settings = settings_of(1, 1), .ports = fakes_ports(&fakes) };
+    const struct bridge_queue queue = { .settings = settings_of(1, 1),
+                                        .ports = fakes_ports(&fakes) };
     struct error err;
 
     (void)state;

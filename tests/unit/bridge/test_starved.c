@@ -40,7 +40,9 @@ static int heartbeat_s(const void *consumer)
     return HEARTBEAT_S;
 }
 
-static const struct broker_port port = { .ask = ask, .answered = answered, .heartbeat_s = heartbeat_s };
+static const struct broker_port port = { .ask = ask,
+                                         .answered = answered,
+                                         .heartbeat_s = heartbeat_s };
 
 /* A look after so many more milliseconds of silence. */
 static int look_after(struct starved *starved, struct scripted *scripted, int64_t ms)

@@ -54,7 +54,8 @@ static int tear_down(void **state)
 }
 
 /* Looks again and again until the condition holds of the status. */
-static const struct queue_status *wait_until(bool (*condition)(const struct queue_status *), const char *what)
+static const struct queue_status *wait_until(bool (*condition)(const struct queue_status *),
+                                             const char *what)
 {
     int64_t deadline = clock_monotonic_ms() + DEADLINE_MS;
 
@@ -220,7 +221,8 @@ static bool has_left(const struct queue_status *queue)
     return queue->stage == STAGE_WAITING && queue->broker.current;
 }
 
-/* No writer finds out about the lost place, because there is nothing to write; and it is not left to the lease to expire. */
+/* No writer finds out about the lost place, because there is nothing to write; and it is not left
+   to the lease to expire. */
 static void an_idle_consumer_leaves_a_lost_place_and_says_why(void **state)
 {
     const struct queue_status *queue;

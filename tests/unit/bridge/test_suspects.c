@@ -26,9 +26,12 @@ static size_t count;
 
 static int set_up(void **state)
 {
-    const struct stream_settings settings = {
-        .queue = "q", .entity = "e", .writers = 1, .prefetch = 10, .isolate_attempts = ATTEMPTS, .isolate_ms = SPAN_MS
-    };
+    const struct stream_settings settings = { .queue = "q",
+                                              .entity = "e",
+                                              .writers = 1,
+                                              .prefetch = 10,
+                                              .isolate_attempts = ATTEMPTS,
+                                              .isolate_ms = SPAN_MS };
     struct stream_ports ports;
     struct error err;
 
@@ -64,8 +67,9 @@ static bool write_bodies(const char *const *bodies, size_t n)
     return n == 0 || isolate_write(writer, batch, n);
 }
 
-#define WRITE(...)                                                                                                               \
-    write_bodies((const char *const[]){ __VA_ARGS__ }, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+#define WRITE(...)                                                                                 \
+    write_bodies((const char *const[]){ __VA_ARGS__ },                                             \
+                 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static bool is_done(size_t number)
 {
@@ -97,7 +101,8 @@ static void retry_beyond_the_limits(void)
 {
     int64_t begin_ms = clock_monotonic_ms();
 
-    for (int i = 0; i < 2 * ATTEMPTS || clock_monotonic_ms() - begin_ms < INT64_C(3) * SPAN_MS; i++) {
+    for (int i = 0; i < 2 * ATTEMPTS || clock_monotonic_ms() - begin_ms < INT64_C(3) * SPAN_MS;
+         i++) {
         if (writer->parked.count == 0)
             return;
         retry();
@@ -222,7 +227,8 @@ static void each_message_is_judged_by_its_own_failures(void **state)
     assert_true(was_written("dead:b2* b3"));
 }
 
-/* Of one entity the database takes what comes before, and refuses by a rule what comes behind, while it is at it. */
+/* Of one entity the database takes what comes before, and refuses by a rule what comes behind,
+   while it is at it. */
 static void a_trial_keeps_order(void **state)
 {
     (void)state;
@@ -342,7 +348,8 @@ static void the_longest_trial_fits_before_messages_are_given_back(void **state)
 
     (void)state;
     assert_non_null(minutes);
-    assert_true(minutes->max * minutes->factor + INT64_C(10) * PARK_INTERVAL_MAX_MS < HOLD_LIMIT_MS);
+    assert_true(minutes->max * minutes->factor + INT64_C(10) * PARK_INTERVAL_MAX_MS <
+                HOLD_LIMIT_MS);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

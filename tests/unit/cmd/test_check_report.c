@@ -50,16 +50,16 @@ static void text_shows_findings_below_their_area(void **state)
     report.memory = (struct memory_bound){ 1 << 20, 2 << 20, 2, 5 << 20, 1, 3 << 20, 28 << 20 };
     buffer_init(&out, 4096);
     check_report_text(&report, &out);
-    assert_string_equal(
-        out.data, "configuration  ok: k.cfg\n"
-                  "broker         1 problem\n"
-                  "  problem: missing thing \"a.b\": it is gone\n"
-                  "    hint: bring it back\n"
-                  "database       ok, 1 warning\n"
-                  "  warning: missing thing \"a.b\": it is gone\n"
-                  "    hint: bring it back\n"
-                  "memory         at most 28 MiB: 1 MiB fixed + 2 queues x (2.0 MiB in hand + 3 x 3 MiB, the largest message "
-                  "RabbitMQ admits by default) + 1 writer x 5 MiB\n");
+    assert_string_equal(out.data, "configuration  ok: k.cfg\n"
+                                  "broker         1 problem\n"
+                                  "  problem: missing thing \"a.b\": it is gone\n"
+                                  "    hint: bring it back\n"
+                                  "database       ok, 1 warning\n"
+                                  "  warning: missing thing \"a.b\": it is gone\n"
+                                  "    hint: bring it back\n"
+                                  "memory         at most 28 MiB: 1 MiB fixed + 2 queues x (2.0 "
+                                  "MiB in hand + 3 x 3 MiB, the largest message "
+                                  "RabbitMQ admits by default) + 1 writer x 5 MiB\n");
     buffer_release(&out);
     check_report_release(&report);
 }
@@ -81,7 +81,8 @@ static void memory_is_the_sum_of_the_formula(void **state)
     settings.limits.max_bytes_in_hand = 1000;
     memory_bound_compute(&settings, &bound);
     assert_int_equal(bound.writer_count, 7);
-    assert_int_equal(bound.total_bytes, bound.fixed_bytes + 3000 + 7 * bound.writer_bytes + 9 * bound.largest_message_bytes);
+    assert_int_equal(bound.total_bytes, bound.fixed_bytes + 3000 + 7 * bound.writer_bytes +
+                                            9 * bound.largest_message_bytes);
     settings.limits.max_message_bytes = INT64_C(1) << 30;
     memory_bound_compute(&settings, &bound);
     assert_int_equal(bound.largest_message_bytes, INT64_C(1) << 30);

@@ -18,9 +18,11 @@ static int set_up(void **state)
 {
     (void)state;
     for (size_t i = 0; i < 2; i++)
-        queues[i] = (struct queue_status){
-            .queue = i == 0 ? "one" : "two", .stage = STAGE_CONSUMING, .place_held = true, .epoch = 1, .writers = 2
-        };
+        queues[i] = (struct queue_status){ .queue = i == 0 ? "one" : "two",
+                                           .stage = STAGE_CONSUMING,
+                                           .place_held = true,
+                                           .epoch = 1,
+                                           .writers = 2 };
     status = (struct bridge_status){ .database_ok = true, .queues = queues, .queue_count = 2 };
     buffer_init(&out, 1 << 16);
     return 0;
@@ -66,27 +68,34 @@ static void an_open_breaker_is_not_ready(void **state)
                                                 .sqlstate = "23514",
                                                 .table = "customers",
                                                 .constraint = "rule" };
-    assert_not_ready("[-]queue two paused: 812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table "
-                     "customers, constraint rule; nothing is written until it takes one, which is tried every 60 s\n");
+    assert_not_ready("[-]queue two paused: 812 of the last 1000 messages were refused by the "
+                     "database: SQLSTATE 23514, table "
+                     "customers, constraint rule; nothing is written until it takes one, which is "
+                     "tried every 60 s\n");
     assert_non_null(strstr(out.data, "[+]queue one consuming\n"));
 }
 
 static void what_is_parked_is_named(void **state)
 {
     (void)state;
-    queues[0].parked = (struct parked_view){ .entities = 1, .shown_count = 1, .shown = { { "7", "ZZ001", 3 } } };
-    queues[1].parked = (struct parked_view){ .entities = 7, .shown_count = 2, .shown = { { "8", "XX000", 1 }, { "9", "", 2 } } };
+    queues[0].parked =
+        (struct parked_view){ .entities = 1, .shown_count = 1, .shown = { { "7", "ZZ001", 3 } } };
+    queues[1].parked = (struct parked_view){ .entities = 7,
+                                             .shown_count = 2,
+                                             .shown = { { "8", "XX000", 1 }, { "9", "", 2 } } };
     assert_ready(
         "[+]daemon ok\n[+]database ok\n"
         "[+]queue one consuming; 1 entity fails alone and waits: 7 (SQLSTATE ZZ001, attempt 3)\n"
-        "[+]queue two consuming; 7 entities fail alone and wait: 8 (SQLSTATE XX000, attempt 1), 9 (no answer, attempt 2), "
+        "[+]queue two consuming; 7 entities fail alone and wait: 8 (SQLSTATE XX000, attempt 1), 9 "
+        "(no answer, attempt 2), "
         "and 5 more\nreadyz check passed\n");
 }
 
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
-    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one consuming\n[+]queue two consuming\nreadyz check passed\n");
+    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one consuming\n[+]queue two "
+                 "consuming\nreadyz check passed\n");
     buffer_clear(&out);
     assert_true(health_readyz(&status, false, &out));
     assert_string_equal(out.data, "ok\n");
@@ -100,8 +109,10 @@ static void a_healthy_standby_is_ready(void **state)
         queues[i].place_held = false;
         snprintf(queues[i].holder, sizeof(queues[i].holder), "elsewhere boot/1 1 1");
     }
-    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one standby: another instance holds it (elsewhere)\n"
-                 "[+]queue two standby: another instance holds it (elsewhere)\nreadyz check passed\n");
+    assert_ready(
+        "[+]daemon ok\n[+]database ok\n[+]queue one standby: another instance holds it "
+        "(elsewhere)\n"
+        "[+]queue two standby: another instance holds it (elsewhere)\nreadyz check passed\n");
     buffer_clear(&out);
     status.database_ok = false; /* it could not take over */
     assert_not_ready("[-]queue one not consuming: waits for the database\n");
@@ -111,13 +122,15 @@ static void the_reason_is_named(void **state)
 {
     (void)state;
     queues[1].stage = STAGE_CONNECTING;
-    assert_not_ready("[+]queue one consuming\n[-]queue two not consuming: connecting to the broker\n");
+    assert_not_ready(
+        "[+]queue one consuming\n[-]queue two not consuming: connecting to the broker\n");
     buffer_clear(&out);
     trouble(&queues[1].broker, "");
     assert_not_ready("[-]queue two not consuming: cannot do it \"host\": no luck\n");
     buffer_clear(&out);
     queues[1].stage = STAGE_ALONE;
-    assert_not_ready("[-]queue two not consuming: waits until the broker has dropped the instance before\n");
+    assert_not_ready(
+        "[-]queue two not consuming: waits until the broker has dropped the instance before\n");
     buffer_clear(&out);
     queues[1].stage = STAGE_WAITING;
     queues[1].place_held = false;
@@ -141,7 +154,8 @@ static void a_database_that_is_not_usable_is_named(void **state)
     buffer_clear(&out);
     trouble(&status.database, "");
     status.database.others = 3;
-    assert_not_ready("[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
+    assert_not_ready(
+        "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
 }
 
 static void a_writer_that_cannot_write_is_named(void **state)
@@ -169,8 +183,8 @@ static void a_name_stays_on_its_line(void **state)
 {
     (void)state;
     queues[0].queue = "one\n[+]forged\x7f";
-    assert_ready(
-        "[+]daemon ok\n[+]database ok\n[+]queue one [+]forged  consuming\n[+]queue two consuming\nreadyz check passed\n");
+    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one [+]forged  consuming\n[+]queue two "
+                 "consuming\nreadyz check passed\n");
 }
 
 static void alive_whatever_the_servers_do(void **state)
@@ -191,8 +205,10 @@ static void a_stuck_thread_is_named(void **state)
     (void)state;
     queues[1].writer_silent_ms = LIMIT_MS + 1;
     assert_false(health_livez(&status, LIMIT_MS, false, &out));
-    assert_string_equal(out.data, "[+]keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two consumer ok\n"
-                                  "[-]queue two writers stuck: no sign of life for 100 s\nlivez check failed\n");
+    assert_string_equal(
+        out.data, "[+]keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two "
+                  "consumer ok\n"
+                  "[-]queue two writers stuck: no sign of life for 100 s\nlivez check failed\n");
     buffer_clear(&out);
     queues[1].writer_silent_ms = 0;
     queues[0].consumer_silent_ms = LIMIT_MS + 1;

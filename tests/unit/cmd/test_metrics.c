@@ -54,7 +54,9 @@ static void units_are_base_units(void **state)
     (void)state;
     queues[1].oldest_age_ms = 1500;
     queues[1].last_commit_us = INT64_C(1700000000123456);
-    process = (struct process_figures){ .start_time_s = 1700000000.5, .cpu_s = 2.25, .resident_bytes = INT64_C(5) << 32 };
+    process = (struct process_figures){ .start_time_s = 1700000000.5,
+                                        .cpu_s = 2.25,
+                                        .resident_bytes = INT64_C(5) << 32 };
     print();
     assert_line("kopru_in_hand_oldest_age_seconds{queue=\"one\"} 0.000");
     assert_line("kopru_in_hand_oldest_age_seconds{queue=\"two\"} 1.500");
@@ -153,7 +155,8 @@ static void every_family_is_introduced_once(void **state)
 
     (void)state;
     print();
-    for (char *line = strtok_r(out.data, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+    for (char *line = strtok_r(out.data, "\n", &save); line != NULL;
+         line = strtok_r(NULL, "\n", &save)) {
         char name[80];
         char type[20];
 
@@ -201,7 +204,8 @@ static void the_process_is_this_one(void **state)
     assert_true(process.open_fds >= 3 && process.open_fds <= process.max_fds);
     assert_true(process.resident_bytes > 100000 && process.resident_bytes < process.virtual_bytes);
     assert_true(process.cpu_s > 0);
-    assert_true(process.start_time_s > (double)time(NULL) - 600 && process.start_time_s <= (double)time(NULL) + 1);
+    assert_true(process.start_time_s > (double)time(NULL) - 600 &&
+                process.start_time_s <= (double)time(NULL) + 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

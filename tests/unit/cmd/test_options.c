@@ -13,7 +13,11 @@ static const char *const COLOURS[] = { "red", "blue", NULL };
 
 static const struct option_spec OPTIONS[] = {
     OPTION_CONFIG,
-    { .name = "colour", .letter = 'k', .argument = "NAME", .help = "of the paint", .choices = COLOURS },
+    { .name = "colour",
+      .letter = 'k',
+      .argument = "NAME",
+      .help = "of the paint",
+      .choices = COLOURS },
     { .name = "force", .help = "whatever happens" },
     { .name = "entity", .argument = "NAME", .help = "what it is about", .required = true },
     OPTION_HELP,
@@ -24,7 +28,8 @@ static const struct command COMMAND = { .name = "paint", .options = OPTIONS, .ma
 
 enum { MAX_WORDS = 8 };
 
-/* Parses "paint" and the words, which NULL ends. argv stays valid until the next call: the invocation points into it. */
+/* Parses "paint" and the words, which NULL ends. argv stays valid until the next call: the
+   invocation points into it. */
 static int parse(struct invocation *call, struct error *err, const char *const *words)
 {
     static char copies[MAX_WORDS + 1][64];
@@ -156,11 +161,12 @@ static void help_states_letters_choices_and_defaults(void **state)
     assert_non_null(out);
     options_print(OPTIONS, out);
     fclose(out);
-    assert_string_equal(text, "  -c, --config FILE  the configuration (default /etc/kopru/kopru.cfg)\n"
-                              "  -k, --colour NAME  of the paint: red or blue\n"
-                              "      --force        whatever happens\n"
-                              "      --entity NAME  what it is about (required)\n"
-                              "  -h, --help         print this help\n");
+    assert_string_equal(text,
+                        "  -c, --config FILE  the configuration (default /etc/kopru/kopru.cfg)\n"
+                        "  -k, --colour NAME  of the paint: red or blue\n"
+                        "      --force        whatever happens\n"
+                        "      --entity NAME  what it is about (required)\n"
+                        "  -h, --help         print this help\n");
     free(text);
 }
 

@@ -1,4 +1,5 @@
-/* Memory that runs out at any point: what `kopru map` prints is all of it, or nothing, and a problem is no success. */
+/* Memory that runs out at any point: what `kopru map` prints is all of it, or nothing, and a
+   problem is no success. */
 #include "cmd/map_print.h"
 
 #include "base/civil_time.h"
@@ -16,10 +17,11 @@
 
 static const struct mapping_rules RULES = { "Europe/Istanbul", 65536, 64 };
 
-static const char BODY[] =
-    "{\"id\":\"1\",\"name\":\"n\",\"other\":{\"x\":1.10},\"completionDate\":{\"startDateTime\":\"2021-08-13\",\"endDateTime\":7},"
-    "\"characteristic\":[{\"name\":\"a\",\"valueType\":\"Float\",\"value\":\"1e2\"},{\"name\":\"b\",\"valueType\":\"Boolean\","
-    "\"value\":true,\"more\":null}],\"engagedParty\":[]}";
+static const char BODY[] = "{\"id\":\"1\",\"name\":\"n\",\"other\":{\"x\":1.10},\"completionDate\":"
+                           "{\"startDateTime\":\"2021-08-13\",\"endDateTime\":7},"
+                           "\"characteristic\":[{\"name\":\"a\",\"valueType\":\"Float\",\"value\":"
+                           "\"1e2\"},{\"name\":\"b\",\"valueType\":\"Boolean\","
+                           "\"value\":true,\"more\":null}],\"engagedParty\":[]}";
 
 struct printed {
     struct mapping *mapping;
@@ -38,11 +40,14 @@ static int set_up(void **state)
     assert_non_null(printed);
     error_list_init(&problems);
     assert_int_equal(civil_zone_set(RULES.time_zone, &err), 0);
-    assert_int_equal(mapping_load(&printed->mapping, "etc/entities/subscription.cfg", &RULES, &problems), 0);
+    assert_int_equal(
+        mapping_load(&printed->mapping, "etc/entities/subscription.cfg", &RULES, &problems), 0);
     printed->mapper = mapper_new(printed->mapping);
     assert_non_null(printed->mapper);
     arena_init(&printed->arena, 1 << 20);
-    assert_int_equal(mapper_map(printed->mapper, slice_of(BODY), &printed->arena, &printed->change, &refusal), MAP_ACCEPTED);
+    assert_int_equal(
+        mapper_map(printed->mapper, slice_of(BODY), &printed->arena, &printed->change, &refusal),
+        MAP_ACCEPTED);
     *state = printed;
     return 0;
 }

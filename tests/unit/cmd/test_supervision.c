@@ -18,9 +18,12 @@ static struct buffer out;
 static int set_up(void **state)
 {
     (void)state;
-    queue = (struct queue_status){ .queue = "q", .stage = STAGE_CONSUMING, .place_held = true, .epoch = 1, .writers = 1 };
+    queue = (struct queue_status){
+        .queue = "q", .stage = STAGE_CONSUMING, .place_held = true, .epoch = 1, .writers = 1
+    };
     status = (struct bridge_status){ .database_ok = true, .queues = &queue, .queue_count = 1 };
-    supervision = (struct supervision){ .silence_limit_ms = LIMIT_MS, .patience_ends_ms = SUPERVISION_PATIENCE_MS };
+    supervision = (struct supervision){ .silence_limit_ms = LIMIT_MS,
+                                        .patience_ends_ms = SUPERVISION_PATIENCE_MS };
     buffer_init(&out, 1 << 16);
     return 0;
 }
@@ -115,7 +118,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(not_ready_before_the_queue_is_consumed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_outage_does_not_hold_up_the_boot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stuck_thread_is_not_vouched_for, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(servers_that_are_away_are_no_reason_to_be_restarted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(servers_that_are_away_are_no_reason_to_be_restarted, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(the_end_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nobody_is_told_without_a_manager, set_up, tear_down),
     };

@@ -31,7 +31,8 @@ void scratch_release(struct scratch *scratch)
     fts_close(walk);
 }
 
-const char *scratch_write_bytes(struct scratch *scratch, const char *name, const void *bytes, size_t len)
+const char *scratch_write_bytes(struct scratch *scratch, const char *name, const void *bytes,
+                                size_t len)
 {
     FILE *out;
 
@@ -72,14 +73,16 @@ static bool ends_in(const char *text, const char *end)
     return len >= end_len && strcmp(text + len - end_len, end) == 0;
 }
 
-void assert_one_problem(const struct error_list *problems, const char *place, const char *title, const char *why)
+void assert_one_problem(const struct error_list *problems, const char *place, const char *title,
+                        const char *why)
 {
     const struct error *err;
 
     assert_problem_count(problems, 1);
     err = &problems->items[0];
     assert_int_equal(err->kind, ERROR_CONFIG);
-    if ((place != NULL && !ends_in(err->subject, place)) || (title != NULL && strstr(err->what, title) == NULL) ||
+    if ((place != NULL && !ends_in(err->subject, place)) ||
+        (title != NULL && strstr(err->what, title) == NULL) ||
         (why != NULL && strstr(err->why, why) == NULL)) {
         print_problems(problems);
         fail_msg("expected place %s, title %s, why %s", place, title, why);

@@ -48,7 +48,8 @@ static struct cfg open_text(struct fixture *fixture, const char *text)
     return cfg_root(fixture->file);
 }
 
-static void refuse_bytes(struct fixture *fixture, const void *bytes, size_t len, const char *place, const char *why)
+static void refuse_bytes(struct fixture *fixture, const void *bytes, size_t len, const char *place,
+                         const char *why)
 {
     const char *path = scratch_write_bytes(&fixture->scratch, "a.cfg", bytes, len);
 
@@ -64,9 +65,9 @@ static void refuse(struct fixture *fixture, const char *text, const char *place,
 
 static void reads_every_type(void **state)
 {
-    struct cfg root =
-        open_text(*state, "text = \"a\" \"b\"; yes = TRUE; n = -7; hex = 0x10; f = 1.5e3; list = ( 1, \"x\" ); array = [ 2 ];\n"
-                          "group : { inner = { n = 4; } }");
+    struct cfg root = open_text(*state, "text = \"a\" \"b\"; yes = TRUE; n = -7; hex = 0x10; f = "
+                                        "1.5e3; list = ( 1, \"x\" ); array = [ 2 ];\n"
+                                        "group : { inner = { n = 4; } }");
     const char *text = NULL;
     bool yes = false;
     int n = 0;
@@ -108,12 +109,14 @@ static void integers_keep_64_bits(void **state)
         const char *key;
         int64_t value;
     } cases[] = {
-        { "wraps", 4294967301 },  { "wraps_negative", 2147483648 }, { "suffixed", 4294967301 }, { "hex", 0xFFFFFFFFFF },
-        { "largest", INT64_MAX }, { "negative", -4294967301 },      { "a2147483648b", 1 },
+        { "wraps", 4294967301 }, { "wraps_negative", 2147483648 }, { "suffixed", 4294967301 },
+        { "hex", 0xFFFFFFFFFF }, { "largest", INT64_MAX },         { "negative", -4294967301 },
+        { "a2147483648b", 1 },
     };
-    struct cfg root =
-        open_text(*state, "wraps = 4294967301; wraps_negative = +2147483648; suffixed = 4294967301LL; hex = 0xFFFFFFFFFFL;\n"
-                          "largest=9223372036854775807;negative=-4294967301;a2147483648b=1; text = \"2147483648 // #\";");
+    struct cfg root = open_text(*state, "wraps = 4294967301; wraps_negative = +2147483648; "
+                                        "suffixed = 4294967301LL; hex = 0xFFFFFFFFFFL;\n"
+                                        "largest=9223372036854775807;negative=-4294967301;"
+                                        "a2147483648b=1; text = \"2147483648 // #\";");
     const char *text;
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -134,7 +137,8 @@ static void integers_are_held_against_their_range(void **state)
 
     assert_false(cfg_int(cfg_group(root, "limits"), "depth", 1, 1000, &depth));
     assert_int_equal(depth, 3);
-    assert_one_problem(&fixture->problems, "a.cfg:2", "invalid setting limits.depth", "it is 4294967301, and must be 1 to 1000");
+    assert_one_problem(&fixture->problems, "a.cfg:2", "invalid setting limits.depth",
+                       "it is 4294967301, and must be 1 to 1000");
     assert_true(cfg_failed(root.file));
 }
 
@@ -154,15 +158,20 @@ static void a_wrong_type_is_a_problem_and_not_the_default(void **state)
     assert_string_equal(text, "untouched");
     assert_int_equal(n, 7);
     assert_problem_count(&fixture->problems, 5);
-    assert_true(has_problem(&fixture->problems, "a.cfg:1\": a string in double quotes is expected, it is an integer"));
-    assert_true(has_problem(&fixture->problems, "a.cfg:3\": an integer is expected, it is a number with a fraction"));
-    assert_true(has_problem(&fixture->problems, "a.cfg:5\": a list ( ... ) or array [ ... ] is expected, it is a group { ... }"));
+    assert_true(has_problem(&fixture->problems,
+                            "a.cfg:1\": a string in double quotes is expected, it is an integer"));
+    assert_true(has_problem(&fixture->problems,
+                            "a.cfg:3\": an integer is expected, it is a number with a fraction"));
+    assert_true(has_problem(
+        &fixture->problems,
+        "a.cfg:5\": a list ( ... ) or array [ ... ] is expected, it is a group { ... }"));
 }
 
 static void elements_are_named_by_their_index(void **state)
 {
     struct fixture *fixture = *state;
-    struct cfg root = open_text(fixture, "queues = (\n  { name = \"a\"; },\n  { name = 3; },\n  7\n);\n");
+    struct cfg root =
+        open_text(fixture, "queues = (\n  { name = \"a\"; },\n  { name = 3; },\n  7\n);\n");
     struct cfg queues = cfg_list(root, "queues");
     const char *name;
 
@@ -197,10 +206,11 @@ static void unknown_settings_get_the_nearest_name(void **state)
 
     cfg_known(root, (const char *const[]){ "name", "writers", "prefetch", NULL });
     assert_problem_count(&fixture->problems, 2);
-    assert_true(
-        has_problem(&fixture->problems, "a.cfg:1\": no setting of this name is known here (hint: did you mean \"prefetch\"?)"));
-    assert_true(has_problem(&fixture->problems,
-                            "a.cfg:3\": no setting of this name is known here (hint: known here: name, writers, prefetch)"));
+    assert_true(has_problem(
+        &fixture->problems,
+        "a.cfg:1\": no setting of this name is known here (hint: did you mean \"prefetch\"?)"));
+    assert_true(has_problem(&fixture->problems, "a.cfg:3\": no setting of this name is known here "
+                                                "(hint: known here: name, writers, prefetch)"));
 }
 
 static void nearest_names(void **state)
@@ -228,15 +238,17 @@ static void choices(void **state)
     assert_int_equal(choice, 1);
     assert_false(cfg_choice(root, "wrong", names, &choice));
     assert_int_equal(choice, 1);
-    assert_one_problem(&fixture->problems, "a.cfg:2", "wrong", "\"inof\" is none of \"error\", \"warning\", \"info\"");
+    assert_one_problem(&fixture->problems, "a.cfg:2", "wrong",
+                       "\"inof\" is none of \"error\", \"warning\", \"info\"");
     assert_string_equal(fixture->problems.items[0].hint, "did you mean \"info\"?");
 }
 
 static void strings_must_be_text(void **state)
 {
     struct fixture *fixture = *state;
-    struct cfg root =
-        open_text(fixture, "latin = \"caf\xe9\";\ncontrol = \"a\\nb\";\nturkish = \"\xc4\xb0\xc5\x9e\\xc4\\x9e\";\n");
+    struct cfg root = open_text(
+        fixture,
+        "latin = \"caf\xe9\";\ncontrol = \"a\\nb\";\nturkish = \"\xc4\xb0\xc5\x9e\\xc4\\x9e\";\n");
     const char *text;
 
     assert_false(cfg_string(root, "latin", &text));
@@ -294,7 +306,8 @@ static void syntax_errors_name_their_line(void **state)
     refuse(fixture, "a = 1;\nb = ( 1, );\n", "a.cfg:2", "syntax error");
     refuse(fixture, "/* one\n   two */\n}\n", "a.cfg:3", "syntax error");
     refuse(fixture, "a = 1;\n\na = 2;\n", "a.cfg:3", "duplicate setting name");
-    refuse(fixture, "a = 1;\nb = \"open;\nc = 2;\nd = \"closed\";\n", "a.cfg:2", "not closed on its line");
+    refuse(fixture, "a = 1;\nb = \"open;\nc = 2;\nd = \"closed\";\n", "a.cfg:2",
+           "not closed on its line");
     refuse(fixture, "a = \"open\\", "a.cfg:1", "not closed on its line");
     refuse(fixture, "a = 1;\n/* open\nb = 2;\n", "a.cfg:2", "never closed");
     refuse(fixture, "a = \"x\\x00y\";", "a.cfg:1", "NUL character");
@@ -343,9 +356,11 @@ static void includes_start_from_the_file_that_includes(void **state)
 
     snprintf(directory, sizeof(directory), "%s/sub", fixture->scratch.directory);
     assert_int_equal(mkdir(directory, 0700), 0);
-    scratch_write(&fixture->scratch, "sub/one.cfg", "\none = 1;\n@include \"two.cfg\"\nthree = \"x\";\n");
+    scratch_write(&fixture->scratch, "sub/one.cfg",
+                  "\none = 1;\n@include \"two.cfg\"\nthree = \"x\";\n");
     scratch_write(&fixture->scratch, "sub/two.cfg", "two = 2.5;");
-    root = open_text(fixture, "group = {\n  @include \"sub/one.cfg\" four = 4;\n  five = true;\n};\n");
+    root =
+        open_text(fixture, "group = {\n  @include \"sub/one.cfg\" four = 4;\n  five = true;\n};\n");
     root = cfg_group(root, "group");
     assert_false(cfg_int(root, "one", 5, 9, &n));
     assert_false(cfg_int(root, "two", 0, 9, &n));
@@ -367,7 +382,8 @@ static void includes_that_fail(void **state)
 
     path = scratch_write(&fixture->scratch, "a.cfg", "a = 1;\n@include \"missing.cfg\"\n");
     assert_null(cfg_open(path, &fixture->problems));
-    assert_one_problem(&fixture->problems, "a.cfg:2", "cannot include a file", "missing.cfg: No such file");
+    assert_one_problem(&fixture->problems, "a.cfg:2", "cannot include a file",
+                       "missing.cfg: No such file");
     error_list_release(&fixture->problems);
 
     path = scratch_write(&fixture->scratch, "a.cfg", "@include \"a.cfg\"\n@include \"a.cfg\"\n");
@@ -408,11 +424,13 @@ static void paths_and_readability(void **state)
     free(resolved);
 }
 
-/* Every beginning of a valid file, and the file with any one byte replaced, is read or refused: no crash, no silence. */
+/* Every beginning of a valid file, and the file with any one byte replaced, is read or refused: no
+   crash, no silence. */
 static void mutilated_files(void **state)
 {
     struct fixture *fixture = *state;
-    static const char text[] = "a = { b = ( 1, 0x1F, -2.5e1, \"s\\\"\\x41\" ); /* c */ };\n// d\ne = [ true ]; # f\ng : 12L;";
+    static const char text[] = "a = { b = ( 1, 0x1F, -2.5e1, \"s\\\"\\x41\" ); /* c */ };\n// d\ne "
+                               "= [ true ]; # f\ng : 12L;";
     static const char replacements[] = "\"{}()[]=;,/*#@\\\n\0\xff 9-.x";
     char copy[sizeof(text)];
 
@@ -424,7 +442,8 @@ static void mutilated_files(void **state)
             memcpy(copy, text, sizeof(text));
             if (r > 0)
                 copy[i] = replacements[r - 1];
-            file = cfg_open(scratch_write_bytes(&fixture->scratch, "a.cfg", copy, len), &fixture->problems);
+            file = cfg_open(scratch_write_bytes(&fixture->scratch, "a.cfg", copy, len),
+                            &fixture->problems);
             assert_true((file == NULL) == (fixture->problems.count > 0));
             cfg_close(file);
             error_list_release(&fixture->problems);
@@ -438,9 +457,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(absent_settings_are_no_problem, set_up, tear_down),
         cmocka_unit_test_setup_teardown(integers_keep_64_bits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(integers_are_held_against_their_range, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_wrong_type_is_a_problem_and_not_the_default, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_wrong_type_is_a_problem_and_not_the_default, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(elements_are_named_by_their_index, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_needed_string_must_be_there_and_say_something, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_needed_string_must_be_there_and_say_something, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(unknown_settings_get_the_nearest_name, set_up, tear_down),
         cmocka_unit_test(nearest_names),
         cmocka_unit_test_setup_teardown(choices, set_up, tear_down),
@@ -451,7 +472,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(syntax_errors_name_their_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_that_are_no_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_byte_order_mark_is_passed_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(includes_start_from_the_file_that_includes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(includes_start_from_the_file_that_includes, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(includes_that_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paths_and_readability, set_up, tear_down),
         cmocka_unit_test_setup_teardown(mutilated_files, set_up, tear_down),

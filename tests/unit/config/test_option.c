@@ -1,4 +1,5 @@
-/* The option table against the code that reads by it, and against the sample file. Runs in the root of the sources. */
+/* The option table against the code that reads by it, and against the sample file. Runs in the root
+   of the sources. */
 #include "config/option.h"
 
 #include "config/settings.h"
@@ -27,7 +28,8 @@ static void every_row_is_complete(void **state)
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const struct option *option = &OPTIONS[i];
 
-        assert_ptr_equal(option_find(option->group, option->key), option); /* and so is there once */
+        assert_ptr_equal(option_find(option->group, option->key),
+                         option); /* and so is there once */
         assert_non_null(option->help);
         assert_true(option->type == OPTION_LIST || option->size > 0);
         assert_true(!option->required || option->initial == NULL);
@@ -56,20 +58,24 @@ static void every_row_is_complete(void **state)
 static void write_with(char *out, size_t size, const struct option *extra, const char *value)
 {
     char line[256];
-    const char *const groups[] = { "amqp", "postgres", "erp", "limits", "batch", "isolate", "breaker", "http", "log" };
+    const char *const groups[] = { "amqp",    "postgres", "erp",  "limits", "batch",
+                                   "isolate", "breaker",  "http", "log" };
     size_t len = 0;
 
     snprintf(line, sizeof(line), "%s = %s;", extra->key, value);
 #define IN(name) (strcmp(extra->group, (name)) == 0 ? line : "")
-#define UNLESS(group_name, key_name, text)                                                                                       \
+#define UNLESS(group_name, key_name, text)                                                         \
     (strcmp(extra->group, (group_name)) == 0 && strcmp(extra->key, (key_name)) == 0 ? "" : (text))
     len += (size_t)snprintf(out + len, size - len, "%s\n%s\n%s\n", IN(""),
-                            UNLESS("", "entity_files", "entity_files = [ \"e.cfg\" ];"), UNLESS("", "queues", "queues = ( {"));
+                            UNLESS("", "entity_files", "entity_files = [ \"e.cfg\" ];"),
+                            UNLESS("", "queues", "queues = ( {"));
     if (UNLESS("", "queues", "x")[0] != '\0')
-        len += (size_t)snprintf(out + len, size - len, "%s %s %s } );\n", IN("queues"), UNLESS("queues", "name", "name = \"q\";"),
+        len += (size_t)snprintf(out + len, size - len, "%s %s %s } );\n", IN("queues"),
+                                UNLESS("queues", "name", "name = \"q\";"),
                                 UNLESS("queues", "entity", "entity = \"e\";"));
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
-        len += (size_t)snprintf(out + len, size - len, "%s = { %s %s %s };\n", groups[i], IN(groups[i]),
+        len += (size_t)snprintf(out + len, size - len, "%s = { %s %s %s };\n", groups[i],
+                                IN(groups[i]),
                                 i == 0 ? UNLESS("amqp", "uri", "uri = \"amqp://h\";") : "",
                                 i == 1 ? UNLESS("postgres", "conninfo", "conninfo = \"\";") : "");
     assert_true(len < size);
@@ -111,7 +117,9 @@ static void every_option_refuses_every_other_type(void **state)
                 continue;
             error_list_init(&problems);
             write_with(text, sizeof(text), &OPTIONS[i], values[v]);
-            assert_int_equal(settings_load(&settings, scratch_write(&scratch, "k.cfg", text), SETTINGS_ALL, &problems), -1);
+            assert_int_equal(settings_load(&settings, scratch_write(&scratch, "k.cfg", text),
+                                           SETTINGS_ALL, &problems),
+                             -1);
             assert_true(problems.count > 0);
             assert_non_null(strstr(problems.items[0].why, "is expected, it is"));
             assert_non_null(strstr(problems.items[0].what, OPTIONS[i].key));
@@ -133,7 +141,8 @@ static bool takes_text(struct scratch *scratch, const struct option *option, con
     error_list_init(&problems);
     write_with(text, sizeof(text), option, number);
     settings_load(&settings, scratch_write(scratch, "k.cfg", text), SETTINGS_ALL, &problems);
-    for (size_t i = 0; i < problems.count; i++) /* another kind of problem is an order of two options that this one breaks */
+    for (size_t i = 0; i < problems.count;
+         i++) /* another kind of problem is an order of two options that this one breaks */
         if (strstr(problems.items[i].why, ", and must be ") != NULL)
             in_range = false;
     error_list_release(&problems);
@@ -166,7 +175,8 @@ static void every_integer_has_its_limits(void **state)
         assert_false(takes(&scratch, option, option->max + 1));
         assert_false(takes(&scratch, option, -5));
         assert_false(takes(&scratch, option, INT64_MAX));
-        assert_false(takes(&scratch, option, (INT64_C(1) << 40) + option->min)); /* fits, once wrapped */
+        assert_false(
+            takes(&scratch, option, (INT64_C(1) << 40) + option->min)); /* fits, once wrapped */
     }
     scratch_release(&scratch);
 }
@@ -252,7 +262,8 @@ static void the_sample_shows_each_option_with_its_default_and_unit(void **state)
     char *rest;
 
     (void)state;
-    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         struct sample_line parsed;
         const struct option *option;
 
@@ -290,7 +301,8 @@ static void uncomment_defaults(char *text)
     char *copy = strdup(text);
     char *out = text;
 
-    for (char *line = strtok_r(copy, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = strtok_r(copy, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
         struct sample_line parsed;
         bool is_default = false;
 
@@ -327,7 +339,8 @@ static void assert_same_field(const struct option *option, const void *a, const 
     const char *right = (const char *)b + option->offset;
 
     if (option->type == OPTION_TEXT)
-        assert_string_equal(*(char *const *)(const void *)left, *(char *const *)(const void *)right);
+        assert_string_equal(*(char *const *)(const void *)left,
+                            *(char *const *)(const void *)right);
     else if (option->initial != NULL)
         assert_memory_equal(left, right, option->size);
 }

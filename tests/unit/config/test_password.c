@@ -31,7 +31,8 @@ static void conninfos(void **state)
     assert_true(password_in_conninfo("host=a\\ b password=x"));
     assert_true(password_in_conninfo("host=a sslpassword=x"));
     assert_true(password_in_conninfo("garbage password=x"));
-    assert_true(password_in_conninfo("host=a password= user=b")); /* libpq takes user=b for the password */
+    assert_true(
+        password_in_conninfo("host=a password= user=b")); /* libpq takes user=b for the password */
     assert_true(password_in_conninfo("password='open"));
     assert_true(password_in_conninfo("postgresql://user:secret@host/db"));
     assert_true(password_in_conninfo("postgres://host/db?user=a&password=secret"));

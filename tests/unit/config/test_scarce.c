@@ -11,21 +11,24 @@
 
 #include <cmocka.h>
 
-static const char GOOD[] =
-    "erp = { time_zone = \"UTC\"; };\n"
-    "amqp = { uri = \"amqps://kopru@h:5671/prod\"; password_file = \"kopru.cfg\"; verify_peer = false; heartbeat = 30; };\n"
-    "@include \"more.cfg\"\n"
-    "entity_files = [ \"a.cfg\", \"b.cfg\" ];\n"
-    "queues = ( { name = \"q\"; entity = \"a\"; }, { name = \"r\"; entity = \"b\"; prefetch = 4000; order = \"timestamp\"; } );\n"
-    "limits = { max_message_bytes = 65536; };\n"
-    "log = { level = \"debug\"; format = \"json\"; };\n";
+static const char GOOD[] = "erp = { time_zone = \"UTC\"; };\n"
+                           "amqp = { uri = \"amqps://kopru@h:5671/prod\"; password_file = "
+                           "\"kopru.cfg\"; verify_peer = false; heartbeat = 30; };\n"
+                           "@include \"more.cfg\"\n"
+                           "entity_files = [ \"a.cfg\", \"b.cfg\" ];\n"
+                           "queues = ( { name = \"q\"; entity = \"a\"; }, { name = \"r\"; entity = "
+                           "\"b\"; prefetch = 4000; order = \"timestamp\"; } );\n"
+                           "limits = { max_message_bytes = 65536; };\n"
+                           "log = { level = \"debug\"; format = \"json\"; };\n";
 
-static const char MORE[] = "postgres = { conninfo = \"host=a dbname=b user=c\"; statement_timeout = 20; };\n";
+static const char MORE[] =
+    "postgres = { conninfo = \"host=a dbname=b user=c\"; statement_timeout = 20; };\n";
 
 /* Mistakes of every kind that settings_load() goes on behind. */
 static const char BAD[] =
     "erp = { time_zone = \"Nowhere\"; tme_zone = \"UTC\"; };\n"
-    "amqp = { uri = \"amqp://u:p@h\"; password_file = \"missing\"; cert_file = \"\"; heartbeat = \"x\"; };\n"
+    "amqp = { uri = \"amqp://u:p@h\"; password_file = \"missing\"; cert_file = \"\"; heartbeat = "
+    "\"x\"; };\n"
     "entity_files = [ \"a.cfg\", \"a.cfg\", \"\" ];\n"
     "queues = ( { name = \"q\"; entity = \"a\"; }, { name = \"q\"; entity = \"a\"; }, 5, { } );\n"
     "limits = { max_message_bytes = 16777216; max_bytes_in_hand = 1048576; max_depth = 0; };\n"

@@ -18,7 +18,8 @@ struct fixture {
     struct error_list problems;
 };
 
-static const char *const VARIABLES[] = { "KOPRU_AMQP_URI", "KOPRU_POSTGRES_CONNINFO", "KOPRU_HTTP_LISTEN", "KOPRU_LOG_LEVEL" };
+static const char *const VARIABLES[] = { "KOPRU_AMQP_URI", "KOPRU_POSTGRES_CONNINFO",
+                                         "KOPRU_HTTP_LISTEN", "KOPRU_LOG_LEVEL" };
 
 /* The least that a file must say; a test puts its own lines behind it. */
 #define AMQP "amqp = { uri = \"amqps://kopru@erp.example.com/prod\"; };\n"
@@ -56,7 +57,8 @@ static int load_scope(struct fixture *fixture, enum settings_scope scope, const 
 {
     settings_release(&fixture->settings);
     error_list_release(&fixture->problems);
-    return settings_load(&fixture->settings, scratch_write(&fixture->scratch, "kopru.cfg", text), scope, &fixture->problems);
+    return settings_load(&fixture->settings, scratch_write(&fixture->scratch, "kopru.cfg", text),
+                         scope, &fixture->problems);
 }
 
 static int load(struct fixture *fixture, const char *text)
@@ -73,7 +75,8 @@ static struct settings *accept(struct fixture *fixture, const char *text)
     return &fixture->settings;
 }
 
-static void refuse(struct fixture *fixture, const char *text, const char *place, const char *title, const char *why)
+static void refuse(struct fixture *fixture, const char *text, const char *place, const char *title,
+                   const char *why)
 {
     assert_int_equal(load(fixture, text), -1);
     assert_one_problem(&fixture->problems, place, title, why);
@@ -126,14 +129,17 @@ static void what_the_file_says_is_taken(void **state)
 {
     struct fixture *fixture = *state;
     struct settings *settings =
-        accept(fixture, AMQP "postgres = { conninfo = \"\"; connect_timeout = 3; statement_timeout = 40; lock_timeout = 39; };\n"
-                             "queues = ( { name = \"q\"; entity = \"e\"; writers = 7; prefetch = 10; order = \"timestamp\"; },\n"
-                             "           { name = \"r\"; entity = \"f\"; } );\n"
-                             "entity_files = ( \"sub/e.cfg\", \"/etc/f.cfg\" );\n"
-                             "erp = { time_zone = \"America/New_York\"; };\n"
-                             "limits = { max_depth = 5; max_bytes_in_hand = 8589934592; };\n"
-                             "http = { listen = \"\"; }; log = { level = \"debug\"; format = \"json\"; };\n"
-                             "shutdown_timeout = 41;\n");
+        accept(fixture,
+               AMQP "postgres = { conninfo = \"\"; connect_timeout = 3; statement_timeout = 40; "
+                    "lock_timeout = 39; };\n"
+                    "queues = ( { name = \"q\"; entity = \"e\"; writers = 7; prefetch = 10; order "
+                    "= \"timestamp\"; },\n"
+                    "           { name = \"r\"; entity = \"f\"; } );\n"
+                    "entity_files = ( \"sub/e.cfg\", \"/etc/f.cfg\" );\n"
+                    "erp = { time_zone = \"America/New_York\"; };\n"
+                    "limits = { max_depth = 5; max_bytes_in_hand = 8589934592; };\n"
+                    "http = { listen = \"\"; }; log = { level = \"debug\"; format = \"json\"; };\n"
+                    "shutdown_timeout = 41;\n");
     char resolved[256];
 
     assert_string_equal(settings->postgres.conninfo, "");
@@ -157,8 +163,8 @@ static void what_the_file_says_is_taken(void **state)
 
 static void numbers_do_not_wrap(void **state)
 {
-    refuse(*state, LEAST "limits = {\n max_depth = 4294967301;\n};\n", "kopru.cfg:6", "limits.max_depth",
-           "it is 4294967301, and must be 1 to 1000 levels");
+    refuse(*state, LEAST "limits = {\n max_depth = 4294967301;\n};\n", "kopru.cfg:6",
+           "limits.max_depth", "it is 4294967301, and must be 1 to 1000 levels");
 }
 
 static void what_has_no_default_must_be_there(void **state)
@@ -167,13 +173,16 @@ static void what_has_no_default_must_be_there(void **state)
 
     assert_int_equal(load(fixture, ""), -1);
     assert_problem_count(&fixture->problems, 4);
-    assert_true(has_problem(&fixture->problems, "kopru.cfg\": it has no default (hint: or set KOPRU_AMQP_URI)"));
+    assert_true(has_problem(&fixture->problems,
+                            "kopru.cfg\": it has no default (hint: or set KOPRU_AMQP_URI)"));
     assert_true(has_problem(&fixture->problems, "missing setting postgres.conninfo"));
     assert_true(has_problem(&fixture->problems, "missing setting entity_files"));
     assert_true(has_problem(&fixture->problems, "missing setting queues"));
 
-    refuse(fixture, "amqp = {\n};\n" POSTGRES ENTITY_FILES QUEUES, "kopru.cfg:1", "missing setting amqp.uri", "no default");
-    refuse(fixture, AMQP POSTGRES QUEUES "entity_files = [ ];\n", "kopru.cfg:4", "entity_files", "empty");
+    refuse(fixture, "amqp = {\n};\n" POSTGRES ENTITY_FILES QUEUES, "kopru.cfg:1",
+           "missing setting amqp.uri", "no default");
+    refuse(fixture, AMQP POSTGRES QUEUES "entity_files = [ ];\n", "kopru.cfg:4", "entity_files",
+           "empty");
     refuse(fixture, AMQP POSTGRES ENTITY_FILES "queues = ( );\n", "kopru.cfg:4", "queues", "empty");
 }
 
@@ -184,12 +193,18 @@ static void mapping_needs_no_servers(void **state)
     assert_int_equal(load_scope(fixture, SETTINGS_MAPPING, ENTITY_FILES), 0);
     assert_null(fixture->settings.amqp.uri);
     assert_int_equal(fixture->settings.queue_count, 0);
-    assert_int_equal(load_scope(fixture, SETTINGS_MAPPING, ENTITY_FILES "amqp = { password_file = \"absent\"; };\n"), 0);
+    assert_int_equal(load_scope(fixture, SETTINGS_MAPPING,
+                                ENTITY_FILES "amqp = { password_file = \"absent\"; };\n"),
+                     0);
     assert_int_equal(load_scope(fixture, SETTINGS_MAPPING, ""), -1);
     assert_one_problem(&fixture->problems, "kopru.cfg", "missing setting entity_files", NULL);
-    assert_int_equal(load_scope(fixture, SETTINGS_MAPPING, ENTITY_FILES "amqp = { heartbeat = \"x\"; };\n"), -1);
-    assert_one_problem(&fixture->problems, "kopru.cfg:2", "amqp.heartbeat", "an integer is expected");
-    assert_int_equal(load_scope(fixture, SETTINGS_MAPPING, ENTITY_FILES "queues = ( { name = \"q\"; } );\n"), -1);
+    assert_int_equal(
+        load_scope(fixture, SETTINGS_MAPPING, ENTITY_FILES "amqp = { heartbeat = \"x\"; };\n"), -1);
+    assert_one_problem(&fixture->problems, "kopru.cfg:2", "amqp.heartbeat",
+                       "an integer is expected");
+    assert_int_equal(
+        load_scope(fixture, SETTINGS_MAPPING, ENTITY_FILES "queues = ( { name = \"q\"; } );\n"),
+        -1);
     assert_one_problem(&fixture->problems, "kopru.cfg:2", "missing setting queues[0].entity", NULL);
 }
 
@@ -197,34 +212,41 @@ static void unknown_settings(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_int_equal(load(fixture, LEAST "shutdown_timout = 3;\nlimit = { };\nlog = { levle = \"info\"; };\n"
-                                         "/* a\n comment */ batch = { writers = 3; };\n"),
+    assert_int_equal(load(fixture,
+                          LEAST "shutdown_timout = 3;\nlimit = { };\nlog = { levle = \"info\"; };\n"
+                                "/* a\n comment */ batch = { writers = 3; };\n"),
                      -1);
     assert_problem_count(&fixture->problems, 4);
     assert_true(has_problem(&fixture->problems, "did you mean \"shutdown_timeout\"?"));
     assert_true(has_problem(&fixture->problems, "did you mean \"limits\"?"));
-    assert_true(
-        has_problem(&fixture->problems, "kopru.cfg:7\": no setting of this name is known here (hint: did you mean \"level\"?)"));
-    assert_true(has_problem(&fixture->problems,
-                            "kopru.cfg:9\": no setting of this name is known here (hint: known here: max_messages, "
-                            "max_bytes)"));
-    refuse(fixture, AMQP POSTGRES ENTITY_FILES "queues = ( { nam = \"x\"; name = \"q\"; entity = \"e\"; } );\n", "kopru.cfg:4",
-           "queues[0].nam", "no setting of this name");
+    assert_true(has_problem(
+        &fixture->problems,
+        "kopru.cfg:7\": no setting of this name is known here (hint: did you mean \"level\"?)"));
+    assert_true(has_problem(
+        &fixture->problems,
+        "kopru.cfg:9\": no setting of this name is known here (hint: known here: max_messages, "
+        "max_bytes)"));
+    refuse(fixture,
+           AMQP POSTGRES ENTITY_FILES
+           "queues = ( { nam = \"x\"; name = \"q\"; entity = \"e\"; } );\n",
+           "kopru.cfg:4", "queues[0].nam", "no setting of this name");
 }
 
 static void all_problems_come_at_once(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_int_equal(load(fixture,
-                          "amqp = { uri = \"http://x\"; heartbeat = 0; };\npostgres = 7;\nentity_files = \"one\";\n"
-                          "queues = ( { name = \"\"; entity = 3; writers = 100; prefetch = 65536; order = \"fifo\"; }, 4 );\n"
-                          "erp = { time_zone = \"Europe/Ankara\"; };\n"),
+    assert_int_equal(load(fixture, "amqp = { uri = \"http://x\"; heartbeat = 0; };\npostgres = "
+                                   "7;\nentity_files = \"one\";\n"
+                                   "queues = ( { name = \"\"; entity = 3; writers = 100; prefetch "
+                                   "= 65536; order = \"fifo\"; }, 4 );\n"
+                                   "erp = { time_zone = \"Europe/Ankara\"; };\n"),
                      -1);
     assert_problem_count(&fixture->problems, 12);
     assert_int_equal(fixture->settings.queue_count, 0);
     assert_string_equal(fixture->settings.erp.time_zone, "Europe/Istanbul");
-    assert_true(has_problem(&fixture->problems, "kopru.cfg:1\": it does not begin with amqp:// or amqps://"));
+    assert_true(has_problem(&fixture->problems,
+                            "kopru.cfg:1\": it does not begin with amqp:// or amqps://"));
     assert_true(has_problem(&fixture->problems, "it is 100, and must be 1 to 64 connections"));
     assert_true(has_problem(&fixture->problems, "it is 65536, and must be 1 to 65535 messages"));
 }
@@ -234,13 +256,16 @@ static void queues_are_told_apart(void **state)
     struct fixture *fixture = *state;
 
     refuse(fixture,
-           AMQP POSTGRES ENTITY_FILES "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"q\"; entity = \"b\"; } );\n",
+           AMQP POSTGRES ENTITY_FILES
+           "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"q\"; entity = \"b\"; } );\n",
            "kopru.cfg:6", "queues[1]", "queue \"q\" stands in line 5 already");
     refuse(fixture,
-           AMQP POSTGRES ENTITY_FILES "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"r\"; entity = \"a\"; } );\n",
-           "kopru.cfg:6", "queues[1]", "two queues have no order between them, so the last message published could not win");
-    refuse(fixture, AMQP POSTGRES QUEUES "entity_files = [ \"a.cfg\", \"a.cfg\" ];\n", "kopru.cfg:4", "entity_files[1]",
-           "listed twice");
+           AMQP POSTGRES ENTITY_FILES
+           "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"r\"; entity = \"a\"; } );\n",
+           "kopru.cfg:6", "queues[1]",
+           "two queues have no order between them, so the last message published could not win");
+    refuse(fixture, AMQP POSTGRES QUEUES "entity_files = [ \"a.cfg\", \"a.cfg\" ];\n",
+           "kopru.cfg:4", "entity_files[1]", "listed twice");
     refuse(fixture, LEAST QUEUES, "kopru.cfg:5", "cannot read", "duplicate setting name");
 }
 
@@ -252,11 +277,13 @@ static void a_queue_name_has_255_bytes(void **state)
 
     memset(name, 'q', sizeof(name));
     name[255] = '\0';
-    snprintf(text, sizeof(text), AMQP POSTGRES ENTITY_FILES "queues = ( { name = \"%s\"; entity = \"e\"; } );\n", name);
+    snprintf(text, sizeof(text),
+             AMQP POSTGRES ENTITY_FILES "queues = ( { name = \"%s\"; entity = \"e\"; } );\n", name);
     accept(fixture, text);
     name[255] = 'q';
     name[256] = '\0';
-    snprintf(text, sizeof(text), AMQP POSTGRES ENTITY_FILES "queues = ( { name = \"%s\"; entity = \"e\"; } );\n", name);
+    snprintf(text, sizeof(text),
+             AMQP POSTGRES ENTITY_FILES "queues = ( { name = \"%s\"; entity = \"e\"; } );\n", name);
     refuse(fixture, text, "kopru.cfg:4", "queues[0].name", "longer than the 255 bytes");
 }
 
@@ -264,8 +291,15 @@ static void time_zones(void **state)
 {
     struct fixture *fixture = *state;
     static const char *const wrong[] = {
-        "Mars/Olympus", "",        "/usr/share/zoneinfo/UTC", "../zoneinfo/UTC", "Europe/../UTC", "Europe", "zone.tab",
-        "right/UTC",    "<+03>-3",
+        "Mars/Olympus",
+        "",
+        "/usr/share/zoneinfo/UTC",
+        "../zoneinfo/UTC",
+        "Europe/../UTC",
+        "Europe",
+        "zone.tab",
+        "right/UTC",
+        "<+03>-3",
     };
 
     accept(fixture, LEAST "erp = { time_zone = \"UTC\"; };\n");
@@ -281,7 +315,8 @@ static void time_zones(void **state)
 static void listen_addresses(void **state)
 {
     struct fixture *fixture = *state;
-    static const char *const right[] = { "127.0.0.1:1", "localhost:65535", "[::1]:9187", "*:80", "" };
+    static const char *const right[] = { "127.0.0.1:1", "localhost:65535", "[::1]:9187", "*:80",
+                                         "" };
     static const char *const wrong[] = {
         "9187",    ":9187",   "host:",    "host:0",   "host:65536", "host:99999999999999999999",
         "host:+1", "host: 1", "host:80x", "::1:9187", "[::1]",
@@ -302,13 +337,16 @@ static void numbers_that_must_be_in_order(void **state)
 {
     struct fixture *fixture = *state;
 
-    refuse(fixture, LEAST "limits = { max_bytes_in_hand = 1048575; };\n", "kopru.cfg:5", "limits.max_bytes_in_hand",
+    refuse(fixture, LEAST "limits = { max_bytes_in_hand = 1048575; };\n", "kopru.cfg:5",
+           "limits.max_bytes_in_hand",
            "limits.max_message_bytes (1048576) must be at most limits.max_bytes_in_hand (1048575)");
     accept(fixture, LEAST "limits = { max_bytes_in_hand = 1048576; };\n");
     refuse(fixture, LEAST "batch = { max_bytes = 1048575; };\n", "kopru.cfg:5", "batch.max_bytes",
            "limits.max_message_bytes (1048576) must be at most batch.max_bytes (1048575)");
-    refuse(fixture, AMQP ENTITY_FILES QUEUES "postgres = { conninfo = \"\"; lock_timeout = 20; };\n", "kopru.cfg:4",
-           "postgres.lock_timeout", "postgres.lock_timeout (20) must be less than postgres.statement_timeout (20)");
+    refuse(fixture,
+           AMQP ENTITY_FILES QUEUES "postgres = { conninfo = \"\"; lock_timeout = 20; };\n",
+           "kopru.cfg:4", "postgres.lock_timeout",
+           "postgres.lock_timeout (20) must be less than postgres.statement_timeout (20)");
     refuse(fixture, LEAST "shutdown_timeout = 20;\n", "kopru.cfg:5", "shutdown_timeout",
            "postgres.statement_timeout (20) must be less than shutdown_timeout (20)");
     accept(fixture, LEAST "shutdown_timeout = 21;\n");
@@ -316,7 +354,8 @@ static void numbers_that_must_be_in_order(void **state)
     assert_int_equal(load(fixture, LEAST "limits = { max_message_bytes = 40000000; };\n"), -1);
     assert_problem_count(&fixture->problems, 2);
     /* Nothing is concluded from a value that was refused. */
-    refuse(fixture, LEAST "shutdown_timeout = \"20\";\n", "kopru.cfg:5", "shutdown_timeout", "an integer is expected");
+    refuse(fixture, LEAST "shutdown_timeout = \"20\";\n", "kopru.cfg:5", "shutdown_timeout",
+           "an integer is expected");
 }
 
 static void the_environment_overrides(void **state)
@@ -328,7 +367,8 @@ static void the_environment_overrides(void **state)
     setenv("KOPRU_POSTGRES_CONNINFO", "host=other password=secret", 1);
     setenv("KOPRU_HTTP_LISTEN", "[::]:1", 1);
     setenv("KOPRU_LOG_LEVEL", "error", 1);
-    settings = accept(fixture, LEAST "http = { listen = \"h:2\"; }; log = { level = \"debug\"; };\n");
+    settings =
+        accept(fixture, LEAST "http = { listen = \"h:2\"; }; log = { level = \"debug\"; };\n");
     assert_string_equal(settings->amqp.uri, "amqp://user:secret@other/");
     assert_string_equal(settings->postgres.conninfo, "host=other password=secret");
     assert_string_equal(settings->http.listen, "[::]:1");
@@ -356,9 +396,12 @@ static void wrong_variables_are_named(void **state)
     setenv("KOPRU_LOG_LEVEL", "loud", 1);
     assert_int_equal(load(fixture, LEAST), -1);
     assert_problem_count(&fixture->problems, 3);
-    assert_true(has_problem(&fixture->problems, "invalid environment variable for amqp.uri \"KOPRU_AMQP_URI\""));
-    assert_true(has_problem(&fixture->problems, "invalid environment variable for http.listen \"KOPRU_HTTP_LISTEN\""));
-    assert_true(has_problem(&fixture->problems, "invalid environment variable for log.level \"KOPRU_LOG_LEVEL\""));
+    assert_true(has_problem(&fixture->problems,
+                            "invalid environment variable for amqp.uri \"KOPRU_AMQP_URI\""));
+    assert_true(has_problem(&fixture->problems,
+                            "invalid environment variable for http.listen \"KOPRU_HTTP_LISTEN\""));
+    assert_true(has_problem(&fixture->problems,
+                            "invalid environment variable for log.level \"KOPRU_LOG_LEVEL\""));
 }
 
 static void assert_silent_about(const struct error_list *problems, const char *secret)
@@ -407,17 +450,21 @@ static int load_with_mode(struct fixture *fixture, const char *text, mode_t mode
 static void a_password_is_not_for_everybody(void **state)
 {
     struct fixture *fixture = *state;
-    static const char uri[] = "amqp = { uri = \"amqp://user:s3cret@host\"; };\n" POSTGRES ENTITY_FILES QUEUES;
-    static const char conninfo[] = AMQP "postgres = { conninfo = \"password=s3cret\"; };\n" ENTITY_FILES QUEUES;
+    static const char uri[] =
+        "amqp = { uri = \"amqp://user:s3cret@host\"; };\n" POSTGRES ENTITY_FILES QUEUES;
+    static const char conninfo[] =
+        AMQP "postgres = { conninfo = \"password=s3cret\"; };\n" ENTITY_FILES QUEUES;
 
     assert_int_equal(load_with_mode(fixture, LEAST, 0644), 0);
     assert_int_equal(load_with_mode(fixture, uri, 0640), 0);
     assert_int_equal(load_with_mode(fixture, conninfo, 0640), 0);
     assert_int_equal(load_with_mode(fixture, uri, 0644), -1);
-    assert_one_problem(&fixture->problems, "kopru.cfg:1", "amqp.uri", "it holds a password, and everybody may read the file");
+    assert_one_problem(&fixture->problems, "kopru.cfg:1", "amqp.uri",
+                       "it holds a password, and everybody may read the file");
     assert_non_null(strstr(fixture->problems.items[0].hint, "password_file"));
     assert_int_equal(load_with_mode(fixture, conninfo, 0604), -1);
-    assert_one_problem(&fixture->problems, "kopru.cfg:2", "postgres.conninfo", "it holds a password");
+    assert_one_problem(&fixture->problems, "kopru.cfg:2", "postgres.conninfo",
+                       "it holds a password");
     assert_non_null(strstr(fixture->problems.items[0].hint, "passfile"));
 }
 
@@ -434,33 +481,49 @@ static void files_that_amqp_names(void **state)
     char expected[256];
 
     a_secret_of_mode(fixture, 0640);
-    settings = accept(fixture,
-                      "amqp = { uri = \"amqp://u@h\"; password_file = \"secret\"; cert_file = \"secret\"; key_file = \"secret\"; "
-                      "ca_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES);
+    settings = accept(fixture, "amqp = { uri = \"amqp://u@h\"; password_file = \"secret\"; "
+                               "cert_file = \"secret\"; key_file = \"secret\"; "
+                               "ca_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES);
     snprintf(expected, sizeof(expected), "%s/secret", fixture->scratch.directory);
     assert_string_equal(settings->amqp.password_file, expected);
     assert_string_equal(settings->amqp.key_file, expected);
 
-    refuse(fixture, "amqp = { uri = \"amqp://u@h\";\n ca_file = \"absent.pem\"; };\n" POSTGRES ENTITY_FILES QUEUES, "kopru.cfg:2",
-           "amqp.ca_file", "absent.pem: No such file");
-    refuse(fixture, "amqp = { uri = \"amqp://u@h\";\n password_file = \".\"; };\n" POSTGRES ENTITY_FILES QUEUES, "kopru.cfg:2",
-           "amqp.password_file", "not a regular file");
-    refuse(fixture, "amqp = { uri = \"amqp://u@h\";\n password_file = \"\"; };\n" POSTGRES ENTITY_FILES QUEUES, "kopru.cfg:2",
-           "amqp.password_file", "it is empty");
-    refuse(fixture, "amqp = { uri = \"amqp://u@h\";\n key_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES, "kopru.cfg:2",
-           "amqp.key_file", "needs amqp.cert_file and amqp.key_file");
-    refuse(fixture, "amqp = { uri = \"amqp://u:p@h\";\n password_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES,
-           "kopru.cfg:2", "amqp.password_file", "amqp.uri holds a password as well");
+    refuse(fixture,
+           "amqp = { uri = \"amqp://u@h\";\n ca_file = \"absent.pem\"; };\n" POSTGRES ENTITY_FILES
+               QUEUES,
+           "kopru.cfg:2", "amqp.ca_file", "absent.pem: No such file");
+    refuse(
+        fixture,
+        "amqp = { uri = \"amqp://u@h\";\n password_file = \".\"; };\n" POSTGRES ENTITY_FILES QUEUES,
+        "kopru.cfg:2", "amqp.password_file", "not a regular file");
+    refuse(
+        fixture,
+        "amqp = { uri = \"amqp://u@h\";\n password_file = \"\"; };\n" POSTGRES ENTITY_FILES QUEUES,
+        "kopru.cfg:2", "amqp.password_file", "it is empty");
+    refuse(
+        fixture,
+        "amqp = { uri = \"amqp://u@h\";\n key_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES,
+        "kopru.cfg:2", "amqp.key_file", "needs amqp.cert_file and amqp.key_file");
+    refuse(
+        fixture,
+        "amqp = { uri = \"amqp://u:p@h\";\n password_file = \"secret\"; };\n" POSTGRES ENTITY_FILES
+            QUEUES,
+        "kopru.cfg:2", "amqp.password_file", "amqp.uri holds a password as well");
     a_secret_of_mode(fixture, 0644);
-    refuse(fixture, "amqp = { uri = \"amqp://u@h\";\n password_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES,
+    refuse(fixture,
+           "amqp = { uri = \"amqp://u@h\";\n password_file = \"secret\"; };\n" POSTGRES ENTITY_FILES
+               QUEUES,
            "kopru.cfg:2", "amqp.password_file", "everybody may read it");
-    accept(fixture, "amqp = { uri = \"amqp://u@h\"; ca_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES);
+    accept(
+        fixture,
+        "amqp = { uri = \"amqp://u@h\"; ca_file = \"secret\"; };\n" POSTGRES ENTITY_FILES QUEUES);
 }
 
 static void advice_is_no_problem(void **state)
 {
-    struct settings *settings = accept(*state, "amqp = { uri = \"amqps://u@h\";\n verify_peer = false; };\n" POSTGRES ENTITY_FILES
-                                               "queues = ( { name = \"q\"; entity = \"e\"; prefetch = 2001; } );\n");
+    struct settings *settings = accept(
+        *state, "amqp = { uri = \"amqps://u@h\";\n verify_peer = false; };\n" POSTGRES ENTITY_FILES
+                "queues = ( { name = \"q\"; entity = \"e\"; prefetch = 2001; } );\n");
 
     assert_problem_count(&settings->advice, 2);
     assert_true(has_problem(&settings->advice, "kopru.cfg:5\": a quorum queue caps it at 2000"));
@@ -472,8 +535,11 @@ static void a_file_that_cannot_be_read(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_int_equal(settings_load(&fixture->settings, "/nonexistent/kopru.cfg", SETTINGS_ALL, &fixture->problems), -1);
-    assert_one_problem(&fixture->problems, "/nonexistent/kopru.cfg", "cannot read the configuration", "No such file");
+    assert_int_equal(settings_load(&fixture->settings, "/nonexistent/kopru.cfg", SETTINGS_ALL,
+                                   &fixture->problems),
+                     -1);
+    assert_one_problem(&fixture->problems, "/nonexistent/kopru.cfg",
+                       "cannot read the configuration", "No such file");
     settings_release(&fixture->settings);
     settings_release(&fixture->settings);
 }

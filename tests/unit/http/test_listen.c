@@ -82,8 +82,10 @@ static void wrong_addresses_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_address_is_listened_on),    cmocka_unit_test(a_name_stands_for_its_addresses),
-        cmocka_unit_test(every_interface_is_not_local), cmocka_unit_test(an_address_in_use_is_named),
+        cmocka_unit_test(an_address_is_listened_on),
+        cmocka_unit_test(a_name_stands_for_its_addresses),
+        cmocka_unit_test(every_interface_is_not_local),
+        cmocka_unit_test(an_address_in_use_is_named),
         cmocka_unit_test(wrong_addresses_are_refused),
     };
 

@@ -18,7 +18,8 @@ enum { PATIENCE_S = 30 };
 static struct http_server *server;
 static int answers;
 
-static void answer_hello(void *context, const struct http_request *request, struct http_response *response)
+static void answer_hello(void *context, const struct http_request *request,
+                         struct http_response *response)
 {
     int *count = context;
 
@@ -26,7 +27,8 @@ static void answer_hello(void *context, const struct http_request *request, stru
     buffer_append_text(&response->body, http_request_asks(request, "loud") ? "HELLO\n" : "hello\n");
 }
 
-static void answer_sick(void *context, const struct http_request *request, struct http_response *response)
+static void answer_sick(void *context, const struct http_request *request,
+                        struct http_response *response)
 {
     (void)context;
     (void)request;
@@ -36,12 +38,15 @@ static void answer_sick(void *context, const struct http_request *request, struc
 }
 
 /* More than an answer may have. */
-static void answer_endlessly(void *context, const struct http_request *request, struct http_response *response)
+static void answer_endlessly(void *context, const struct http_request *request,
+                             struct http_response *response)
 {
     (void)context;
     (void)request;
     while (!buffer_failed(&response->body))
-        buffer_append_text(&response->body, "and so on, and so on, and so on, and so on, and so on, and so on, and so on\n");
+        buffer_append_text(
+            &response->body,
+            "and so on, and so on, and so on, and so on, and so on, and so on, and so on\n");
 }
 
 static const struct http_route ROUTES[] = {
@@ -56,7 +61,8 @@ static int set_up(void **state)
 
     (void)state;
     answers = 0;
-    return http_server_open(&server, "127.0.0.1:0", &err) != 0 || http_server_start(server, ROUTES, 3, &answers, &err) != 0;
+    return http_server_open(&server, "127.0.0.1:0", &err) != 0 ||
+           http_server_start(server, ROUTES, 3, &answers, &err) != 0;
 }
 
 static int tear_down(void **state)
@@ -163,7 +169,8 @@ static void head_has_no_body(void **state)
 
 static void an_unknown_path_names_the_known(void **state)
 {
-    static const char *const paths[] = { "/", "/hell", "/hello/", "/hello%00", "//hello", "/../hello" };
+    static const char *const paths[] = { "/",         "/hell",   "/hello/",
+                                         "/hello%00", "//hello", "/../hello" };
     char request[100];
     char text[2000];
 
@@ -209,7 +216,8 @@ static void an_answer_beyond_the_limit_is_a_500(void **state)
 static void a_long_request_is_refused(void **state)
 {
     static char request[4 * HTTP_MAX_REQUEST_BYTES];
-    size_t used = (size_t)snprintf(request, sizeof(request), "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
+    size_t used =
+        (size_t)snprintf(request, sizeof(request), "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
     char text[2000];
     int fd = connect_client();
 

@@ -117,8 +117,8 @@ enum map_outcome fixture_map_bytes(struct fixture *fixture, const char *bytes, s
     arena_init(&fixture->arena, mapper_arena_limit(fixture->mapping));
     fixture->change = NULL;
     memset(&fixture->refusal, 0, sizeof(fixture->refusal));
-    return mapper_map(fixture->mapper, (struct slice){ fixture->body, len }, &fixture->arena, &fixture->change,
-                      &fixture->refusal);
+    return mapper_map(fixture->mapper, (struct slice){ fixture->body, len }, &fixture->arena,
+                      &fixture->change, &fixture->refusal);
 }
 
 enum map_outcome fixture_map(struct fixture *fixture, const char *payload)
@@ -140,7 +140,8 @@ void fixture_accept(struct fixture *fixture, const char *payload)
     assert_non_null(fixture->change);
 }
 
-void fixture_refuse(struct fixture *fixture, const char *payload, enum refusal_reason reason, const char *path)
+void fixture_refuse(struct fixture *fixture, const char *payload, enum refusal_reason reason,
+                    const char *path)
 {
     assert_int_equal(fixture_map(fixture, payload), MAP_REFUSED);
     assert_string_equal(refusal_reason_name(fixture->refusal.reason), refusal_reason_name(reason));
@@ -167,7 +168,8 @@ bool fixture_sets(const struct fixture *fixture, const char *column)
     return fixture->change->root_set[column_index(&mapping_entity(fixture->mapping)->root, column)];
 }
 
-const struct value *fixture_cell(const struct fixture *fixture, size_t set, size_t row, const char *column)
+const struct value *fixture_cell(const struct fixture *fixture, size_t set, size_t row,
+                                 const char *column)
 {
     const struct entity *entity = mapping_entity(fixture->mapping);
     size_t child = 0;
@@ -175,7 +177,8 @@ const struct value *fixture_cell(const struct fixture *fixture, size_t set, size
     while (child + 1 < entity->child_count && entity_first_set(entity, child + 1) <= set)
         child++;
     assert_true(row < fixture->change->sets[set].count);
-    return &fixture->change->sets[set].rows[row][column_index(&entity->children[child].table, column)];
+    return &fixture->change->sets[set]
+                .rows[row][column_index(&entity->children[child].table, column)];
 }
 
 void assert_text(const struct value *value, const char *text)
@@ -205,8 +208,8 @@ void assert_leftovers(const struct fixture *fixture, const char *json)
     for (size_t i = 0; i < fixture->change->leftover_count; i++) {
         const struct json_pair *pair = &fixture->change->leftovers[i];
 
-        len += (size_t)snprintf(actual + len, sizeof(actual) - len, "%s\"%.*s\": %.*s", i > 0 ? ", " : "", SLICE_ARG(pair->name),
-                                SLICE_ARG(pair->text));
+        len += (size_t)snprintf(actual + len, sizeof(actual) - len, "%s\"%.*s\": %.*s",
+                                i > 0 ? ", " : "", SLICE_ARG(pair->name), SLICE_ARG(pair->text));
         assert_true(len < sizeof(actual) - 1);
     }
     memcpy(actual + len, "}", 2);

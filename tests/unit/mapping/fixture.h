@@ -1,5 +1,6 @@
 /*
- * An entity file, a payload, and what becomes of it. Entity files and payloads are written with ' for ", to be read more easily.
+ * An entity file, a payload, and what becomes of it. Entity files and payloads are written with '
+ * for ", to be read more easily.
  */
 #ifndef FIXTURE_H
 #define FIXTURE_H
@@ -33,11 +34,13 @@ enum map_outcome fixture_map_bytes(struct fixture *fixture, const char *bytes, s
 
 /* The payload must be accepted, or refused. */
 void fixture_accept(struct fixture *fixture, const char *payload);
-void fixture_refuse(struct fixture *fixture, const char *payload, enum refusal_reason reason, const char *path);
+void fixture_refuse(struct fixture *fixture, const char *payload, enum refusal_reason reason,
+                    const char *path);
 
 /* A column of the root, and of a row of a set. */
 const struct value *fixture_root(const struct fixture *fixture, const char *column);
-const struct value *fixture_cell(const struct fixture *fixture, size_t set, size_t row, const char *column);
+const struct value *fixture_cell(const struct fixture *fixture, size_t set, size_t row,
+                                 const char *column);
 
 /* Whether the root's column is set by the message. */
 bool fixture_sets(const struct fixture *fixture, const char *column);

@@ -12,7 +12,8 @@
 
 enum { NUMERIC = 1, DATE = 2, TIMESTAMP = 4, BOOLEAN = 8 };
 
-static const char *const TYPED[] = { "value_numeric", "value_date", "value_timestamp", "value_boolean" };
+static const char *const TYPED[] = { "value_numeric", "value_date", "value_timestamp",
+                                     "value_boolean" };
 
 /* Maps one triplet and checks which typed columns it fills. members goes without the name. */
 static void triplet(struct fixture *fixture, const char *members, unsigned filled, unsigned misfits)
@@ -21,7 +22,8 @@ static void triplet(struct fixture *fixture, const char *members, unsigned fille
 
     if (fixture->mapping == NULL)
         fixture_load(fixture, "etc/entities/subscription.cfg");
-    snprintf(payload, sizeof(payload), "{'id':'1','characteristic':[{'name':'N'%s%s}]}", members[0] != '\0' ? "," : "", members);
+    snprintf(payload, sizeof(payload), "{'id':'1','characteristic':[{'name':'N'%s%s}]}",
+             members[0] != '\0' ? "," : "", members);
     fixture_accept(fixture, payload);
     for (unsigned i = 0; i < 4; i++)
         assert_int_equal(fixture_cell(fixture, 0, 0, TYPED[i])->present, filled >> i & 1);
@@ -67,7 +69,8 @@ static void the_value_is_kept_as_sent(void **state)
 
 static void the_type_decides_which_column_is_filled(void **state)
 {
-    static const char *const numeric[] = { "Float", "Double", "Decimal", "Number", "Integer", "Long", "Int", "fLOAT", "INT" };
+    static const char *const numeric[] = { "Float", "Double", "Decimal", "Number", "Integer",
+                                           "Long",  "Int",    "fLOAT",   "INT" };
     struct fixture *fixture = *state;
     char members[64];
 
@@ -82,7 +85,8 @@ static void the_type_decides_which_column_is_filled(void **state)
     assert_number(cell(fixture, "value_date"), 10);
     triplet(fixture, "'valueType':'date','value':'2000-01-10T22:00:00Z'", DATE, 0);
     assert_number(cell(fixture, "value_date"), 10);
-    triplet(fixture, "'valueType':'DateTime','value':'2000-01-11T01:00+02:00'", DATE | TIMESTAMP, 0);
+    triplet(fixture, "'valueType':'DateTime','value':'2000-01-11T01:00+02:00'", DATE | TIMESTAMP,
+            0);
     assert_number(cell(fixture, "value_date"), 10);
     assert_number(cell(fixture, "value_timestamp"), (10 * INT64_C(86400) - 3600) * 1000000);
     triplet(fixture, "'valueType':'TIMESTAMP','value':'2000-01-11'", DATE | TIMESTAMP, 0);
@@ -115,7 +119,8 @@ static void digits_that_a_typed_column_cuts_stand_in_value(void **state)
 {
     struct fixture *fixture = *state;
 
-    triplet(fixture, "'valueType':'DateTime','value':'2000-01-11T00:00:00.1234567'", DATE | TIMESTAMP, 0);
+    triplet(fixture, "'valueType':'DateTime','value':'2000-01-11T00:00:00.1234567'",
+            DATE | TIMESTAMP, 0);
     assert_text(cell(fixture, "value"), "2000-01-11T00:00:00.1234567");
     assert_text(cell(fixture, "extra"), "{}");
 }
@@ -135,12 +140,17 @@ static void columns_may_be_left_out(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_load_text(fixture, "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
-                               "children = ( { table = 'ys'; arrays = [ 'y' ]; key = ( { column = 'o'; ordinal = true; } );\n"
-                               "  typed_value = { type_path = 't'; value_path = 'v.w'; text = 'v'; date = 'd'; }; } );");
-    fixture_accept(fixture, "{'id':'1','y':[{'t':'Int','v':{'w':'x'}},{'t':'DateTime','v':{'w':'2000-01-02','z':1}},{'v':{}}]}");
+    fixture_load_text(
+        fixture,
+        "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
+        "children = ( { table = 'ys'; arrays = [ 'y' ]; key = ( { column = 'o'; ordinal = true; } "
+        ");\n"
+        "  typed_value = { type_path = 't'; value_path = 'v.w'; text = 'v'; date = 'd'; }; } );");
+    fixture_accept(fixture, "{'id':'1','y':[{'t':'Int','v':{'w':'x'}},{'t':'DateTime','v':{'w':'"
+                            "2000-01-02','z':1}},{'v':{}}]}");
     assert_text(fixture_cell(fixture, 0, 0, "v"), "x");
-    assert_text(fixture_cell(fixture, 0, 0, "extra"), "{\"t\": \"Int\"}"); /* no column holds the type */
+    assert_text(fixture_cell(fixture, 0, 0, "extra"),
+                "{\"t\": \"Int\"}"); /* no column holds the type */
     assert_number(fixture_cell(fixture, 0, 1, "d"), 1);
     assert_text(fixture_cell(fixture, 0, 1, "extra"), "{\"t\": \"DateTime\", \"v\": {\"z\": 1}}");
     assert_absent(fixture_cell(fixture, 0, 2, "v"));

@@ -1,4 +1,5 @@
-/* Arrays as sets of rows: what is an element, how rows are numbered, what becomes of broken elements. */
+/* Arrays as sets of rows: what is an element, how rows are numbered, what becomes of broken
+   elements. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -47,7 +48,8 @@ static void broken_elements_take_no_position(void **state)
     struct fixture *fixture = *state;
 
     fixture_load(fixture, "etc/entities/customer.cfg");
-    fixture_accept(fixture, "{'id':'1','contactMedium':[7,{'city':'A'},null,['x'],{'city':'B'},true]}");
+    fixture_accept(fixture,
+                   "{'id':'1','contactMedium':[7,{'city':'A'},null,['x'],{'city':'B'},true]}");
     expect_set(fixture, MEDIUMS, true, 2);
     assert_number(fixture_cell(fixture, MEDIUMS, 0, "position"), 1);
     assert_number(fixture_cell(fixture, MEDIUMS, 1, "position"), 2);
@@ -62,13 +64,14 @@ static void elements_without_a_usable_key_are_broken(void **state)
     char key[256];
 
     fixture_load(fixture, "etc/entities/subscription.cfg");
-    fixture_accept(
-        fixture,
-        "{'id':'1','engagedParty':[{'id':''},{'id':'9','role':'x'},{'role':['b','a']},{'id':null},{'id':{}},{'id':1.5}]}");
+    fixture_accept(fixture, "{'id':'1','engagedParty':[{'id':''},{'id':'9','role':'x'},{'role':['b'"
+                            ",'a']},{'id':null},{'id':{}},{'id':1.5}]}");
     expect_set(fixture, PARTIES, true, 1);
     assert_text(fixture_cell(fixture, PARTIES, 0, "customer_id"), "9");
-    assert_leftovers(fixture, "{'engagedParty': [{'id': ''}, {'role': ['b', 'a']}, {'id': null}, {'id': {}}, {'id': 1.5}]}");
-    assert_counts(fixture, 0, 5); /* the role that fits no column is in the element: no misfit of its own */
+    assert_leftovers(fixture, "{'engagedParty': [{'id': ''}, {'role': ['b', 'a']}, {'id': null}, "
+                              "{'id': {}}, {'id': 1.5}]}");
+    assert_counts(fixture, 0,
+                  5); /* the role that fits no column is in the element: no misfit of its own */
 
     fixture_accept(fixture, "{'id':'1','engagedParty':{'role':'x'}}");
     expect_set(fixture, PARTIES, true, 0);
@@ -88,10 +91,12 @@ static void a_broken_row_leaves_nothing_in_the_next(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_load_text(fixture, "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
-                               "children = ( { table = 'ys'; arrays = [ 'y' ]; key = ( { column = 'a'; path = 'a'; },\n"
-                               "  { column = 'b'; path = 'b'; }, { column = 'o'; ordinal_within = 'b'; } );\n"
-                               "  columns = ( { column = 'd'; path = 'c.d'; } ); } );");
+    fixture_load_text(
+        fixture,
+        "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
+        "children = ( { table = 'ys'; arrays = [ 'y' ]; key = ( { column = 'a'; path = 'a'; },\n"
+        "  { column = 'b'; path = 'b'; }, { column = 'o'; ordinal_within = 'b'; } );\n"
+        "  columns = ( { column = 'd'; path = 'c.d'; } ); } );");
     fixture_accept(fixture, "{'id':'1','y':[{'a':'1','c':7},{'a':'2','b':'3'}]}");
     expect_set(fixture, 0, true, 1);
     assert_text(fixture_cell(fixture, 0, 0, "a"), "2");
@@ -104,7 +109,8 @@ static void equal_keys_are_numbered_in_payload_order(void **state)
 
     fixture_load(fixture, "etc/entities/subscription.cfg");
     fixture_accept(fixture,
-                   "{'id':'1','characteristic':[{'name':'B','value':'1'},{'name':'A','value':'2'},{'name':'B','value':'3'},"
+                   "{'id':'1','characteristic':[{'name':'B','value':'1'},{'name':'A','value':'2'},{"
+                   "'name':'B','value':'3'},"
                    "{'name':7},{'name':'B','value':'4'}],'properties':[{'name':'B','value':'5'}]}");
     expect_set(fixture, CHARACTERISTIC, true, 5);
     expect_set(fixture, PROPERTIES, true, 1);
@@ -129,7 +135,8 @@ static void many_elements_of_one_key_are_numbered(void **state)
     fixture_load(fixture, "etc/entities/subscription.cfg");
     len = (size_t)snprintf(payload, 60000, "{'id':'1','characteristic':[{'name':'N'}");
     for (int i = 1; i < 3000; i++)
-        len += (size_t)snprintf(payload + len, 60000 - len, ",{'name':'%s'}", i % 2 == 0 ? "N" : "M");
+        len +=
+            (size_t)snprintf(payload + len, 60000 - len, ",{'name':'%s'}", i % 2 == 0 ? "N" : "M");
     snprintf(payload + len, 60000 - len, "]}");
     fixture_accept(fixture, payload);
     expect_set(fixture, CHARACTERISTIC, true, 3000);
@@ -143,9 +150,12 @@ static void many_elements_of_one_key_are_numbered(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(an_array_an_object_and_a_null_are_sets),   TEST(broken_elements_take_no_position),
-        TEST(elements_without_a_usable_key_are_broken), TEST(a_broken_row_leaves_nothing_in_the_next),
-        TEST(equal_keys_are_numbered_in_payload_order), TEST(many_elements_of_one_key_are_numbered),
+        TEST(an_array_an_object_and_a_null_are_sets),
+        TEST(broken_elements_take_no_position),
+        TEST(elements_without_a_usable_key_are_broken),
+        TEST(a_broken_row_leaves_nothing_in_the_next),
+        TEST(equal_keys_are_numbered_in_payload_order),
+        TEST(many_elements_of_one_key_are_numbered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* What fits each type, by the contract's table; the conversion is met where it counts, in a column. */
+/* What fits each type, by the contract's table; the conversion is met where it counts, in a column.
+ */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -10,17 +11,19 @@
 
 #include <cmocka.h>
 
-static const char ENTITY[] = "entity = 'thing'; table = 'things'; key = { column = 'thing_id'; path = 'id'; };\n"
-                             "columns = ( { column = 't'; path = 't'; },\n"
-                             "            { column = 'n'; path = 'n'; type = 'numeric'; },\n"
-                             "            { column = 'd'; path = 'd'; type = 'date'; },\n"
-                             "            { column = 'i'; path = 'i'; type = 'timestamptz'; date_column = 'i_date'; },\n"
-                             "            { column = 'b'; path = 'b'; type = 'boolean'; } );\n";
+static const char ENTITY[] =
+    "entity = 'thing'; table = 'things'; key = { column = 'thing_id'; path = 'id'; };\n"
+    "columns = ( { column = 't'; path = 't'; },\n"
+    "            { column = 'n'; path = 'n'; type = 'numeric'; },\n"
+    "            { column = 'd'; path = 'd'; type = 'date'; },\n"
+    "            { column = 'i'; path = 'i'; type = 'timestamptz'; date_column = 'i_date'; },\n"
+    "            { column = 'b'; path = 'b'; type = 'boolean'; } );\n";
 
 #define DAY_2021_08_13 INT64_C(7895)
 
 #define US INT64_C(1000000)
-#define MIDNIGHT_US ((DAY_2021_08_13 * 86400 - INT64_C(3) * 3600) * US) /* of the 13th in Istanbul */
+#define MIDNIGHT_US                                                                                \
+    ((DAY_2021_08_13 * 86400 - INT64_C(3) * 3600) * US) /* of the 13th in Istanbul */
 
 /* Maps one member and returns its column. */
 static const struct value *convert(struct fixture *fixture, const char *name, const char *value)
@@ -82,7 +85,8 @@ static void numeric_takes_numbers_and_their_spelling(void **state)
     assert_text(fits(fixture, "n", "1.5E-3"), "0.0015");
     assert_text(fits(fixture, "n", "-0"), "0");
     assert_text(fits(fixture, "n", "-1.10"), "-1.10");
-    assert_text(fits(fixture, "n", "123456789012345678901234567890"), "123456789012345678901234567890");
+    assert_text(fits(fixture, "n", "123456789012345678901234567890"),
+                "123456789012345678901234567890");
     assert_int_equal(fits(fixture, "n", "1e1000")->len, 1001);
     assert_int_equal(fits(fixture, "n", "'1e-1000'")->len, 1002);
     assert_absent(fits(fixture, "n", "null"));
@@ -151,7 +155,8 @@ static void an_instant_has_its_civil_date_beside_it(void **state)
     assert_number(fixture_root(fixture, "i_date"), DAY_2021_08_13);
     assert_number(fits(fixture, "i", "'2021-08-12T22:00Z'"), MIDNIGHT_US + 3600 * US);
     assert_number(fixture_root(fixture, "i_date"), DAY_2021_08_13);
-    assert_number(fits(fixture, "i", "'2021-08-13 23:59:59.999999+0300'"), MIDNIGHT_US + 86400 * US - 1);
+    assert_number(fits(fixture, "i", "'2021-08-13 23:59:59.999999+0300'"),
+                  MIDNIGHT_US + 86400 * US - 1);
     assert_number(fixture_root(fixture, "i_date"), DAY_2021_08_13);
     assert_absent(fits(fixture, "i", "null"));
     assert_absent(fixture_root(fixture, "i_date"));

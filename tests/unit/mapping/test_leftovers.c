@@ -12,11 +12,14 @@
 
 static const char ENTITY[] =
     "entity = 'thing'; table = 'things'; key = { column = 'thing_id'; path = 'id'; };\n"
-    "columns = ( { column = 'a'; path = [ 'deep.er.a', 'deep.a', 'a' ]; }, { column = 'n'; path = [ 'deep.n', 'n' ]; type = 'numeric'; } );\n"
-    "children = ( { table = 'parts'; arrays = [ 'part' ]; key = ( { column = 'position'; ordinal = true; } );\n"
+    "columns = ( { column = 'a'; path = [ 'deep.er.a', 'deep.a', 'a' ]; }, { column = 'n'; path = "
+    "[ 'deep.n', 'n' ]; type = 'numeric'; } );\n"
+    "children = ( { table = 'parts'; arrays = [ 'part' ]; key = ( { column = 'position'; ordinal = "
+    "true; } );\n"
     "               columns = ( { column = 'a'; path = [ 'deep.a', 'a' ]; } ); } );\n";
 
-static void expect(struct fixture *fixture, const char *payload, const char *leftovers, unsigned misfits)
+static void expect(struct fixture *fixture, const char *payload, const char *leftovers,
+                   unsigned misfits)
 {
     if (fixture->mapping == NULL)
         fixture_load_text(fixture, ENTITY);
@@ -57,7 +60,8 @@ static void unknown_names_keep_their_nesting_in_jsonb_s_order(void **state)
 {
     struct fixture *fixture = *state;
 
-    expect(fixture, "{'id':'1','zz':1e2,'y':{'bb':1,'a':[1.10,{}]},'deep':{'x':1,'er':{'a':'A','y':2}}}",
+    expect(fixture,
+           "{'id':'1','zz':1e2,'y':{'bb':1,'a':[1.10,{}]},'deep':{'x':1,'er':{'a':'A','y':2}}}",
            "{'y': {'a': [1.10, {}], 'bb': 1}, 'zz': 100, 'deep': {'x': 1, 'er': {'y': 2}}}", 0);
 }
 
@@ -66,9 +70,10 @@ static void nulls_are_kept_only_below_the_top_and_of_unknown_names(void **state)
     struct fixture *fixture = *state;
 
     expect(fixture, "{'id':'1','x':null,'a':null,'deep':null,'part':null}", "{}", 0);
-    expect(fixture, "{'id':'1','x':{'y':null},'deep':{'a':null,'x':null,'er':null}}", "{'x': {'y': null}, 'deep': {'x': null}}",
-           0);
-    expect_extra(fixture, "{'x':null,'a':null,'deep':{'a':null,'y':null}}", "{'x': null, 'deep': {'y': null}}");
+    expect(fixture, "{'id':'1','x':{'y':null},'deep':{'a':null,'x':null,'er':null}}",
+           "{'x': {'y': null}, 'deep': {'x': null}}", 0);
+    expect_extra(fixture, "{'x':null,'a':null,'deep':{'a':null,'y':null}}",
+                 "{'x': null, 'deep': {'y': null}}");
     expect_extra(fixture, "{'deep':null}", "{}");
 }
 
@@ -95,7 +100,8 @@ static void the_first_alternative_that_is_there_feeds_the_column(void **state)
 {
     struct fixture *fixture = *state;
 
-    expect(fixture, "{'a':'3','id':'1','deep':{'a':'2','er':{'a':'1'}}}", "{'a': '3', 'deep': {'a': '2'}}", 0);
+    expect(fixture, "{'a':'3','id':'1','deep':{'a':'2','er':{'a':'1'}}}",
+           "{'a': '3', 'deep': {'a': '2'}}", 0);
     assert_text(fixture_root(fixture, "a"), "1");
     expect(fixture, "{'a':'3','id':'1','deep':{'a':'2','er':{'a':null}}}", "{'a': '3'}", 0);
     assert_text(fixture_root(fixture, "a"), "2");
@@ -129,7 +135,8 @@ static void the_last_of_equal_names_wins(void **state)
 {
     struct fixture *fixture = *state;
 
-    expect(fixture, "{'id':'0','x':1,'a':'y','\\u0061':'z','x':2,'id':'1','deep':{'er':1},'deep':{'q':1}}",
+    expect(fixture,
+           "{'id':'0','x':1,'a':'y','\\u0061':'z','x':2,'id':'1','deep':{'er':1},'deep':{'q':1}}",
            "{'x': 2, 'deep': {'q': 1}}", 0);
     assert_text(fixture_root(fixture, "a"), "z");
     assert_text(fixture_root(fixture, "thing_id"), "1");
@@ -139,7 +146,8 @@ static void names_are_compared_decoded_and_written_as_jsonb_writes_them(void **s
 {
     struct fixture *fixture = *state;
 
-    expect(fixture, "{'\\u0069d':'1','\\u0070art':[],'de\\u0065p':{'\\u0061':'x','\\u00fc':'\\/\\t'}}",
+    expect(fixture,
+           "{'\\u0069d':'1','\\u0070art':[],'de\\u0065p':{'\\u0061':'x','\\u00fc':'\\/\\t'}}",
            "{'deep': {'\xC3\xBC': '/\\t'}}", 0);
     assert_text(fixture_root(fixture, "a"), "x");
     assert_true(fixture->change->set_present[0]);

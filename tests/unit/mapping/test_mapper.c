@@ -11,13 +11,17 @@
 #include <cmocka.h>
 
 static const char CUSTOMER[] =
-    "{\n'id': '134719',\n'status': 'Active',\n'name': 'Customer Name Here',\n'contactMedium': [\n{\n'characteristic': {\n"
-    "'city': 'İSTANBUL(Anadolu)',\n'country': 'Türkiye',\n'phoneNumber': '5xxxxxxxxx',\n'socialNetworkId': '11111111111',\n"
+    "{\n'id': '134719',\n'status': 'Active',\n'name': 'Customer Name Here',\n'contactMedium': "
+    "[\n{\n'characteristic': {\n"
+    "'city': 'İSTANBUL(Anadolu)',\n'country': 'Türkiye',\n'phoneNumber': "
+    "'5xxxxxxxxx',\n'socialNetworkId': '11111111111',\n"
     "'street1': 'içerenköy'\n}\n}\n]\n}\n";
 
 static const char SUBSCRIPTION[] =
-    "{\n'id':'123462',\n'agreementType':'Kiralama',\n'documentNumber':'108999',\n'name':'RAMAZAN ÖZEKİNCİ',\n'status':'Active',\n"
-    "'characteristic':[\n{\n'name':'CAMPAIGN',\n'valueType':'String',\n'value':'24 AY TAAHHÜTLÜ'\n},\n"
+    "{\n'id':'123462',\n'agreementType':'Kiralama',\n'documentNumber':'108999',\n'name':'RAMAZAN "
+    "ÖZEKİNCİ',\n'status':'Active',\n"
+    "'characteristic':[\n{\n'name':'CAMPAIGN',\n'valueType':'String',\n'value':'24 AY "
+    "TAAHHÜTLÜ'\n},\n"
     "{\n'name':'MONTAGEADRESS',\n'valueType':'String',\n"
     "'value':'PINAR MAH. ONDOKUZ MAYIS BLV. AK TOWERS NO:42 İÇ KAPI NO:84'\n},\n"
     "{\n'name':'MONTAGECOUNTY',\n'valueType':'String',\n'value':'ESENYURT'\n},\n"
@@ -29,7 +33,8 @@ static const char SUBSCRIPTION[] =
     "{\n'name':'PANELNO',\n'valueType':'String',\n'value':'1065885'\n},\n"
     "{\n'name':'SALESEMP','valueType':'String','value':'ÜMİT'\n},\n"
     "{\n'name':'STAGE','valueType':'String','value':'6 - Sinyal Alımı Gerçekleşti'\n}\n],\n"
-    "'completionDate':{'endDateTime':'2023-08-16','startDateTime':'2021-08-13'},\n'engagedParty':[ { 'id' : '134719' } ]\n}\n";
+    "'completionDate':{'endDateTime':'2023-08-16','startDateTime':'2021-08-13'},\n'engagedParty':[ "
+    "{ 'id' : '134719' } ]\n}\n";
 
 enum { DAY_2021_08_13 = 7895, DAY_2021_08_16 = 7898, DAY_2023_08_16 = 8628 };
 
@@ -93,7 +98,8 @@ static void only_named_properties_are_set(void **state)
     struct fixture *fixture = *state;
 
     fixture_load(fixture, "etc/entities/subscription.cfg");
-    fixture_accept(fixture, "{'z':null,'name':null,'id':'1','completionDate':{'startDateTime':'x'}}");
+    fixture_accept(fixture,
+                   "{'z':null,'name':null,'id':'1','completionDate':{'startDateTime':'x'}}");
     assert_names(fixture, "completionDate id name z");
     assert_true(fixture_sets(fixture, "name"));
     assert_absent(fixture_root(fixture, "name"));
@@ -113,10 +119,13 @@ static void an_entity_may_clear_what_is_absent(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_load_text(fixture,
-                      "entity = 'x'; table = 'xs'; absent = 'clear'; key = { column = 'x_id'; path = 'id'; };\n"
-                      "columns = ( { column = 'a'; path = [ 'p.a', 'a' ]; }, { column = 'b'; path = 'b'; absent = 'clear'; } );\n"
-                      "children = ( { table = 'ys'; arrays = [ 'y' ]; key = ( { column = 'o'; ordinal = true; } ); } );");
+    fixture_load_text(
+        fixture,
+        "entity = 'x'; table = 'xs'; absent = 'clear'; key = { column = 'x_id'; path = 'id'; };\n"
+        "columns = ( { column = 'a'; path = [ 'p.a', 'a' ]; }, { column = 'b'; path = 'b'; absent "
+        "= 'clear'; } );\n"
+        "children = ( { table = 'ys'; arrays = [ 'y' ]; key = ( { column = 'o'; ordinal = true; } "
+        "); } );");
     fixture_accept(fixture, "{'id':'1','u':2,'b':'x'}");
     assert_names(fixture, "a b id p u y");
     assert_true(fixture->change->replaces_extra);
@@ -132,13 +141,17 @@ static void single_properties_may_be_cleared_when_absent(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_load_text(fixture,
-                      "entity = 'x'; table = 'xs'; absent = 'keep'; key = { column = 'x_id'; path = 'id'; };\n"
-                      "columns = ( { column = 'a'; path = [ 'p.a', 'a' ]; absent = 'clear'; },\n"
-                      "            { column = 'c'; path = 'p.c'; }, { column = 'b'; path = 'b'; absent = 'keep'; } );\n"
-                      "children = ( { table = 'ys'; arrays = [ 'y', 'z' ]; array_name_column = 'n'; absent = 'clear';\n"
-                      "               key = ( { column = 'o'; ordinal = true; } ); },\n"
-                      "             { table = 'ws'; arrays = [ 'w' ]; key = ( { column = 'o'; ordinal = true; } ); } );");
+    fixture_load_text(
+        fixture,
+        "entity = 'x'; table = 'xs'; absent = 'keep'; key = { column = 'x_id'; path = 'id'; };\n"
+        "columns = ( { column = 'a'; path = [ 'p.a', 'a' ]; absent = 'clear'; },\n"
+        "            { column = 'c'; path = 'p.c'; }, { column = 'b'; path = 'b'; absent = 'keep'; "
+        "} );\n"
+        "children = ( { table = 'ys'; arrays = [ 'y', 'z' ]; array_name_column = 'n'; absent = "
+        "'clear';\n"
+        "               key = ( { column = 'o'; ordinal = true; } ); },\n"
+        "             { table = 'ws'; arrays = [ 'w' ]; key = ( { column = 'o'; ordinal = true; } "
+        "); } );");
     fixture_accept(fixture, "{'id':'1','z':[{}]}");
     assert_names(fixture, "a id p y z");
     assert_false(fixture->change->replaces_extra);
@@ -155,7 +168,8 @@ static void a_key_may_lie_deeper(void **state)
 {
     struct fixture *fixture = *state;
 
-    fixture_load_text(fixture, "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'header.number'; };");
+    fixture_load_text(
+        fixture, "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'header.number'; };");
     fixture_accept(fixture, "{'header':{'number':5,'x':null}}");
     assert_text(fixture_root(fixture, "x_id"), "5");
     assert_leftovers(fixture, "{'header': {'x': null}}");
@@ -165,7 +179,8 @@ static void a_key_may_lie_deeper(void **state)
 
 static void the_hash_depends_on_body_mapping_and_zone(void **state)
 {
-    static const char entity[] = "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };";
+    static const char entity[] =
+        "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };";
     const struct mapping_rules utc = { "UTC", 1000, 64 };
     struct fixture *fixture = *state;
     uint8_t first[DIGEST_BYTES];
@@ -179,18 +194,21 @@ static void the_hash_depends_on_body_mapping_and_zone(void **state)
     assert_memory_equal(fixture->change->hash, first, sizeof(first));
     fixture_accept(fixture, "{'id':'1'} ");
     assert_memory_not_equal(fixture->change->hash, first, sizeof(first));
-    fixture_load_text(fixture, "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
-                               "columns = ( { column = 'a'; path = 'a'; } );");
+    fixture_load_text(fixture,
+                      "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
+                      "columns = ( { column = 'a'; path = 'a'; } );");
     fixture_accept(fixture, "{'id':'1'}");
     assert_memory_not_equal(fixture->change->hash, first, sizeof(first));
 
     fixture_load(fixture, "etc/entities/customer.cfg");
     fixture_accept(fixture, "{'id':'1'}");
     memcpy(first, fixture->change->hash, sizeof(first));
-    assert_int_equal(mapping_load(&other, "etc/entities/customer.cfg", &utc, &fixture->problems), 0);
+    assert_int_equal(mapping_load(&other, "etc/entities/customer.cfg", &utc, &fixture->problems),
+                     0);
     mapper = mapper_new(other);
     assert_non_null(mapper);
-    assert_int_equal(mapper_map(mapper, SLICE_LITERAL("{\"id\":\"1\"}"), &fixture->arena, &fixture->change, &fixture->refusal),
+    assert_int_equal(mapper_map(mapper, SLICE_LITERAL("{\"id\":\"1\"}"), &fixture->arena,
+                                &fixture->change, &fixture->refusal),
                      MAP_ACCEPTED);
     assert_memory_not_equal(fixture->change->hash, first, sizeof(first));
     mapper_free(mapper);
@@ -200,9 +218,10 @@ static void the_hash_depends_on_body_mapping_and_zone(void **state)
 /* Whatever is asked for last is what fails: every size of arena up to one that is enough. */
 static void what_the_arena_does_not_hold_is_too_large(void **state)
 {
-    static const char payload[] =
-        "{\"\\u0069d\":\"1\",\"x\":{\"\\u0061\":1},\"characteristic\":[{\"n\\u0061me\":\"\\u0041\",\"valueType\":"
-        "\"Int\",\"value\":1e3,\"q\":[1e2]},{\"name\":\"A\"},7],\"completionDate\":{\"z\":{}},\"engagedParty\":{}}";
+    static const char payload[] = "{\"\\u0069d\":\"1\",\"x\":{\"\\u0061\":1},\"characteristic\":[{"
+                                  "\"n\\u0061me\":\"\\u0041\",\"valueType\":"
+                                  "\"Int\",\"value\":1e3,\"q\":[1e2]},{\"name\":\"A\"},7],"
+                                  "\"completionDate\":{\"z\":{}},\"engagedParty\":{}}";
     struct fixture *fixture = *state;
     enum map_outcome outcome = MAP_NO_MEMORY;
     size_t failures = 0;
@@ -213,7 +232,8 @@ static void what_the_arena_does_not_hold_is_too_large(void **state)
         struct arena arena;
 
         arena_init(&arena, bytes);
-        outcome = mapper_map(fixture->mapper, slice_of(payload), &arena, &fixture->change, &fixture->refusal);
+        outcome = mapper_map(fixture->mapper, slice_of(payload), &arena, &fixture->change,
+                             &fixture->refusal);
         if (outcome != MAP_ACCEPTED) {
             assert_int_equal(outcome, MAP_REFUSED);
             assert_int_equal(fixture->refusal.reason, REFUSAL_TOO_LARGE);
@@ -228,9 +248,10 @@ static void what_the_arena_does_not_hold_is_too_large(void **state)
     assert_true(with_id > 0 && with_id < failures);
 }
 
-/* Repeats unit until the largest body is full, or its numbers, each unit's written out longer by `growth` bytes, are as long as one. */
-static enum map_outcome map_repeated(struct fixture *fixture, const char *before, const char *unit, size_t growth,
-                                     const char *after)
+/* Repeats unit until the largest body is full, or its numbers, each unit's written out longer by
+   `growth` bytes, are as long as one. */
+static enum map_outcome map_repeated(struct fixture *fixture, const char *before, const char *unit,
+                                     size_t growth, const char *after)
 {
     enum map_outcome outcome;
     char *body = malloc(60001);
@@ -247,13 +268,15 @@ static enum map_outcome map_repeated(struct fixture *fixture, const char *before
     return outcome;
 }
 
-static void accept_repeated(struct fixture *fixture, const char *before, const char *unit, size_t growth, const char *after)
+static void accept_repeated(struct fixture *fixture, const char *before, const char *unit,
+                            size_t growth, const char *after)
 {
     assert_int_equal(map_repeated(fixture, before, unit, growth, after), MAP_ACCEPTED);
 }
 
 /* What was made of it is given back. */
-static void refuse_repeated(struct fixture *fixture, const char *before, const char *unit, const char *after)
+static void refuse_repeated(struct fixture *fixture, const char *before, const char *unit,
+                            const char *after)
 {
     assert_int_equal(map_repeated(fixture, before, unit, 0, after), MAP_REFUSED);
     assert_int_equal(fixture->refusal.reason, REFUSAL_TOO_LARGE);
@@ -278,12 +301,14 @@ static void the_limit_is_enough_for_long_numbers_and_small_elements(void **state
     size_t len;
 
     fixture_load(fixture, "etc/entities/customer.cfg");
-    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'mediumType':'a','city':'b'}", 0, "]}");
+    accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'mediumType':'a','city':'b'}", 0,
+                    "]}");
     accept_repeated(fixture, "{'id':'1','contactMedium':[", "{'':1e64}", 64, "]}");
     accept_repeated(fixture, "{'id':'1','contactMedium':[", "1e64", 64, "]}");
     accept_repeated(fixture, "{'id':'1','x':[", "1e64", 64, "]}");
     fixture_load(fixture, "etc/entities/subscription.cfg");
-    accept_repeated(fixture, "{'id':'1','characteristic':[", "{'name':'\\n','valueType':'Int','value':1e999}", 999, "]}");
+    accept_repeated(fixture, "{'id':'1','characteristic':[",
+                    "{'name':'\\n','valueType':'Int','value':1e999}", 999, "]}");
     accept_repeated(fixture, "{'id':'1','characteristic':[", "{'name':'a'}", 0, "]}");
     accept_repeated(fixture, "{'id':'1','engagedParty':[", "{'id':'12'}", 0, "]}");
 
@@ -292,15 +317,18 @@ static void the_limit_is_enough_for_long_numbers_and_small_elements(void **state
                            "entity = 'x'; table = 'xs'; key = { column = 'x_id'; path = 'id'; };\n"
                            "children = ( { table = 'ys'; arrays = [ 'y' ]; columns = (");
     for (int i = 0; i < 125; i++)
-        len += (size_t)snprintf(entity + len, sizeof(entity) - len, "%s{ column = 'c%d'; path = '%c%d'; type = 'numeric'; }",
+        len += (size_t)snprintf(entity + len, sizeof(entity) - len,
+                                "%s{ column = 'c%d'; path = '%c%d'; type = 'numeric'; }",
                                 i > 0 ? ", " : " ", i, 'a' + i % 26, i / 26);
-    snprintf(entity + len, sizeof(entity) - len, " ); key = ( { column = 'o'; ordinal = true; } ); } );");
+    snprintf(entity + len, sizeof(entity) - len,
+             " ); key = ( { column = 'o'; ordinal = true; } ); } );");
     fixture_load_text(fixture, entity);
     refuse_repeated(fixture, "{'id':'1','y':[", "{}", "]}");
     accept_repeated(fixture, "{'id':'1','y':[", "{'a0':1e999,'b0':1e999,'c0':1e999}", 2997, "]}");
 }
 
-/* Every beginning of a payload, and every byte of it replaced: whatever comes, something is said about it. */
+/* Every beginning of a payload, and every byte of it replaced: whatever comes, something is said
+   about it. */
 static void damaged_payloads_are_accepted_or_refused(void **state)
 {
     static const char bytes[] = "\0\"\\{}[],:0e-tn \x80\xFF";
@@ -315,7 +343,8 @@ static void damaged_payloads_are_accepted_or_refused(void **state)
     fixture_load(fixture, "etc/entities/subscription.cfg");
     for (size_t i = 0; i < len - 2; i++) {
         assert_int_equal(fixture_map_bytes(fixture, body, i), MAP_REFUSED);
-        assert_true(fixture->refusal.reason == REFUSAL_NOT_JSON || fixture->refusal.reason == REFUSAL_INVALID_UNICODE);
+        assert_true(fixture->refusal.reason == REFUSAL_NOT_JSON ||
+                    fixture->refusal.reason == REFUSAL_INVALID_UNICODE);
     }
     for (size_t i = 0; i < len; i++) {
         char original = body[i];

@@ -108,13 +108,16 @@ static void a_scalar_in_place_of_an_array_is_refused(void **state)
     struct fixture *fixture = *state;
 
     load(fixture);
-    fixture_refuse(fixture, "{'id':'9','engagedParty':7}", REFUSAL_INVALID_STRUCTURE, "$.engagedParty");
+    fixture_refuse(fixture, "{'id':'9','engagedParty':7}", REFUSAL_INVALID_STRUCTURE,
+                   "$.engagedParty");
     assert_int_equal(fixture->refusal.entity_id.len, 1);
     assert_memory_equal(fixture->refusal.entity_id.data, "9", 1);
     assert_true(fixture->refusal.entity_id.data < fixture->body ||
                 fixture->refusal.entity_id.data >= fixture->body + sizeof(fixture->body));
-    fixture_refuse(fixture, "{'id':'9','characteristic':''}", REFUSAL_INVALID_STRUCTURE, "$.characteristic");
-    fixture_refuse(fixture, "{'id':'9','properties':false}", REFUSAL_INVALID_STRUCTURE, "$.properties");
+    fixture_refuse(fixture, "{'id':'9','characteristic':''}", REFUSAL_INVALID_STRUCTURE,
+                   "$.characteristic");
+    fixture_refuse(fixture, "{'id':'9','properties':false}", REFUSAL_INVALID_STRUCTURE,
+                   "$.properties");
 }
 
 static void the_first_reason_is_told(void **state)
@@ -133,7 +136,8 @@ static void the_first_reason_is_told(void **state)
 
 static void details_hold_no_values(void **state)
 {
-    static const char *const bodies[] = { "{'id':'1','engagedParty':'SECRET'}", "{'id':['SECRET']}", "'SECRET'", "{'SECRET",
+    static const char *const bodies[] = { "{'id':'1','engagedParty':'SECRET'}", "{'id':['SECRET']}",
+                                          "'SECRET'", "{'SECRET",
                                           "{'id':'1','a':'SECRET\\u0000'}" };
     struct fixture *fixture = *state;
 

@@ -1,4 +1,5 @@
-/* Entity files and payloads when memory runs out at any point: the answer is "no memory", and the next attempt is as good as the first. */
+/* Entity files and payloads when memory runs out at any point: the answer is "no memory", and the
+   next attempt is as good as the first. */
 #include "mapping/mapper.h"
 
 #include "base/civil_time.h"
@@ -14,13 +15,18 @@
 
 static const struct mapping_rules RULES = { "Europe/Istanbul", 65536, 64 };
 
-/* Everything at once: alternatives, broken elements, misfits, leftovers, escapes, numbers that are rewritten. */
-static const char RICH[] =
-    "{\"meta\":{\"id\":\"i\\u0064\",\"kind\":1e3,\"x\":[1,{\"a\":null}]},\"characteristic\":{\"name\":\"a\\n\"},\"name\":\"b\","
-    "\"amount\":\"-1e2\",\"born\":\"2021-08-13T23:00\",\"valid\":{\"from\":\"2021-08-13\",\"to\":{\"when\":\"no\"}},"
-    "\"place\":[{\"characteristic\":{\"city\":\"c\",\"floor\":3},\"weight\":-5,\"main\":\"x\"},7,{}],"
-    "\"one\":[{\"name\":\"n\",\"type\":\"Floa\\u0074\",\"value\":-1.5e1},{\"name\":\"n\",\"type\":\"Date\",\"value\":\"x\"},{}],"
-    "\"two\":{\"name\":\"n\",\"type\":\"DateTime\",\"value\":\"2021-08-13\",\"more\":\"\\u00e9\"},\"pair\":null,\"\\u0001\":0}";
+/* Everything at once: alternatives, broken elements, misfits, leftovers, escapes, numbers that are
+   rewritten. */
+static const char RICH[] = "{\"meta\":{\"id\":\"i\\u0064\",\"kind\":1e3,\"x\":[1,{\"a\":null}]},"
+                           "\"characteristic\":{\"name\":\"a\\n\"},\"name\":\"b\","
+                           "\"amount\":\"-1e2\",\"born\":\"2021-08-13T23:00\",\"valid\":{\"from\":"
+                           "\"2021-08-13\",\"to\":{\"when\":\"no\"}},"
+                           "\"place\":[{\"characteristic\":{\"city\":\"c\",\"floor\":3},\"weight\":"
+                           "-5,\"main\":\"x\"},7,{}],"
+                           "\"one\":[{\"name\":\"n\",\"type\":\"Floa\\u0074\",\"value\":-1.5e1},{"
+                           "\"name\":\"n\",\"type\":\"Date\",\"value\":\"x\"},{}],"
+                           "\"two\":{\"name\":\"n\",\"type\":\"DateTime\",\"value\":\"2021-08-13\","
+                           "\"more\":\"\\u00e9\"},\"pair\":null,\"\\u0001\":0}";
 
 struct loaded {
     struct mapping *mapping;
@@ -40,7 +46,8 @@ static enum map_outcome map(struct loaded *loaded, const char *body)
 {
     arena_clear(&loaded->arena);
     loaded->refusal = (struct refusal){ 0 };
-    return mapper_map(loaded->mapper, slice_of(body), &loaded->arena, &loaded->change, &loaded->refusal);
+    return mapper_map(loaded->mapper, slice_of(body), &loaded->arena, &loaded->change,
+                      &loaded->refusal);
 }
 
 static int set_up(void **state)
@@ -72,7 +79,8 @@ static int tear_down(void **state)
 
 static void entity_files_load_or_say_that_memory_is_short(void **state)
 {
-    static const char *const files[] = { "etc/entities/customer.cfg", "etc/entities/subscription.cfg",
+    static const char *const files[] = { "etc/entities/customer.cfg",
+                                         "etc/entities/subscription.cfg",
                                          "tests/fuzz/every_feature.cfg" };
 
     (void)state;
@@ -130,7 +138,8 @@ static void a_mapper_is_made_or_not(void **state)
     assert_true(scarce.round > 3);
 }
 
-/* A round begins with a mapper and an arena that own nothing, so that every allocation takes place. */
+/* A round begins with a mapper and an arena that own nothing, so that every allocation takes place.
+ */
 static void renew(struct loaded *loaded)
 {
     mapper_free(loaded->mapper);
@@ -171,7 +180,12 @@ static void map_with_scarce_memory(struct loaded *loaded, const char *body, bool
 }
 
 static const char *const BODIES[] = {
-    RICH, "{\"meta\":{\"id\":\"i\\u0064\"},\"place\":7}", "{\"meta\":{\"id\":{}}}", "{\"meta\":5}", "[1,[2]]", "{\"meta\":",
+    RICH,
+    "{\"meta\":{\"id\":\"i\\u0064\"},\"place\":7}",
+    "{\"meta\":{\"id\":{}}}",
+    "{\"meta\":5}",
+    "[1,[2]]",
+    "{\"meta\":",
 };
 
 static void payloads_are_mapped_right_or_not_at_all(void **state)
@@ -188,7 +202,8 @@ static void the_same_when_a_library_finds_no_memory(void **state)
         map_with_scarce_memory(*state, BODIES[i], true);
 }
 
-/* What the arena's maximum does not hold is too large a message, and not a want of memory that would pass. */
+/* What the arena's maximum does not hold is too large a message, and not a want of memory that
+   would pass. */
 static void an_arena_of_any_size_is_enough_or_the_message_too_large(void **state)
 {
     struct loaded *loaded = *state;

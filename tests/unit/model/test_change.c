@@ -8,7 +8,8 @@
 
 static void names_are_found_by_their_bytes(void **state)
 {
-    struct slice names[] = { SLICE_LITERAL("contactMedium"), SLICE_LITERAL("id"), SLICE_LITERAL("status") };
+    struct slice names[] = { SLICE_LITERAL("contactMedium"), SLICE_LITERAL("id"),
+                             SLICE_LITERAL("status") };
     const struct change change = { .names = names, .name_count = 3 };
 
     (void)state;

@@ -6,18 +6,27 @@
 
 #include <cmocka.h>
 
-/* A small entity: root t(id, name, extra) with child c(id, bag, key, value, extra) fed by the arrays "one" and "two". */
-static const struct column ROOT_COLUMNS[] = { { "id", VALUE_TEXT }, { "name", VALUE_TEXT }, { "extra", VALUE_JSONB } };
+/* A small entity: root t(id, name, extra) with child c(id, bag, key, value, extra) fed by the
+   arrays "one" and "two". */
+static const struct column ROOT_COLUMNS[] = { { "id", VALUE_TEXT },
+                                              { "name", VALUE_TEXT },
+                                              { "extra", VALUE_JSONB } };
 static const struct column CHILD_COLUMNS[] = {
-    { "id", VALUE_TEXT }, { "bag", VALUE_TEXT }, { "key", VALUE_INTEGER }, { "value", VALUE_TEXT }, { "extra", VALUE_JSONB },
+    { "id", VALUE_TEXT },    { "bag", VALUE_TEXT },    { "key", VALUE_INTEGER },
+    { "value", VALUE_TEXT }, { "extra", VALUE_JSONB },
 };
 static const struct child_set SETS[] = { { "one" }, { "two" } };
 static const struct child CHILDREN[] = {
-    { .table = { "c", CHILD_COLUMNS, 5, 3, 4 }, .sets = SETS, .set_count = 2, .has_set_column = true },
+    { .table = { "c", CHILD_COLUMNS, 5, 3, 4 },
+      .sets = SETS,
+      .set_count = 2,
+      .has_set_column = true },
 };
-static const struct entity ENTITY = {
-    .name = "e", .root = { "t", ROOT_COLUMNS, 3, 1, 2 }, .children = CHILDREN, .child_count = 1, .set_count = 2
-};
+static const struct entity ENTITY = { .name = "e",
+                                      .root = { "t", ROOT_COLUMNS, 3, 1, 2 },
+                                      .children = CHILDREN,
+                                      .child_count = 1,
+                                      .set_count = 2 };
 
 static struct arena arena;
 
@@ -66,7 +75,8 @@ static void says_name(struct change *change, const char *name)
 static void says_extra(struct change *change, const char *name, const char *json)
 {
     change->names[change->name_count++] = slice_of(name);
-    change->leftovers[change->leftover_count++] = (struct json_pair){ slice_of(name), slice_of(json) };
+    change->leftovers[change->leftover_count++] =
+        (struct json_pair){ slice_of(name), slice_of(json) };
 }
 
 static struct value *row(const char *bag, int64_t key, const char *value)
@@ -130,7 +140,8 @@ static void extra_is_merged_by_name(void **state)
     says_extra(change, "d", "null");
     change->leftover_count = 2; /* d is spoken about and leaves nothing */
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
-    assert_true(slice_is(value_text(&folded.root[2]), "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
+    assert_true(slice_is(value_text(&folded.root[2]),
+                         "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
 }
 
 /* Somebody else wrote it: it is neither overwritten nor taken for a lack of memory. */
@@ -220,7 +231,8 @@ static void only_the_difference_is_written(void **state)
 
     (void)state;
     stored.exists = true;
-    stored.sets[0].rows = (struct value *[]){ row("one", 3, "old"), row("one", 1, "same"), row("one", 2, "gone") };
+    stored.sets[0].rows =
+        (struct value *[]){ row("one", 3, "old"), row("one", 1, "same"), row("one", 2, "gone") };
     stored.sets[0].count = 3;
     stored.sets[1].rows = (struct value *[]){ row("two", 1, "untouched") };
     stored.sets[1].count = 1;
@@ -292,14 +304,16 @@ static void a_full_arena_is_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(absent_keeps_null_clears_present_replaces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(absent_keeps_null_clears_present_replaces, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(extra_is_merged_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_unreadable_extra_is_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clearing_entity_replaces_all_of_extra, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_payload_again_is_identical, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_late_messages_are_compared_by_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_the_difference_is_written, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_emptied_set_is_deleted_and_a_new_entity_is_written_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_emptied_set_is_deleted_and_a_new_entity_is_written_whole,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_metadata_moves_for_equal_content, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_arena_is_reported, set_up, tear_down),
     };

@@ -9,9 +9,10 @@
 /* The contract's list, in the contract's order. */
 static void reasons_are_those_of_the_contract(void **state)
 {
-    static const char *const names[] = { "too_large",         "invalid_unicode",     "not_json",   "too_deep",
-                                         "contains_nul",      "not_object",          "missing_id", "invalid_id",
-                                         "invalid_structure", "rejected_by_database" };
+    static const char *const names[] = {
+        "too_large",  "invalid_unicode", "not_json",   "too_deep",          "contains_nul",
+        "not_object", "missing_id",      "invalid_id", "invalid_structure", "rejected_by_database"
+    };
 
     (void)state;
     assert_int_equal(REFUSAL_REASON_COUNT, sizeof(names) / sizeof(names[0]));

@@ -6,7 +6,8 @@
 
 #include <cmocka.h>
 
-/* The expected bytes are those of PostgreSQL's array_send: dimensions, null flag, element type, length, lower bound, elements. */
+/* The expected bytes are those of PostgreSQL's array_send: dimensions, null flag, element type,
+   length, lower bound, elements. */
 static void expect(struct pg_array *array, const char *bytes, size_t len)
 {
     assert_int_equal(pg_array_finish(array), 0);

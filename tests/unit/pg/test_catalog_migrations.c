@@ -70,7 +70,8 @@ static void every_table_has_its_migration(void **state)
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
         assert_non_null(catalog_migration_of(tables[i], NULL));
         assert_true(is_known(catalog_migration_of(tables[i], NULL)));
-        assert_string_equal(catalog_migration_of(tables[i], "name"), catalog_migration_of(tables[i], NULL));
+        assert_string_equal(catalog_migration_of(tables[i], "name"),
+                            catalog_migration_of(tables[i], NULL));
     }
     assert_null(catalog_migration_of("invoices", NULL));
 }

@@ -34,7 +34,8 @@ static void jsonb_carries_its_version(void **state)
     expect(JSONB_OID, &value, "\0\0\0\3\1{}", 7);
 }
 
-/* Length, number of digits, weight, sign, scale, then digits of base 10,000 as numeric_send has them, before it strips zeros. */
+/* Length, number of digits, weight, sign, scale, then digits of base 10,000 as numeric_send has
+   them, before it strips zeros. */
 static void numerics_are_digits_of_base_ten_thousand(void **state)
 {
     static const struct {

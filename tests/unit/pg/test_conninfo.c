@@ -14,18 +14,26 @@ static void what_was_given_is_named(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(pg_conninfo_read("host=db1,db2 port=5432 dbname=crm user=kopru password=SECRET", &read, &err), 0);
+    assert_int_equal(
+        pg_conninfo_read("host=db1,db2 port=5432 dbname=crm user=kopru password=SECRET", &read,
+                         &err),
+        0);
     assert_string_equal(read.name, "host=db1,db2 port=5432 dbname=crm user=kopru");
     assert_true(read.is_remote && read.has_many_hosts);
     assert_false(read.asks_read_write);
     assert_true(read.verifies_server); /* by default */
     assert_int_equal(pg_conninfo_read("host=db1 sslmode=require", &read, &err), 0);
     assert_false(read.verifies_server);
-    assert_int_equal(pg_conninfo_read("postgresql://kopru:SEC%40RET@127.0.0.1:5433/crm?sslmode=verify-full", &read, &err), 0);
+    assert_int_equal(
+        pg_conninfo_read("postgresql://kopru:SEC%40RET@127.0.0.1:5433/crm?sslmode=verify-full",
+                         &read, &err),
+        0);
     assert_string_equal(read.name, "host=127.0.0.1 port=5433 dbname=crm user=kopru");
     assert_false(read.is_remote);
     assert_true(read.verifies_server);
-    assert_int_equal(pg_conninfo_read("host=/run/postgresql,@abstract target_session_attrs=primary", &read, &err), 0);
+    assert_int_equal(pg_conninfo_read("host=/run/postgresql,@abstract target_session_attrs=primary",
+                                      &read, &err),
+                     0);
     assert_false(read.is_remote);
     assert_true(read.asks_read_write);
 }
@@ -85,7 +93,8 @@ static void tls_is_the_default_where_it_is_needed(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const char *sslmode = pg_conninfo_default_sslmode(cases[i].conninfo);
 
-        if ((sslmode == NULL) != (cases[i].sslmode == NULL) || (sslmode != NULL && strcmp(sslmode, cases[i].sslmode) != 0))
+        if ((sslmode == NULL) != (cases[i].sslmode == NULL) ||
+            (sslmode != NULL && strcmp(sslmode, cases[i].sslmode) != 0))
             fail_msg("%s: %s", cases[i].conninfo, sslmode != NULL ? sslmode : "nothing");
     }
     setenv("PGSSLMODE", "require", 1);
@@ -143,7 +152,8 @@ static void an_unknown_value_is_refused(void **state)
     assert_string_equal(err.why, "libpq does not know this value of sslmode");
     assert_non_null(strstr(err.hint, "verify-ca, verify-full"));
     assert_null(strstr(error_text(&err, text, sizeof(text)), "SECRET"));
-    assert_int_equal(pg_conninfo_read("postgresql://db1/crm?target_session_attrs=SECRET", &read, &err), -1);
+    assert_int_equal(
+        pg_conninfo_read("postgresql://db1/crm?target_session_attrs=SECRET", &read, &err), -1);
     assert_string_equal(err.why, "libpq does not know this value of target_session_attrs");
     assert_non_null(strstr(err.hint, "primary, standby, prefer-standby"));
     assert_null(strstr(error_text(&err, text, sizeof(text)), "SECRET"));

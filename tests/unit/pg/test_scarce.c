@@ -1,6 +1,7 @@
 /*
- * A batch when memory runs out at any point: it is written whole, or the answer is to try again and the next attempt writes what the
- * first one would have. The connection is a fake that knows the answers of the statements of one batch.
+ * A batch when memory runs out at any point: it is written whole, or the answer is to try again and
+ * the next attempt writes what the first one would have. The connection is a fake that knows the
+ * answers of the statements of one batch.
  */
 #include "base/civil_time.h"
 #include "mapping/mapper.h"
@@ -36,16 +37,20 @@ static int commits;
 static int rollbacks;
 static bool is_open;
 
-int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure);
+int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
+                        struct pg_failure *failure);
 void __wrap_pg_conn_close(struct pg_conn *conn);
-int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure);
-int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure);
+int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
+                        struct pg_failure *failure);
+int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+                        struct pg_failure *failure);
 int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
 int __wrap_pg_conn_rollback(struct pg_conn *conn);
 const struct pg_params *__wrap_pg_conn_settings(const struct pg_conn *conn);
 void __wrap_pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 
-int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings, struct pg_failure *failure)
+int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
+                        struct pg_failure *failure)
 {
     (void)settings;
     (void)failure;
@@ -124,8 +129,11 @@ static void set_number(PGresult *result, int row, int column, size_t width, uint
 /* Some value of the column's type. */
 static void set_any(PGresult *result, int row, int column, const struct column *what)
 {
-    static const char *const texts[][2] = { { "bag", "characteristic" }, { "subscription_id", "a" } };
-    const char *text = what->type == VALUE_JSONB ? "{\"old\": 1}" : what->type == VALUE_NUMERIC ? "1" : "old";
+    static const char *const texts[][2] = { { "bag", "characteristic" },
+                                            { "subscription_id", "a" } };
+    const char *text = what->type == VALUE_JSONB     ? "{\"old\": 1}"
+                       : what->type == VALUE_NUMERIC ? "1"
+                                                     : "old";
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         if (strcmp(what->name, texts[i][0]) == 0)
@@ -192,7 +200,8 @@ static void add_to_sent(const char *bytes, size_t len)
         sent = (sent ^ (unsigned char)bytes[at]) * UINT64_C(1099511628211);
 }
 
-int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count, struct pg_failure *failure)
+int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+                        struct pg_failure *failure)
 {
     (void)failure;
     assert_ptr_equal(conn, &is_open);
@@ -202,7 +211,8 @@ int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, s
     return 0;
 }
 
-int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count, struct pg_failure *failure)
+int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
+                        struct pg_failure *failure)
 {
     (void)failure;
     assert_ptr_equal(conn, &is_open);
@@ -227,8 +237,8 @@ static struct message *add_message(struct batch *batch, const char *body)
     assert_true(batch->count < MAX_MESSAGES);
     message->position = batch->count;
     batch->messages[batch->count++] = message;
-    message->refused =
-        mapper_map(batch->mapper, message->delivery->body, &message->arena, &message->change, &message->refusal) == MAP_REFUSED;
+    message->refused = mapper_map(batch->mapper, message->delivery->body, &message->arena,
+                                  &message->change, &message->refusal) == MAP_REFUSED;
     return message;
 }
 
@@ -238,7 +248,8 @@ static void add_big_message(struct batch *batch)
     struct buffer body;
 
     buffer_init(&body, 65536);
-    buffer_append_text(&body, "{\"id\":\"c\",\"engagedParty\":{\"id\":1},\"completionDate\":{\"startDateTime\":\"2021-08-13\"}");
+    buffer_append_text(&body, "{\"id\":\"c\",\"engagedParty\":{\"id\":1},\"completionDate\":{"
+                              "\"startDateTime\":\"2021-08-13\"}");
     buffer_append_text(&body, ",\"properties\":[");
     for (int i = 0; i < 250; i++)
         buffer_append_format(&body, "%s{\"name\":\"n%d\"}", i > 0 ? "," : "", i);
@@ -257,12 +268,14 @@ static int set_up(void **state)
     assert_non_null(batch);
     error_list_init(&problems);
     assert_int_equal(civil_zone_set(rules.time_zone, &err), 0);
-    assert_int_equal(mapping_load(&batch->mapping, "etc/entities/subscription.cfg", &rules, &problems), 0);
+    assert_int_equal(
+        mapping_load(&batch->mapping, "etc/entities/subscription.cfg", &rules, &problems), 0);
     batch->mapper = mapper_new(batch->mapping);
     assert_non_null(batch->mapper);
     assert_int_equal(pg_statements_init(&batch->statements, mapping_entity(batch->mapping)), 0);
     known = &batch->statements;
-    add_message(batch, "{\"id\":\"a\",\"name\":\"n\",\"more\":{\"x\":1},\"characteristic\":[{\"name\":\"c\",\"value\":\"1\"}]}");
+    add_message(batch, "{\"id\":\"a\",\"name\":\"n\",\"more\":{\"x\":1},\"characteristic\":[{"
+                       "\"name\":\"c\",\"value\":\"1\"}]}");
     add_message(batch, "{\"id\":\"a\",\"status\":\"s\",\"engagedParty\":[],\"old\":null}");
     add_message(batch, "{\"id\":\"b\",\"name\":\"n\"}");
     add_big_message(batch);
@@ -286,7 +299,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static enum write_outcome write_batch(struct pg_store *store, struct batch *batch, struct write_report *report)
+static enum write_outcome write_batch(struct pg_store *store, struct batch *batch,
+                                      struct write_report *report)
 {
     const struct write_request request = { batch->messages, batch->count, false };
 
@@ -301,7 +315,8 @@ static void a_batch_is_written_whole_or_tried_again(void **state)
 {
     struct batch *batch = *state;
     const struct pg_settings settings = { .conninfo = "" };
-    const struct pg_store_target target = { &settings, &batch->statements, "queue", MAX_BATCH_BYTES };
+    const struct pg_store_target target = { &settings, &batch->statements, "queue",
+                                            MAX_BATCH_BYTES };
     struct pg_store *store = pg_store_new(&target);
     struct scarce scarce = { 0 };
     struct write_report report;
@@ -380,7 +395,8 @@ static void dead_letters_are_encoded_or_memory_is_short(void **state)
         scarce.everywhere = false;
     while (scarce_next(&scarce)) {
         struct pg_arguments arguments = { 0 };
-        int result = pg_dead_letters_encode(&arguments, "queue", "subscription", &batch->messages[4], 3, MAX_BATCH_BYTES);
+        int result = pg_dead_letters_encode(&arguments, "queue", "subscription",
+                                            &batch->messages[4], 3, MAX_BATCH_BYTES);
         bool failed = scarce_end(&scarce);
 
         assert_true(result == 0 || failed);

@@ -6,15 +6,21 @@
 
 #include <cmocka.h>
 
-static const struct column ROOT_COLUMNS[] = { { "id", VALUE_TEXT }, { "price", VALUE_NUMERIC }, { "extra", VALUE_JSONB } };
+static const struct column ROOT_COLUMNS[] = { { "id", VALUE_TEXT },
+                                              { "price", VALUE_NUMERIC },
+                                              { "extra", VALUE_JSONB } };
 static const struct column CHILD_COLUMNS[] = {
     { "id", VALUE_TEXT }, { "n", VALUE_INTEGER }, { "day", VALUE_DATE }, { "extra", VALUE_JSONB }
 };
 static const struct child_set SET = { "list" };
-static const struct child CHILD = { .table = { "parts", CHILD_COLUMNS, 4, 2, 3 }, .sets = &SET, .set_count = 1 };
-static const struct entity ENTITY = {
-    .name = "thing", .root = { "things", ROOT_COLUMNS, 3, 1, 2 }, .children = &CHILD, .child_count = 1, .set_count = 1
-};
+static const struct child CHILD = { .table = { "parts", CHILD_COLUMNS, 4, 2, 3 },
+                                    .sets = &SET,
+                                    .set_count = 1 };
+static const struct entity ENTITY = { .name = "thing",
+                                      .root = { "things", ROOT_COLUMNS, 3, 1, 2 },
+                                      .children = &CHILD,
+                                      .child_count = 1,
+                                      .set_count = 1 };
 
 static struct pg_statements statements;
 
@@ -35,17 +41,20 @@ static void roots_are_upserted_by_their_key(void **state)
 {
     (void)state;
     assert_string_equal(statements.write.name, "kopru_write_things");
-    assert_string_equal(statements.write.sql,
-                        "INSERT INTO kopru.things AS t (id, price, extra, payload_hash, source_time, created_at, updated_at)\n"
-                        "SELECT i.id, i.price, i.extra, i.payload_hash, i.source_time, now(),"
-                        " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\n"
-                        "FROM unnest($1::text[], $2::numeric[], $3::jsonb[], $4::bytea[], $5::timestamptz[], $6::timestamptz[],"
-                        " $7::boolean[])\n"
-                        "  AS i(id, price, extra, payload_hash, source_time, updated_at, touched)\n"
-                        "ON CONFLICT (id) DO UPDATE SET price = excluded.price, extra = excluded.extra,"
-                        " payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
-                        " updated_at = excluded.updated_at\n"
-                        "RETURNING t.xmax = 0");
+    assert_string_equal(
+        statements.write.sql,
+        "INSERT INTO kopru.things AS t (id, price, extra, payload_hash, source_time, created_at, "
+        "updated_at)\n"
+        "SELECT i.id, i.price, i.extra, i.payload_hash, i.source_time, now(),"
+        " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\n"
+        "FROM unnest($1::text[], $2::numeric[], $3::jsonb[], $4::bytea[], $5::timestamptz[], "
+        "$6::timestamptz[],"
+        " $7::boolean[])\n"
+        "  AS i(id, price, extra, payload_hash, source_time, updated_at, touched)\n"
+        "ON CONFLICT (id) DO UPDATE SET price = excluded.price, extra = excluded.extra,"
+        " payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
+        " updated_at = excluded.updated_at\n"
+        "RETURNING t.xmax = 0");
     assert_int_equal(statements.write.param_count, 3 + ROOT_WRITE_MORE);
     assert_int_equal(statements.write.param_types[1], 1231);
 }
@@ -53,9 +62,11 @@ static void roots_are_upserted_by_their_key(void **state)
 static void roots_are_locked_in_the_order_of_batches(void **state)
 {
     (void)state;
-    assert_string_equal(statements.load.sql, "SELECT id, price::text, extra::text, payload_hash, source_time, updated_at\n"
-                                             "FROM kopru.things\nWHERE id = ANY ($1::text[])\n"
-                                             "ORDER BY id COLLATE \"C\" FOR NO KEY UPDATE");
+    assert_string_equal(
+        statements.load.sql,
+        "SELECT id, price::text, extra::text, payload_hash, source_time, updated_at\n"
+        "FROM kopru.things\nWHERE id = ANY ($1::text[])\n"
+        "ORDER BY id COLLATE \"C\" FOR NO KEY UPDATE");
     assert_int_equal(statements.load.param_count, 1);
 }
 
@@ -64,23 +75,31 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
     const struct pg_child_statements *child = &statements.children[0];
 
     (void)state;
-    assert_string_equal(child->write.sql, "INSERT INTO kopru.parts (id, n, day, extra)\nSELECT i.id, i.n, i.day, i.extra\n"
-                                          "FROM unnest($1::text[], $2::integer[], $3::date[], $4::jsonb[])\n"
-                                          "  AS i(id, n, day, extra)\n"
-                                          "ON CONFLICT (id, n) DO UPDATE SET day = excluded.day, extra = excluded.extra");
-    assert_string_equal(child->remove.sql,
-                        "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
-                        "WHERE (t.id, t.n) = (i.id, i.n)");
-    assert_string_equal(child->load.sql, "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
-    assert_string_equal(child->copy.sql, "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
+    assert_string_equal(
+        child->write.sql,
+        "INSERT INTO kopru.parts (id, n, day, extra)\nSELECT i.id, i.n, i.day, i.extra\n"
+        "FROM unnest($1::text[], $2::integer[], $3::date[], $4::jsonb[])\n"
+        "  AS i(id, n, day, extra)\n"
+        "ON CONFLICT (id, n) DO UPDATE SET day = excluded.day, extra = excluded.extra");
+    assert_string_equal(
+        child->remove.sql,
+        "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
+        "WHERE (t.id, t.n) = (i.id, i.n)");
+    assert_string_equal(
+        child->load.sql,
+        "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
+    assert_string_equal(child->copy.sql,
+                        "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(roots_are_upserted_by_their_key, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(roots_are_locked_in_the_order_of_batches, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(roots_are_locked_in_the_order_of_batches, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
