@@ -23,7 +23,7 @@ static const char hint_bug[] =
 static const struct meaning statuses[] = {
     { AMQP_STATUS_OK, ERROR_INTERNAL, "no error", hint_bug },
     { AMQP_STATUS_NO_MEMORY, ERROR_INTERNAL, "out of memory",
-      "lower limits.max_bytes_in_hand or prefetch, or give the process more memory" },
+      "lower limits.max_unacknowledged_bytes or prefetch, or give the process more memory" },
     { AMQP_STATUS_BAD_AMQP_DATA, ERROR_UNAVAILABLE, "what arrived is not valid AMQP", hint_bytes },
     { AMQP_STATUS_UNKNOWN_CLASS, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP class",
       hint_bytes },

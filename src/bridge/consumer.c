@@ -85,19 +85,20 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     if (subscription->drained)
         run_end(&subscription->run, stream, "cancel");
     else
-        run_release(&subscription->run, stream, "max_bytes_in_hand");
+        run_release(&subscription->run, stream, "max_unacknowledged_bytes");
     result = stream->ports.broker.idle(subscription->broker, stream->wake_fd, IDLE_WAIT_MS, err);
     subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
     if (!subscription->drained)
         window_full(&stream->window);
     if (result != 0 && window_lost(&stream->window, subscription->in_hand.count))
         log_event(
-            LOG_WARNING, "window_reduced",
+            LOG_WARNING, "prefetch_reduced",
             "the connection was lost while there was no room for more: fewer messages are taken "
             "ahead from now on",
             LOG_TEXT("queue", subscription_queue(subscription)),
             LOG_NUMBER("messages", subscription->in_hand.count),
-            LOG_TEXT("hint", "raise limits.max_bytes_in_hand, or lower prefetch of the queue"));
+            LOG_TEXT("hint",
+                     "raise limits.max_unacknowledged_bytes, or lower prefetch of the queue"));
     return result;
 }
 

@@ -127,7 +127,7 @@ static int try_to_take(struct keeper *keeper, void *session, struct stream *stre
         return taken;
     place.held = true;
     place.epoch = lease.epoch;
-    log_event(LOG_INFO, "place_taken", "this instance writes for the queue",
+    log_event(LOG_INFO, "lease_acquired", "this instance writes for the queue",
               LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("epoch", lease.epoch),
               LOG_TEXT("taken_over_from", text_or_null(lease.holder)));
     stream_set_place(stream, &place);
@@ -157,7 +157,7 @@ static int tend(struct keeper *keeper, void *session, struct stream *stream, str
     shown = stream_show(stream);
     renewed = renew(keeper, session, stream, shown ? HOLDER_CONSUMING : HOLDER_SILENT, err);
     if (renewed == 0) {
-        log_event(LOG_WARNING, "place_lost", "another instance took the queue over",
+        log_event(LOG_WARNING, "lease_lost", "another instance took the queue over",
                   LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("epoch", place.epoch));
         stream_lose_place(stream, place.epoch);
     } else if (renewed > 0) {
@@ -215,7 +215,7 @@ static int keep_for_next(const struct keeper *keeper, void *session, struct stre
     bool counted = atomic_load(&stream->outstanding) == OUTSTANDING_COUNTED;
 
     log_event(
-        LOG_WARNING, "place_kept",
+        LOG_WARNING, "lease_not_released",
         "a connection to the broker was lost, the next holder will wait until the broker knows",
         LOG_TEXT("queue", stream->settings.queue));
     return renew(keeper, session, stream, counted ? HOLDER_CONSUMING : HOLDER_LOST, err);
@@ -237,7 +237,7 @@ static void give_back(const struct keeper *keeper, void *session)
                 keeper->port.renew(session, stream->settings.queue, place.epoch, &news, NULL, &err);
         if (result < 0)
             log_error(
-                LOG_WARNING, "place_kept", &err,
+                LOG_WARNING, "lease_not_released", &err,
                 (const struct log_field[]){ LOG_TEXT("queue", stream->settings.queue), { 0 } });
     }
 }

@@ -13,7 +13,7 @@ static const struct backoff_policy PAUSE_POLICY = { .base_ms = 1000, .cap_ms = 1
 
 enum {
     LEADING_RUN_SILENCE_MS = 500, /* ends the run of redelivered messages */
-    LEADING_RUN_RESERVE = 4,      /* one part in so many of max_bytes_in_hand is for it alone */
+    LEADING_RUN_RESERVE = 4,  /* one part in so many of max_unacknowledged_bytes is for it alone */
     CONFLICT_TAKES_MS = 2000, /* a writer that fails for longer is reported as failing: a deadlock
                                  or a restart is over by then */
     SUSPECT_TRIES = 3, /* of a whole batch with an error that nobody knows, before it is divided: it

@@ -6,7 +6,7 @@
 
 size_t run_room(const struct leading_run *run, const struct stream *stream)
 {
-    size_t max_bytes = stream->settings.max_bytes_in_hand;
+    size_t max_bytes = stream->settings.max_unacknowledged_bytes;
 
     return run->open ? max_bytes : max_bytes - max_bytes / LEADING_RUN_RESERVE;
 }
@@ -46,7 +46,8 @@ void run_release(struct leading_run *run, struct stream *stream, const char *why
 {
     if (run->held == 0)
         return;
-    log_event(LOG_INFO, "leading_run", "redelivered messages are folded and committed together",
+    log_event(LOG_INFO, "redelivered_messages",
+              "redelivered messages are folded and committed together",
               LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", run->held),
               LOG_TEXT("ended_by", why));
     for (int w = 0; w < stream->settings.writers; w++)
@@ -60,7 +61,7 @@ void run_end(struct leading_run *run, struct stream *stream, const char *why)
     if (!run->open)
         return;
     run->open = false;
-    log_event(LOG_DEBUG, "leading_run_ended", "what is redelivered from now on is late",
+    log_event(LOG_DEBUG, "redelivered_messages_ended", "what is redelivered from now on is late",
               LOG_TEXT("queue", stream->settings.queue), LOG_NUMBER("messages", run->total),
               LOG_TEXT("ended_by", why));
     run_release(run, stream, why);

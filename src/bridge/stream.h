@@ -27,10 +27,10 @@ struct stream_settings {
     int writers;
     int prefetch; /* messages: what a predecessor may have had, so a leading run is no longer */
     int window;   /* of them the broker may deliver so many ahead; 0 for all */
-    bool order_by_timestamp;  /* every message may be late */
-    size_t max_bytes_in_hand; /* the socket is not read beyond it */
+    bool order_by_timestamp;         /* every message may be late */
+    size_t max_unacknowledged_bytes; /* the socket is not read beyond it */
     size_t max_batch_messages;
-    size_t max_batch_bytes;    /* of messages as they count against max_bytes_in_hand */
+    size_t max_batch_bytes;    /* of messages as they count against max_unacknowledged_bytes */
     unsigned isolate_attempts; /* failures of one message after which it may be at fault */
     int isolate_ms;            /* over so long at least */
     struct breaker_settings breaker;

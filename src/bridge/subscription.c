@@ -85,7 +85,7 @@ static int wait_until_alone(struct subscription *subscription, struct broker_que
             return 0;
         }
         if (!told)
-            log_event(LOG_WARNING, "waiting_alone",
+            log_event(LOG_WARNING, "waiting_for_predecessor",
                       "the broker may still hold deliveries for another consumer",
                       LOG_TEXT("queue", subscription_queue(subscription)),
                       LOG_NUMBER("consumers", state->consumers));

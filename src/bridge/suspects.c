@@ -31,7 +31,8 @@ struct trial {
 static void log_parked(const struct writer *writer, const struct parked_group *group,
                        const char *message)
 {
-    log_event(LOG_WARNING, "parked", message, LOG_TEXT("queue", writer->stream->settings.queue),
+    log_event(LOG_WARNING, "quarantined", message,
+              LOG_TEXT("queue", writer->stream->settings.queue),
               LOG_NUMBER("writer", writer->number),
               LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
               LOG_TEXT("sqlstate", text_or_null(group->sqlstate)),
@@ -129,7 +130,7 @@ static void report_faults(const struct trial *trial)
     if (trial->faults == 0)
         return;
     atomic_fetch_add(&stream->tally.suspects_rejected, trial->faults);
-    log_event(LOG_ERROR, "suspect_rejected",
+    log_event(LOG_ERROR, "quarantine_rejected",
               "a message failed again and again while others committed: it became a dead letter",
               LOG_TEXT("queue", stream->settings.queue),
               LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
@@ -194,7 +195,7 @@ static bool try_group(struct trial *trial)
         return judge(trial, settled);
     }
     if (settled == SETTLED_COMMITTED) {
-        log_event(LOG_INFO, "unparked", "an entity that was set aside is committed",
+        log_event(LOG_INFO, "quarantine_ended", "an entity that was set aside is committed",
                   LOG_TEXT("queue", trial->writer->stream->settings.queue),
                   LOG_SLICE("entity_id", ((struct slice){ group->id, group->id_len })),
                   LOG_NUMBER("messages", trial->count));

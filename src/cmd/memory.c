@@ -13,7 +13,7 @@ void memory_bound_compute(const struct settings *settings, struct memory_bound *
 
     *bound = (struct memory_bound){
         .fixed_bytes = FIXED_MIB * MIB,
-        .in_hand_bytes = settings->limits.max_bytes_in_hand,
+        .in_hand_bytes = settings->limits.max_unacknowledged_bytes,
         .queue_count = settings->queue_count,
         .writer_bytes = WRITER_MIB * MIB,
         .largest_message_bytes = BROKER_DEFAULT_MIB * MIB,
@@ -30,7 +30,7 @@ void memory_bound_compute(const struct settings *settings, struct memory_bound *
 
 int memory_prefetch(const struct settings *settings, const struct queue_settings *queue)
 {
-    int64_t fitting = settings->limits.max_bytes_in_hand / USUAL_MESSAGE_BYTES;
+    int64_t fitting = settings->limits.max_unacknowledged_bytes / USUAL_MESSAGE_BYTES;
 
     if (fitting < 1)
         fitting = 1;

@@ -12,7 +12,7 @@
 
 struct memory_bound {
     int64_t fixed_bytes;   /* the program, its libraries, threads and connections */
-    int64_t in_hand_bytes; /* limits.max_bytes_in_hand: messages with what they mean */
+    int64_t in_hand_bytes; /* limits.max_unacknowledged_bytes: messages with what they mean */
     size_t queue_count;
     int64_t writer_bytes; /* the rows of a batch, as they are and as they go to the server */
     int64_t writer_count; /* of all queues together */
@@ -27,7 +27,7 @@ struct memory_bound {
 void memory_bound_compute(const struct settings *settings, struct memory_bound *bound);
 
 /* How many messages are taken ahead: the queue's prefetch, but not more than fit in
-   limits.max_bytes_in_hand at the size of usual messages. All of such a window can come back after
+   limits.max_unacknowledged_bytes at the size of usual messages. All of such a window can come back after
    a loss, acknowledged in vain or not, and should fit in one leading run. */
 int memory_prefetch(const struct settings *settings, const struct queue_settings *queue);
 

@@ -19,7 +19,7 @@ struct order_rule {
 };
 
 static const struct order_rule ORDER_RULES[] = {
-    { "limits", "max_message_bytes", "limits", "max_bytes_in_hand", true,
+    { "limits", "max_message_bytes", "limits", "max_unacknowledged_bytes", true,
       "the largest message must fit into what may be in hand" },
     { "limits", "max_message_bytes", "batch", "max_bytes", true,
       "the largest message must fit into a batch" },

@@ -240,11 +240,11 @@ const struct option OPTIONS[] = {
       FIELD(limits.max_depth),
       .help = "a message nested deeper becomes a dead letter, too_deep; the root is level 1" },
     { .group = "limits",
-      .key = "max_bytes_in_hand",
+      .key = "max_unacknowledged_bytes",
       .type = OPTION_INTEGER,
       .initial = "33554432",
       RANGE(1, 17179869184, 1, "bytes"),
-      FIELD(limits.max_bytes_in_hand),
+      FIELD(limits.max_unacknowledged_bytes),
       .help = "of each queue, what was delivered and not yet acknowledged, with its rows; beyond "
               "it the socket is not read" },
 
@@ -263,20 +263,20 @@ const struct option OPTIONS[] = {
       FIELD(batch.max_bytes),
       .help = "messages, together and with their rows, that one transaction writes at most" },
 
-    { .group = "isolate",
+    { .group = "quarantine",
       .key = "attempts",
       .type = OPTION_INTEGER,
       .initial = "10",
       RANGE(2, 1000, 1, "failures"),
-      FIELD(isolate.attempts),
+      FIELD(quarantine.attempts),
       .help = "failures of one message, with an error that has no rule, after which it may become "
               "a dead letter" },
-    { .group = "isolate",
+    { .group = "quarantine",
       .key = "minutes",
       .type = OPTION_DECIMAL,
       .initial = "5",
       RANGE(0, 10, 60000, "minutes"),
-      FIELD(isolate.span_ms),
+      FIELD(quarantine.span_ms),
       .hint = "after 15 minutes in hand a message goes back to the broker, and its failures are "
               "counted anew",
       .help = "over how long they must go on, while other messages commit" },

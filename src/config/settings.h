@@ -61,7 +61,7 @@ struct settings {
     struct {
         int64_t max_message_bytes;
         int max_depth;
-        int64_t max_bytes_in_hand; /* per queue */
+        int64_t max_unacknowledged_bytes; /* per queue */
     } limits;
     struct {
         int max_messages;
@@ -70,7 +70,7 @@ struct settings {
     struct {
         int attempts;
         int span_ms;
-    } isolate;
+    } quarantine;
     struct {
         int share_ppm; /* parts per million */
         int window;    /* messages */

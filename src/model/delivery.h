@@ -19,7 +19,7 @@ struct delivery {
     struct slice message_id; /* likewise */
     struct slice
         properties; /* a JSON object: headers, all other properties, exchange and routing key */
-    size_t bytes;   /* of the whole allocation: what it counts against max_bytes_in_hand */
+    size_t bytes;   /* of the whole allocation: what it counts against max_unacknowledged_bytes */
 };
 
 /* Copies the parts of source into one allocation. NULL when there is no memory. */

@@ -22,7 +22,7 @@ struct message {
     bool in_leading_run;   /* of the redelivered messages that follow a (re)subscription */
     uint64_t position;     /* order of arrival within the subscription */
     int64_t arrived_at_ms; /* monotonic */
-    size_t bytes;          /* counted against max_bytes_in_hand */
+    size_t bytes;          /* counted against max_unacknowledged_bytes */
     unsigned
         failures; /* how often it failed alone, with an error that may be about it; by its writer */
     int64_t failed_since_ms; /* monotonic: the first of them */

@@ -93,7 +93,7 @@ def test_the_memory_bound_is_the_sum_of_its_parts(check: Check) -> None:
     of_a_queue = memory["in_hand_bytes_per_queue"] + 3 * memory["largest_message_bytes"]
     assert memory["total_bytes"] == (memory["fixed_bytes"] + memory["queues"] * of_a_queue
                                      + memory["writers"] * memory["bytes_per_writer"])
-    doubled = check("--offline", limits={"max_bytes_in_hand": 2 * memory["in_hand_bytes_per_queue"]}).memory
+    doubled = check("--offline", limits={"max_unacknowledged_bytes": 2 * memory["in_hand_bytes_per_queue"]}).memory
     assert doubled is not None
     assert doubled["total_bytes"] == memory["total_bytes"] + 2 * memory["in_hand_bytes_per_queue"]
 
@@ -396,9 +396,9 @@ def test_the_database_is_verified_by_default(check: Check) -> None:
 
 
 def test_impossible_numbers_are_refused(check: Check) -> None:
-    report = check("--offline", limits={"max_message_bytes": 1000000, "max_bytes_in_hand": 65536})
+    report = check("--offline", limits={"max_message_bytes": 1000000, "max_unacknowledged_bytes": 65536})
     assert report.status == CONFIGURATION
-    assert any("max_bytes_in_hand" in problem.why for problem in report.problems), report.text
+    assert any("max_unacknowledged_bytes" in problem.why for problem in report.problems), report.text
     assert report.memory is None
 
 

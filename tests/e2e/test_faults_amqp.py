@@ -216,12 +216,12 @@ def test_large_messages_wait_unread_for_longer_than_the_broker_allows(rabbitmq_s
     padding = "x" * 500_000
     bodies = [json.dumps({"id": f"c{number}", "padding": padding}).encode() for number in range(200)]
     with db.admin() as blocker:
-        daemon = kopru(limits={"max_bytes_in_hand": 4 * 2**20}, queues=[{"name": queues.customer, "entity": "customer"}],
+        daemon = kopru(limits={"max_unacknowledged_bytes": 4 * 2**20}, queues=[{"name": queues.customer, "entity": "customer"}],
                        postgres={"lock_timeout": 5, "statement_timeout": 10})
         with blocker.transaction():
             blocker.execute("LOCK TABLE kopru.customers")
             rabbitmq_server.publish_many(queues.customer, bodies)
-            (reduced,) = daemon.wait_for_event("window_reduced", deadline_s=120)
+            (reduced,) = daemon.wait_for_event("prefetch_reduced", deadline_s=120)
             assert 1 <= reduced["messages"] < 20
             consuming = daemon.wait_for_event("consuming", count=2)
             assert consuming[1]["prefetch"] == reduced["messages"]

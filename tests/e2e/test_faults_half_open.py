@@ -63,4 +63,4 @@ def test_a_place_is_kept_while_the_broker_may_hold_deliveries(rabbitmq_server, d
         daemon.terminate()
         assert db.value("SELECT count(holder) FROM kopru.queues") == 2
         next_one = kopru(amqp={"heartbeat": 4})
-        assert next_one.events("place_taken")[0].get("taken_over_from")
+        assert next_one.events("lease_acquired")[0].get("taken_over_from")

@@ -27,7 +27,7 @@ def _customer(entity_id, **properties):
 
 def _start(kopru, queues, isolate, *, prefetch=2000, **changes):
     queue = {"name": queues.customer, "entity": "customer", "writers": 1, "prefetch": prefetch}
-    return kopru(queues=[queue], isolate=isolate, **changes)
+    return kopru(queues=[queue], quarantine=isolate, **changes)
 
 
 def _names(db):
@@ -54,7 +54,7 @@ def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server
     poison = _customer("p", name="poison", status="Poisoned")
     bodies = [_customer(f"n{n}", name="good") for n in range(100)]
     rabbitmq_server.publish_many(queues.customer, [*bodies[:50], poison, *bodies[50:]])
-    (parked, *_) = daemon.wait_for_event("parked")
+    (parked, *_) = daemon.wait_for_event("quarantined")
     assert (parked["entity_id"], parked["sqlstate"], parked["queue"]) == ("p", "ZZ001", queues.customer)
     # What comes later for the same id waits behind it, in order; all others commit meanwhile, with one writer.
     # (What overwrites the name would be folded with it, and there would be nothing to refuse.)
@@ -62,18 +62,18 @@ def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server
     rabbitmq_server.publish(queues.customer, _customer("p", status="Two"))
     ids = _publish_until(rabbitmq_server, queues.customer, daemon, lambda: len(_names(db)) > 100 or read_dead_letters(db))
     assert {f"n{n}" for n in range(100)} <= set(_names(db))
-    ids += _publish_until(rabbitmq_server, queues.customer, daemon, lambda: daemon.events("suspect_rejected"))
+    ids += _publish_until(rabbitmq_server, queues.customer, daemon, lambda: daemon.events("quarantine_rejected"))
     rabbitmq_server.wait_until_empty(queues.customer)
 
-    (alarm,) = daemon.events("suspect_rejected")
+    (alarm,) = daemon.events("quarantine_rejected")
     assert (alarm["level"], alarm["entity_id"], alarm["sqlstate"]) == ("error", "p", "ZZ001")
-    assert len([line for line in daemon.events("parked") if line["entity_id"] == "p"]) >= _ATTEMPTS - 1
+    assert len([line for line in daemon.events("quarantined") if line["entity_id"] == "p"]) >= _ATTEMPTS - 1
     (letter,) = read_dead_letters(db)
     assert (letter["body"], letter["reason"], letter["sqlstate"]) == (poison, "rejected_by_database", "ZZ001")
     assert db.query("SELECT name, status, extra FROM kopru.customers WHERE customer_id = 'p'") == [(None, "Two", {"first": 1})]
     assert set(_names(db)) == {"p", *(f"n{n}" for n in range(100)), *ids}
-    assert endpoint.metrics()["kopru_suspects_rejected_total", queues.customer] == 1
-    assert endpoint.metrics()["kopru_parked_entities", queues.customer] == 0
+    assert endpoint.metrics()["kopru_quarantine_rejected_total", queues.customer] == 1
+    assert endpoint.metrics()["kopru_quarantined_entities", queues.customer] == 0
     assert "poison" not in daemon.stderr_text()
     assert daemon.terminate() == 0
 
@@ -83,17 +83,17 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
     endpoint = Endpoint()
     daemon = _start(kopru, queues, {"attempts": 5, "minutes": 10}, http=endpoint.settings)
     rabbitmq_server.publish_many(queues.customer, [_customer("a", name="good"), _customer("p", name="poison")])
-    daemon.wait_for_event("parked")
+    daemon.wait_for_event("quarantined")
     rabbitmq_server.publish(queues.customer, _customer("p", status="Later"))
     rabbitmq_server.publish(queues.customer, _customer("b", name="good"))
     daemon.wait_until(lambda: set(_names(db)) == {"a", "b"}, 30, "the neighbours to commit")
     endpoint.wait_until_readyz(daemon, 200, f"queue {queues.customer} consuming; 1 entity fails alone and waits: p (SQLSTATE ZZ001")
-    assert endpoint.metrics()["kopru_parked_messages", queues.customer] == 2
+    assert endpoint.metrics()["kopru_quarantined_messages", queues.customer] == 2
     assert rabbitmq_server.depth(queues.customer).unacked >= 2
     db.query(_DROP)
     rabbitmq_server.wait_until_empty(queues.customer)
     assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [("poison", "Later")]
-    assert daemon.events("unparked")
+    assert daemon.events("quarantine_ended")
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
     assert daemon.terminate() == 0
 
@@ -101,7 +101,7 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
 def test_more_than_the_memory_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
     """Bytes are the limit here, and not the window."""
     db.query(_FOR_ONE)
-    daemon = _start(kopru, queues, _NEVER, limits={"max_message_bytes": 65536, "max_bytes_in_hand": 1 << 20})
+    daemon = _start(kopru, queues, _NEVER, limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": 1 << 20})
     bodies = [_customer(f"n{n}", name="good", note="x" * 20000) for n in range(300)]
     rabbitmq_server.publish_many(queues.customer, [bodies[0], _customer("p", name="poison"), *bodies[1:]])
     daemon.wait_until(lambda: len(_names(db)) == 300 and rabbitmq_server.depth(queues.customer).ready == 0, 60, "all neighbours")
@@ -136,7 +136,7 @@ def test_without_a_neighbours_success_nobody_is_blamed(rabbitmq_server, db, queu
     db.query(_FOR_ALL)
     daemon = _start(kopru, queues, {"attempts": 2, "minutes": 0.005})
     rabbitmq_server.publish_many(queues.customer, (_customer(str(n), name="any") for n in range(20)))
-    tried = daemon.wait_until(lambda: [line for line in daemon.events("parked") if line["attempts"] > 4], 60, "more than the attempts")
+    tried = daemon.wait_until(lambda: [line for line in daemon.events("quarantined") if line["attempts"] > 4], 60, "more than the attempts")
     assert {line["sqlstate"] for line in tried} == {"ZZ001"}
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
     assert rabbitmq_server.depth(queues.customer).unacked == 20
@@ -151,7 +151,7 @@ def test_a_stop_leaves_what_is_parked_to_the_next_start(rabbitmq_server, db, que
     db.query(_FOR_ONE)
     daemon = _start(kopru, queues, _NEVER, amqp={"heartbeat": 1})  # the next start waits three for what was not acknowledged
     rabbitmq_server.publish_many(queues.customer, [_customer("p", name="poison"), _customer("a", name="good"), _customer("p", status="x")])
-    daemon.wait_for_event("parked")
+    daemon.wait_for_event("quarantined")
     daemon.wait_until(lambda: _names(db), 30, "the neighbour to commit")
     assert daemon.terminate() == 1
     assert not daemon.events("shutdown_timeout")

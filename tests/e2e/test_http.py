@@ -113,8 +113,8 @@ def test_metrics_are_what_prometheus_reads(queues, watched):
     assert all(name.startswith(("kopru_", "process_")) for name, *_labels in samples)
     assert samples["kopru_database_up",] == 1
     assert samples["kopru_queue_consuming", queues.customer] == 1
-    assert samples["kopru_queue_place_held", queues.customer] == 1
-    assert samples["kopru_queue_epoch", queues.customer] >= 1
+    assert samples["kopru_lease_held", queues.customer] == 1
+    assert samples["kopru_lease_epoch", queues.customer] >= 1
     assert samples["process_resident_memory_bytes",] > 1_000_000
     assert samples["process_open_fds",] > 3
 
@@ -158,7 +158,7 @@ def test_counters_are_what_was_published(rabbitmq_server, db, queues, watched):
     assert samples["kopru_last_commit_timestamp_seconds", queues.customer] >= samples["process_start_time_seconds",]
     assert samples["kopru_messages_delivered_total", queues.subscription] == 0
     assert samples["kopru_last_commit_timestamp_seconds", queues.subscription] == 0
-    endpoint.wait_for_metric(0, "kopru_in_hand_messages", queues.customer)
+    endpoint.wait_for_metric(0, "kopru_unacknowledged_messages", queues.customer)
     told = "".join(endpoint.ask(path).text for path in ("/metrics", "/readyz?verbose", "/livez?verbose"))
     assert "secret-name" not in told and "good" not in told
 
@@ -216,7 +216,7 @@ def test_a_missing_privilege_pauses_one_queue(rabbitmq_server, db, queues, watch
     assert f"[+]queue {queues.subscription} consuming\n" in text and "secret-name" not in text
     samples = endpoint.metrics()
     assert samples["kopru_queue_paused", queues.customer] == 1
-    assert samples["kopru_in_hand_messages", queues.customer] == 1
+    assert samples["kopru_unacknowledged_messages", queues.customer] == 1
     db.query("GRANT INSERT ON kopru.customers TO kopru_writer")
     endpoint.wait_until_readyz(200)
     assert endpoint.metrics()["kopru_queue_paused", queues.customer] == 0
@@ -238,7 +238,7 @@ def test_it_is_not_ready_while_it_stops(rabbitmq_server, db, queues, watched):
     with psycopg.connect(db.admin_dsn) as connection:
         connection.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         rabbitmq_server.publish(queues.customer, _customer("1"))
-        endpoint.wait_for_metric(1, "kopru_in_hand_messages", queues.customer)
+        endpoint.wait_for_metric(1, "kopru_unacknowledged_messages", queues.customer)
         assert endpoint.metrics()["kopru_queue_writers_busy", queues.customer] == 1
         endpoint.daemon.send(15)
         endpoint.wait_until_readyz(503, "[-]daemon stopping\n")

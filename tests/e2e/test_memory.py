@@ -12,7 +12,7 @@ _MIB = 1 << 20
 _LARGEST = 256 * 1024
 _WORKING_SET = 64 * 1000 * 1000  # what ordinary messages may take, in bytes
 
-_LIMITS = {"max_message_bytes": _LARGEST, "max_bytes_in_hand": 8 * _MIB}
+_LIMITS = {"max_message_bytes": _LARGEST, "max_unacknowledged_bytes": 8 * _MIB}
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_ordinary_messages_take_little(rabbitmq_server, queues, kopru, count):
 def test_a_message_of_the_brokers_largest_size_becomes_a_dead_letter(rabbitmq_server, db, queues, kopru):
     """Whatever the limits are: it passes through memory whole."""
     body = secrets.token_bytes(_MIB) * 100
-    daemon = kopru(limits={"max_message_bytes": 65536, "max_bytes_in_hand": _MIB}, batch={"max_bytes": 65536})
+    daemon = kopru(limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": _MIB}, batch={"max_bytes": 65536})
     rabbitmq_server.publish(queues.customer, body)
     _wait_until_applied(daemon, rabbitmq_server, queues)
     assert db.query("SELECT reason, octet_length(body) FROM kopru.dead_letters") == [("too_large", len(body))]

@@ -184,7 +184,7 @@ def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopr
     with rabbitmq_server.connect() as other:
         assert other.channel().basic_get(queues.customer)[0] is not None
         daemon.start()
-        ended = [line["queue"] for line in daemon.wait_for_event("leading_run_ended", count=2)]
+        ended = [line["queue"] for line in daemon.wait_for_event("redelivered_messages_ended", count=2)]
         assert queues.customer in ended
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _shown(db) == [("old", _T)]
@@ -199,10 +199,10 @@ def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db,
     with rabbitmq_server.connect() as other:
         channel = other.channel()
         assert all(channel.basic_get(queues.customer)[0] is not None for _ in names)
-    daemon = kopru(limits={"max_message_bytes": 4096, "max_bytes_in_hand": 20_000}, log={"level": "debug"})
+    daemon = kopru(limits={"max_message_bytes": 4096, "max_unacknowledged_bytes": 20_000}, log={"level": "debug"})
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _shown(db) == [(names[-1], _T - int(names[-1]))]
-    parts = [line["messages"] for line in daemon.events("leading_run")]
+    parts = [line["messages"] for line in daemon.events("redelivered_messages")]
     assert len(parts) > 1 and sum(parts) == len(names), parts
     assert daemon.events("late_redelivery") == []
     assert daemon.terminate() == 0
@@ -220,7 +220,7 @@ def test_a_hundred_messages_of_one_id_in_a_batch_are_one_state(rabbitmq_server, 
         assert all(channel.basic_get(queues.customer)[0] is not None for _ in bodies)
     daemon = kopru()
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert [line["messages"] for line in daemon.events("leading_run")] == [100]
+    assert [line["messages"] for line in daemon.events("redelivered_messages")] == [100]
     assert db.query("SELECT number FROM history.states") == [(numbers[-1],)]
     assert db.query("SELECT city FROM kopru.contact_mediums") == [(f"{numbers[-1]}",)] * (numbers[-1] % 4)
 

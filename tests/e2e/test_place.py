@@ -40,7 +40,7 @@ def test_the_second_takes_over_after_kill9(rabbitmq_server, db, queues, kopru):
     rabbitmq_server.wait_until_empty(queues.customer)
     first.kill9()
     second.wait_until_ready(_TAKEOVER_S)
-    assert second.events("place_taken")[0]["taken_over_from"] == holder
+    assert second.events("lease_acquired")[0]["taken_over_from"] == holder
     new_epoch, new_holder = _row(db, queues.customer)
     assert new_epoch > epoch
     assert new_holder not in (holder, None)
@@ -55,7 +55,7 @@ def test_the_second_takes_over_after_a_clean_end(rabbitmq_server, db, queues, ko
     assert first.terminate() == 0
     second.wait_until_ready(_TAKEOVER_S)
     assert _row(db, queues.customer)[0] > epoch
-    assert not second.events("waiting_alone")
+    assert not second.events("waiting_for_predecessor")
 
 
 def test_a_restart_takes_its_place_at_once(rabbitmq_server, db, queues, kopru):

@@ -80,7 +80,7 @@ def test_one_that_froze_after_it_cancelled(rabbitmq_server, db, pair):
         pair.first.stop()
         _publish(rabbitmq_server, pair.queue, "new")
         _let_expire(db)
-        pair.second.wait_until(lambda: pair.second.events("waiting_alone") or pair.second.events("consuming"), 30, "a takeover")
+        pair.second.wait_until(lambda: pair.second.events("waiting_for_predecessor") or pair.second.events("consuming"), 30, "a takeover")
     _require_newest(rabbitmq_server, db, pair, pair.second)
 
 
@@ -95,7 +95,7 @@ def test_one_that_ended_and_whose_acknowledgement_is_on_the_way(rabbitmq_server,
         _cancel(pair)
     stop.wait()
     assert pair.first.wait_until_exit(30) == 0
-    assert pair.first.events("place_kept")
+    assert pair.first.events("lease_not_released")
     _publish(rabbitmq_server, pair.queue, "new")
     _require_newest(rabbitmq_server, db, pair, pair.second)
 
@@ -109,7 +109,7 @@ def test_one_that_froze_before_it_subscribed(rabbitmq_server, db, pair):
     pair.first.stop()
     _let_expire(db)
     pair.second.launch()
-    pair.second.wait_until(lambda: pair.second.events("waiting_alone") or pair.second.events("consuming"), 30, "a takeover")
+    pair.second.wait_until(lambda: pair.second.events("waiting_for_predecessor") or pair.second.events("consuming"), 30, "a takeover")
     before = rabbitmq_server.depth(pair.queue).consumers
     stop.release()
     wait_until(lambda: rabbitmq_server.depth(pair.queue).consumers == before + 1, 30, "the first to be subscribed")

@@ -156,7 +156,7 @@ def memory_cgroup() -> Iterator[Path]:
 def test_killed_for_its_memory_it_goes_on_after_a_restart(memory_cgroup: Path, rabbitmq_server, db, queues,
                                                          kopru: Callable[..., Kopru]) -> None:
     require_plain_binary()
-    daemon = kopru(limits={"max_bytes_in_hand": 64 << 20})
+    daemon = kopru(limits={"max_unacknowledged_bytes": 64 << 20})
     _publish_large(rabbitmq_server, queues.customer, 1, 10)
     rabbitmq_server.wait_until_empty(queues.customer)
     (memory_cgroup / "cgroup.procs").write_text(str(daemon.pid))
@@ -264,9 +264,9 @@ def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callabl
         daemon.wait_until(lambda queue=queue: db.value(
             "SELECT last_commit_at >= last_message_at FROM kopru.queues WHERE queue = %s", queue), 60, "the rest to be committed")
     assert db.query("SELECT queue, epoch, holder FROM kopru.queues ORDER BY queue") == epochs
-    trouble = {"broker_unavailable", "database_unavailable", "place_lost", "place_taken", "shutdown_timeout", "paused"}
-    assert {line["event"] for line in daemon.log_lines()} & trouble == {"place_taken"}
-    assert len(daemon.events("place_taken")) == len(queues.entities()) == len(daemon.events("consuming"))
+    trouble = {"broker_unavailable", "database_unavailable", "lease_lost", "lease_acquired", "shutdown_timeout", "paused"}
+    assert {line["event"] for line in daemon.log_lines()} & trouble == {"lease_acquired"}
+    assert len(daemon.events("lease_acquired")) == len(queues.entities()) == len(daemon.events("consuming"))
     assert not standby.events("consuming")
     clock.numbers[0] = _HOUR_S
     assert standby.terminate() == 0

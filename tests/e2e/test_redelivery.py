@@ -73,7 +73,7 @@ def test_redelivered_messages_write_no_row(rabbitmq_server, db, queues, kopru, a
     daemon.start()
     for queue in queues.entities():
         rabbitmq_server.wait_until_empty(queue)
-    assert {line["queue"] for line in daemon.events("leading_run")} == set(queues.entities())
+    assert {line["queue"] for line in daemon.events("redelivered_messages")} == set(queues.entities())
     assert row_versions(db) == versions
 
 
@@ -91,7 +91,7 @@ def test_a_redelivered_sequence_ends_where_it_was_and_writes_no_row(rabbitmq_ser
     _take_unacknowledged(rabbitmq_server, queues.customer, len(sequence))
     daemon.start()
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert [line["messages"] for line in daemon.events("leading_run")] == [len(sequence)]
+    assert [line["messages"] for line in daemon.events("redelivered_messages")] == [len(sequence)]
     assert row_versions(db) == versions
 
 

@@ -63,7 +63,7 @@ static void require_complete(const struct settings *settings, enum settings_scop
     for (size_t i = 0; i < settings->entity_file_count; i++)
         require_text(slice_of(settings->entity_files[i]));
     REQUIRE(settings->erp.time_zone != NULL && settings->http.listen != NULL);
-    REQUIRE(settings->limits.max_message_bytes <= settings->limits.max_bytes_in_hand);
+    REQUIRE(settings->limits.max_message_bytes <= settings->limits.max_unacknowledged_bytes);
     REQUIRE(settings->limits.max_message_bytes <= settings->batch.max_bytes);
     REQUIRE(settings->postgres.lock_timeout_ms < settings->postgres.statement_timeout_ms);
     REQUIRE(scope != SETTINGS_ALL ||

@@ -18,7 +18,7 @@ def _in_hand(daemon: Kopru, queue: str) -> float:
     connection = http.client.HTTPConnection(daemon.settings["http"]["listen"], timeout=_DEADLINE_S)  # type: ignore[index]
     try:
         connection.request("GET", "/metrics")
-        return prometheus.parse(connection.getresponse().read().decode())["kopru_in_hand_messages", queue]
+        return prometheus.parse(connection.getresponse().read().decode())["kopru_unacknowledged_messages", queue]
     finally:
         connection.close()
 

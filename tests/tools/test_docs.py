@@ -255,7 +255,7 @@ def test_the_reasons_are_those_of_the_program() -> None:
 @no_kopru
 def test_the_sqlstates_are_those_of_the_program() -> None:
     table = text_of("src/pg/sqlstate.c").partition("TABLE[] = {")[2].partition("\n};")[0]
-    rows = re.findall(r'\{ "(\w+)", SQLSTATE_(\w+), "([^"]+)" \}', table)
+    rows = re.findall(r'\{ "(\w+)", SQLSTATE_(\w+),\s+"([^"]+)" \}', table)
     assert len(rows) == table.count('{ "')
     assert table_of("docs/architecture.md", "| SQLSTATE | class | why |") == [
         [state, kind.lower(), why] for state, kind, why in rows]
@@ -266,7 +266,7 @@ def test_the_waits_are_those_of_the_program() -> None:
     policy = text_of("src/bridge/policy.h")
     values = {name: f"{base} to {cap}" for name, base, cap in re.findall(
         r"(\w+) = \{ \.base_ms = (\d+), \.cap_ms = (\d+) \}", policy)}
-    for name, product in re.findall(r"(\w+_MS) = (\d+(?: \* \d+)?)", policy):
+    for name, product in re.findall(r"(\w+_MS) =\s+(\d+(?: \* \d+)?)", policy):
         factors = [int(factor) for factor in product.split(" * ")]
         values[name] = str(factors[0] * factors[-1] if len(factors) > 1 else factors[0])
     for name, value, _ in table_of("docs/architecture.md", "| name | ms | |"):

@@ -12,7 +12,7 @@
 static struct fakes fakes;
 static struct bridge *bridge;
 static bool keeps_place; /* at the end of the test */
-static size_t max_bytes_in_hand;
+static size_t max_unacknowledged_bytes;
 static size_t max_batch_messages;
 static int writers;
 static struct breaker_settings breaker;
@@ -22,7 +22,7 @@ static int set_up(void **state)
     (void)state;
     fakes_init(&fakes);
     keeps_place = false;
-    max_bytes_in_hand = 1 << 20;
+    max_unacknowledged_bytes = 1 << 20;
     max_batch_messages = 1;
     writers = 2;
     breaker = (struct breaker_settings){ 0 };
@@ -37,7 +37,7 @@ static void start(void)
                       .entity = "e",
                       .writers = writers,
                       .prefetch = 10,
-                      .max_bytes_in_hand = max_bytes_in_hand,
+                      .max_unacknowledged_bytes = max_unacknowledged_bytes,
                       .max_batch_messages = max_batch_messages,
                       .max_batch_bytes = 1 << 20,
                       .breaker = breaker },
@@ -248,12 +248,12 @@ static bool took_all_or_paused(const struct fakes *now)
     return now->delivered == 2 || now->pauses >= 2;
 }
 
-static void nothing_is_taken_beyond_max_bytes_in_hand(void **state)
+static void nothing_is_taken_beyond_max_unacknowledged_bytes(void **state)
 {
     size_t delivered;
 
     (void)state;
-    max_bytes_in_hand = 1;
+    max_unacknowledged_bytes = 1;
     block(true);
     fakes_deliver(&fakes, "a", false);
     fakes_deliver(&fakes, "b", false);
@@ -278,7 +278,7 @@ static void stopping_does_not_wait_for_room_behind_an_open_breaker(void **state)
 {
     (void)state;
     keeps_place = true;
-    max_bytes_in_hand = 1;
+    max_unacknowledged_bytes = 1;
     breaker = (struct breaker_settings){ .window = 2, .share_ppm = 500000, .probe_ms = 5 };
     start();
     fakes_deliver(&fakes, "a!", false);
@@ -521,7 +521,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_is_sorted_by_key, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_bytes_in_hand, set_up,
+        cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_unacknowledged_bytes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(stopping_does_not_wait_for_room_behind_an_open_breaker,
                                         set_up, tear_down),

@@ -22,7 +22,7 @@ static struct stream_settings settings_of(int writers, size_t max_batch_bytes)
                                      .entity = "e",
                                      .writers = writers,
                                      .prefetch = PREFETCH,
-                                     .max_bytes_in_hand = 1 << 20,
+                                     .max_unacknowledged_bytes = 1 << 20,
                                      .max_batch_messages = 1,
                                      .max_batch_bytes = max_batch_bytes };
 }

@@ -32,7 +32,7 @@ static void start(void)
                       .entity = "e",
                       .writers = 2,
                       .prefetch = 10,
-                      .max_bytes_in_hand = 1 << 20,
+                      .max_unacknowledged_bytes = 1 << 20,
                       .max_batch_messages = 10,
                       .max_batch_bytes = 1 << 20 },
         .ports = fakes_ports(&fakes),

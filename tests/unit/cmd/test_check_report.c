@@ -78,7 +78,7 @@ static void memory_is_the_sum_of_the_formula(void **state)
     struct memory_bound bound;
 
     (void)state;
-    settings.limits.max_bytes_in_hand = 1000;
+    settings.limits.max_unacknowledged_bytes = 1000;
     memory_bound_compute(&settings, &bound);
     assert_int_equal(bound.writer_count, 7);
     assert_int_equal(bound.total_bytes, bound.fixed_bytes + 3000 + 7 * bound.writer_bytes +
@@ -94,14 +94,14 @@ static void as_many_messages_are_taken_ahead_as_fit(void **state)
     struct settings settings = { .queues = &queue, .queue_count = 1 };
 
     (void)state;
-    settings.limits.max_bytes_in_hand = 16 << 20;
+    settings.limits.max_unacknowledged_bytes = 16 << 20;
     assert_int_equal(memory_prefetch(&settings, &queue), 2000);
-    settings.limits.max_bytes_in_hand = 1 << 20;
+    settings.limits.max_unacknowledged_bytes = 1 << 20;
     assert_int_equal(memory_prefetch(&settings, &queue), 128);
-    settings.limits.max_bytes_in_hand = 1;
+    settings.limits.max_unacknowledged_bytes = 1;
     assert_int_equal(memory_prefetch(&settings, &queue), 1);
     queue.prefetch = 10;
-    settings.limits.max_bytes_in_hand = INT64_C(1) << 34;
+    settings.limits.max_unacknowledged_bytes = INT64_C(1) << 34;
     assert_int_equal(memory_prefetch(&settings, &queue), 10);
 }
 

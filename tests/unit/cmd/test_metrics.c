@@ -58,8 +58,8 @@ static void units_are_base_units(void **state)
                                         .cpu_s = 2.25,
                                         .resident_bytes = INT64_C(5) << 32 };
     print();
-    assert_line("kopru_in_hand_oldest_age_seconds{queue=\"one\"} 0.000");
-    assert_line("kopru_in_hand_oldest_age_seconds{queue=\"two\"} 1.500");
+    assert_line("kopru_unacknowledged_oldest_age_seconds{queue=\"one\"} 0.000");
+    assert_line("kopru_unacknowledged_oldest_age_seconds{queue=\"two\"} 1.500");
     assert_line("kopru_last_commit_timestamp_seconds{queue=\"two\"} 1700000000.123456");
     assert_line("process_start_time_seconds 1700000000.50");
     assert_line("process_cpu_seconds_total 2.250");
@@ -104,8 +104,8 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_database_reconnects_total 25");
     assert_line("kopru_queue_consuming{queue=\"one\"} 1");
     assert_line("kopru_queue_consuming{queue=\"two\"} 0");
-    assert_line("kopru_queue_place_held{queue=\"one\"} 1");
-    assert_line("kopru_queue_epoch{queue=\"one\"} 7");
+    assert_line("kopru_lease_held{queue=\"one\"} 1");
+    assert_line("kopru_lease_epoch{queue=\"one\"} 7");
     assert_line("kopru_queue_writers{queue=\"one\"} 4");
     assert_line("kopru_queue_writers_busy{queue=\"one\"} 3");
     assert_line("kopru_queue_writers_failing{queue=\"one\"} 2");
@@ -114,9 +114,9 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_breaker_open{queue=\"two\"} 0");
     assert_line("kopru_breaker_refused_messages{queue=\"one\"} 26");
     assert_line("kopru_breaker_openings_total{queue=\"one\"} 27");
-    assert_line("kopru_parked_entities{queue=\"one\"} 28");
-    assert_line("kopru_parked_messages{queue=\"one\"} 29");
-    assert_line("kopru_suspects_rejected_total{queue=\"one\"} 30");
+    assert_line("kopru_quarantined_entities{queue=\"one\"} 28");
+    assert_line("kopru_quarantined_messages{queue=\"one\"} 29");
+    assert_line("kopru_quarantine_rejected_total{queue=\"one\"} 30");
     assert_line("kopru_messages_delivered_total{queue=\"one\"} 18446744073709551615");
     assert_line("kopru_messages_committed_total{queue=\"one\"} 11");
     assert_line("kopru_messages_stale_total{queue=\"one\"} 12");
@@ -129,8 +129,8 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_transactions_refused_total{queue=\"one\"} 18");
     assert_line("kopru_transactions_retried_total{queue=\"one\"} 19");
     assert_line("kopru_broker_reconnects_total{queue=\"one\"} 20");
-    assert_line("kopru_in_hand_messages{queue=\"one\"} 21");
-    assert_line("kopru_in_hand_bytes{queue=\"one\"} 22");
+    assert_line("kopru_unacknowledged_messages{queue=\"one\"} 21");
+    assert_line("kopru_unacknowledged_bytes{queue=\"one\"} 22");
     assert_line("kopru_broker_errors_total{queue=\"one\"} 23");
     assert_line("kopru_dead_letters_total{queue=\"one\",reason=\"rejected_by_database\"} 24");
     assert_line("kopru_dead_letters_total{queue=\"two\",reason=\"too_large\"} 0");
@@ -142,8 +142,8 @@ static void label_values_are_escaped(void **state)
     queues[0].queue = "a\"b\\c\nd\xc5\x9f{}";
     queues[1].queue = "x\xffy";
     print();
-    assert_line("kopru_queue_epoch{queue=\"a\\\"b\\\\c\\nd\xc5\x9f{}\"} 0");
-    assert_line("kopru_queue_epoch{queue=\"x%FFy\"} 0");
+    assert_line("kopru_lease_epoch{queue=\"a\\\"b\\\\c\\nd\xc5\x9f{}\"} 0");
+    assert_line("kopru_lease_epoch{queue=\"x%FFy\"} 0");
 }
 
 /* Every sample stands below the HELP and TYPE of its family, each of which comes once. */

@@ -58,8 +58,8 @@ static void every_row_is_complete(void **state)
 static void write_with(char *out, size_t size, const struct option *extra, const char *value)
 {
     char line[256];
-    const char *const groups[] = { "amqp",    "postgres", "erp",  "limits", "batch",
-                                   "isolate", "breaker",  "http", "log" };
+    const char *const groups[] = { "amqp",       "postgres", "erp",  "limits", "batch",
+                                   "quarantine", "breaker",  "http", "log" };
     size_t len = 0;
 
     snprintf(line, sizeof(line), "%s = %s;", extra->key, value);

@@ -31,7 +31,8 @@ static const char BAD[] =
     "\"x\"; };\n"
     "entity_files = [ \"a.cfg\", \"a.cfg\", \"\" ];\n"
     "queues = ( { name = \"q\"; entity = \"a\"; }, { name = \"q\"; entity = \"a\"; }, 5, { } );\n"
-    "limits = { max_message_bytes = 16777216; max_bytes_in_hand = 1048576; max_depth = 0; };\n"
+    "limits = { max_message_bytes = 16777216; max_unacknowledged_bytes = 1048576; max_depth = 0; "
+    "};\n"
     "log = { level = \"loud\"; };\n";
 
 static void assert_good(const struct settings *settings)

@@ -110,11 +110,11 @@ static void the_least_file_gets_the_defaults(void **state)
     assert_int_equal(settings->queues[0].order, QUEUE_ORDER_DELIVERY);
     assert_int_equal(settings->limits.max_message_bytes, 1048576);
     assert_int_equal(settings->limits.max_depth, 64);
-    assert_int_equal(settings->limits.max_bytes_in_hand, 33554432);
+    assert_int_equal(settings->limits.max_unacknowledged_bytes, 33554432);
     assert_int_equal(settings->batch.max_messages, 500);
     assert_int_equal(settings->batch.max_bytes, 4194304);
-    assert_int_equal(settings->isolate.attempts, 10);
-    assert_int_equal(settings->isolate.span_ms, 300000);
+    assert_int_equal(settings->quarantine.attempts, 10);
+    assert_int_equal(settings->quarantine.span_ms, 300000);
     assert_int_equal(settings->breaker.share_ppm, 500000);
     assert_int_equal(settings->breaker.window, 1000);
     assert_int_equal(settings->breaker.probe_ms, 60000);
@@ -137,7 +137,7 @@ static void what_the_file_says_is_taken(void **state)
                     "           { name = \"r\"; entity = \"f\"; } );\n"
                     "entity_files = ( \"sub/e.cfg\", \"/etc/f.cfg\" );\n"
                     "erp = { time_zone = \"America/New_York\"; };\n"
-                    "limits = { max_depth = 5; max_bytes_in_hand = 8589934592; };\n"
+                    "limits = { max_depth = 5; max_unacknowledged_bytes = 8589934592; };\n"
                     "http = { listen = \"\"; }; log = { level = \"debug\"; format = \"json\"; };\n"
                     "shutdown_timeout = 41;\n");
     char resolved[256];
@@ -154,7 +154,7 @@ static void what_the_file_says_is_taken(void **state)
     assert_string_equal(settings->entity_files[0], resolved);
     assert_string_equal(settings->entity_files[1], "/etc/f.cfg");
     assert_string_equal(settings->erp.time_zone, "America/New_York");
-    assert_int_equal(settings->limits.max_bytes_in_hand, INT64_C(8589934592));
+    assert_int_equal(settings->limits.max_unacknowledged_bytes, INT64_C(8589934592));
     assert_string_equal(settings->http.listen, "");
     assert_int_equal(settings->log.level, LOG_DEBUG);
     assert_int_equal(settings->log.format, LOG_FORMAT_JSON);
@@ -337,10 +337,11 @@ static void numbers_that_must_be_in_order(void **state)
 {
     struct fixture *fixture = *state;
 
-    refuse(fixture, LEAST "limits = { max_bytes_in_hand = 1048575; };\n", "kopru.cfg:5",
-           "limits.max_bytes_in_hand",
-           "limits.max_message_bytes (1048576) must be at most limits.max_bytes_in_hand (1048575)");
-    accept(fixture, LEAST "limits = { max_bytes_in_hand = 1048576; };\n");
+    refuse(fixture, LEAST "limits = { max_unacknowledged_bytes = 1048575; };\n", "kopru.cfg:5",
+           "limits.max_unacknowledged_bytes",
+           "limits.max_message_bytes (1048576) must be at most limits.max_unacknowledged_bytes "
+           "(1048575)");
+    accept(fixture, LEAST "limits = { max_unacknowledged_bytes = 1048576; };\n");
     refuse(fixture, LEAST "batch = { max_bytes = 1048575; };\n", "kopru.cfg:5", "batch.max_bytes",
            "limits.max_message_bytes (1048576) must be at most batch.max_bytes (1048575)");
     refuse(fixture,
