@@ -22,10 +22,13 @@ CREATE TABLE kopru.queues (
     entity          text NOT NULL,
     epoch           bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000),
     holder          text,
+    instance        text,
+    state           text,
     renewed_at      timestamptz,
     last_message_at timestamptz,
     last_commit_at  timestamptz,
-    CONSTRAINT queues_pkey PRIMARY KEY (queue)
+    CONSTRAINT queues_pkey PRIMARY KEY (queue),
+    CONSTRAINT queues_state_known CHECK (state IN ('held', 'consuming', 'disconnected'))
 );
 COMMENT ON TABLE kopru.queues IS
     'One row for each queue: which running kopru may write for it, and how fresh its data is. kopru keeps it; do not '
@@ -33,9 +36,17 @@ COMMENT ON TABLE kopru.queues IS
 COMMENT ON COLUMN kopru.queues.queue IS 'Name of the queue at the broker.';
 COMMENT ON COLUMN kopru.queues.entity IS 'Entity that the queue carries, e.g. customer.';
 COMMENT ON COLUMN kopru.queues.epoch IS
-    'One more with each takeover; begins anywhere. Each writing transaction checks it, so a kopru that lost its place cannot commit.';
-COMMENT ON COLUMN kopru.queues.holder IS 'The running kopru that may write. Null: none, the last one gave it back.';
-COMMENT ON COLUMN kopru.queues.renewed_at IS 'When the holder last confirmed that it lives. Null: never held.';
+    'One more with each takeover; begins anywhere. Each writing transaction checks it, so a kopru that lost its lease '
+    'cannot commit.';
+COMMENT ON COLUMN kopru.queues.holder IS
+    'The running kopru that holds the lease, and so may write: host and process id. Null: none, the last one released it.';
+COMMENT ON COLUMN kopru.queues.instance IS
+    'The same process, told apart from every other one: host, boot and process-id namespace, process id, start time. '
+    'Null: as holder.';
+COMMENT ON COLUMN kopru.queues.state IS
+    'What a successor can rely on. consuming: the broker counts the holder as a consumer of the queue as long as its '
+    'connection lives. disconnected: its connection was lost, and the broker may not have noticed. held: neither. Null: as holder.';
+COMMENT ON COLUMN kopru.queues.renewed_at IS 'When the lease was last acquired, renewed or released. Null: never held.';
 COMMENT ON COLUMN kopru.queues.last_message_at IS 'When kopru last received a message of this queue. Null: none yet.';
 COMMENT ON COLUMN kopru.queues.last_commit_at IS
     'When kopru last committed messages of this queue: compare with last_message_at. Null: none yet.';

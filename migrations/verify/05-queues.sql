@@ -16,6 +16,8 @@ BEGIN
             THEN 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))'
             ELSE 'floor((date_part(''epoch''::text, clock_timestamp()) * (1000)::double precision))' END),
         ('queues', 'holder', 'text'),
+        ('queues', 'instance', 'text'),
+        ('queues', 'state', 'text'),
         ('queues', 'renewed_at', 'timestamp with time zone'),
         ('queues', 'last_message_at', 'timestamp with time zone'),
         ('queues', 'last_commit_at', 'timestamp with time zone')
@@ -36,7 +38,8 @@ BEGIN
 
     SELECT string_agg(format('%s lacks "%s"', table_name, wanted), '; ') INTO wrong
     FROM (VALUES
-        ('queues', 'PRIMARY KEY (queue)')
+        ('queues', 'PRIMARY KEY (queue)'),
+        ('queues', 'CHECK ((state = ANY (ARRAY[''held''::text, ''consuming''::text, ''disconnected''::text])))')
     ) AS expected (table_name, wanted)
     WHERE wanted NOT IN (SELECT pg_get_constraintdef(oid) FROM pg_constraint
                          WHERE conrelid = to_regclass('kopru.' || table_name) AND convalidated

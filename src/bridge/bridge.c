@@ -1,67 +1,142 @@
 #include "bridge/bridge.h"
 
 #include "base/log.h"
-#include "bridge/keeper.h"
-#include "bridge/status.h"
+#include "base/thread.h"
+#include "bridge/lease/lease_keeper.h"
 #include "bridge/watchdog.h"
 
 #include <stdlib.h>
 
+/* One queue with all that works for it. */
+struct pipeline {
+    struct watched_port broker;
+    struct queue queue;
+    struct writers writers;
+    struct consumer consumer;
+};
+
 struct bridge {
-    struct stream *streams;
-    size_t stream_count;
-    struct keeper keeper;
+    struct pipeline *pipelines;
+    size_t count;
+    struct queue_lease **leases; /* of the pipelines, for the lease keeper */
+    struct watched_port **ports; /* of the pipelines, for the watchdog */
+    struct doorbell keeper_bell;
+    struct lease_keeper keeper;
+    pthread_t keeper_thread;
     struct watchdog watchdog;
-    pthread_t ender; /* joins everything in order, so that nobody else has to wait */
+    pthread_t ender; /* joins everything in order, so that no other thread has to wait */
     atomic_bool finished;
 };
 
-static void log_summary(struct stream *stream)
+static int init_pipeline(struct pipeline *pipeline, const struct bridge_queue *from,
+                         const struct doorbell *keeper, struct error *err)
 {
+    struct queue_ports ports = from->ports;
+
+    watched_port_init(&pipeline->broker, &from->ports.broker, from->name);
+    ports.broker = watched_port(&pipeline->broker);
+    if (queue_init(&pipeline->queue, from->name, from->entity, &ports, keeper, err) != 0 ||
+        writers_init(&pipeline->writers, &pipeline->queue, &from->write, err) != 0)
+        return -1;
+    consumer_init(&pipeline->consumer, &pipeline->queue, &pipeline->writers, &from->consume);
+    return 0;
+}
+
+static int start_pipeline(struct pipeline *pipeline, struct error *err)
+{
+    return writers_start(&pipeline->writers, err) == 0 &&
+                   consumer_start(&pipeline->consumer, err) == 0 ?
+               0 :
+               -1;
+}
+
+static void log_summary(struct queue *queue)
+{
+    struct queue_status status = { 0 };
+    uint64_t dead_letters = 0;
+
+    counters_read(&queue->counters, &status);
+    for (size_t i = 0; i < REFUSAL_REASON_COUNT; i++)
+        dead_letters += status.dead_letters[i];
     log_event(LOG_INFO, "queue_stopped", "the queue is no longer consumed",
-              LOG_TEXT("queue", stream->settings.queue),
-              LOG_NUMBER("delivered", atomic_load(&stream->delivered)),
-              LOG_NUMBER("committed", atomic_load(&stream->committed)),
-              LOG_NUMBER("dead_letters", atomic_load(&stream->dead_letters)),
-              LOG_NUMBER("stale", atomic_load(&stream->stale)),
-              LOG_NUMBER("late", atomic_load(&stream->late)));
+              LOG_TEXT("queue", queue->name), LOG_NUMBER("delivered", status.delivered),
+              LOG_NUMBER("committed", status.committed), LOG_NUMBER("dead_letters", dead_letters),
+              LOG_NUMBER("stale", status.stale), LOG_NUMBER("late", status.late));
 }
 
 /* The consumers leave when they have acknowledged everything, then the writers have nothing to do,
-   then the queues are given back. */
+   then the leases are released. */
 static void *end_all(void *argument)
 {
     struct bridge *bridge = argument;
 
-    for (size_t i = 0; i < bridge->stream_count; i++) {
-        struct stream *stream = &bridge->streams[i];
+    for (size_t i = 0; i < bridge->count; i++) {
+        struct pipeline *pipeline = &bridge->pipelines[i];
 
-        pthread_join(stream->consumer, NULL);
-        stream_end_writers(stream);
-        for (int w = 0; w < stream->settings.writers; w++)
-            pthread_join(stream->writers[w].thread, NULL);
-        log_summary(stream);
+        consumer_join(&pipeline->consumer);
+        writers_end(&pipeline->writers);
+        log_summary(&pipeline->queue);
     }
-    keeper_end(&bridge->keeper);
-    pthread_join(bridge->keeper.thread, NULL);
+    lease_keeper_end(&bridge->keeper);
+    pthread_join(bridge->keeper_thread, NULL);
     watchdog_end(&bridge->watchdog);
-    pthread_join(bridge->watchdog.thread, NULL);
     atomic_store(&bridge->finished, true);
     return NULL;
 }
 
+static void release(struct bridge *bridge)
+{
+    lease_keeper_release(&bridge->keeper);
+    watchdog_release(&bridge->watchdog);
+    for (size_t i = 0; i < bridge->count; i++) {
+        struct pipeline *pipeline = &bridge->pipelines[i];
+
+        writers_release(&pipeline->writers);
+        queue_release(&pipeline->queue);
+        watched_port_release(&pipeline->broker);
+    }
+    doorbell_release(&bridge->keeper_bell);
+    free(bridge->leases);
+    free(bridge->ports);
+    free(bridge->pipelines);
+    free(bridge);
+}
+
+static int init(struct bridge *bridge, const struct bridge_queue *queues, size_t count,
+                const struct lease_port *lease, struct error *err)
+{
+    bridge->pipelines = calloc(count, sizeof(*bridge->pipelines));
+    bridge->leases = calloc(count, sizeof(*bridge->leases));
+    bridge->ports = calloc(count, sizeof(*bridge->ports));
+    lease_keeper_init(&bridge->keeper, lease, bridge->leases, count, &bridge->keeper_bell);
+    if (doorbell_init(&bridge->keeper_bell, err) != 0 ||
+        watchdog_init(&bridge->watchdog, bridge->ports, count, err) != 0)
+        return -1;
+    if (bridge->pipelines == NULL || bridge->leases == NULL || bridge->ports == NULL)
+        return error_no_memory(err);
+    for (size_t i = 0; i < count; i++) {
+        struct pipeline *pipeline = &bridge->pipelines[i];
+
+        bridge->count = i + 1;
+        if (init_pipeline(pipeline, &queues[i], &bridge->keeper_bell, err) != 0)
+            return -1;
+        bridge->leases[i] = &pipeline->queue.lease;
+        bridge->ports[i] = &pipeline->broker;
+    }
+    return 0;
+}
+
 static int start_threads(struct bridge *bridge, struct error *err)
 {
-    for (size_t i = 0; i < bridge->stream_count; i++) {
-        if (stream_start(&bridge->streams[i], err) != 0)
+    for (size_t i = 0; i < bridge->count; i++) {
+        if (start_pipeline(&bridge->pipelines[i], err) != 0)
             return -1;
     }
-    if (stream_start_thread(&bridge->keeper.thread, "keeper", keeper_main, &bridge->keeper) != 0 ||
-        pthread_create(&bridge->watchdog.thread, NULL, watchdog_main, &bridge->watchdog) != 0 ||
-        stream_start_thread(&bridge->ender, "ender", end_all, bridge) != 0)
-        return error_set(err, ERROR_INTERNAL, "cannot start a thread", NULL,
-                         "the system refused it");
-    return 0;
+    if (thread_start(&bridge->keeper_thread, "lease keeper", lease_keeper_main, &bridge->keeper,
+                     err) != 0 ||
+        watchdog_start(&bridge->watchdog, err) != 0)
+        return -1;
+    return thread_start(&bridge->ender, "ender", end_all, bridge, err);
 }
 
 int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t count,
@@ -72,36 +147,26 @@ int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t 
     *out = NULL;
     if (bridge == NULL)
         return error_no_memory(err);
-    bridge->streams = calloc(count, sizeof(*bridge->streams));
-    if (bridge->streams == NULL) {
-        free(bridge);
-        return error_no_memory(err);
+    bridge->keeper_bell.fd = -1;
+    bridge->watchdog.bell.fd = -1;
+    if (init(bridge, queues, count, lease, err) != 0) {
+        release(bridge);
+        return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        bridge->stream_count = i + 1;
-        if (stream_init(&bridge->streams[i], &queues[i].settings, &queues[i].ports, err) != 0)
-            goto fail;
-    }
-    keeper_init(&bridge->keeper, lease, bridge->streams, count);
-    watchdog_init(&bridge->watchdog, bridge->streams, count);
-    /* A process that cannot even start its threads leaves: there is nothing in hand yet, and no
+    /* A process that cannot even start its threads leaves: nothing was delivered yet, and there is no
        thread to wait for safely. */
     if (start_threads(bridge, err) != 0)
         return -1;
     *out = bridge;
     return 0;
-fail:
-    for (size_t i = 0; i < bridge->stream_count; i++)
-        stream_release(&bridge->streams[i]);
-    free(bridge->streams);
-    free(bridge);
-    return -1;
 }
 
 void bridge_stop(struct bridge *bridge)
 {
-    for (size_t i = 0; i < bridge->stream_count; i++)
-        stream_stop(&bridge->streams[i]);
+    for (size_t i = 0; i < bridge->count; i++) {
+        queue_stop(&bridge->pipelines[i].queue);
+        writers_stop(&bridge->pipelines[i].writers);
+    }
 }
 
 bool bridge_finished(struct bridge *bridge)
@@ -109,45 +174,45 @@ bool bridge_finished(struct bridge *bridge)
     return atomic_load(&bridge->finished);
 }
 
-bool bridge_clean(const struct bridge *bridge)
+bool bridge_settled_all(const struct bridge *bridge)
 {
-    for (size_t i = 0; i < bridge->stream_count; i++) {
-        if (atomic_load(&bridge->streams[i].gave_up))
+    for (size_t i = 0; i < bridge->count; i++) {
+        if (!consumer_settled_all(&bridge->pipelines[i].consumer))
             return false;
     }
     return true;
 }
 
+static void read_queue(struct pipeline *pipeline, struct queue_status *status)
+{
+    struct queue *queue = &pipeline->queue;
+
+    *status = (struct queue_status){ .queue = queue->name, .entity = queue->entity };
+    queue_lease_read(&queue->lease, status);
+    counters_read(&queue->counters, status);
+    writers_read(&pipeline->writers, status);
+    status->interrupted = atomic_load(&pipeline->broker.interrupted);
+}
+
 int bridge_status_take(struct bridge *bridge, struct bridge_status *status)
 {
-    uint64_t sessions = atomic_load(&bridge->keeper.sessions);
-
-    *status = (struct bridge_status){
-        .database_reconnects = sessions > 0 ? sessions - 1 : 0,
-        .keeper_silent_ms = pulse_silent_ms(&bridge->keeper.pulse),
-        .queues = calloc(bridge->stream_count, sizeof(*status->queues)),
-    };
+    *status = (struct bridge_status){ .queues = calloc(bridge->count, sizeof(*status->queues)) };
     if (status->queues == NULL)
         return -1;
-    status->queue_count = bridge->stream_count;
-    for (size_t i = 0; i < bridge->stream_count; i++) {
-        struct stream *stream = &bridge->streams[i];
+    status->queue_count = bridge->count;
+    for (size_t i = 0; i < bridge->count; i++) {
+        struct pipeline *pipeline = &bridge->pipelines[i];
 
-        stream_status(stream, &status->queues[i]);
-        status->database_ok = stream_place(stream).database_ok; /* the same for all */
-        status->stopping = atomic_load(&stream->stopping);
+        read_queue(pipeline, &status->queues[i]);
+        status->database_ok = queue_lease_view(&pipeline->queue.lease).database_ok; /* of all */
+        status->stopping = queue_is_stopping(&pipeline->queue);
     }
-    trouble_read(&bridge->keeper.trouble, &status->database);
+    lease_keeper_read(&bridge->keeper, status);
     return 0;
 }
 
 void bridge_free(struct bridge *bridge)
 {
     pthread_join(bridge->ender, NULL);
-    keeper_release(&bridge->keeper);
-    watchdog_release(&bridge->watchdog);
-    for (size_t i = 0; i < bridge->stream_count; i++)
-        stream_release(&bridge->streams[i]);
-    free(bridge->streams);
-    free(bridge);
+    release(bridge);
 }

@@ -1,47 +1,58 @@
 /*
- * The daemon without its outside: all queues, their threads and the keeper.
+ * The daemon without its outside: all queues, their threads, the lease keeper and the watchdog.
  *
- *     bridge_start(&bridge, streams..., &err)
+ *     bridge_start(&bridge, queues, count, &lease, &err)
  *     ... until a signal comes ...
  *     bridge_stop(bridge)
- *     while (!bridge_finished(bridge) && clock_left_ms(deadline) > 0) wait
- *     bridge_free(bridge)           // only when finished; past the deadline leave the process
- * instead
+ *     while (!bridge_finished(bridge) && clock_left_ms(deadline_ms) > 0) wait
+ *     bridge_free(bridge)      // only when finished; past the deadline leave the process instead
  *
- * The files, each thread with what it alone uses; a header says what it needs of the ones behind
- * it:
+ * The rooms, from the top down; each includes only those below it:
  *
- *     consumer     subscription, run (the leading run), in_hand, window, starved
- *     writer       isolate, suspects and parked, settle (one transaction), flood (what the breaker
- * makes it do) keeper       holder; outstanding says when a new holder may subscribe watchdog
- * watched (the broker's port, with a clock) shared       stream: one queue, with its breaker and
- * its tally for others   status, of tally, pulse and trouble the world    ports; policy has every
- * waiting time
+ *     bridge       puts the rooms of each queue together, starts and ends the threads
+ *     watchdog     cuts a call to the broker that does not return
+ *     consume/     the consumer thread: a subscription from its connection to its end
+ *     write/       the writers: a batch until it is committed, isolated, or quarantined
+ *     queue        what the threads of one queue have in common
+ *     lease/       who may write for a queue, and what the consumer before may have left behind
+ *     observe/     what is counted and marked for people who look from outside; steers nothing
+ *     doorbell, timing
+ *
+ * The world outside is model/ports. timing has every wait that is not a setting.
  */
 #ifndef KOPRU_BRIDGE_BRIDGE_H
 #define KOPRU_BRIDGE_BRIDGE_H
 
-#include "bridge/stream.h"
+#include "bridge/consume/consumer.h"
 
 struct bridge;
 
 struct bridge_queue {
-    struct stream_settings settings;
-    struct stream_ports ports;
+    const char *name;
+    const char *entity;
+    struct consume_settings consume;
+    struct write_settings write;
+    struct queue_ports ports;
 };
 
 /* Starts everything. Connecting goes on in the background and never fails for good. Strings and
-   contexts must outlive the bridge. */
+   contexts must outlive the bridge. Returns 0, or -1 when memory, descriptors or threads are
+   lacking: the process should then end, since threads may have started. */
 int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t count,
                  const struct lease_port *lease, struct error *err);
 
-/* Asks all to finish: cancel, commit and acknowledge what was delivered, give the queues back. */
+/* Asks all threads to finish: cancel, commit and acknowledge what was delivered, release the
+   leases. */
 void bridge_stop(struct bridge *bridge);
 
 bool bridge_finished(struct bridge *bridge);
 
-/* After bridge_finished(): whether everything in hand was committed and acknowledged. */
-bool bridge_clean(const struct bridge *bridge);
+/* After bridge_finished(): whether all that was delivered was committed and acknowledged. */
+bool bridge_settled_all(const struct bridge *bridge);
+
+/* Safe from any thread until bridge_free(). Returns 0, or -1 when there is no memory; release the
+   status in both cases. */
+int bridge_status_take(struct bridge *bridge, struct bridge_status *status);
 
 void bridge_free(struct bridge *bridge);
 

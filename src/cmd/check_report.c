@@ -120,7 +120,7 @@ void check_report_text(const struct check_report *report, struct buffer *out)
             "MiB, the largest "
             "message RabbitMQ admits by default) + %" PRId64 " writer%s x %.0f MiB\n",
             "memory", mib(memory->total_bytes), mib(memory->fixed_bytes), memory->queue_count,
-            memory->queue_count == 1 ? "" : "s", mib(memory->in_hand_bytes),
+            memory->queue_count == 1 ? "" : "s", mib(memory->unacknowledged_bytes),
             mib(memory->largest_message_bytes), memory->writer_count,
             memory->writer_count == 1 ? "" : "s", mib(memory->writer_bytes));
 }
@@ -154,7 +154,7 @@ static void json_of_memory(struct json_out *json, const struct memory_bound *mem
     json_out_integer(json, "total_bytes", memory->total_bytes);
     json_out_integer(json, "fixed_bytes", memory->fixed_bytes);
     json_out_integer(json, "queues", (int64_t)memory->queue_count);
-    json_out_integer(json, "in_hand_bytes_per_queue", memory->in_hand_bytes);
+    json_out_integer(json, "unacknowledged_bytes_per_queue", memory->unacknowledged_bytes);
     json_out_integer(json, "largest_message_bytes", memory->largest_message_bytes);
     json_out_integer(json, "writers", memory->writer_count);
     json_out_integer(json, "bytes_per_writer", memory->writer_bytes);

@@ -1,7 +1,7 @@
 #include "cmd/endpoint.h"
 
 #include "base/log.h"
-#include "bridge/status.h"
+#include "bridge/observe/status.h"
 #include "cmd/cmd.h"
 #include "cmd/health.h"
 #include "cmd/metrics.h"

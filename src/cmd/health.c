@@ -59,7 +59,7 @@ bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool ver
 {
     struct health health = { .out = out };
 
-    add_thread(&health, status->keeper_silent_ms, limit_ms, NULL, "keeper");
+    add_thread(&health, status->keeper_silent_ms, limit_ms, NULL, "lease keeper");
     for (size_t i = 0; i < status->queue_count; i++) {
         const struct queue_status *queue = &status->queues[i];
 
@@ -70,25 +70,25 @@ bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool ver
 }
 
 /* What is known of it, in one sentence; otherwise when nothing went wrong yet. */
-static const char *trouble_text(const struct trouble *trouble, const char *otherwise, char *out,
+static const char *last_error_text(const struct last_error *last, const char *otherwise, char *out,
                                 size_t size)
 {
     size_t used;
 
-    if (!trouble->current)
+    if (!last->current)
         return otherwise;
-    error_text(&trouble->error, out, size);
+    error_text(&last->error, out, size);
     used = strlen(out);
-    if (trouble->sqlstate[0] != '\0' && strstr(out, trouble->sqlstate) == NULL)
-        used += (size_t)snprintf(out + used, size - used, ", SQLSTATE %s", trouble->sqlstate);
-    if (trouble->others > 0 && used < size)
-        snprintf(out + used, size - used, ", and %zu more, see the log", trouble->others);
+    if (last->sqlstate[0] != '\0' && strstr(out, last->sqlstate) == NULL)
+        used += (size_t)snprintf(out + used, size - used, ", SQLSTATE %s", last->sqlstate);
+    if (last->others > 0 && used < size)
+        snprintf(out + used, size - used, ", and %zu more, see the log", last->others);
     return out;
 }
 
 /* "812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table t, constraint
    c; ..." */
-static const char *breaker_text(const struct breaker_state *breaker, char *out, size_t size)
+static const char *breaker_text(const struct breaker_status *breaker, char *out, size_t size)
 {
     snprintf(out, size,
              "%zu of the last %zu messages were refused by the database: SQLSTATE %s%s%s%s%s; "
@@ -102,22 +102,22 @@ static const char *breaker_text(const struct breaker_state *breaker, char *out, 
 }
 
 /* Nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
-static const char *parked_text(const struct parked_view *parked, char *out, size_t size)
+static const char *quarantine_text(const struct quarantine_status *quarantine, char *out, size_t size)
 {
     size_t used = 0;
 
     out[0] = '\0';
-    if (parked->entities > 0)
-        used = (size_t)snprintf(out, size, "; %zu %s alone and wait%s: ", parked->entities,
-                                parked->entities == 1 ? "entity fails" : "entities fail",
-                                parked->entities == 1 ? "s" : "");
-    for (size_t i = 0; i < parked->shown_count && used < size; i++)
+    if (quarantine->entities > 0)
+        used = (size_t)snprintf(out, size, "; %zu %s alone and wait%s: ", quarantine->entities,
+                                quarantine->entities == 1 ? "entity fails" : "entities fail",
+                                quarantine->entities == 1 ? "s" : "");
+    for (size_t i = 0; i < quarantine->shown_count && used < size; i++)
         used += (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)",
-                                 i > 0 ? ", " : "", parked->shown[i].id,
-                                 parked->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
-                                 parked->shown[i].sqlstate, parked->shown[i].attempts);
-    if (parked->entities > parked->shown_count && used < size)
-        snprintf(out + used, size - used, ", and %zu more", parked->entities - parked->shown_count);
+                                 i > 0 ? ", " : "", quarantine->shown[i].id,
+                                 quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
+                                 quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
+    if (quarantine->entities > quarantine->shown_count && used < size)
+        snprintf(out + used, size - used, ", and %zu more", quarantine->entities - quarantine->shown_count);
     return out;
 }
 
@@ -132,25 +132,25 @@ static void add_queue(struct health *health, const struct bridge_status *status,
                  breaker_text(&queue->breaker, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
         add_part(health, true, "queue %s consuming%s", name,
-                 parked_text(&queue->parked, text, sizeof(text)));
+                 quarantine_text(&queue->quarantine, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
         add_part(
             health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
-            trouble_text(&queue->database, "a transaction is being repeated", text, sizeof(text)));
+            last_error_text(&queue->database_error, "a transaction is being repeated", text, sizeof(text)));
     else if (!status->database_ok)
         add_part(health, false, "queue %s not consuming: waits for the database", name);
-    else if (!queue->place_held && queue->holder[0] != '\0')
-        add_part(health, true, "queue %s standby: another instance holds it (%.*s)", name,
+    else if (!queue->lease_held && queue->holder[0] != '\0')
+        add_part(health, true, "queue %s standby: another instance holds the lease (%.*s)", name,
                  (int)strcspn(queue->holder, " "), queue->holder);
-    else if (!queue->place_held)
-        add_part(health, false, "queue %s not consuming: not taken yet", name);
-    else if (queue->stage == STAGE_ALONE)
+    else if (!queue->lease_held)
+        add_part(health, false, "queue %s not consuming: the lease is not acquired yet", name);
+    else if (queue->stage == STAGE_PREDECESSOR)
         add_part(health, false,
-                 "queue %s not consuming: waits until the broker has dropped the instance before",
+                 "queue %s not consuming: waits until the broker has dropped the consumer before",
                  name);
     else
         add_part(health, false, "queue %s not consuming: %s", name,
-                 trouble_text(&queue->broker, "connecting to the broker", text, sizeof(text)));
+                 last_error_text(&queue->broker_error, "connecting to the broker", text, sizeof(text)));
 }
 
 bool health_readyz(const struct bridge_status *status, bool verbose, struct buffer *out)
@@ -166,7 +166,7 @@ bool health_readyz(const struct bridge_status *status, bool verbose, struct buff
         add_part(&health, true, "database ok");
     else
         add_part(&health, false, "database not usable: %s",
-                 trouble_text(&status->database, "connecting", text, sizeof(text)));
+                 last_error_text(&status->database_error, "connecting", text, sizeof(text)));
     for (size_t i = 0; i < status->queue_count; i++)
         add_queue(&health, status, &status->queues[i]);
     return conclude(&health, "readyz", verbose);

@@ -10,7 +10,7 @@
 #define KOPRU_CMD_HEALTH_H
 
 #include "base/buffer.h"
-#include "bridge/status.h"
+#include "bridge/observe/status.h"
 
 /* Every thread came round within limit_ms or rests. What the servers do plays no part: an outage is
    no reason to kill the daemon. Appends "ok", or the parts if asked for or if one failed. Returns

@@ -1,6 +1,7 @@
 /*
- * The most memory that kopru run takes, by the formula of its promise: a fixed part; of each queue
- * what may be in hand and three times the largest message; of each writer what a transaction takes.
+ * The most memory that `kopru run` takes, by the formula of its promise: a fixed part; for each queue
+ * what may be unacknowledged and three times the largest message; for each writer what a transaction
+ * takes.
  */
 #ifndef KOPRU_CMD_MEMORY_H
 #define KOPRU_CMD_MEMORY_H
@@ -12,7 +13,7 @@
 
 struct memory_bound {
     int64_t fixed_bytes;   /* the program, its libraries, threads and connections */
-    int64_t in_hand_bytes; /* limits.max_unacknowledged_bytes: messages with what they mean */
+    int64_t unacknowledged_bytes; /* limits.max_unacknowledged_bytes: messages with what they mean */
     size_t queue_count;
     int64_t writer_bytes; /* the rows of a batch, as they are and as they go to the server */
     int64_t writer_count; /* of all queues together */
@@ -25,10 +26,5 @@ struct memory_bound {
    through memory whole, on its way to the dead letters. Hence the broker's limit and not ours, and
    for each queue: each may receive one at the same time. */
 void memory_bound_compute(const struct settings *settings, struct memory_bound *bound);
-
-/* How many messages are taken ahead: the queue's prefetch, but not more than fit in
-   limits.max_unacknowledged_bytes at the size of usual messages. All of such a window can come back after
-   a loss, acknowledged in vain or not, and should fit in one leading run. */
-int memory_prefetch(const struct settings *settings, const struct queue_settings *queue);
 
 #endif

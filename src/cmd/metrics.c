@@ -14,7 +14,7 @@ enum field_kind {
     FIELD_SIGNED,    /* int64_t */
     FIELD_INT,       /* int */
     FIELD_BOOL,      /* bool: 1 or 0 */
-    FIELD_CONSUMING, /* enum stream_stage: 1 while consuming */
+    FIELD_CONSUMING, /* enum consumer_stage: 1 while consuming */
     FIELD_MS,        /* int64_t, milliseconds: printed as seconds */
     FIELD_US,        /* int64_t, microseconds: likewise */
 };
@@ -31,10 +31,10 @@ struct family {
     .kind = (kind_of_it), .offset = offsetof(struct queue_status, member)
 
 static const struct family QUEUE_FAMILIES[] = {
-    { "kopru_lease_held", GAUGE, "Whether this instance holds the right to write for the queue.",
-      FIELD(FIELD_BOOL, place_held) },
+    { "kopru_lease_held", GAUGE, "Whether this instance holds the lease on the queue: the right to write for it.",
+      FIELD(FIELD_BOOL, lease_held) },
     { "kopru_lease_epoch", GAUGE,
-      "Epoch of the right to write that this instance holds or held last.",
+      "Epoch of the lease that this instance holds or held last.",
       FIELD(FIELD_SIGNED, epoch) },
     { "kopru_queue_consuming", GAUGE, "Whether this instance consumes the queue.",
       FIELD(FIELD_CONSUMING, stage) },
@@ -57,21 +57,21 @@ static const struct family QUEUE_FAMILIES[] = {
       FIELD(FIELD_SIZE, breaker.refused) },
     { "kopru_breaker_openings_total", COUNTER, "Times the breaker opened.",
       FIELD(FIELD_COUNT, breaker.openings) },
-    { "kopru_quarantined_entities", GAUGE, "Entities that fail alone and were set aside.",
-      FIELD(FIELD_SIZE, parked.entities) },
-    { "kopru_quarantined_messages", GAUGE, "Messages of these entities.",
-      FIELD(FIELD_SIZE, parked.messages) },
+    { "kopru_quarantined_entities", GAUGE, "Entities that fail alone and are quarantined.",
+      FIELD(FIELD_SIZE, quarantine.entities) },
+    { "kopru_quarantined_messages", GAUGE, "Messages of the quarantined entities.",
+      FIELD(FIELD_SIZE, quarantine.messages) },
     { "kopru_quarantine_rejected_total", COUNTER,
       "Dead letters of messages that failed again and again, with an error that has no rule, while "
       "others committed.",
-      FIELD(FIELD_COUNT, suspects_rejected) },
+      FIELD(FIELD_COUNT, quarantine_rejected) },
     { "kopru_unacknowledged_messages", GAUGE, "Messages delivered and not yet acknowledged.",
-      FIELD(FIELD_COUNT, in_hand_messages) },
+      FIELD(FIELD_COUNT, unacknowledged_messages) },
     { "kopru_unacknowledged_bytes", GAUGE,
       "Memory of the messages delivered and not yet acknowledged.",
-      FIELD(FIELD_COUNT, in_hand_bytes) },
+      FIELD(FIELD_COUNT, unacknowledged_bytes) },
     { "kopru_unacknowledged_oldest_age_seconds", GAUGE,
-      "Time since the oldest message in hand was delivered.", FIELD(FIELD_MS, oldest_age_ms) },
+      "Time since the oldest unacknowledged message was delivered.", FIELD(FIELD_MS, oldest_age_ms) },
     { "kopru_last_message_timestamp_seconds", GAUGE,
       "When the last message was delivered, 0 for never.", FIELD(FIELD_US, last_message_us) },
     { "kopru_last_commit_timestamp_seconds", GAUGE,
@@ -108,15 +108,15 @@ static const struct family QUEUE_FAMILIES[] = {
       FIELD(FIELD_COUNT, reconnects) },
     { "kopru_broker_stalled_total", COUNTER,
       "Subscriptions that ended because messages were ready and none was delivered.",
-      FIELD(FIELD_COUNT, starved) },
+      FIELD(FIELD_COUNT, stalled) },
     { "kopru_broker_calls_interrupted_total", COUNTER,
       "Calls to the broker that did not return and were interrupted.",
       FIELD(FIELD_COUNT, interrupted) },
     { "kopru_queue_prefetch_messages", GAUGE,
-      "Messages that the broker may deliver ahead: prefetch, or what fits.",
-      FIELD(FIELD_INT, window) },
+      "Messages that the broker may deliver before the first is acknowledged, as last asked for.",
+      FIELD(FIELD_INT, prefetch) },
     { "kopru_broker_errors_total", COUNTER, "Times consuming could not begin or had to end.",
-      FIELD(FIELD_COUNT, broker.count) },
+      FIELD(FIELD_COUNT, broker_error.count) },
 };
 
 static void print_header(struct buffer *out, const char *name, const char *type, const char *help)
@@ -164,7 +164,7 @@ static void print_field(struct buffer *out, enum field_kind kind, const void *fi
         break;
     case FIELD_CONSUMING:
         buffer_append_format(out, "%d",
-                             *(const enum stream_stage *)field == STAGE_CONSUMING ? 1 : 0);
+                             *(const enum consumer_stage *)field == STAGE_CONSUMING ? 1 : 0);
         break;
     case FIELD_MS:
         buffer_append_format(out, "%.3f", (double)*(const int64_t *)field / 1e3);

@@ -7,7 +7,7 @@
 #define KOPRU_CMD_METRICS_H
 
 #include "base/buffer.h"
-#include "bridge/status.h"
+#include "bridge/observe/status.h"
 #include "cmd/process_figures.h"
 
 /* Prometheus 3 refuses any other. */

@@ -14,7 +14,7 @@
 #define KOPRU_CMD_SUPERVISION_H
 
 #include "base/notify.h"
-#include "bridge/status.h"
+#include "bridge/bridge.h"
 
 enum {
     /* Servers that are away must not hold up the boot, nor run into TimeoutStartSec (90 s by

@@ -1,10 +1,8 @@
 #include "cmd/wiring.h"
 
+#include "bridge/timing.h"
 #include "cmd/cmd.h"
-#include "cmd/memory.h"
-#include "pg/catalog.h"
 #include "pg/conninfo.h"
-#include "pg/lease.h"
 
 #include <stdlib.h>
 
@@ -124,105 +122,6 @@ static enum map_outcome mapper_read(void *mapper, struct slice body, struct aren
     return mapper_map(mapper, body, arena, change, refusal);
 }
 
-/* The store. */
-
-static void *store_open(void *context)
-{
-    return pg_store_new(&((const struct wired_queue *)context)->target);
-}
-
-static void store_close(void *store)
-{
-    pg_store_free(store);
-}
-
-static enum write_outcome store_write(void *store, int64_t epoch,
-                                      const struct write_request *request,
-                                      struct write_report *report)
-{
-    return pg_store_write(store, epoch, request, report);
-}
-
-/* The lease. */
-
-static int check_catalog(const struct wiring *wiring, struct pg_conn *conn,
-                         struct error_list *problems)
-{
-    struct catalog_report report = { .problems = problems };
-    struct catalog *catalog;
-    struct pg_failure failure;
-    int result;
-
-    if (catalog_load(&catalog, conn, &failure) != 0) {
-        error_list_add(problems, &failure.error);
-        return -1;
-    }
-    result = catalog_check_server(catalog, kopru_version(), &report);
-    for (size_t i = 0; i < wiring->queue_count; i++) {
-        if (catalog_check_entity(catalog, mapping_entity(wiring->wired[i].mapping), &report) != 0)
-            result = -1;
-    }
-    catalog_free(catalog);
-    return result;
-}
-
-static int lease_open(void *context, void **session, struct error_list *problems)
-{
-    const struct wiring *wiring = context;
-    struct pg_conn *conn;
-    struct pg_failure failure;
-
-    *session = NULL;
-    if (pg_conn_open(&conn, &wiring->postgres, &failure) != 0) {
-        error_list_add(problems, &failure.error);
-        return -1;
-    }
-    if (check_catalog(wiring, conn, problems) != 0) {
-        pg_conn_close(conn);
-        return -1;
-    }
-    *session = conn;
-    return 0;
-}
-
-static void lease_close(void *session)
-{
-    pg_conn_close(session);
-}
-
-static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease,
-                      struct error *err)
-{
-    struct pg_failure failure;
-    int result = pg_lease_read(session, queue, entity, lease, &failure);
-
-    if (result < 0)
-        *err = failure.error;
-    return result;
-}
-
-static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease,
-                      struct error *err)
-{
-    struct pg_failure failure;
-    int result = pg_lease_take(session, queue, holder, lease, &failure);
-
-    if (result < 0)
-        *err = failure.error;
-    return result;
-}
-
-static int lease_renew(void *session, const char *queue, int64_t epoch,
-                       const struct lease_news *news, const char *holder, struct error *err)
-{
-    struct pg_failure failure;
-    int result = pg_lease_renew(session, queue, epoch, news, holder, &failure);
-
-    if (result < 0)
-        *err = failure.error;
-    return result;
-}
-
 /* All together. */
 
 struct amqp_endpoint wiring_endpoint(const struct settings *settings)
@@ -251,30 +150,37 @@ struct pg_settings wiring_postgres(const struct settings *settings, atomic_bool 
     };
 }
 
-static struct stream_settings stream_settings(const struct settings *settings,
-                                              const struct queue_settings *queue)
+static struct consume_settings consume_settings(const struct settings *settings,
+                                                const struct queue_settings *queue)
 {
-    return (struct stream_settings){
-        .queue = queue->name,
-        .entity = queue->entity,
-        .writers = queue->writers,
+    size_t max_bytes = (size_t)settings->limits.max_unacknowledged_bytes;
+
+    return (struct consume_settings){
         .prefetch = queue->prefetch,
-        .window = memory_prefetch(settings, queue),
+        .prefetch_limit = prefetch_limit(queue->prefetch, max_bytes),
         .order_by_timestamp = queue->order == QUEUE_ORDER_TIMESTAMP,
-        .max_unacknowledged_bytes = (size_t)settings->limits.max_unacknowledged_bytes,
+        .max_unacknowledged_bytes = max_bytes,
+    };
+}
+
+static struct write_settings write_settings(const struct settings *settings,
+                                            const struct queue_settings *queue)
+{
+    return (struct write_settings){
+        .writers = queue->writers,
         .max_batch_messages = (size_t)settings->batch.max_messages,
         .max_batch_bytes = (size_t)settings->batch.max_bytes,
-        .isolate_attempts = (unsigned)settings->quarantine.attempts,
-        .isolate_ms = settings->quarantine.span_ms,
+        .quarantine_attempts = (unsigned)settings->quarantine.attempts,
+        .quarantine_span_ms = settings->quarantine.span_ms,
         .breaker = { .window = (size_t)settings->breaker.window,
                      .share_ppm = settings->breaker.share_ppm,
                      .probe_ms = settings->breaker.probe_ms },
     };
 }
 
-static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queue *wired)
+static struct queue_ports queue_ports(struct wiring *wiring, struct wired_queue *wired)
 {
-    return (struct stream_ports){
+    return (struct queue_ports){
         .broker = { .context = &wiring->endpoint,
                     .open = broker_open,
                     .close = broker_close,
@@ -295,10 +201,7 @@ static struct stream_ports stream_ports(struct wiring *wiring, struct wired_queu
                     .close = mapper_close,
                     .map = mapper_read,
                     .arena_limit = mapper_limit },
-        .store = { .context = wired,
-                   .open = store_open,
-                   .close = store_close,
-                   .write = store_write },
+        .store = pg_store_port(&wired->target),
     };
 }
 
@@ -307,10 +210,10 @@ static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
     const struct settings *settings = &wiring->configuration->settings;
     const struct queue_settings *queue = &settings->queues[number];
     struct wired_queue *wired = &wiring->wired[number];
-    struct stream_settings stream = stream_settings(settings, queue);
 
     wired->mapping = configuration_mapping(wiring->configuration, queue->entity);
-    if (pg_statements_init(&wired->statements, mapping_entity(wired->mapping)) != 0)
+    wiring->entities[number] = mapping_entity(wired->mapping);
+    if (pg_statements_init(&wired->statements, wiring->entities[number]) != 0)
         return error_no_memory(err);
     wired->target = (struct pg_store_target){
         .settings = &wiring->postgres,
@@ -318,8 +221,11 @@ static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
         .queue = queue->name,
         .max_batch_bytes = BATCH_MAX_BYTES,
     };
-    wiring->queues[number] =
-        (struct bridge_queue){ .settings = stream, .ports = stream_ports(wiring, wired) };
+    wiring->queues[number] = (struct bridge_queue){ .name = queue->name,
+                                                    .entity = queue->entity,
+                                                    .consume = consume_settings(settings, queue),
+                                                    .write = write_settings(settings, queue),
+                                                    .ports = queue_ports(wiring, wired) };
     return 0;
 }
 
@@ -333,16 +239,19 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
         .endpoint = wiring_endpoint(settings),
         .postgres = wiring_postgres(settings, &wiring->unprepared),
         .wired = calloc(settings->queue_count, sizeof(*wiring->wired)),
+        .entities = calloc(settings->queue_count, sizeof(*wiring->entities)),
         .queues = calloc(settings->queue_count, sizeof(*wiring->queues)),
-        .lease = { .context = wiring,
-                   .open = lease_open,
-                   .close = lease_close,
-                   .read = lease_read,
-                   .take = lease_take,
-                   .renew = lease_renew },
     };
-    if (wiring->wired == NULL || wiring->queues == NULL)
+    if (wiring->wired == NULL || wiring->entities == NULL || wiring->queues == NULL)
         return error_no_memory(err);
+    wiring->lease_target = (struct pg_lease_target){
+        .settings = &wiring->postgres,
+        .entities = wiring->entities,
+        .entity_count = settings->queue_count,
+        .program_version = kopru_version(),
+        .patience = { .wait_ms = LEASE_ACQUIRE_WAIT_MS, .frozen_after_ms = LEASE_EXPIRES_MS },
+    };
+    wiring->lease = pg_lease_port(&wiring->lease_target);
     /* What libpq cannot read it quotes when it connects, and that may be a piece of the password.
      */
     if (pg_conninfo_read(settings->postgres.conninfo, &conninfo, err) != 0)
@@ -360,5 +269,6 @@ void wiring_release(struct wiring *wiring)
     for (size_t i = 0; i < wiring->queue_count; i++)
         pg_statements_release(&wiring->wired[i].statements);
     free(wiring->wired);
+    free(wiring->entities);
     free(wiring->queues);
 }

@@ -13,7 +13,7 @@
 #include "amqp/consumer.h"
 #include "bridge/bridge.h"
 #include "cmd/configuration.h"
-#include "pg/store.h"
+#include "pg/ports.h"
 
 /* What the ports of one queue work with. */
 struct wired_queue {
@@ -28,6 +28,8 @@ struct wiring {
     struct pg_settings postgres;
     atomic_bool unprepared; /* see struct pg_settings */
     struct wired_queue *wired;
+    const struct entity **entities; /* of the queues */
+    struct pg_lease_target lease_target;
     struct bridge_queue *queues;
     size_t queue_count;
     struct lease_port lease;

@@ -1,5 +1,5 @@
 /*
- * The right to write for a queue, as its row in kopru.queues says.
+ * The lease on a queue: the right of one instance to write for it, as its row in kopru.queues says.
  */
 #ifndef KOPRU_MODEL_LEASE_H
 #define KOPRU_MODEL_LEASE_H
@@ -7,19 +7,44 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LEASE_HOLDER_MAX_BYTES = 256 };
+enum { LEASE_HOLDER_MAX_BYTES = 128, LEASE_INSTANCE_MAX_BYTES = 192 };
+
+/* A process that holds leases. */
+struct lease_holder {
+    char name[LEASE_HOLDER_MAX_BYTES];       /* for people: host and process id */
+    char instance[LEASE_INSTANCE_MAX_BYTES]; /* no other process has the same */
+};
+
+/* What the holder says of its subscription, for whoever acquires the lease after it;
+   bridge/lease/handover.h explains why. */
+enum lease_state {
+    LEASE_STATE_HELD,         /* nothing that a successor could rely on */
+    LEASE_STATE_CONSUMING,    /* the broker counts it as a consumer of the queue */
+    LEASE_STATE_DISCONNECTED, /* its connection ended, and the broker may not have noticed */
+};
+
+enum { LEASE_STATE_COUNT = LEASE_STATE_DISCONNECTED + 1 };
 
 struct lease {
     int64_t epoch;
-    char holder[LEASE_HOLDER_MAX_BYTES]; /* who holds it, or held it before us; "" if nobody */
-    int evicted;       /* database sessions that were ended because they kept it from being taken */
-    int64_t silent_ms; /* since the holder renewed it, by the server's clock; INT64_MAX for never */
+    struct lease_holder holder; /* who holds it, or held it before us; "" if nobody does */
+    enum lease_state state;     /* of that holder */
+    int64_t silent_ms;          /* since the holder renewed it, by the server's clock; INT64_MAX for
+                                   never */
+    int sessions_ended;         /* database sessions that were ended because they kept the lease from
+                                   being acquired */
 };
 
-/* How fresh a queue is: microseconds since 2000-01-01 UTC, 0 for never. */
-struct lease_news {
+/* How fresh a queue's data is: microseconds since 1970-01-01 UTC, 0 for never. */
+struct freshness {
     int64_t last_message_us;
     int64_t last_commit_us;
 };
+
+/* As kopru.queues.state has it: "consuming". */
+const char *lease_state_name(enum lease_state state);
+
+/* LEASE_STATE_HELD for a name that is not known: it promises least. */
+enum lease_state lease_state_of(const char *name);
 
 #endif

@@ -10,7 +10,7 @@ struct message *message_new(struct delivery *delivery, size_t max_arena_bytes)
         return NULL;
     message->delivery = delivery;
     arena_init(&message->arena, max_arena_bytes);
-    atomic_init(&message->done, false);
+    atomic_init(&message->committed, false);
     return message;
 }
 

@@ -37,6 +37,8 @@ static const struct wanted_column QUEUE_COLUMNS[] = {
     { .name = "entity", .type = "text", .never_null = true },
     { .name = "epoch", .type = "bigint", .never_null = true },
     { .name = "holder", .type = "text" },
+    { .name = "instance", .type = "text" },
+    { .name = "state", .type = "text" },
     { .name = "renewed_at", .type = TIMESTAMPTZ },
     { .name = "last_message_at", .type = TIMESTAMPTZ },
     { .name = "last_commit_at", .type = TIMESTAMPTZ },

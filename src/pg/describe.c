@@ -83,9 +83,10 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "message_id", "properties",  "redelivered",
                                                 "occurrences" };
     static const char *const entity[] = { "queue", "entity" };
-    static const char *const take[] = { "queue", "epoch", "holder" };
+    static const char *const lock_timeout[] = { "milliseconds" };
+    static const char *const acquire[] = { "queue", "epoch", "holder", "instance" };
     static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at",
-                                         "holder" };
+                                         "state" };
     const struct pg_description all[] = {
         { &PG_BEGIN, "every transaction begins with this, and ends with a plain COMMIT", NULL,
           none },
@@ -93,7 +94,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           "nothing in the transaction depends on settings of a role, a database or a pooler", NULL,
           timeouts },
         { &PG_CHECK_EPOCH,
-          "is the queue still this instance's; a takeover waits for the transaction", NULL, epoch },
+          "is the lease still this instance's; a takeover waits for the transaction", NULL, epoch },
         { &PG_WRITE_DEAD_LETTERS,
           "keep the refused messages of the batch, or count them where they are open already", NULL,
           dead_letters },
@@ -101,18 +102,20 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           "let deferred constraints speak before a probe for the message at fault is rolled back",
           NULL, none },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_READ], "who holds the queue, and for how long it was silent",
+        { PG_LEASE_STATEMENTS[PG_LEASE_READ],
+          "who holds the lease, and for how long was the holder silent", NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK_TIMEOUT],
+          "do not wait long: the leases on other queues are to be renewed meanwhile", NULL,
+          lock_timeout },
+        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the lease's holder",
           NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_PATIENCE], "the keeper has other queues to care for", NULL,
-          none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the queue's holder",
-          NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_TAKE],
-          "take the queue over, unless another instance was quicker", NULL, take },
-        { PG_LEASE_STATEMENTS[PG_LEASE_EVICT],
-          "end the sessions of a holder that froze while it sent", NULL, none },
+        { PG_LEASE_STATEMENTS[PG_LEASE_ACQUIRE],
+          "acquire the lease, unless another instance was quicker", NULL, acquire },
+        { PG_LEASE_STATEMENTS[PG_LEASE_END_FROZEN],
+          "end the database sessions of a holder that froze while it sent", NULL, lock_timeout },
         { PG_LEASE_STATEMENTS[PG_LEASE_RENEW],
-          "say every few seconds that the holder lives, and how fresh the queue is", NULL, renew },
+          "say every second that the holder lives, and how fresh the queue is", NULL, renew },
+        { PG_LEASE_STATEMENTS[PG_LEASE_RELEASE], "release the lease at the end", NULL, renew },
     };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

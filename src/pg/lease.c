@@ -1,11 +1,18 @@
 #include "pg/lease.h"
 
+#include "model/value.h"
 #include "pg/binary.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
+
+/* PostgreSQL counts from 2000 on. */
+static int64_t wire_of_unix_us(int64_t unix_us)
+{
+    return pg_wire_i64(unix_us - POSTGRES_EPOCH_S * 1000000);
+}
 
 static const struct pg_statement ADD = {
     .name = "kopru_lease_add",
@@ -18,30 +25,33 @@ static const struct pg_statement ADD = {
 
 static const struct pg_statement READ = {
     .name = "kopru_lease_read",
-    .sql =
-        "SELECT epoch, holder, (extract(epoch FROM clock_timestamp() - renewed_at) * 1000)::bigint"
-        " FROM kopru.queues WHERE queue = $1",
+    .sql = "SELECT epoch, holder, instance, state,"
+           " (extract(epoch FROM clock_timestamp() - renewed_at) * 1000)::bigint"
+           " FROM kopru.queues WHERE queue = $1",
     .param_count = 1,
     .param_types = (const Oid[]){ TEXT_OID },
 };
 
-static const struct pg_statement PATIENCE = {
-    .name = "kopru_lease_patience",
-    .sql = "SELECT set_config('lock_timeout', '1000', true)",
+static const struct pg_statement LOCK_TIMEOUT = {
+    .name = "kopru_lease_lock_timeout",
+    .sql = "SELECT set_config('lock_timeout', $1::bigint::text, true)",
+    .param_count = 1,
+    .param_types = (const Oid[]){ INT8_OID },
 };
 
-/* A client that freezes between two trips is ended by the idle timeout of its transaction; one that
-   freezes while it sends is not by anything: its session waits for the rest of a message.
-   RowShareLock: it looked at an epoch, or is about to take a queue. */
-static const struct pg_statement EVICT = {
-    .name = "kopru_lease_evict",
+/* A client that freezes between two round trips is ended by the idle timeout of its transaction; one
+   that freezes while it sends is ended by nothing: its session waits for the rest of a message.
+   RowShareLock: the session looked at an epoch, or is about to acquire a lease. */
+static const struct pg_statement END_FROZEN = {
+    .name = "kopru_lease_end_frozen",
     .sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) FROM pg_stat_activity AS a"
-           " WHERE a.datname = current_database() AND a.usename = current_user AND a.wait_event = "
-           "'ClientRead'"
-           " AND a.state_change < clock_timestamp() - interval '6 seconds' AND EXISTS (SELECT FROM "
-           "pg_locks AS l"
-           " WHERE l.pid = a.pid AND l.relation = 'kopru.queues'::regclass AND l.mode = "
-           "'RowShareLock' AND l.granted)",
+           " WHERE a.datname = current_database() AND a.usename = current_user"
+           " AND a.wait_event = 'ClientRead'"
+           " AND a.state_change < clock_timestamp() - $1::bigint * interval '1 millisecond'"
+           " AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid"
+           " AND l.relation = 'kopru.queues'::regclass AND l.mode = 'RowShareLock' AND l.granted)",
+    .param_count = 1,
+    .param_types = (const Oid[]){ INT8_OID },
 };
 
 static const struct pg_statement LOCK = {
@@ -51,26 +61,46 @@ static const struct pg_statement LOCK = {
     .param_types = (const Oid[]){ TEXT_OID },
 };
 
-static const struct pg_statement TAKE = {
-    .name = "kopru_lease_take",
-    .sql = "UPDATE kopru.queues SET epoch = epoch + 1, holder = $3, renewed_at = clock_timestamp()"
-           " WHERE queue = $1 AND epoch = $2 RETURNING epoch",
-    .param_count = 3,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID },
+static const struct pg_statement ACQUIRE = {
+    .name = "kopru_lease_acquire",
+    .sql = "UPDATE kopru.queues SET epoch = epoch + 1, holder = $3, instance = $4, state = 'held',"
+           " renewed_at = clock_timestamp() WHERE queue = $1 AND epoch = $2 RETURNING epoch",
+    .param_count = 4,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement RENEW = {
     .name = "kopru_lease_renew",
-    .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(), holder = $5,"
-           " last_message_at = greatest(last_message_at, $3), last_commit_at = "
-           "greatest(last_commit_at, $4)"
+    .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(), state = $5,"
+           " last_message_at = greatest(last_message_at, $3),"
+           " last_commit_at = greatest(last_commit_at, $4)"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
     .param_count = 5,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID },
+    .param_types =
+        (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID },
 };
 
-const struct pg_statement *const PG_LEASE_STATEMENTS[] = { &ADD,  &READ,  &PATIENCE, &LOCK,
-                                                           &TAKE, &EVICT, &RENEW };
+static const struct pg_statement RELEASE = {
+    .name = "kopru_lease_release",
+    .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
+           " holder = NULL, instance = NULL, state = NULL,"
+           " last_message_at = greatest(last_message_at, $3),"
+           " last_commit_at = greatest(last_commit_at, $4)"
+           " WHERE queue = $1 AND epoch = $2 RETURNING 1",
+    .param_count = 4,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID },
+};
+
+const struct pg_statement *const PG_LEASE_STATEMENTS[PG_LEASE_STATEMENT_COUNT] = {
+    [PG_LEASE_ADD] = &ADD,
+    [PG_LEASE_READ] = &READ,
+    [PG_LEASE_LOCK_TIMEOUT] = &LOCK_TIMEOUT,
+    [PG_LEASE_LOCK] = &LOCK,
+    [PG_LEASE_ACQUIRE] = &ACQUIRE,
+    [PG_LEASE_END_FROZEN] = &END_FROZEN,
+    [PG_LEASE_RENEW] = &RENEW,
+    [PG_LEASE_RELEASE] = &RELEASE,
+};
 
 /* One transaction around the calls from the third on; the first two are filled in here. Keeps the
    results for the caller. */
@@ -86,6 +116,25 @@ static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t c
     return -1;
 }
 
+static void take_text(char *out, size_t size, const PGresult *result, int column)
+{
+    snprintf(out, size, "%s", PQgetvalue(result, 0, column));
+}
+
+/* Of a row; a column that is null reads as the empty string. */
+static void take_lease(struct lease *lease, const PGresult *row)
+{
+    char state[32];
+
+    lease->epoch = pg_read_i64(PQgetvalue(row, 0, 0));
+    take_text(lease->holder.name, sizeof(lease->holder.name), row, 1);
+    take_text(lease->holder.instance, sizeof(lease->holder.instance), row, 2);
+    take_text(state, sizeof(state), row, 3);
+    lease->state = lease_state_of(state);
+    if (!PQgetisnull(row, 0, 4))
+        lease->silent_ms = pg_read_i64(PQgetvalue(row, 0, 4));
+}
+
 int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
                   struct pg_failure *failure)
 {
@@ -93,27 +142,25 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
     const struct pg_params both = { 2, values, lengths };
     const struct pg_params first = { 1, values, lengths };
-    struct pg_call calls[4] = {
-        [2] = { .statement = &ADD, .params = &both }, [3] = { .statement = &READ, .params = &first }
-    };
+    struct pg_call calls[4] = { [2] = { .statement = &ADD, .params = &both },
+                                [3] = { .statement = &READ, .params = &first } };
     int result = run_transaction(conn, calls, 4, failure);
 
     *lease = (struct lease){ .silent_ms = INT64_MAX };
-    if (result == 0 && PQntuples(calls[3].result) == 1) {
-        lease->epoch = pg_read_i64(PQgetvalue(calls[3].result, 0, 0));
-        snprintf(lease->holder, sizeof(lease->holder), "%s", PQgetvalue(calls[3].result, 0, 1));
-        if (!PQgetisnull(calls[3].result, 0, 2))
-            lease->silent_ms = pg_read_i64(PQgetvalue(calls[3].result, 0, 2));
-    }
+    if (result == 0 && PQntuples(calls[3].result) == 1)
+        take_lease(lease, calls[3].result);
     pg_calls_clear(calls, 4);
     return result;
 }
 
 /* Ends the sessions of clients that went silent while they held a queue's row. Returns how many, or
    -1. */
-static int evict(struct pg_conn *conn, struct pg_failure *failure)
+static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_failure *failure)
 {
-    struct pg_call calls[3] = { [2] = { .statement = &EVICT } };
+    int64_t after = pg_wire_i64(frozen_after_ms);
+    const struct pg_params params = { 1, (const char *[]){ (const char *)&after },
+                                      (const int[]){ sizeof(after) } };
+    struct pg_call calls[3] = { [2] = { .statement = &END_FROZEN, .params = &params } };
     int result = run_transaction(conn, calls, 3, failure);
 
     if (result == 0)
@@ -122,17 +169,21 @@ static int evict(struct pg_conn *conn, struct pg_failure *failure)
     return result;
 }
 
-int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, struct lease *lease,
-                  struct pg_failure *failure)
+/* Returns 1, 0 when the row has another epoch by now, or -1. */
+static int lock_and_acquire(struct pg_conn *conn, const char *queue,
+                            const struct lease_holder *holder, int wait_ms, struct lease *lease,
+                            struct pg_failure *failure)
 {
-    int64_t epoch = pg_wire_i64(lease->epoch);
-    const char *values[] = { queue, (const char *)&epoch, holder };
-    const int lengths[] = { (int)strlen(queue), sizeof(epoch), (int)strlen(holder) };
-    const struct pg_params all = { 3, values, lengths };
+    int64_t wire[] = { pg_wire_i64(lease->epoch), pg_wire_i64(wait_ms) };
+    const char *values[] = { queue, (const char *)&wire[0], holder->name, holder->instance };
+    const int lengths[] = { (int)strlen(queue), 8, (int)strlen(holder->name),
+                            (int)strlen(holder->instance) };
+    const struct pg_params all = { 4, values, lengths };
     const struct pg_params first = { 1, values, lengths };
-    struct pg_call calls[5] = { [2] = { .statement = &PATIENCE },
+    const struct pg_params wait = { 1, (const char *[]){ (const char *)&wire[1] }, &lengths[1] };
+    struct pg_call calls[5] = { [2] = { .statement = &LOCK_TIMEOUT, .params = &wait },
                                 [3] = { .statement = &LOCK, .params = &first },
-                                [4] = { .statement = &TAKE, .params = &all } };
+                                [4] = { .statement = &ACQUIRE, .params = &all } };
     int result = run_transaction(conn, calls, 5, failure);
 
     if (result == 0) {
@@ -141,29 +192,52 @@ int pg_lease_take(struct pg_conn *conn, const char *queue, const char *holder, s
             lease->epoch = pg_read_i64(PQgetvalue(calls[4].result, 0, 0));
     }
     pg_calls_clear(calls, 5);
+    return result;
+}
+
+int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease_holder *holder,
+                     const struct pg_lease_patience *patience, struct lease *lease,
+                     struct pg_failure *failure)
+{
+    int result = lock_and_acquire(conn, queue, holder, patience->wait_ms, lease, failure);
+
     if (result < 0 && !failure->connection_lost &&
         strcmp(failure->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
-        lease->evicted = evict(conn, failure);
-        result = lease->evicted < 0 ? -1 : 0;
+        lease->sessions_ended = end_frozen(conn, patience->frozen_after_ms, failure);
+        result = lease->sessions_ended < 0 ? -1 : 0;
     }
     return result;
 }
 
-int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch,
-                   const struct lease_news *news, const char *holder, struct pg_failure *failure)
+/* Renews the row with that state, or releases it when state is NULL. */
+static int update(struct pg_conn *conn, const char *queue, int64_t epoch, const char *state,
+                  const struct freshness *freshness, struct pg_failure *failure)
 {
-    int64_t wire[] = { pg_wire_i64(epoch), pg_wire_i64(news->last_message_us),
-                       pg_wire_i64(news->last_commit_us) };
+    int64_t wire[] = { pg_wire_i64(epoch), wire_of_unix_us(freshness->last_message_us),
+                       wire_of_unix_us(freshness->last_commit_us) };
     const char *values[] = { queue, (const char *)&wire[0],
-                             news->last_message_us != 0 ? (const char *)&wire[1] : NULL,
-                             news->last_commit_us != 0 ? (const char *)&wire[2] : NULL, holder };
-    const int lengths[] = { (int)strlen(queue), 8, 8, 8, holder != NULL ? (int)strlen(holder) : 0 };
-    const struct pg_params params = { 5, values, lengths };
-    struct pg_call calls[3] = { [2] = { .statement = &RENEW, .params = &params } };
+                             freshness->last_message_us != 0 ? (const char *)&wire[1] : NULL,
+                             freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL, state };
+    const int lengths[] = { (int)strlen(queue), 8, 8, 8, state != NULL ? (int)strlen(state) : 0 };
+    const struct pg_params params = { state != NULL ? 5 : 4, values, lengths };
+    struct pg_call calls[3] = { [2] = { .statement = state != NULL ? &RENEW : &RELEASE,
+                                        .params = &params } };
     int result = run_transaction(conn, calls, 3, failure);
 
     if (result == 0)
         result = PQntuples(calls[2].result);
     pg_calls_clear(calls, 3);
     return result;
+}
+
+int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, enum lease_state state,
+                   const struct freshness *freshness, struct pg_failure *failure)
+{
+    return update(conn, queue, epoch, lease_state_name(state), freshness, failure);
+}
+
+int pg_lease_release(struct pg_conn *conn, const char *queue, int64_t epoch,
+                     const struct freshness *freshness, struct pg_failure *failure)
+{
+    return update(conn, queue, epoch, NULL, freshness, failure);
 }

@@ -564,7 +564,7 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
         outcome = outcome_of(tx->failure.class);
         settle(store, &tx->failure);
     } else if (!ours) {
-        outcome = WRITE_LOST_PLACE;
+        outcome = WRITE_LEASE_LOST;
         settle(store, &tx->failure);
     }
     fill_report(report, tx);

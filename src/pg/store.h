@@ -33,7 +33,7 @@ struct pg_store *pg_store_new(const struct pg_store_target *target);
 void pg_store_free(struct pg_store *store);
 
 /* Blocks for at most the connect timeout and PG_STORE_MAX_TRIPS trips (pg_conn_trip()). Fills
-   *report whatever comes; its error says why nothing was committed, except for WRITE_LOST_PLACE.
+   *report whatever comes; its error says why nothing was committed, except for WRITE_LEASE_LOST.
    epoch: under which the queue was taken; another one in its row means that the place is lost. Not
    for two threads at once. */
 enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,

@@ -90,12 +90,12 @@ def test_the_memory_bound_is_the_sum_of_its_parts(check: Check) -> None:
     memory = check("--offline").memory
     assert memory is not None
     assert memory["queues"] == 2
-    of_a_queue = memory["in_hand_bytes_per_queue"] + 3 * memory["largest_message_bytes"]
+    of_a_queue = memory["unacknowledged_bytes_per_queue"] + 3 * memory["largest_message_bytes"]
     assert memory["total_bytes"] == (memory["fixed_bytes"] + memory["queues"] * of_a_queue
                                      + memory["writers"] * memory["bytes_per_writer"])
-    doubled = check("--offline", limits={"max_unacknowledged_bytes": 2 * memory["in_hand_bytes_per_queue"]}).memory
+    doubled = check("--offline", limits={"max_unacknowledged_bytes": 2 * memory["unacknowledged_bytes_per_queue"]}).memory
     assert doubled is not None
-    assert doubled["total_bytes"] == memory["total_bytes"] + 2 * memory["in_hand_bytes_per_queue"]
+    assert doubled["total_bytes"] == memory["total_bytes"] + 2 * memory["unacknowledged_bytes_per_queue"]
 
 
 def test_the_table_says_the_same_to_people(rabbitmq_server: RabbitMQ, db: Database, queues: Queues, tmp_path: Path) -> None:

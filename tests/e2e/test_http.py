@@ -99,7 +99,7 @@ def test_all_is_well(queues, watched):
     assert endpoint.ask("/readyz").text == "ok\n"
     assert endpoint.ask("/livez").text == "ok\n"
     alive = endpoint.ask("/livez?verbose").text
-    assert "[+]keeper ok\n" in alive and f"[+]queue {queues.customer} consumer ok\n" in alive
+    assert "[+]lease keeper ok\n" in alive and f"[+]queue {queues.customer} consumer ok\n" in alive
     assert not endpoint.daemon.events("http_exposed")
     assert endpoint.daemon.terminate() == 0
 
@@ -226,7 +226,7 @@ def test_a_missing_privilege_pauses_one_queue(rabbitmq_server, db, queues, watch
 def test_a_standby_is_ready_and_takes_over(queues, watched):
     first = watched()
     standby = watched(wait=False)
-    standby.wait_until_readyz(200, f"[+]queue {queues.customer} standby: another instance holds it")
+    standby.wait_until_readyz(200, f"[+]queue {queues.customer} standby: another instance holds the lease")
     assert standby.metrics()["kopru_queue_consuming", queues.customer] == 0
     first.daemon.kill9()
     standby.wait_until_readyz(200, f"[+]queue {queues.customer} consuming")

@@ -44,7 +44,8 @@ COLUMNS = {
         ("occurrences", "bigint"), ("first_seen_at", INSTANT), ("last_seen_at", INSTANT), ("status", "text"),
         ("resolved_at", INSTANT), ("resolved_by", "text")],
     "queues": [
-        ("queue", "text"), ("entity", "text"), ("epoch", "bigint"), ("holder", "text"), ("renewed_at", INSTANT),
+        ("queue", "text"), ("entity", "text"), ("epoch", "bigint"), ("holder", "text"), ("instance", "text"), ("state", "text"),
+        ("renewed_at", INSTANT),
         ("last_message_at", INSTANT), ("last_commit_at", INSTANT)],
     "schema_version": [
         ("version", "integer"), ("name", "text"), ("min_kopru_version", "text"), ("applied_at", INSTANT)],

@@ -1,7 +1,5 @@
 #include "fakes.h"
 
-#include "bridge/holder.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -40,8 +38,8 @@ static void changed(struct fakes *fakes)
 
 void fakes_let_go(struct fakes *fakes)
 {
-    pthread_mutex_lock(
-        &fakes->lock); /* refused if this thread holds it already, which is as good */
+    /* Refused if this thread holds it already, which is as good. */
+    pthread_mutex_lock(&fakes->lock);
     fakes->blocked = false;
     changed(fakes);
 }
@@ -197,7 +195,7 @@ static int broker_cancel(void *consumer, struct error *err)
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->cancelled = true;
-    fakes->cancelled_while_shown = fakes->shown;
+    fakes->cancelled_while_claimed = fakes->claimed;
     changed(fakes);
     return 0;
 }
@@ -364,7 +362,7 @@ static enum write_outcome store_write(void *store, int64_t epoch,
     if (fakes->attempts < fakes->outcome_count)
         outcome = fakes->outcomes[fakes->attempts];
     else if (epoch != fakes->epoch)
-        outcome = WRITE_LOST_PLACE;
+        outcome = WRITE_LEASE_LOST;
     if (outcome == WRITE_COMMITTED && report->too_much)
         outcome = WRITE_RETRY;
     fakes->attempts++;
@@ -383,7 +381,19 @@ static enum write_outcome store_write(void *store, int64_t epoch,
 
 static int lease_open(void *context, void **session, struct error_list *problems)
 {
-    (void)problems;
+    struct fakes *fakes = context;
+    struct error err;
+    bool away;
+
+    pthread_mutex_lock(&fakes->lock);
+    away = fakes->database_away;
+    fakes->looks += away;
+    changed(fakes);
+    if (away) {
+        error_set(&err, ERROR_UNAVAILABLE, "the database is away", NULL, "scripted");
+        error_list_add(problems, &err);
+        return -1;
+    }
     *session = context;
     return 0;
 }
@@ -400,15 +410,17 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
     fakes->looks++;
     *lease =
         (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
-    if (fakes->expired_holder || fakes->fresh_holder)
-        snprintf(lease->holder, sizeof(lease->holder), "elsewhere boot/1 1 1%s",
-                 fakes->uncounted_holder ? "" : " consuming");
+    if (fakes->expired_holder || fakes->fresh_holder) {
+        lease->holder =
+            (struct lease_holder){ .name = "elsewhere 1", .instance = "elsewhere boot/1 1 1" };
+        lease->state = fakes->uncounted_holder ? LEASE_STATE_HELD : LEASE_STATE_CONSUMING;
+    }
     changed(fakes);
     return 0;
 }
 
-static int lease_take(void *session, const char *queue, const char *holder, struct lease *lease,
-                      struct error *err)
+static int lease_acquire(void *session, const char *queue, const struct lease_holder *holder,
+                         struct lease *lease, struct error *err)
 {
     struct fakes *fakes = session;
 
@@ -421,26 +433,46 @@ static int lease_take(void *session, const char *queue, const char *holder, stru
     return 1;
 }
 
-static int lease_renew(void *session, const char *queue, int64_t epoch,
-                       const struct lease_news *news, const char *holder, struct error *err)
+static int lease_renew(void *session, const char *queue, int64_t epoch, enum lease_state state,
+                       const struct freshness *freshness, struct error *err)
+{
+    struct fakes *fakes = session;
+    bool away;
+    int ours;
+
+    (void)queue;
+    (void)freshness;
+    pthread_mutex_lock(&fakes->lock);
+    away = fakes->database_away;
+    ours = epoch == fakes->epoch;
+    if (!away) {
+        fakes->renewals++;
+        fakes->claimed = state == LEASE_STATE_CONSUMING;
+    }
+    changed(fakes);
+    return away ? error_set(err, ERROR_UNAVAILABLE, "the database is away", NULL, "scripted") : ours;
+}
+
+static int lease_release(void *session, const char *queue, int64_t epoch,
+                         const struct freshness *freshness, struct error *err)
 {
     struct fakes *fakes = session;
     int ours;
 
     (void)queue;
-    (void)news;
+    (void)freshness;
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     ours = epoch == fakes->epoch;
-    fakes->given_back += holder == NULL && ours;
-    fakes->shown = holder != NULL && holder_said(holder) == HOLDER_CONSUMING;
+    fakes->released += ours;
+    fakes->claimed = false;
     changed(fakes);
     return ours;
 }
 
-struct stream_ports fakes_ports(struct fakes *fakes)
+struct queue_ports fakes_ports(struct fakes *fakes)
 {
-    return (struct stream_ports){
+    return (struct queue_ports){
         .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next,
                     broker_idle, broker_ack, broker_ack_one, broker_cancel, broker_ask,
                     broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
@@ -451,5 +483,27 @@ struct stream_ports fakes_ports(struct fakes *fakes)
 
 struct lease_port fakes_lease(struct fakes *fakes)
 {
-    return (struct lease_port){ fakes, lease_open, ignore, lease_read, lease_take, lease_renew };
+    return (struct lease_port){ fakes,         lease_open,  ignore,       lease_read,
+                                lease_acquire, lease_renew, lease_release };
+}
+
+void fake_queue_init(struct fake_queue *fake, const struct write_settings *settings)
+{
+    struct queue_ports ports;
+    struct error err;
+
+    memset(fake, 0, sizeof(*fake));
+    fakes_init(&fake->fakes);
+    ports = fakes_ports(&fake->fakes);
+    assert_int_equal(doorbell_init(&fake->keeper, &err), 0);
+    assert_int_equal(queue_init(&fake->queue, "q", "e", &ports, &fake->keeper, &err), 0);
+    assert_int_equal(writers_init(&fake->writers, &fake->queue, settings, &err), 0);
+}
+
+void fake_queue_release(struct fake_queue *fake)
+{
+    writers_release(&fake->writers);
+    queue_release(&fake->queue);
+    doorbell_release(&fake->keeper);
+    fakes_release(&fake->fakes);
 }

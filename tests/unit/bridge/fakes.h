@@ -1,10 +1,18 @@
 /*
  * Scripted ends for the bridge: a broker that delivers what the script says and remembers
- * acknowledgements, a mapper for bodies like "id", or "?" (refused by the mapper), of which the
- * store refuses "id!" and for ever "id!!", "id=" by a unique index while nothing is committed,
- * fails with an error that nobody knows at "id*" and, in a statement of its own, at "id%", and
- * finds "id#" too much; a store that follows orders, a lease that is always to be had. All of it is
- * guarded by one lock; fakes_wait() waits for a condition with a deadline.
+ * acknowledgements, a mapper, a store that follows orders, and a lease that can always be acquired.
+ *
+ * A body is the id (one character), perhaps a number, and perhaps a mark that says what becomes of
+ * it:
+ *
+ *     "a", "a2"   the store takes it
+ *     "?"         the mapper refuses it
+ *     "a!"        the store refuses it until it is mended; "a!!" for ever
+ *     "a="        the store refuses it by a unique index while nothing is committed
+ *     "a*"        the store fails with an error that has no rule; "a%" in a statement of its own
+ *     "a#"        the store finds it too much
+ *
+ * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.
  */
 #ifndef KOPRU_TESTS_BRIDGE_FAKES_H
 #define KOPRU_TESTS_BRIDGE_FAKES_H
@@ -63,9 +71,11 @@ struct fakes {
     bool fresh_holder;     /* on another machine, alive */
     bool uncounted_holder; /* it does not say that the broker counts it */
     int looks;             /* at the lease */
-    int given_back;
-    bool shown; /* the row says that the broker counts this holder */
-    bool cancelled_while_shown;
+    int released;
+    int renewals;
+    bool claimed; /* the row says that the broker counts this holder */
+    bool cancelled_while_claimed;
+    bool database_away; /* no session can be opened, and calls of the present one fail */
 };
 
 void fakes_init(struct fakes *fakes);
@@ -77,7 +87,7 @@ void fakes_let_go(struct fakes *fakes);
 
 void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered);
 
-struct stream_ports fakes_ports(struct fakes *fakes);
+struct queue_ports fakes_ports(struct fakes *fakes);
 struct lease_port fakes_lease(struct fakes *fakes);
 
 /* Fails the test when the condition does not hold within some seconds. Called with the lock held.
@@ -86,5 +96,16 @@ void fakes_wait(struct fakes *fakes, bool (*condition)(const struct fakes *), co
 
 /* A message of that body, mapped, as the consumer thread would hand it over. */
 struct message *fakes_message(const char *body, uint64_t position);
+
+/* One queue with its writers, whose threads are not started: what the rooms below them need. */
+struct fake_queue {
+    struct fakes fakes;
+    struct doorbell keeper;
+    struct queue queue;
+    struct writers writers;
+};
+
+void fake_queue_init(struct fake_queue *fake, const struct write_settings *settings);
+void fake_queue_release(struct fake_queue *fake);
 
 #endif

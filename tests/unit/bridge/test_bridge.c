@@ -11,7 +11,7 @@
 
 static struct fakes fakes;
 static struct bridge *bridge;
-static bool keeps_place; /* at the end of the test */
+static bool keeps_lease; /* at the end of the test */
 static size_t max_unacknowledged_bytes;
 static size_t max_batch_messages;
 static int writers;
@@ -21,7 +21,7 @@ static int set_up(void **state)
 {
     (void)state;
     fakes_init(&fakes);
-    keeps_place = false;
+    keeps_lease = false;
     max_unacknowledged_bytes = 1 << 20;
     max_batch_messages = 1;
     writers = 2;
@@ -33,14 +33,13 @@ static void start(void)
 {
     const struct lease_port lease = fakes_lease(&fakes);
     const struct bridge_queue queue = {
-        .settings = { .queue = "q",
-                      .entity = "e",
-                      .writers = writers,
-                      .prefetch = 10,
-                      .max_unacknowledged_bytes = max_unacknowledged_bytes,
-                      .max_batch_messages = max_batch_messages,
-                      .max_batch_bytes = 1 << 20,
-                      .breaker = breaker },
+        .name = "q",
+        .entity = "e",
+        .consume = { .prefetch = 10, .max_unacknowledged_bytes = max_unacknowledged_bytes },
+        .write = { .writers = writers,
+                   .max_batch_messages = max_batch_messages,
+                   .max_batch_bytes = 1 << 20,
+                   .breaker = breaker },
         .ports = fakes_ports(&fakes),
     };
     struct error err;
@@ -50,7 +49,7 @@ static void start(void)
 
 static bool nothing_open(const struct fakes *now)
 {
-    return now->open == 0 && now->given_back == (keeps_place ? 0 : 1);
+    return now->open == 0 && now->released == (keeps_lease ? 0 : 1);
 }
 
 static int tear_down(void **state)
@@ -116,9 +115,9 @@ static void nothing_is_acknowledged_before_it_is_committed(void **state)
     wait_for(second_acked, "the acknowledgement of both");
 }
 
-static bool is_shown(const struct fakes *now)
+static bool is_claimed(const struct fakes *now)
 {
-    return now->shown;
+    return now->claimed;
 }
 
 static bool is_cancelled(const struct fakes *now)
@@ -126,16 +125,16 @@ static bool is_cancelled(const struct fakes *now)
     return now->cancelled;
 }
 
-/* Between the two a successor would see no consumer, and take what is in hand here for nobody's. */
-static void the_row_is_hidden_before_the_subscription_is_cancelled(void **state)
+/* Between the two a successor would see no consumer, and take what is unacknowledged here for nobody's. */
+static void the_claim_is_retracted_before_the_subscription_is_cancelled(void **state)
 {
     (void)state;
     start();
     fakes_deliver(&fakes, "a", false);
-    wait_for(is_shown, "the row to say that the broker counts this instance");
+    wait_for(is_claimed, "the row to say that the broker counts this instance");
     bridge_stop(bridge);
     wait_for(is_cancelled, "the end of the subscription");
-    assert_false(fakes.cancelled_while_shown);
+    assert_false(fakes.cancelled_while_claimed);
 }
 
 static bool third_acked(const struct fakes *now)
@@ -143,8 +142,8 @@ static bool third_acked(const struct fakes *now)
     return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1003;
 }
 
-/* max_batch_messages is 1: only the run goes together. */
-static void the_leading_run_is_one_transaction(void **state)
+/* max_batch_messages is 1: only redelivered messages go together. */
+static void redelivered_messages_are_one_transaction(void **state)
 {
     (void)state;
     fakes_deliver(&fakes, "a1", true);
@@ -159,7 +158,7 @@ static void the_leading_run_is_one_transaction(void **state)
     pthread_mutex_unlock(&fakes.lock);
 }
 
-static void silence_ends_the_leading_run(void **state)
+static void silence_ends_the_redelivered_messages(void **state)
 {
     (void)state;
     fakes_deliver(&fakes, "a1", true);
@@ -277,7 +276,7 @@ static bool second_was_tried(const struct fakes *now)
 static void stopping_does_not_wait_for_room_behind_an_open_breaker(void **state)
 {
     (void)state;
-    keeps_place = true;
+    keeps_lease = true;
     max_unacknowledged_bytes = 1;
     breaker = (struct breaker_settings){ .window = 2, .share_ppm = 500000, .probe_ms = 5 };
     start();
@@ -287,7 +286,7 @@ static void stopping_does_not_wait_for_room_behind_an_open_breaker(void **state)
     wait_for(second_was_tried, "a try of the second");
     bridge_stop(bridge);
     wait_for(nothing_open, "the bridge to end");
-    assert_false(bridge_clean(bridge));
+    assert_false(bridge_settled_all(bridge));
 }
 
 static bool reconnected_and_acked(const struct fakes *now)
@@ -321,12 +320,12 @@ static bool second_connection(const struct fakes *now)
     return now->connections == 2;
 }
 
-/* Another instance raised the epoch: what is in hand is dropped unacknowledged, and this one begins
+/* Another instance raised the epoch: what is unacknowledged is dropped, and this one begins
    again when it may. */
-static void a_lost_place_begins_a_new_subscription(void **state)
+static void a_lost_lease_begins_a_new_subscription(void **state)
 {
     (void)state;
-    fakes.outcomes[0] = WRITE_LOST_PLACE;
+    fakes.outcomes[0] = WRITE_LEASE_LOST;
     fakes.outcome_count = 1;
     start();
     fakes_deliver(&fakes, "a", false);
@@ -356,7 +355,7 @@ static void stopping_finishes_what_was_delivered(void **state)
     assert_true(fakes.cancelled);
     assert_int_equal(fakes.acks[fakes.ack_count - 1], 1002);
     pthread_mutex_unlock(&fakes.lock);
-    assert_true(bridge_clean(bridge));
+    assert_true(bridge_settled_all(bridge));
 }
 
 static bool looked_twice(const struct fakes *now)
@@ -392,12 +391,12 @@ static void a_taken_over_queue_is_consumed_when_alone(void **state)
 }
 
 /* What is newer must not be taken while the predecessor may still hold what is older, not even to
-   finish; and whoever comes next has to wait as well, which the place that was not given back tells
+   finish; and whoever comes next has to wait as well, which the lease that was not released tells
    it. */
-static void stopping_ends_the_wait_to_be_alone(void **state)
+static void stopping_ends_the_wait_for_the_predecessor(void **state)
 {
     (void)state;
-    keeps_place = true;
+    keeps_lease = true;
     fakes.expired_holder = true;
     fakes.other_consumers = 1;
     start();
@@ -498,7 +497,7 @@ static bool asked_and_begun_again(const struct fakes *now)
     return now->questions >= 2 && now->subscriptions == 2;
 }
 
-static void who_gets_nothing_of_what_is_ready_subscribes_again(void **state)
+static void a_stalled_subscription_is_replaced(void **state)
 {
     (void)state;
     pthread_mutex_lock(&fakes.lock);
@@ -515,10 +514,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_acknowledged_before_it_is_committed, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(the_row_is_hidden_before_the_subscription_is_cancelled,
+        cmocka_unit_test_setup_teardown(the_claim_is_retracted_before_the_subscription_is_cancelled,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_leading_run_is_one_transaction, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(silence_ends_the_leading_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(redelivered_messages_are_one_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(silence_ends_the_redelivered_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_is_sorted_by_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_taken_beyond_max_unacknowledged_bytes, set_up,
@@ -526,18 +525,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(stopping_does_not_wait_for_room_behind_an_open_breaker,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_forgets_its_tags, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_lost_place_begins_a_new_subscription, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_lease_begins_a_new_subscription, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stopping_finishes_what_was_delivered, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_predecessor_that_is_not_counted_is_waited_for, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(stopping_ends_the_wait_to_be_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopping_ends_the_wait_for_the_predecessor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_held_queue_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_call_that_does_not_return_is_interrupted, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(who_gets_nothing_of_what_is_ready_subscribes_again, set_up,
+        cmocka_unit_test_setup_teardown(a_stalled_subscription_is_replaced, set_up,
                                         tear_down),
     };
 

@@ -88,23 +88,6 @@ static void memory_is_the_sum_of_the_formula(void **state)
     assert_int_equal(bound.largest_message_bytes, INT64_C(1) << 30);
 }
 
-static void as_many_messages_are_taken_ahead_as_fit(void **state)
-{
-    struct queue_settings queue = { .prefetch = 2000 };
-    struct settings settings = { .queues = &queue, .queue_count = 1 };
-
-    (void)state;
-    settings.limits.max_unacknowledged_bytes = 16 << 20;
-    assert_int_equal(memory_prefetch(&settings, &queue), 2000);
-    settings.limits.max_unacknowledged_bytes = 1 << 20;
-    assert_int_equal(memory_prefetch(&settings, &queue), 128);
-    settings.limits.max_unacknowledged_bytes = 1;
-    assert_int_equal(memory_prefetch(&settings, &queue), 1);
-    queue.prefetch = 10;
-    settings.limits.max_unacknowledged_bytes = INT64_C(1) << 34;
-    assert_int_equal(memory_prefetch(&settings, &queue), 10);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -112,7 +95,6 @@ int main(void)
         cmocka_unit_test(text_shows_findings_below_their_area),
         cmocka_unit_test(every_area_has_a_name),
         cmocka_unit_test(memory_is_the_sum_of_the_formula),
-        cmocka_unit_test(as_many_messages_are_taken_ahead_as_fit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

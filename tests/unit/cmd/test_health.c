@@ -20,7 +20,7 @@ static int set_up(void **state)
     for (size_t i = 0; i < 2; i++)
         queues[i] = (struct queue_status){ .queue = i == 0 ? "one" : "two",
                                            .stage = STAGE_CONSUMING,
-                                           .place_held = true,
+                                           .lease_held = true,
                                            .epoch = 1,
                                            .writers = 2 };
     status = (struct bridge_status){ .database_ok = true, .queues = queues, .queue_count = 2 };
@@ -35,9 +35,9 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void trouble(struct trouble *trouble, const char *sqlstate)
+static void trouble(struct last_error *trouble, const char *sqlstate)
 {
-    *trouble = (struct trouble){ .current = true, .count = 1 };
+    *trouble = (struct last_error){ .current = true, .count = 1 };
     snprintf(trouble->event, sizeof(trouble->event), "broken");
     snprintf(trouble->sqlstate, sizeof(trouble->sqlstate), "%s", sqlstate);
     error_set(&trouble->error, ERROR_UNAVAILABLE, "cannot do it", "host", "no\nluck");
@@ -61,13 +61,13 @@ static void assert_not_ready(const char *line)
 static void an_open_breaker_is_not_ready(void **state)
 {
     (void)state;
-    queues[1].breaker = (struct breaker_state){ .open = true,
-                                                .refused = 812,
-                                                .window = 1000,
-                                                .probe_ms = 60000,
-                                                .sqlstate = "23514",
-                                                .table = "customers",
-                                                .constraint = "rule" };
+    queues[1].breaker = (struct breaker_status){ .open = true,
+                                                 .refused = 812,
+                                                 .window = 1000,
+                                                 .probe_ms = 60000,
+                                                 .sqlstate = "23514",
+                                                 .table = "customers",
+                                                 .constraint = "rule" };
     assert_not_ready("[-]queue two paused: 812 of the last 1000 messages were refused by the "
                      "database: SQLSTATE 23514, table "
                      "customers, constraint rule; nothing is written until it takes one, which is "
@@ -78,11 +78,12 @@ static void an_open_breaker_is_not_ready(void **state)
 static void what_is_parked_is_named(void **state)
 {
     (void)state;
-    queues[0].parked =
-        (struct parked_view){ .entities = 1, .shown_count = 1, .shown = { { "7", "ZZ001", 3 } } };
-    queues[1].parked = (struct parked_view){ .entities = 7,
-                                             .shown_count = 2,
-                                             .shown = { { "8", "XX000", 1 }, { "9", "", 2 } } };
+    queues[0].quarantine = (struct quarantine_status){ .entities = 1,
+                                                       .shown_count = 1,
+                                                       .shown = { { "7", "ZZ001", 3 } } };
+    queues[1].quarantine = (struct quarantine_status){
+        .entities = 7, .shown_count = 2, .shown = { { "8", "XX000", 1 }, { "9", "", 2 } }
+    };
     assert_ready(
         "[+]daemon ok\n[+]database ok\n"
         "[+]queue one consuming; 1 entity fails alone and waits: 7 (SQLSTATE ZZ001, attempt 3)\n"
@@ -106,13 +107,13 @@ static void a_healthy_standby_is_ready(void **state)
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         queues[i].stage = STAGE_WAITING;
-        queues[i].place_held = false;
+        queues[i].lease_held = false;
         snprintf(queues[i].holder, sizeof(queues[i].holder), "elsewhere boot/1 1 1");
     }
     assert_ready(
-        "[+]daemon ok\n[+]database ok\n[+]queue one standby: another instance holds it "
+        "[+]daemon ok\n[+]database ok\n[+]queue one standby: another instance holds the lease "
         "(elsewhere)\n"
-        "[+]queue two standby: another instance holds it (elsewhere)\nreadyz check passed\n");
+        "[+]queue two standby: another instance holds the lease (elsewhere)\nreadyz check passed\n");
     buffer_clear(&out);
     status.database_ok = false; /* it could not take over */
     assert_not_ready("[-]queue one not consuming: waits for the database\n");
@@ -125,23 +126,23 @@ static void the_reason_is_named(void **state)
     assert_not_ready(
         "[+]queue one consuming\n[-]queue two not consuming: connecting to the broker\n");
     buffer_clear(&out);
-    trouble(&queues[1].broker, "");
+    trouble(&queues[1].broker_error, "");
     assert_not_ready("[-]queue two not consuming: cannot do it \"host\": no luck\n");
     buffer_clear(&out);
-    queues[1].stage = STAGE_ALONE;
+    queues[1].stage = STAGE_PREDECESSOR;
     assert_not_ready(
-        "[-]queue two not consuming: waits until the broker has dropped the instance before\n");
+        "[-]queue two not consuming: waits until the broker has dropped the consumer before\n");
     buffer_clear(&out);
     queues[1].stage = STAGE_WAITING;
-    queues[1].place_held = false;
-    assert_not_ready("[-]queue two not consuming: not taken yet\n");
+    queues[1].lease_held = false;
+    assert_not_ready("[-]queue two not consuming: the lease is not acquired yet\n");
 }
 
 static void what_is_over_is_no_reason(void **state)
 {
     (void)state;
-    trouble(&queues[0].broker, "");
-    queues[0].broker.current = false;
+    trouble(&queues[0].broker_error, "");
+    queues[0].broker_error.current = false;
     queues[0].stage = STAGE_CONNECTING;
     assert_not_ready("[-]queue one not consuming: connecting to the broker\n");
 }
@@ -152,8 +153,8 @@ static void a_database_that_is_not_usable_is_named(void **state)
     status.database_ok = false;
     assert_not_ready("[-]database not usable: connecting\n");
     buffer_clear(&out);
-    trouble(&status.database, "");
-    status.database.others = 3;
+    trouble(&status.database_error, "");
+    status.database_error.others = 3;
     assert_not_ready(
         "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
 }
@@ -162,7 +163,7 @@ static void a_writer_that_cannot_write_is_named(void **state)
 {
     (void)state;
     queues[0].writers_failing = 1;
-    trouble(&queues[0].database, "40001");
+    trouble(&queues[0].database_error, "40001");
     assert_not_ready("[-]queue one not written: cannot do it \"host\": no luck, SQLSTATE 40001\n");
     buffer_clear(&out);
     queues[0].paused = true;
@@ -191,7 +192,7 @@ static void alive_whatever_the_servers_do(void **state)
 {
     (void)state;
     status.database_ok = false;
-    trouble(&status.database, "");
+    trouble(&status.database_error, "");
     queues[0].stage = STAGE_WAITING;
     queues[0].consumer_silent_ms = LIMIT_MS;
     assert_true(health_livez(&status, LIMIT_MS, false, &out));
@@ -206,7 +207,7 @@ static void a_stuck_thread_is_named(void **state)
     queues[1].writer_silent_ms = LIMIT_MS + 1;
     assert_false(health_livez(&status, LIMIT_MS, false, &out));
     assert_string_equal(
-        out.data, "[+]keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two "
+        out.data, "[+]lease keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two "
                   "consumer ok\n"
                   "[-]queue two writers stuck: no sign of life for 100 s\nlivez check failed\n");
     buffer_clear(&out);
@@ -217,7 +218,7 @@ static void a_stuck_thread_is_named(void **state)
     queues[0].consumer_silent_ms = 0;
     status.keeper_silent_ms = LIMIT_MS + 1;
     assert_false(health_livez(&status, LIMIT_MS, false, &out));
-    assert_non_null(strstr(out.data, "[-]keeper stuck"));
+    assert_non_null(strstr(out.data, "[-]lease keeper stuck"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

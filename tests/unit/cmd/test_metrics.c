@@ -71,7 +71,7 @@ static void each_figure_has_its_line(void **state)
     (void)state;
     queues[0] = (struct queue_status){ .queue = "one",
                                        .stage = STAGE_CONSUMING,
-                                       .place_held = true,
+                                       .lease_held = true,
                                        .epoch = 7,
                                        .writers = 4,
                                        .writers_busy = 3,
@@ -89,13 +89,13 @@ static void each_figure_has_its_line(void **state)
                                        .refusals = 18,
                                        .retries = 19,
                                        .reconnects = 20,
-                                       .in_hand_messages = 21,
-                                       .in_hand_bytes = 22,
-                                       .broker = { .count = 23 } };
+                                       .unacknowledged_messages = 21,
+                                       .unacknowledged_bytes = 22,
+                                       .broker_error = { .count = 23 } };
     queues[0].dead_letters[REFUSAL_REJECTED_BY_DATABASE] = 24;
-    queues[0].breaker = (struct breaker_state){ .open = true, .refused = 26, .openings = 27 };
-    queues[0].parked = (struct parked_view){ .entities = 28, .messages = 29 };
-    queues[0].suspects_rejected = 30;
+    queues[0].breaker = (struct breaker_status){ .open = true, .refused = 26, .openings = 27 };
+    queues[0].quarantine = (struct quarantine_status){ .entities = 28, .messages = 29 };
+    queues[0].quarantine_rejected = 30;
     status.database_ok = true;
     status.database_reconnects = 25;
     print();

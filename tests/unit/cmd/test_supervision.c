@@ -19,7 +19,7 @@ static int set_up(void **state)
 {
     (void)state;
     queue = (struct queue_status){
-        .queue = "q", .stage = STAGE_CONSUMING, .place_held = true, .epoch = 1, .writers = 1
+        .queue = "q", .stage = STAGE_CONSUMING, .lease_held = true, .epoch = 1, .writers = 1
     };
     status = (struct bridge_status){ .database_ok = true, .queues = &queue, .queue_count = 1 };
     supervision = (struct supervision){ .silence_limit_ms = LIMIT_MS,

@@ -1,0 +1,449 @@
+#include "bridge/consume/consumer.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "bridge/timing.h"
+
+/*
+ * One loop, woken by the socket and by the doorbell, and each turn looks at everything: what is
+ * committed is acknowledged, reasons to end are looked for, and one delivery is taken if there is
+ * room. There is no queue between this thread and the writers that could overflow, and no lock is
+ * held while it waits: backpressure is not to read the socket, so the broker keeps the rest.
+ */
+
+/* A clock that is wrong beyond belief counts as none. */
+static void take_timestamp(struct change *change, const struct delivery *delivery)
+{
+    uint64_t latest = (uint64_t)(clock_wall_s() + FUTURE_TIMESTAMP_S);
+
+    change->has_time = delivery->has_timestamp &&
+                       delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S &&
+                       delivery->timestamp_s <= latest;
+    if (change->has_time)
+        change->source_time = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
+}
+
+static void note_order(struct subscription *subscription, struct message *message)
+{
+    struct queue *queue = subscription->queue;
+    bool late = message->delivery->redelivered && !subscription->redelivered.open;
+
+    if (late && atomic_fetch_add(&queue->counters.late, 1) == 0)
+        log_event(LOG_WARNING, "late_redelivery",
+                  "the broker returned a message out of order, an older state may show for a moment",
+                  LOG_TEXT("queue", queue->name),
+                  LOG_TEXT("hint",
+                           "a quorum queue keeps the order under a policy with a delivery-limit"));
+    if (message->change == NULL)
+        return;
+    take_timestamp(message->change, message->delivery);
+    message->change->may_be_late = late || subscription->settings->order_by_timestamp;
+}
+
+/* Returns the mapped message, or NULL when there is no memory: the delivery is freed and comes
+   back. */
+static struct message *map_delivery(const struct queue *queue, void *mapper,
+                                    struct delivery *delivery, int64_t arrived_at_ms)
+{
+    const struct mapper_port *port = &queue->ports.mapper;
+    struct message *message = message_new(delivery, port->arena_limit(port->context));
+    enum map_outcome outcome;
+
+    if (message == NULL) {
+        delivery_free(delivery);
+        return NULL;
+    }
+    outcome = port->map(mapper, delivery->body, &message->arena, &message->change,
+                        &message->refusal);
+    if (outcome == MAP_NO_MEMORY) {
+        message_free(message);
+        return NULL;
+    }
+    message->refused = outcome == MAP_REFUSED;
+    if (message->refused)
+        message->change = NULL;
+    message->arrived_at_ms = arrived_at_ms;
+    return message;
+}
+
+/* Takes the delivery over: it is held back among the redelivered messages, or given to its writer. */
+static int accept(struct subscription *subscription, void *mapper, struct delivery *delivery,
+                  struct error *err)
+{
+    bool redelivered = delivery->redelivered;
+    struct message *message =
+        map_delivery(subscription->queue, mapper, delivery, subscription->last_delivery_ms);
+
+    if (message == NULL)
+        return error_no_memory(err);
+    if (!redelivered)
+        redelivered_end(&subscription->redelivered, "first_delivery");
+    note_order(subscription, message);
+    unacked_add(&subscription->unacked, message);
+    if (subscription->redelivered.open)
+        redelivered_hold(&subscription->redelivered, message, subscription->unacked.count);
+    else
+        writers_enqueue(subscription->writers, message);
+    return 0;
+}
+
+static bool is_silent(const struct subscription *subscription)
+{
+    return !subscription->redelivered.first_expected &&
+           subscription->unacked.count < subscription->redelivered.prefetch &&
+           clock_monotonic_ms() - subscription->last_delivery_ms >= REDELIVERED_SILENCE_MS;
+}
+
+/* Nothing is taken until there is room, or, once everything was delivered, until all of it is
+   committed. Redelivered messages for which there is no room go on afterwards: they are committed in
+   parts, in order. */
+static int wait_for_room(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    bool drained = subscription_has_reached(subscription, SUBSCRIPTION_DRAINED);
+    int result;
+
+    if (drained)
+        redelivered_end(&subscription->redelivered, "cancel");
+    else
+        redelivered_release(&subscription->redelivered, "max_unacknowledged_bytes");
+    result = queue->ports.broker.idle(subscription->broker, queue->consumer.fd, IDLE_WAIT_MS, err);
+    subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
+    if (!drained)
+        prefetch_full(subscription->prefetches);
+    if (result != 0 && prefetch_lost(subscription->prefetches, subscription->unacked.count))
+        log_event(LOG_WARNING, "prefetch_reduced",
+                  "the connection was lost while there was no room for more messages, so fewer are "
+                  "prefetched from now on",
+                  LOG_TEXT("queue", queue->name),
+                  LOG_NUMBER("messages", subscription->unacked.count),
+                  LOG_TEXT("hint",
+                           "raise limits.max_unacknowledged_bytes, or lower prefetch of the queue"));
+    return result;
+}
+
+/* While the breaker is open one message must be there to be tried; more would only become old. The
+   redelivered messages are taken as a whole. */
+static bool breaker_holds(const struct subscription *subscription)
+{
+    return writers_are_held(subscription->writers) && subscription->unacked.count > 0 &&
+           !subscription->redelivered.open &&
+           !subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED);
+}
+
+/* Messages that the broker sent and that are not here yet; each acknowledgement lets it send
+   more. */
+static bool is_under_way(const struct subscription *subscription)
+{
+    int64_t last_ms = subscription->last_delivery_ms > subscription->last_ack_ms ?
+                          subscription->last_delivery_ms :
+                          subscription->last_ack_ms;
+
+    return subscription->unacked.count < (size_t)subscription->prefetch &&
+           clock_monotonic_ms() - last_ms < UNDER_WAY_MS;
+}
+
+/* A quorum queue of RabbitMQ 3.10 takes back what is on its way to a cancelled consumer in any order,
+   and an older message would come after a newer one. So the daemon that stops first lets the broker
+   send all that it may, and acknowledges nothing meanwhile. */
+static bool holds_acks(const struct subscription *subscription)
+{
+    return subscription->state == SUBSCRIPTION_STOPPING &&
+           clock_monotonic_ms() - subscription->stop_began_ms < UNDER_WAY_LIMIT_MS;
+}
+
+/* How long to wait for a delivery. */
+static int wait_ms(const struct subscription *subscription)
+{
+    if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED))
+        return 0;
+    if (holds_acks(subscription))
+        return UNDER_WAY_MS;
+    return subscription->redelivered.open ? REDELIVERED_SILENCE_MS : IDLE_WAIT_MS;
+}
+
+/* One wait for a delivery, for committed messages, or for the silence that ends the redelivered
+   messages. */
+static int wait_and_take(struct subscription *subscription, void *mapper, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    struct delivery *delivery = NULL;
+    int result;
+
+    if (subscription_has_reached(subscription, SUBSCRIPTION_DRAINED) ||
+        breaker_holds(subscription) ||
+        subscription->unacked.bytes >= subscription_room(subscription))
+        return wait_for_room(subscription, err);
+    prefetch_room(subscription->prefetches);
+    result = queue->ports.broker.next(subscription->broker, queue->consumer.fd,
+                                      wait_ms(subscription), &delivery, err);
+    if (result == 1) {
+        subscription->last_delivery_ms = clock_monotonic_ms();
+        subscription->redelivered.first_expected = false;
+        stalled_end(subscription->stalled);
+        counters_delivery(&queue->counters);
+        return accept(subscription, mapper, delivery, err);
+    }
+    if (result == 0)
+        subscription_happen(subscription, SUBSCRIPTION_EXHAUSTED);
+    if (result == 0 && is_silent(subscription))
+        redelivered_end(&subscription->redelivered, "silence");
+    return result;
+}
+
+static void note_ack(struct subscription *subscription)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    subscription->useful = true;
+    subscription->last_ack_ms = now_ms;
+    if (subscription->unacked.count < subscription->redelivered.prefetch &&
+        subscription->redelivered.open)
+        subscription->last_delivery_ms = now_ms; /* more may come from now on: the silence was ours */
+}
+
+/* Of messages, or of bytes. */
+static bool is_half_full(const struct subscription *subscription)
+{
+    return subscription->unacked.count >= (size_t)subscription->prefetch / 2 ||
+           subscription->unacked.bytes >= subscription_room(subscription) / 2;
+}
+
+/* A quarantined message would stop the queue once a prefetch of others is committed behind it. No
+   message of its id is among these: they are quarantined as well. */
+static int acknowledge_behind_quarantined(struct subscription *subscription, struct error *err)
+{
+    const struct broker_port *port = &subscription->queue->ports.broker;
+    uint64_t tags[256];
+    const size_t max = sizeof(tags) / sizeof(tags[0]);
+    size_t count;
+    int result = 0;
+
+    if (!is_half_full(subscription) || writers_quarantined(subscription->writers) == 0)
+        return 0;
+    do {
+        count = unacked_take_committed_behind(&subscription->unacked, tags, max);
+        for (size_t i = 0; i < count && result == 0; i++)
+            result = port->ack_one(subscription->broker, tags[i], err);
+        if (count > 0)
+            note_ack(subscription);
+    } while (result == 0 && count == max);
+    return result;
+}
+
+static int acknowledge(struct subscription *subscription, struct error *err)
+{
+    uint64_t tag;
+
+    if (holds_acks(subscription))
+        return 0;
+    if (unacked_take_committed(&subscription->unacked, &tag)) {
+        note_ack(subscription);
+        if (subscription->queue->ports.broker.ack(subscription->broker, tag, err) != 0)
+            return -1;
+    }
+    return acknowledge_behind_quarantined(subscription, err);
+}
+
+/* The daemon stops: take nothing more, once no successor trusts the count of consumers. What was
+   delivered stays ours until then, and is not counted. While the database is away the row cannot be
+   written; without anything unacknowledged there is nothing to wait for. */
+static int begin_to_stop(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+
+    if (subscription->state == SUBSCRIPTION_CONSUMING)
+        subscription->stop_began_ms = clock_monotonic_ms();
+    subscription_happen(subscription, SUBSCRIPTION_STOP);
+    if (holds_acks(subscription) && is_under_way(subscription))
+        return 0;
+    if (!queue_lease_retract(&queue->lease)) {
+        if (subscription->unacked.count == 0 && !queue_lease_view(&queue->lease).database_ok)
+            subscription_happen(subscription, SUBSCRIPTION_LEAVE);
+        return 0;
+    }
+    queue_lease_leave_behind(&queue->lease, HANDOVER_UNCOUNTED);
+    subscription_happen(subscription, SUBSCRIPTION_CANCEL);
+    return queue->ports.broker.cancel(subscription->broker, err);
+}
+
+/* Everything is acknowledged: the answer to any question means that the broker has read that. */
+static int finish(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    struct broker_queue_state state;
+
+    if (queue->ports.broker.inspect(subscription->broker, queue->name, &state, err) != 0)
+        return -1;
+    queue_lease_settled(&queue->lease, subscription->epoch);
+    subscription_happen(subscription, SUBSCRIPTION_SETTLED);
+    return 0;
+}
+
+/* When nothing is unacknowledged. Returns -1 when another subscription is worth its while. */
+static int check_for_better(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    struct broker_queue_state state;
+    int stalled;
+
+    if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
+        subscription->unacked.count > 0) {
+        stalled_begin(subscription->stalled);
+        return 0;
+    }
+    if (prefetch_may_grow(subscription->prefetches))
+        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
+                         "there was room for some time, so more messages are prefetched from now on");
+    stalled = stalled_check(subscription->stalled, &queue->ports.broker, subscription->broker,
+                            &state, err);
+    if (stalled <= 0)
+        return stalled;
+    atomic_fetch_add(&queue->counters.stalled, 1);
+    error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
+              "%u messages are ready and none is delivered, to %u consumers", state.messages,
+              state.consumers);
+    return error_hint(err, "another consumer may have its turn (single active consumer), or the "
+                           "broker forgot this one");
+}
+
+static void count_unacknowledged(const struct subscription *subscription)
+{
+    const struct unacked *unacked = &subscription->unacked;
+
+    counters_unacknowledged(&subscription->queue->counters, unacked->count, unacked->bytes,
+                            unacked_oldest_ms(unacked));
+}
+
+/* One turn: acknowledges, looks for reasons to end, and takes a delivery. */
+static int consume_once(struct subscription *subscription, void *mapper, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    const char *why;
+
+    doorbell_clear(&queue->consumer);
+    if (acknowledge(subscription, err) != 0 || check_for_better(subscription, err) != 0)
+        return -1;
+    count_unacknowledged(subscription);
+    why = subscription_reason_to_leave(subscription);
+    if (why != NULL)
+        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name, "%s", why);
+    if (queue_is_stopping(queue) &&
+        !subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) &&
+        begin_to_stop(subscription, err) != 0)
+        return -1;
+    if (subscription->state == SUBSCRIPTION_DRAINED && subscription->unacked.count == 0)
+        return finish(subscription, err);
+    if (subscription->state == SUBSCRIPTION_FINISHED)
+        return 0;
+    return wait_and_take(subscription, mapper, err);
+}
+
+/* Whether it is worth beginning the next one soon. A subscription that only takes messages and gives
+   them back must not be tried again and again at once: brokers count deliveries. */
+static bool was_worth_it(const struct subscription *subscription, int64_t began_ms)
+{
+    return subscription->useful ||
+           (subscription_has_reached(subscription, SUBSCRIPTION_SUBSCRIBING) &&
+            clock_monotonic_ms() - began_ms > RETRY_POLICY.cap_ms);
+}
+
+/* One connection from open to close. Returns 0 when the daemon stops and everything is acknowledged,
+   else -1. */
+static int run_subscription(struct consumer *consumer, void *mapper, bool *worth_it,
+                            struct error *err)
+{
+    struct queue *queue = consumer->queue;
+    int64_t began_ms = clock_monotonic_ms();
+    struct subscription subscription;
+    int result;
+
+    subscription_init(&subscription, queue, consumer->writers, &consumer->settings,
+                      &consumer->prefetch, &consumer->stalled);
+    result = subscription_begin(&subscription, err);
+    while (result >= 0 && subscription.state != SUBSCRIPTION_FINISHED)
+        result = consume_once(&subscription, mapper, err);
+    *worth_it = was_worth_it(&subscription, began_ms);
+    if (result < 0 && subscription.unacked.count > 0)
+        atomic_store(&consumer->gave_up, queue_is_stopping(queue));
+    counters_stage(&queue->counters, STAGE_CONNECTING);
+    subscription_release(&subscription);
+    count_unacknowledged(&subscription);
+    return result < 0 ? -1 : 0;
+}
+
+/* Until this instance holds the lease and the database answers. Returns false when the daemon
+   stops. */
+static bool wait_for_lease(struct queue *queue)
+{
+    struct lease_view lease = queue_lease_view(&queue->lease);
+
+    counters_stage(&queue->counters, STAGE_WAITING);
+    liveness_rest(&queue->counters.consumer);
+    while (!queue_is_stopping(queue) && !(lease.held && lease.database_ok)) {
+        doorbell_wait(&queue->consumer, -1);
+        lease = queue_lease_view(&queue->lease);
+    }
+    liveness_beat(&queue->counters.consumer);
+    return !queue_is_stopping(queue);
+}
+
+static void report_failure(struct queue *queue, const struct error *err, int retry_ms)
+{
+    last_error_set(&queue->counters.broker_error, "broker_unavailable", err, NULL, 0);
+    log_error(LOG_WARNING, "broker_unavailable", err,
+              (const struct log_field[]){
+                  LOG_TEXT("queue", queue->name), LOG_NUMBER("retry_ms", retry_ms), { 0 } });
+}
+
+static void *consumer_main(void *argument)
+{
+    struct consumer *consumer = argument;
+    struct queue *queue = consumer->queue;
+    const struct mapper_port *port = &queue->ports.mapper;
+    struct backoff backoff;
+    void *mapper = NULL;
+
+    backoff_init(&backoff, RETRY_POLICY);
+    while (wait_for_lease(queue)) {
+        struct error err;
+        bool worth_it = false;
+        int retry_ms;
+
+        error_no_memory(&err);
+        if (mapper == NULL)
+            mapper = port->open(port->context);
+        if (mapper != NULL && run_subscription(consumer, mapper, &worth_it, &err) == 0)
+            break;
+        if (worth_it)
+            backoff_reset(&backoff);
+        retry_ms = backoff_next_ms(&backoff);
+        report_failure(queue, &err, retry_ms);
+        queue_pause(queue, retry_ms);
+    }
+    if (mapper != NULL)
+        port->close(mapper);
+    counters_stage(&queue->counters, STAGE_STOPPED);
+    liveness_rest(&queue->counters.consumer);
+    return NULL;
+}
+
+void consumer_init(struct consumer *consumer, struct queue *queue, struct writers *writers,
+                   const struct consume_settings *settings)
+{
+    *consumer =
+        (struct consumer){ .queue = queue, .writers = writers, .settings = *settings };
+    prefetch_init(&consumer->prefetch, settings->prefetch_limit > 0 ? settings->prefetch_limit :
+                                                                      settings->prefetch);
+}
+
+int consumer_start(struct consumer *consumer, struct error *err)
+{
+    return thread_start(&consumer->thread, "consumer", consumer_main, consumer, err);
+}
+
+void consumer_join(struct consumer *consumer)
+{
+    pthread_join(consumer->thread, NULL);
+}

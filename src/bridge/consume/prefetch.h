@@ -1,0 +1,46 @@
+/*
+ * How many messages to prefetch: how many the broker may deliver before the first one is
+ * acknowledged. It is the queue's setting, as far as that many usual messages fit in
+ * max_unacknowledged_bytes; until messages turned out to be larger. A broker whose messages are not
+ * read cuts the connection (RabbitMQ 3.10 after 30 s), takes all of them back and delivers them
+ * again, over and over while they do not fit. After that only as many as did fit are asked for; when
+ * that went well for a while, twice as many.
+ */
+#ifndef KOPRU_BRIDGE_CONSUME_PREFETCH_H
+#define KOPRU_BRIDGE_CONSUME_PREFETCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The setting, but not more than fit in max_unacknowledged_bytes at the size of usual messages; at
+   least 1. All of them may come back after a lost connection, acknowledged in vain or not, and
+   should then fit in one transaction. */
+int prefetch_limit(int setting, size_t max_unacknowledged_bytes);
+
+/* Of one queue, over all its subscriptions. */
+struct prefetch {
+    int limit;             /* messages */
+    int fits;              /* messages; 0: as many as the limit */
+    int64_t full_since_ms; /* monotonic; 0 while there is room */
+    int64_t calm_since_ms; /* when the subscription began, or last had no room */
+};
+
+void prefetch_init(struct prefetch *prefetch, int limit);
+
+/* A subscription begins. Returns the prefetch to ask for. */
+int prefetch_begin(struct prefetch *prefetch);
+
+/* There is no room for more messages, or there is again. */
+void prefetch_full(struct prefetch *prefetch);
+void prefetch_room(struct prefetch *prefetch);
+
+/* The connection was lost while that many messages were unacknowledged. Returns true if there was no
+   room for so long that this is likely the reason: the next subscription asks for fewer. */
+bool prefetch_lost(struct prefetch *prefetch, size_t unacknowledged);
+
+/* Nothing is unacknowledged. Returns true when a subscription with a larger prefetch is worth its
+   while, and comes next. */
+bool prefetch_may_grow(struct prefetch *prefetch);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The redelivered messages with which a subscription begins: what a lost connection left
+ * unacknowledged comes back first, flagged by the broker. They are held back and given to the writers
+ * together, so that each entity gets one state, and nobody sees one that is older than what was
+ * committed before the loss.
+ *
+ *     redelivered_begin(&redelivered, writers, &settings...)   // with the subscription
+ *     redelivered_hold(&redelivered, message, unacknowledged)  // each redelivered message, while open
+ *     redelivered_release(&redelivered, why)                   // when there is no room for more: they
+ *                                                              // go on afterwards
+ *     redelivered_end(&redelivered, "silence")
+ *
+ * What may have been committed before the loss is what was unacknowledged then. There is more room
+ * for them than that (redelivered_room()), so all of it is in the first part that is released;
+ * messages behind it were never read before, and come in order.
+ *
+ * Used by the consumer thread. The messages stay among the subscription's unacknowledged ones;
+ * nothing here allocates memory.
+ */
+#ifndef KOPRU_BRIDGE_CONSUME_REDELIVERED_H
+#define KOPRU_BRIDGE_CONSUME_REDELIVERED_H
+
+#include "bridge/write/writers.h"
+
+struct redelivered {
+    struct writers *writers;
+    const char *queue;        /* for the log */
+    size_t max_messages;      /* the queue's prefetch setting: what a predecessor may have had */
+    size_t prefetch;          /* messages: the broker delivers no more before some are acknowledged */
+    bool open;                /* redelivered messages are held back, and are not late */
+    bool first_expected;      /* the queue held messages when the subscription began, and none has come
+                                 yet: silence means nothing */
+    struct message *first;    /* held, linked by `next` */
+    struct message *last;
+    size_t held;
+    size_t total; /* of the subscription so far */
+};
+
+/* queue_has_messages: the broker said so just before. */
+void redelivered_begin(struct redelivered *redelivered, int prefetch, bool queue_has_messages);
+
+/* How many bytes may be unacknowledged before the socket is read no further. Once they have ended a
+   quarter stays free: what comes back may be more than what was unacknowledged, by messages whose
+   acknowledgement was lost with the connection and by headers that the broker added. */
+size_t redelivered_room(const struct redelivered *redelivered, size_t max_unacknowledged_bytes);
+
+/* unacknowledged: how many messages are, this one included. Releases what is held when the broker
+   delivers no more, and ends when there were as many as the queue's prefetch setting. */
+void redelivered_hold(struct redelivered *redelivered, struct message *message,
+                      size_t unacknowledged);
+
+/* Gives the writers what is held. */
+void redelivered_release(struct redelivered *redelivered, const char *why);
+
+/* The same, and what is redelivered from now on is late. Nothing happens when they have ended. */
+void redelivered_end(struct redelivered *redelivered, const char *why);
+
+#endif

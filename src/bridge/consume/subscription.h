@@ -1,0 +1,110 @@
+/*
+ * One subscription, from its connection to its end: its state, how it begins, and why it must end.
+ * What happens in between is in consumer.c. Used by the consumer thread alone.
+ *
+ * The states, and which event leads where, stand as a table on top of subscription.c:
+ *
+ *     CONNECTING   no connection yet; the broker holds nothing for it
+ *     JOINING      connected; waits until the broker holds nothing for whoever consumed before, and
+ *                  until the row claims no subscription
+ *     SUBSCRIBING  basic.consume is on its way: the broker may deliver from now on
+ *     CONSUMING
+ *     STOPPING     the daemon stops: what is on its way is taken, and the row's claim retracted
+ *     CANCELLED    basic.cancel was sent; what the broker delivered before still comes
+ *     DRAINED      nothing more comes; what is unacknowledged is being committed
+ *     FINISHED     nothing is left to do
+ */
+#ifndef KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
+#define KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
+
+#include "bridge/consume/prefetch.h"
+#include "bridge/consume/redelivered.h"
+#include "bridge/consume/stalled.h"
+#include "bridge/consume/unacked.h"
+
+struct consume_settings {
+    int prefetch;            /* messages: the queue's setting, which a predecessor may have used */
+    int prefetch_limit;      /* messages: as many of them as fit (prefetch.h); 0 for all */
+    bool order_by_timestamp; /* every message may be late */
+    size_t max_unacknowledged_bytes; /* the socket is not read beyond it */
+};
+
+enum subscription_state {
+    SUBSCRIPTION_CONNECTING,
+    SUBSCRIPTION_JOINING,
+    SUBSCRIPTION_SUBSCRIBING,
+    SUBSCRIPTION_CONSUMING,
+    SUBSCRIPTION_STOPPING,
+    SUBSCRIPTION_CANCELLED,
+    SUBSCRIPTION_DRAINED,
+    SUBSCRIPTION_FINISHED,
+};
+
+enum subscription_event {
+    SUBSCRIPTION_CONNECTED,
+    SUBSCRIPTION_ALONE,      /* the broker holds nothing for whoever consumed before */
+    SUBSCRIPTION_CONFIRMED,  /* basic.consume-ok */
+    SUBSCRIPTION_STOP,       /* the daemon stops */
+    SUBSCRIPTION_CANCEL,     /* basic.cancel is about to be sent */
+    SUBSCRIPTION_EXHAUSTED,  /* the cancelled subscription delivers no more */
+    SUBSCRIPTION_SETTLED,   /* nothing is unacknowledged, and the broker knows */
+    SUBSCRIPTION_LEAVE,     /* nothing is unacknowledged, and nobody can be told: the database is
+                               away */
+};
+
+enum {
+    SUBSCRIPTION_STATE_COUNT = SUBSCRIPTION_FINISHED + 1,
+    SUBSCRIPTION_EVENT_COUNT = SUBSCRIPTION_LEAVE + 1,
+};
+
+/* Where an event leads; the same state where it means nothing. */
+enum subscription_state subscription_state_after(enum subscription_state state,
+                                                 enum subscription_event event);
+
+struct subscription {
+    struct queue *queue;
+    struct writers *writers;
+    const struct consume_settings *settings;
+    struct prefetch *prefetches; /* the consumer's, over all subscriptions, like the next */
+    struct stalled *stalled;
+
+    enum subscription_state state;
+    void *broker;  /* the port's consumer; NULL while there is no connection */
+    int64_t epoch; /* of the lease under which it began */
+    int prefetch;  /* messages, as asked for */
+    struct unacked unacked;
+    struct redelivered redelivered;
+    int64_t last_delivery_ms; /* monotonic, like those that follow; also when a silence was ours */
+    int64_t last_ack_ms;
+    int64_t stop_began_ms;
+    bool useful; /* something was acknowledged */
+};
+
+void subscription_init(struct subscription *subscription, struct queue *queue,
+                       struct writers *writers, const struct consume_settings *settings,
+                       struct prefetch *prefetches, struct stalled *stalled);
+
+/* Closes the connection, takes the messages from the writers, and frees them. The connection is
+   closed first: the broker takes everything back while the writers finish what they are at. */
+void subscription_release(struct subscription *subscription);
+
+void subscription_happen(struct subscription *subscription, enum subscription_event event);
+
+/* Whether it has come that far. */
+static inline bool subscription_has_reached(const struct subscription *subscription,
+                                            enum subscription_state state)
+{
+    return subscription->state >= state;
+}
+
+/* Connects, waits until the broker holds nothing for whoever consumed before, and subscribes.
+   Returns 0 or -1; it is FINISHED when the daemon stopped meanwhile. */
+int subscription_begin(struct subscription *subscription, struct error *err);
+
+/* How many bytes may be unacknowledged before the socket is read no further. */
+size_t subscription_room(const struct subscription *subscription);
+
+/* Why a subscription that still works must end; NULL if it need not. */
+const char *subscription_reason_to_leave(const struct subscription *subscription);
+
+#endif

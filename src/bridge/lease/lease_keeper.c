@@ -1,0 +1,254 @@
+#include "bridge/lease/lease_keeper.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "bridge/lease/process.h"
+#include "bridge/timing.h"
+
+#include <string.h>
+
+/*
+ * Renewing has a thread and a connection of its own, so that a lease lives through a writer's long
+ * transaction, and one for all queues, so that an instance costs the database one session more and
+ * not one for each queue. Renewing is a plain UPDATE, which the writers' FOR KEY SHARE on the same
+ * row does not block; acquiring takes FOR UPDATE, which waits for their transactions: after that no
+ * transaction under the old epoch can commit.
+ */
+
+void lease_keeper_init(struct lease_keeper *keeper, const struct lease_port *port,
+                       struct queue_lease *const *leases, size_t lease_count,
+                       const struct doorbell *bell)
+{
+    *keeper = (struct lease_keeper){
+        .port = *port, .leases = leases, .lease_count = lease_count, .bell = bell
+    };
+    process_identify(&keeper->self);
+    last_error_init(&keeper->error);
+}
+
+void lease_keeper_release(struct lease_keeper *keeper)
+{
+    last_error_release(&keeper->error);
+}
+
+void lease_keeper_end(struct lease_keeper *keeper)
+{
+    atomic_store(&keeper->end, true);
+    doorbell_ring(keeper->bell);
+}
+
+void lease_keeper_read(struct lease_keeper *keeper, struct bridge_status *status)
+{
+    uint64_t sessions = atomic_load(&keeper->sessions);
+
+    status->database_reconnects = sessions > 0 ? sessions - 1 : 0;
+    status->keeper_silent_ms = liveness_silent_ms(&keeper->liveness);
+    last_error_read(&keeper->error, &status->database_error);
+}
+
+/* Returns false when the keeper shall end. Only a keeper with a connection answers the bell: without
+   one it must not be rung out of its backoff. */
+static bool wait_for(struct lease_keeper *keeper, int wait_ms, bool answers_bell)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
+    bool rung = false;
+
+    while (!atomic_load(&keeper->end) && !(answers_bell && rung) && clock_left_ms(deadline_ms) > 0)
+        rung = doorbell_wait(keeper->bell, clock_left_ms(deadline_ms));
+    return !atomic_load(&keeper->end);
+}
+
+static void set_database_ok(struct lease_keeper *keeper, bool ok)
+{
+    for (size_t i = 0; i < keeper->lease_count; i++)
+        queue_lease_set_database_ok(keeper->leases[i], ok);
+}
+
+static bool is_own(const struct lease_keeper *keeper, const struct lease *lease)
+{
+    return strcmp(lease->holder.name, keeper->self.name) == 0 &&
+           strcmp(lease->holder.instance, keeper->self.instance) == 0;
+}
+
+/* A lease may be acquired when nobody holds it, or when its holder has been silent for too long or
+   died on this machine. */
+static bool may_acquire(const struct lease_keeper *keeper, const struct lease *lease)
+{
+    return lease->holder.name[0] == '\0' || is_own(keeper, lease) ||
+           lease->silent_ms > LEASE_EXPIRES_MS || process_is_dead(lease->holder.instance);
+}
+
+static int acquire(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                   struct error *err)
+{
+    int64_t began_ms = clock_monotonic_ms();
+    struct lease lease = { 0 };
+    struct lease_holder before;
+    int acquired;
+
+    if (keeper->port.read(session, mine->queue, mine->entity, &lease, err) != 0)
+        return -1;
+    if (!may_acquire(keeper, &lease)) {
+        queue_lease_held_by(mine, lease.holder.name);
+        log_event(LOG_DEBUG, "standby", "another instance holds the lease",
+                  LOG_TEXT("queue", mine->queue), LOG_TEXT("holder", lease.holder.name));
+        return 0;
+    }
+    if (!is_own(keeper, &lease)) /* else it was acquired before, and the answer was lost */
+        mine->sought = handover_from(&lease);
+    before = lease.holder;
+    acquired = keeper->port.acquire(session, mine->queue, &keeper->self, &lease, err);
+    if (lease.sessions_ended > 0)
+        log_event(LOG_WARNING, "sessions_ended",
+                  "a holder stood still in a transaction, so its database sessions were ended",
+                  LOG_TEXT("queue", mine->queue), LOG_NUMBER("sessions", lease.sessions_ended));
+    if (acquired != 1)
+        return acquired;
+    log_event(LOG_INFO, "lease_acquired", "this instance writes for the queue",
+              LOG_TEXT("queue", mine->queue), LOG_NUMBER("epoch", lease.epoch),
+              LOG_TEXT("taken_over_from", text_or_null(before.name)));
+    queue_lease_acquired(mine, lease.epoch, began_ms, mine->sought);
+    return 0;
+}
+
+static int renew(const struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                 enum lease_state state, struct error *err)
+{
+    struct freshness freshness = counters_freshness(mine->counters);
+
+    return keeper->port.renew(session, mine->queue, queue_lease_view(mine).epoch, state, &freshness,
+                              err);
+}
+
+static int tend(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                struct error *err)
+{
+    struct lease_view view = queue_lease_view(mine);
+    int64_t began_ms = clock_monotonic_ms();
+    enum lease_state state;
+    int renewed;
+
+    if (!view.held)
+        return acquire(keeper, session, mine, err);
+    state = queue_lease_claim(mine);
+    renewed = renew(keeper, session, mine, state, err);
+    if (renewed == 0) {
+        log_event(LOG_WARNING, "lease_lost", "another instance acquired the lease on the queue",
+                  LOG_TEXT("queue", mine->queue), LOG_NUMBER("epoch", view.epoch));
+        queue_lease_lost(mine, view.epoch);
+    } else if (renewed > 0) {
+        queue_lease_renewed(mine, began_ms, state);
+    }
+    return renewed < 0 ? -1 : 0;
+}
+
+/* Of a problem that no waiting ends: the schema, a privilege, a login. */
+static bool needs_a_person(const struct error *problem)
+{
+    return problem->kind == ERROR_PROBLEMS || problem->kind == ERROR_CONFIG ||
+           problem->kind == ERROR_PERMISSION;
+}
+
+/* Says what is wrong: all of it when it is new, one line when the same was said before. */
+static void report(struct lease_keeper *keeper, const struct error_list *problems, size_t *said,
+                   int wait_ms)
+{
+    size_t count = problems->count == *said && problems->count > 1 ? 1 : problems->count;
+    bool paused = problems->count > 0 && needs_a_person(&problems->items[0]);
+    const char *event = paused ? "paused" : "database_unavailable";
+
+    if (problems->count > 0)
+        last_error_set(&keeper->error, event, &problems->items[0], NULL, problems->count - 1);
+    for (size_t i = 0; i < count; i++)
+        log_error(paused ? LOG_ERROR : LOG_WARNING, event, &problems->items[i],
+                  (const struct log_field[]){ LOG_NUMBER("problems", problems->count),
+                                              LOG_NUMBER("retry_ms", wait_ms),
+                                              { 0 } });
+    *said = problems->count;
+}
+
+/* Keeps all leases until the connection fails (true) or the keeper shall end (false). */
+static bool keep(struct lease_keeper *keeper, void *session, struct error *err)
+{
+    do {
+        liveness_beat(&keeper->liveness);
+        for (size_t i = 0; i < keeper->lease_count; i++) {
+            if (tend(keeper, session, keeper->leases[i], err) != 0)
+                return true;
+        }
+        set_database_ok(keeper, true);
+        last_error_end(&keeper->error);
+    } while (wait_for(keeper, LEASE_RENEW_MS, true));
+    return false;
+}
+
+/* What the broker may still hold for a lost connection comes back late: the next holder has to wait
+   for it, and finds that in the row. */
+static int leave_in_row(const struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                        enum handover left, struct error *err)
+{
+    log_event(LOG_WARNING, "lease_not_released",
+              "a connection to the broker was lost, the next holder will wait until the broker knows",
+              LOG_TEXT("queue", mine->queue));
+    return renew(keeper, session, mine,
+                 left == HANDOVER_COUNTED ? LEASE_STATE_CONSUMING : LEASE_STATE_DISCONNECTED, err);
+}
+
+static void release_all(const struct lease_keeper *keeper, void *session)
+{
+    for (size_t i = 0; i < keeper->lease_count; i++) {
+        struct queue_lease *mine = keeper->leases[i];
+        struct lease_view view = queue_lease_view(mine);
+        struct freshness freshness = counters_freshness(mine->counters);
+        struct error err;
+        int result = 0;
+
+        if (view.held && view.handover != HANDOVER_NONE)
+            result = leave_in_row(keeper, session, mine, view.handover, &err);
+        else if (view.held)
+            result = keeper->port.release(session, mine->queue, view.epoch, &freshness, &err);
+        if (result < 0)
+            log_error(LOG_WARNING, "lease_not_released", &err,
+                      (const struct log_field[]){ LOG_TEXT("queue", mine->queue), { 0 } });
+    }
+}
+
+void *lease_keeper_main(void *argument)
+{
+    struct lease_keeper *keeper = argument;
+    struct backoff backoff;
+    struct error_list problems;
+    size_t said = 0;
+    bool more = true;
+
+    backoff_init(&backoff, PAUSE_POLICY);
+    while (more) {
+        void *session = NULL;
+        struct error err;
+        int wait_ms;
+
+        liveness_beat(&keeper->liveness);
+        error_list_init(&problems);
+        if (keeper->port.open(keeper->port.context, &session, &problems) == 0) {
+            backoff_reset(&backoff);
+            said = 0;
+            atomic_fetch_add(&keeper->sessions, 1);
+            more = keep(keeper, session, &err);
+            if (!more)
+                release_all(keeper, session);
+            else
+                error_list_add(&problems, &err);
+        }
+        if (more) {
+            set_database_ok(keeper, false);
+            wait_ms = backoff_next_ms(&backoff);
+            report(keeper, &problems, &said, wait_ms);
+            more = wait_for(keeper, wait_ms, false);
+        }
+        keeper->port.close(session);
+        error_list_release(&problems);
+    }
+    liveness_rest(&keeper->liveness);
+    return NULL;
+}

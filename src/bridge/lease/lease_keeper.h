@@ -1,0 +1,45 @@
+/*
+ * The lease keeper: one thread for all queues that acquires and renews their leases, over a database
+ * connection of its own. While it cannot reach the database, no consumer begins a new subscription.
+ *
+ *     lease_keeper_init(&keeper, &port, leases, count, &bell)
+ *     a thread with lease_keeper_main()
+ *     lease_keeper_end(&keeper)          // after the consumers and writers have left; join the thread
+ *     lease_keeper_release(&keeper)
+ */
+#ifndef KOPRU_BRIDGE_LEASE_LEASE_KEEPER_H
+#define KOPRU_BRIDGE_LEASE_LEASE_KEEPER_H
+
+#include "bridge/lease/queue_lease.h"
+#include "model/ports.h"
+
+struct lease_keeper {
+    struct lease_port port;
+    struct queue_lease *const *leases;
+    size_t lease_count;
+    const struct doorbell *bell; /* rung by those who want the rows written now */
+    struct lease_holder self;
+    atomic_bool end;
+
+    struct liveness liveness;
+    struct last_error_slot error; /* why the database is not there, or not as it must be */
+    atomic_ullong sessions;       /* database connections begun */
+};
+
+/* The leases and the bell must outlive the keeper. */
+void lease_keeper_init(struct lease_keeper *keeper, const struct lease_port *port,
+                       struct queue_lease *const *leases, size_t lease_count,
+                       const struct doorbell *bell);
+void lease_keeper_release(struct lease_keeper *keeper);
+
+/* The thread; argument is a struct lease_keeper. */
+void *lease_keeper_main(void *argument);
+
+/* Releases the leases and lets the thread end. A lease stays in its row, with what a successor must
+   wait for, where the broker may still hold deliveries. */
+void lease_keeper_end(struct lease_keeper *keeper);
+
+/* Fills in what a status says of it. */
+void lease_keeper_read(struct lease_keeper *keeper, struct bridge_status *status);
+
+#endif

@@ -1,0 +1,78 @@
+#include "bridge/lease/process.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One word that is the same for all processes that can see each other's ids, and for no others.
+   Returns false where the system does not tell (a sandbox may hide /proc/sys): the first namespace
+   has the same number on every machine, so without the boot it says nothing. */
+static bool name_namespace(char *out, size_t size)
+{
+    char boot[64] = "";
+    struct stat space;
+    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+    bool known =
+        file != NULL && fscanf(file, "%63s", boot) == 1 && stat("/proc/self/ns/pid", &space) == 0;
+
+    if (file != NULL)
+        fclose(file);
+    if (known)
+        snprintf(out, size, "%s/%ju", boot, (uintmax_t)space.st_ino);
+    else
+        snprintf(out, size, "unknown");
+    return known;
+}
+
+/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process, or when
+   it ended and its parent did not ask for its status yet (a container may have no parent that
+   does). The command's name, in parentheses, may hold anything. */
+static unsigned long long start_of(long pid)
+{
+    char path[64];
+    char line[1024];
+    unsigned long long start = 0;
+    const char *cursor;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+    file = fopen(path, "re");
+    if (file == NULL)
+        return 0;
+    cursor = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
+    if (cursor != NULL && strncmp(cursor, ") Z", 3) == 0)
+        cursor = NULL;
+    for (int field = 2; cursor != NULL && field < 22; field++)
+        cursor = strchr(cursor + 1, ' ');
+    if (cursor == NULL || sscanf(cursor, " %llu", &start) != 1)
+        start = 0;
+    fclose(file);
+    return start;
+}
+
+void process_identify(struct lease_holder *self)
+{
+    char host[65] = "unknown";
+    char space[96];
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        snprintf(host, sizeof(host), "unknown");
+    name_namespace(space, sizeof(space)); /* an unknown one is only a word for people */
+    snprintf(self->name, sizeof(self->name), "%s %ld", host, (long)getpid());
+    snprintf(self->instance, sizeof(self->instance), "%s %s %ld %llu", host, space, (long)getpid(),
+             start_of(getpid()));
+}
+
+bool process_is_dead(const char *instance)
+{
+    char space[96];
+    char theirs[96];
+    long pid;
+    unsigned long long start;
+
+    if (sscanf(instance, "%*s %95s %ld %llu", theirs, &pid, &start) != 3)
+        return false;
+    return name_namespace(space, sizeof(space)) && strcmp(space, theirs) == 0 &&
+           start_of(pid) != start;
+}

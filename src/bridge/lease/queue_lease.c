@@ -1,0 +1,201 @@
+#include "bridge/lease/queue_lease.h"
+
+#include <stdio.h>
+
+/*
+ * The claim that the broker counts our subscription lets a successor begin at once, so it may never
+ * stand in the row while it is not true: not before the subscription, not after its end. The keeper
+ * writes the row on a connection of its own and may lose the answer, so a claim counts as written
+ * from the moment the keeper is about to write it until it has written the row without it.
+ */
+static const struct {
+    enum lease_phase from;
+    enum lease_event event;
+    enum lease_phase to;
+} ARROWS[] = {
+    { LEASE_NOT_HELD, LEASE_ACQUIRED, LEASE_HELD },
+
+    { LEASE_HELD, LEASE_SUBSCRIBED, LEASE_ANNOUNCING },
+    { LEASE_ANNOUNCING, LEASE_WRITE_CLAIM, LEASE_ANNOUNCED },
+    { LEASE_ANNOUNCED, LEASE_CLAIM_CLEARED, LEASE_ANNOUNCING },
+
+    { LEASE_ANNOUNCING, LEASE_RETRACT, LEASE_HELD },
+    { LEASE_ANNOUNCED, LEASE_RETRACT, LEASE_RETRACTING },
+    { LEASE_RETRACTING, LEASE_CLAIM_CLEARED, LEASE_HELD },
+    { LEASE_RETRACTING, LEASE_SUBSCRIBED, LEASE_ANNOUNCED },
+
+    { LEASE_HELD, LEASE_LOST, LEASE_NOT_HELD },
+    { LEASE_ANNOUNCING, LEASE_LOST, LEASE_NOT_HELD },
+    { LEASE_ANNOUNCED, LEASE_LOST, LEASE_NOT_HELD },
+    { LEASE_RETRACTING, LEASE_LOST, LEASE_NOT_HELD },
+};
+
+enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event event)
+{
+    for (size_t i = 0; i < sizeof(ARROWS) / sizeof(ARROWS[0]); i++) {
+        if (ARROWS[i].from == phase && ARROWS[i].event == event)
+            return ARROWS[i].to;
+    }
+    return phase;
+}
+
+void queue_lease_init(struct queue_lease *lease, const char *queue, const char *entity,
+                      const struct counters *counters, const struct doorbell *consumer,
+                      const struct doorbell *keeper)
+{
+    *lease = (struct queue_lease){ .queue = queue,
+                                   .entity = entity,
+                                   .counters = counters,
+                                   .consumer = consumer,
+                                   .keeper = keeper };
+    pthread_mutex_init(&lease->lock, NULL);
+}
+
+void queue_lease_release(struct queue_lease *lease)
+{
+    pthread_mutex_destroy(&lease->lock);
+}
+
+/* With the lock held. */
+static void happen(struct queue_lease *lease, enum lease_event event)
+{
+    lease->phase = lease_phase_after(lease->phase, event);
+    lease->view.held = lease->phase != LEASE_NOT_HELD;
+}
+
+/* With the lock held. */
+static void raise_handover(struct queue_lease *lease, enum handover left)
+{
+    if (left > lease->view.handover)
+        lease->view.handover = left;
+}
+
+struct lease_view queue_lease_view(struct queue_lease *lease)
+{
+    struct lease_view view;
+
+    pthread_mutex_lock(&lease->lock);
+    view = lease->view;
+    pthread_mutex_unlock(&lease->lock);
+    return view;
+}
+
+void queue_lease_read(struct queue_lease *lease, struct queue_status *status)
+{
+    pthread_mutex_lock(&lease->lock);
+    status->lease_held = lease->view.held;
+    status->epoch = lease->view.epoch;
+    snprintf(status->holder, sizeof(status->holder), "%s", lease->holder);
+    pthread_mutex_unlock(&lease->lock);
+}
+
+void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,
+                          enum handover left)
+{
+    pthread_mutex_lock(&lease->lock);
+    happen(lease, LEASE_ACQUIRED);
+    lease->view.epoch = epoch;
+    lease->view.renewed_at_ms = began_ms;
+    lease->view.database_ok = true;
+    raise_handover(lease, left);
+    lease->holder[0] = '\0';
+    pthread_mutex_unlock(&lease->lock);
+    doorbell_ring(lease->consumer);
+}
+
+void queue_lease_held_by(struct queue_lease *lease, const char *holder)
+{
+    pthread_mutex_lock(&lease->lock);
+    snprintf(lease->holder, sizeof(lease->holder), "%s", holder);
+    pthread_mutex_unlock(&lease->lock);
+}
+
+enum lease_state queue_lease_claim(struct queue_lease *lease)
+{
+    bool announced;
+
+    pthread_mutex_lock(&lease->lock);
+    happen(lease, LEASE_WRITE_CLAIM);
+    announced = lease->phase == LEASE_ANNOUNCED;
+    pthread_mutex_unlock(&lease->lock);
+    return announced ? LEASE_STATE_CONSUMING : LEASE_STATE_HELD;
+}
+
+void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease_state written)
+{
+    bool retracted = false;
+
+    pthread_mutex_lock(&lease->lock);
+    lease->view.renewed_at_ms = began_ms;
+    if (written != LEASE_STATE_CONSUMING) {
+        retracted = lease->phase == LEASE_RETRACTING;
+        happen(lease, LEASE_CLAIM_CLEARED);
+    }
+    pthread_mutex_unlock(&lease->lock);
+    if (retracted)
+        doorbell_ring(lease->consumer);
+}
+
+void queue_lease_set_database_ok(struct queue_lease *lease, bool ok)
+{
+    bool changed;
+
+    pthread_mutex_lock(&lease->lock);
+    changed = lease->view.database_ok != ok;
+    lease->view.database_ok = ok;
+    pthread_mutex_unlock(&lease->lock);
+    if (changed)
+        doorbell_ring(lease->consumer);
+}
+
+void queue_lease_lost(struct queue_lease *lease, int64_t epoch)
+{
+    pthread_mutex_lock(&lease->lock);
+    if (lease->view.epoch == epoch)
+        happen(lease, LEASE_LOST);
+    pthread_mutex_unlock(&lease->lock);
+    doorbell_ring(lease->consumer);
+}
+
+void queue_lease_leave_behind(struct queue_lease *lease, enum handover left)
+{
+    pthread_mutex_lock(&lease->lock);
+    raise_handover(lease, left);
+    pthread_mutex_unlock(&lease->lock);
+}
+
+void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch)
+{
+    bool ours;
+
+    pthread_mutex_lock(&lease->lock);
+    ours = lease->view.held && lease->view.epoch == epoch;
+    if (ours) {
+        happen(lease, LEASE_SUBSCRIBED);
+        lease->view.handover = HANDOVER_COUNTED;
+    }
+    pthread_mutex_unlock(&lease->lock);
+    if (ours)
+        doorbell_ring(lease->keeper); /* a successor of a process that dies soon need not wait */
+}
+
+bool queue_lease_retract(struct queue_lease *lease)
+{
+    bool retracted;
+
+    pthread_mutex_lock(&lease->lock);
+    happen(lease, LEASE_RETRACT);
+    retracted = lease->phase == LEASE_HELD;
+    pthread_mutex_unlock(&lease->lock);
+    if (!retracted)
+        doorbell_ring(lease->keeper);
+    return retracted;
+}
+
+void queue_lease_settled(struct queue_lease *lease, int64_t epoch)
+{
+    pthread_mutex_lock(&lease->lock);
+    if (lease->view.epoch == epoch)
+        lease->view.handover = HANDOVER_NONE;
+    pthread_mutex_unlock(&lease->lock);
+}

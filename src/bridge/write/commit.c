@@ -1,0 +1,141 @@
+#include "bridge/write/commit.h"
+
+#include "base/log.h"
+#include "base/text.h"
+#include "bridge/timing.h"
+#include "bridge/write/breaker_gate.h"
+
+enum { DEAD_LETTERS_LOGGED_MAX = 50 }; /* by each writer in a period; the table has them all */
+
+/*
+ * The only place where the effect of a message becomes durable and is said to be: `committed` is set
+ * after COMMIT has returned, and after everything else has been read from the message, since the
+ * consumer thread acknowledges and frees it from that moment on. A probe shares the way and sets
+ * nothing.
+ */
+
+/* A flood of bad messages must not become a flood of lines: each writer names some dead letters, and
+   then how many it left out. */
+static bool may_log_dead_letter(struct write_session *session)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms - session->log_period_ms >= DEAD_LETTER_LOG_PERIOD_MS) {
+        if (session->dead_letters_logged > DEAD_LETTERS_LOGGED_MAX)
+            log_event(
+                LOG_WARNING, "dead_letters_not_logged",
+                "more messages became dead letters than were named",
+                LOG_TEXT("queue", session_queue(session)->name),
+                LOG_NUMBER("messages", session->dead_letters_logged - DEAD_LETTERS_LOGGED_MAX));
+        session->log_period_ms = now_ms;
+        session->dead_letters_logged = 0;
+    }
+    return ++session->dead_letters_logged <= DEAD_LETTERS_LOGGED_MAX;
+}
+
+static void log_dead_letter(struct write_session *session, const struct message *message)
+{
+    const struct refusal *refusal = &message->refusal;
+    struct slice id = refusal->entity_id.data == NULL && message->change != NULL
+                          ? message->change->id
+                          : refusal->entity_id;
+
+    if (!may_log_dead_letter(session))
+        return;
+    log_event(LOG_WARNING, "dead_letter", "a message became a dead letter",
+              LOG_TEXT("queue", session_queue(session)->name),
+              LOG_TEXT("reason", refusal_reason_name(refusal->reason)), LOG_SLICE("entity_id", id),
+              LOG_TEXT("path", text_or_null(refusal->path)),
+              LOG_TEXT("sqlstate", text_or_null(refusal->sqlstate)));
+}
+
+/* The breaker's window and the quarantine want to know what the database takes. */
+static void note_accepted(struct write_session *session, const struct write_request *request,
+                          const struct write_report *report)
+{
+    size_t accepted = 0;
+
+    for (size_t i = 0; i < request->count; i++)
+        accepted += !request->messages[i]->refused;
+    if (accepted == 0)
+        return;
+    breaker_note_commits(&session->shared->breaker, accepted);
+    quarantine_note_commit(&session->quarantine, report->statements);
+}
+
+static void finish(struct write_session *session, const struct write_request *request,
+                   const struct write_report *report)
+{
+    struct queue *queue = session_queue(session);
+
+    counters_commit(&queue->counters, request, report);
+    note_accepted(session, request, report);
+    for (size_t i = 0; i < request->count; i++) {
+        if (request->messages[i]->refused)
+            log_dead_letter(session, request->messages[i]);
+        atomic_store(&request->messages[i]->committed, true);
+    }
+    if (report->unreplicated)
+        log_event(LOG_ERROR, "commit_not_replicated",
+                  "a commit did not wait for the synchronous standby: somebody ended its wait",
+                  LOG_TEXT("queue", queue->name), LOG_NUMBER("messages", request->count));
+    log_event(LOG_DEBUG, "committed", "a batch is committed", LOG_TEXT("queue", queue->name),
+              LOG_NUMBER("writer", session->number), LOG_NUMBER("messages", request->count),
+              LOG_NUMBER("roots_written", report->roots_written));
+    doorbell_ring(&queue->consumer);
+}
+
+static void log_failure(const struct write_session *session, enum write_outcome outcome,
+                        const struct write_report *report, int wait_ms)
+{
+    const struct log_field fields[] = { LOG_TEXT("queue", session_queue(session)->name),
+                                        LOG_NUMBER("writer", session->number),
+                                        LOG_TEXT("sqlstate", text_or_null(report->sqlstate)),
+                                        LOG_NUMBER("retry_ms", wait_ms),
+                                        { 0 } };
+
+    log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING,
+              outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error, fields);
+}
+
+enum commit_result commit(struct write_session *session, const struct write_request *request,
+                          unsigned tries, struct write_report *report)
+{
+    struct backoff retry;
+    struct backoff pause;
+    unsigned suspicions = 0;
+
+    backoff_init(&retry, RETRY_POLICY);
+    backoff_init(&pause, PAUSE_POLICY);
+    while (!session_is_abandoned(session)) {
+        enum write_outcome outcome;
+        int wait_ms;
+
+        if (breaker_gate_is_closed_to(session, request))
+            return breaker_gate_wait(session, request) ? COMMIT_BREAKER_CLOSED : COMMIT_ABANDONED;
+        outcome = session_write(session, request, report);
+        if (outcome == WRITE_COMMITTED) {
+            if (retry.attempts + pause.attempts > 0)
+                log_event(LOG_INFO, "resumed", "the database takes messages again",
+                          LOG_TEXT("queue", session_queue(session)->name),
+                          LOG_NUMBER("writer", session->number));
+            if (!request->probe)
+                finish(session, request, report);
+            return COMMIT_DONE;
+        }
+        if (outcome == WRITE_REFUSED)
+            return COMMIT_REFUSED;
+        if (outcome == WRITE_LEASE_LOST)
+            break;
+        wait_ms = backoff_next_ms(outcome == WRITE_PAUSE ? &pause : &retry);
+        suspicions += report->unclassified;
+        if (tries > 0 && report->unclassified && suspicions >= tries)
+            return COMMIT_SUSPECT;
+        log_failure(session, outcome, report, wait_ms);
+        if (tries > 0 && report->too_much)
+            return COMMIT_SUSPECT;
+        if (!session_wait(session, wait_ms))
+            break;
+    }
+    return COMMIT_ABANDONED;
+}

@@ -1,0 +1,330 @@
+#include "bridge/write/isolate.h"
+
+#include "base/log.h"
+#include "bridge/timing.h"
+#include "bridge/write/breaker_gate.h"
+#include "bridge/write/commit.h"
+#include "bridge/write/trial.h"
+
+#include <stdlib.h>
+
+/* Of a whole batch with an error that has no rule, before it is divided: it may be an outage. */
+enum { BATCH_TRIES = 3 };
+
+/*
+ * Halving finds one bad entity among n in about 2*log2(n) transactions, and the halves commit in the
+ * order of the batch. It works on entities and not on messages: the messages of one entity are
+ * folded into one state, so they can only be told apart by applying them one by one, which
+ * resolve_entity() does when nothing else is left. What is refused waits for the next transaction
+ * instead of getting one of its own, so that a dead letter commits together with its neighbours.
+ */
+
+enum group_state {
+    GROUP_OPEN,
+    GROUP_LEFT,    /* failed alone while nothing committed, or by what may be a race: the other
+                      groups come first */
+    GROUP_DECIDED, /* committed, quarantined, or refused and not committed yet */
+};
+
+/* The messages of one entity: a range of isolation.messages. */
+struct group {
+    size_t first;
+    size_t count;
+    enum group_state state;
+    bool had_its_race; /* it was left for a unique violation once */
+};
+
+/* A message that was refused and is not committed yet: it goes with the next transaction. */
+struct dead {
+    struct message *message;
+    struct group *group; /* of which nothing is committed; NULL where kopru refused the message */
+};
+
+struct isolation {
+    struct write_session *session;
+    struct message **messages;
+    struct group *groups;
+    size_t group_count;
+    struct group **round; /* the open groups of this round */
+    struct dead *dead;
+    size_t dead_count;
+    struct message **scratch; /* what one transaction is asked to write */
+    struct message **kept;    /* of one entity */
+    struct write_report report;
+    enum commit_result end; /* why the round ended early */
+};
+
+/* Fills the groups with the accepted messages and `dead` with the refused. */
+static void split(struct isolation *isolation, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct message *message = isolation->messages[i];
+        struct group *last =
+            isolation->group_count > 0 ? &isolation->groups[isolation->group_count - 1] : NULL;
+
+        if (message->refused)
+            isolation->dead[isolation->dead_count++] = (struct dead){ message, NULL };
+        else if (last != NULL &&
+                 slice_equal(isolation->messages[last->first]->change->id, message->change->id))
+            last->count++;
+        else
+            isolation->groups[isolation->group_count++] = (struct group){ .first = i, .count = 1 };
+    }
+}
+
+/* Writes scratch, whose first messages are the waiting dead letters. */
+static enum commit_result write_scratch(struct isolation *isolation, size_t count, unsigned tries)
+{
+    const struct write_request request = { .messages = isolation->scratch, .count = count };
+    enum commit_result result = COMMIT_DONE;
+
+    if (count > 0)
+        result = commit(isolation->session, &request, tries, &isolation->report);
+    if (result == COMMIT_DONE)
+        isolation->dead_count = 0;
+    return result;
+}
+
+static size_t put_dead(struct isolation *isolation)
+{
+    for (size_t i = 0; i < isolation->dead_count; i++)
+        isolation->scratch[i] = isolation->dead[i].message;
+    return isolation->dead_count;
+}
+
+static enum commit_result write_groups(struct isolation *isolation, struct group *const *groups,
+                                       size_t count, unsigned tries)
+{
+    size_t n = put_dead(isolation);
+
+    for (size_t i = 0; i < count; i++) {
+        for (size_t m = 0; m < groups[i]->count; m++)
+            isolation->scratch[n++] = isolation->messages[groups[i]->first + m];
+    }
+    return write_scratch(isolation, n, tries);
+}
+
+static enum commit_result write_kept(struct isolation *isolation, size_t count)
+{
+    size_t n = put_dead(isolation);
+
+    for (size_t i = 0; i < count; i++)
+        isolation->scratch[n++] = isolation->kept[i];
+    return write_scratch(isolation, n, 1);
+}
+
+static enum commit_result probe_kept(struct isolation *isolation, size_t count)
+{
+    const struct write_request request = { .messages = isolation->kept,
+                                           .count = count,
+                                           .probe = true };
+
+    return commit(isolation->session, &request, 1, &isolation->report);
+}
+
+static void refuse(struct isolation *isolation, struct message *message, struct group *group)
+{
+    breaker_gate_refuse(isolation->session, message, &isolation->report);
+    isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
+}
+
+/* The combined rows of one entity were refused: apply its messages singly, in order, and keep those
+   that the database takes. Each is tried on top of the ones before it; what they come to is
+   committed at once, so that nobody sees a state in between. */
+static enum commit_result resolve_entity(struct isolation *isolation, struct group *group)
+{
+    struct message **messages = isolation->messages + group->first;
+    size_t kept = 0;
+
+    if (group->count == 1) {
+        refuse(isolation, messages[0], group);
+        return COMMIT_DONE;
+    }
+    for (size_t i = 0; i < group->count; i++) {
+        enum commit_result result;
+
+        isolation->kept[kept] = messages[i];
+        result = probe_kept(isolation, kept + 1);
+        if (result == COMMIT_REFUSED)
+            refuse(isolation, messages[i], group);
+        else if (result == COMMIT_DONE)
+            kept++;
+        else
+            return result;
+    }
+    return kept > 0 ? write_kept(isolation, kept) : COMMIT_DONE;
+}
+
+/* What was refused of these groups (NULL: of all) is to be judged again. */
+static void forgive(struct isolation *isolation, const struct group *group)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < isolation->dead_count; i++) {
+        struct dead *dead = &isolation->dead[i];
+
+        if (dead->group == NULL || (group != NULL && dead->group != group)) {
+            isolation->dead[left++] = *dead;
+            continue;
+        }
+        breaker_gate_forgive(dead->message);
+        dead->group->state = GROUP_OPEN;
+    }
+    isolation->dead_count = left;
+}
+
+static bool put_into_quarantine(struct isolation *isolation, struct group *group)
+{
+    struct message **messages = isolation->messages + group->first;
+
+    if (!trial_quarantine(isolation->session, messages, group->count, &isolation->report))
+        return false;
+    group->state = GROUP_DECIDED;
+    return true;
+}
+
+/* An entity alone failed. Returns false when the round ends. */
+static bool fails_alone(struct isolation *isolation, struct group *group)
+{
+    struct quarantine *quarantine = &isolation->session->quarantine;
+
+    forgive(isolation, group);
+    if (quarantine->failed_in_a_row++ == 0 && put_into_quarantine(isolation, group))
+        return true;
+    group->state = GROUP_LEFT;
+    isolation->end = COMMIT_SUSPECT;
+    return false;
+}
+
+/* A unique index of the site: the message that gives the value up may be in another writer's hands,
+   or behind this one. */
+static bool leave_for_race(const struct isolation *isolation, struct group *group)
+{
+    if (group->had_its_race || strcmp(isolation->report.sqlstate, "23505") != 0)
+        return false;
+    group->had_its_race = true;
+    group->state = GROUP_LEFT;
+    return true;
+}
+
+/* Recursion is as deep as log2 of the batch. Returns false when the round ends early. */
+static bool isolate(struct isolation *isolation, struct group **groups, size_t count,
+                    unsigned tries)
+{
+    size_t half = count / 2;
+    enum commit_result result = write_groups(isolation, groups, count, tries);
+
+    if (result == COMMIT_REFUSED && count == 1 && leave_for_race(isolation, groups[0]))
+        return true;
+    if (result == COMMIT_REFUSED && count == 1)
+        result = resolve_entity(isolation, groups[0]);
+    for (size_t i = 0; result == COMMIT_DONE && i < count; i++)
+        groups[i]->state = GROUP_DECIDED;
+    if (result == COMMIT_DONE)
+        return true;
+    if (result == COMMIT_ABANDONED || result == COMMIT_BREAKER_CLOSED) {
+        isolation->end = result;
+        return false;
+    }
+    if (count == 1)
+        return fails_alone(isolation, groups[0]);
+    log_event(LOG_DEBUG, "isolating", "the database did not take a batch, it is halved",
+              LOG_TEXT("queue", session_queue(isolation->session)->name),
+              LOG_TEXT("sqlstate", isolation->report.sqlstate), LOG_NUMBER("entities", count));
+    return isolate(isolation, groups, half, 1) &&
+           isolate(isolation, groups + half, count - half, 1);
+}
+
+static size_t count_in(const struct isolation *isolation, enum group_state state)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < isolation->group_count; i++)
+        count += isolation->groups[i].state == state;
+    return count;
+}
+
+/* What failed while nothing committed is quarantined when nothing else is left to be tried, as far as
+   there is room, or tried again. */
+static void end_outage(struct isolation *isolation)
+{
+    bool quarantine_all = count_in(isolation, GROUP_OPEN) == 0;
+
+    for (size_t i = 0; quarantine_all && i < isolation->group_count; i++) {
+        if (isolation->groups[i].state == GROUP_LEFT &&
+            !put_into_quarantine(isolation, &isolation->groups[i]))
+            isolation->groups[i].state = GROUP_OPEN;
+    }
+}
+
+/* The open groups, one after another. What was left comes when the others are done. */
+static enum commit_result run_round(struct isolation *isolation)
+{
+    enum group_state state = count_in(isolation, GROUP_OPEN) > 0 ? GROUP_OPEN : GROUP_LEFT;
+    size_t count = 0;
+
+    for (size_t i = 0; i < isolation->group_count; i++) {
+        if (isolation->groups[i].state != state)
+            continue;
+        isolation->groups[i].state = GROUP_OPEN;
+        isolation->round[count++] = &isolation->groups[i];
+    }
+    isolation->end = COMMIT_DONE;
+    if (count > 0)
+        isolate(isolation, isolation->round, count, BATCH_TRIES);
+    return isolation->end;
+}
+
+/* Rounds until every group is decided; then the dead letters that had no neighbour to go with. */
+static bool run(struct isolation *isolation)
+{
+    struct backoff backoff;
+    enum commit_result end;
+
+    backoff_init(&backoff, RETRY_POLICY);
+    do {
+        end = run_round(isolation);
+        if (end == COMMIT_SUSPECT) {
+            /* Something was committed since the last time. */
+            if (isolation->session->quarantine.failed_in_a_row <= 1)
+                backoff_reset(&backoff);
+            if (!session_wait(isolation->session, backoff_next_ms(&backoff)) ||
+                !trial_run_due(isolation->session))
+                return false;
+            end_outage(isolation);
+        }
+        if (end == COMMIT_DONE && count_in(isolation, GROUP_DECIDED) == isolation->group_count)
+            end = write_scratch(isolation, put_dead(isolation), 0);
+        if (end == COMMIT_DONE && count_in(isolation, GROUP_LEFT) > 0 &&
+            !session_wait(isolation->session, backoff_next_ms(&backoff)))
+            return false;
+        if (end == COMMIT_BREAKER_CLOSED)
+            forgive(isolation, NULL);
+    } while (end != COMMIT_ABANDONED &&
+             (isolation->dead_count > 0 ||
+              count_in(isolation, GROUP_DECIDED) < isolation->group_count));
+    return end != COMMIT_ABANDONED;
+}
+
+bool isolate_write(struct write_session *session, struct message **messages, size_t count)
+{
+    struct isolation isolation = { .session = session, .messages = messages };
+    bool done = false;
+
+    isolation.groups = calloc(count, sizeof(*isolation.groups));
+    isolation.round = calloc(count, sizeof(struct group *));
+    isolation.dead = calloc(count, sizeof(*isolation.dead));
+    isolation.scratch = calloc(count, sizeof(struct message *));
+    isolation.kept = calloc(count, sizeof(struct message *));
+    if (isolation.groups != NULL && isolation.round != NULL && isolation.dead != NULL &&
+        isolation.scratch != NULL && isolation.kept != NULL) {
+        split(&isolation, count);
+        done = run(&isolation);
+    }
+    free(isolation.groups);
+    free(isolation.round);
+    free(isolation.dead);
+    free(isolation.scratch);
+    free(isolation.kept);
+    return done;
+}

@@ -1,0 +1,199 @@
+#include "bridge/write/quarantine.h"
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "bridge/timing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Frequent enough that a message at fault has had its attempts when its time is over. */
+static int interval_ms(unsigned attempts, int span_ms)
+{
+    int interval = attempts > 0 ? span_ms / (int)attempts : 0;
+
+    if (interval > QUARANTINE_INTERVAL_MAX_MS)
+        return QUARANTINE_INTERVAL_MAX_MS;
+    return interval > QUARANTINE_INTERVAL_MIN_MS ? interval : QUARANTINE_INTERVAL_MIN_MS;
+}
+
+void quarantine_init(struct quarantine *quarantine, unsigned attempts, int span_ms)
+{
+    int cap_ms = interval_ms(attempts, span_ms);
+
+    memset(quarantine, 0, sizeof(*quarantine));
+    pthread_mutex_init(&quarantine->lock, NULL);
+    quarantine->policy = (struct backoff_policy){
+        .base_ms = cap_ms < QUARANTINE_INTERVAL_FIRST_MS ? cap_ms : QUARANTINE_INTERVAL_FIRST_MS,
+        .cap_ms = cap_ms,
+    };
+}
+
+void quarantine_release(struct quarantine *quarantine)
+{
+    pthread_mutex_destroy(&quarantine->lock);
+}
+
+static struct slice id_of(const struct quarantined_entity *entity)
+{
+    return (struct slice){ entity->id, entity->id_len };
+}
+
+static void append(struct quarantined_entity *entity, struct message *message)
+{
+    message->next = NULL;
+    if (entity->last != NULL)
+        entity->last->next = message;
+    else
+        entity->first = message;
+    entity->last = message;
+    entity->count++;
+}
+
+static void note_failure(struct quarantined_entity *entity, const char *sqlstate)
+{
+    entity->attempts++;
+    entity->due_ms = clock_monotonic_ms() + backoff_next_ms(&entity->backoff);
+    if (sqlstate != NULL)
+        snprintf(entity->sqlstate, sizeof(entity->sqlstate), "%s", sqlstate);
+}
+
+bool quarantine_add(struct quarantine *quarantine, struct message *const *messages, size_t count,
+                    const char *sqlstate)
+{
+    struct quarantined_entity *entity = &quarantine->entities[quarantine->count];
+    struct slice id = messages[0]->change->id;
+
+    if (quarantine->count == QUARANTINE_MAX || id.len > sizeof(entity->id))
+        return false;
+    pthread_mutex_lock(&quarantine->lock);
+    *entity = (struct quarantined_entity){ .id_len = id.len };
+    memcpy(entity->id, id.data, id.len);
+    for (size_t i = 0; i < count; i++)
+        append(entity, messages[i]);
+    backoff_init(&entity->backoff, quarantine->policy);
+    note_failure(entity, sqlstate);
+    quarantine->count++;
+    pthread_mutex_unlock(&quarantine->lock);
+    atomic_fetch_add(&quarantine->messages, count);
+    return true;
+}
+
+static struct quarantined_entity *find(struct quarantine *quarantine, const struct message *message)
+{
+    for (size_t i = 0; i < quarantine->count && !message->refused; i++) {
+        if (slice_equal(id_of(&quarantine->entities[i]), message->change->id))
+            return &quarantine->entities[i];
+    }
+    return NULL;
+}
+
+size_t quarantine_claim(struct quarantine *quarantine, struct message **messages, size_t count)
+{
+    size_t left = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct quarantined_entity *entity = find(quarantine, messages[i]);
+
+        if (entity == NULL) {
+            messages[left++] = messages[i];
+            continue;
+        }
+        pthread_mutex_lock(&quarantine->lock);
+        append(entity, messages[i]);
+        pthread_mutex_unlock(&quarantine->lock);
+        atomic_fetch_add(&quarantine->messages, 1);
+    }
+    return left;
+}
+
+void quarantine_failed(struct quarantine *quarantine, struct quarantined_entity *entity,
+                       const char *sqlstate)
+{
+    pthread_mutex_lock(&quarantine->lock);
+    note_failure(entity, sqlstate);
+    pthread_mutex_unlock(&quarantine->lock);
+}
+
+void quarantine_drop(struct quarantine *quarantine, struct quarantined_entity *entity, size_t count,
+                     struct message *rest)
+{
+    pthread_mutex_lock(&quarantine->lock);
+    entity->first = rest;
+    entity->count -= count;
+    if (entity->count == 0) {
+        size_t number = (size_t)(entity - quarantine->entities);
+
+        memmove(entity, entity + 1, (--quarantine->count - number) * sizeof(*entity));
+    }
+    pthread_mutex_unlock(&quarantine->lock);
+    atomic_fetch_sub(&quarantine->messages, count);
+}
+
+void quarantine_clear(struct quarantine *quarantine)
+{
+    pthread_mutex_lock(&quarantine->lock);
+    quarantine->count = 0;
+    pthread_mutex_unlock(&quarantine->lock);
+    atomic_store(&quarantine->messages, 0);
+    quarantine->failed_in_a_row = 0;
+}
+
+int64_t quarantine_due_ms(const struct quarantine *quarantine)
+{
+    int64_t due_ms = INT64_MAX;
+
+    for (size_t i = 0; i < quarantine->count; i++)
+        due_ms = quarantine->entities[i].due_ms < due_ms ? quarantine->entities[i].due_ms : due_ms;
+    return due_ms;
+}
+
+void quarantine_note_commit(struct quarantine *quarantine, uint64_t statements)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+        if ((statements >> i & 1) != 0)
+            quarantine->proven_ms[i] = now_ms;
+    }
+    if (statements != 0)
+        quarantine->failed_in_a_row = 0;
+}
+
+bool quarantine_is_proven(const struct quarantine *quarantine, uint64_t statements,
+                          int64_t since_ms)
+{
+    for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+        if ((statements >> i & 1) != 0 && quarantine->proven_ms[i] <= since_ms)
+            return false;
+    }
+    return statements != 0;
+}
+
+size_t quarantine_messages(const struct quarantine *quarantine)
+{
+    return atomic_load(&quarantine->messages);
+}
+
+size_t quarantine_stuck(const struct quarantine *quarantine)
+{
+    return atomic_load(&quarantine->tried_last) ? atomic_load(&quarantine->messages) : 0;
+}
+
+void quarantine_read(struct quarantine *quarantine, struct quarantine_status *status)
+{
+    pthread_mutex_lock(&quarantine->lock);
+    status->entities += quarantine->count;
+    status->messages += atomic_load(&quarantine->messages);
+    for (size_t i = 0; i < quarantine->count && status->shown_count < QUARANTINE_SHOWN; i++) {
+        const struct quarantined_entity *entity = &quarantine->entities[i];
+        size_t n = status->shown_count++;
+
+        snprintf(status->shown[n].id, sizeof(status->shown[n].id), "%.*s",
+                 SLICE_ARG(utf8_cut(id_of(entity), QUARANTINE_ID_SHOWN_BYTES)));
+        snprintf(status->shown[n].sqlstate, sizeof(status->shown[n].sqlstate), "%s",
+                 entity->sqlstate);
+        status->shown[n].attempts = entity->attempts;
+    }
+    pthread_mutex_unlock(&quarantine->lock);
+}

@@ -1,0 +1,60 @@
+#include "bridge/write/session.h"
+
+#include "base/clock.h"
+#include "base/condition.h"
+
+int session_init(struct write_session *session, struct write_shared *shared, unsigned number)
+{
+    const struct store_port *port = &shared->queue->ports.store;
+
+    session->shared = shared;
+    session->number = number;
+    pthread_mutex_init(&session->lock, NULL);
+    condition_init(&session->changed);
+    quarantine_init(&session->quarantine, shared->settings.quarantine_attempts,
+                    shared->settings.quarantine_span_ms);
+    session->store = port->open(port->context);
+    return session->store != NULL ? 0 : -1;
+}
+
+void session_release(struct write_session *session)
+{
+    if (session->shared == NULL)
+        return;
+    if (session->store != NULL)
+        session->shared->queue->ports.store.close(session->store);
+    quarantine_release(&session->quarantine);
+    pthread_cond_destroy(&session->changed);
+    pthread_mutex_destroy(&session->lock);
+}
+
+bool session_wait(struct write_session *session, int wait_ms)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
+
+    pthread_mutex_lock(&session->lock);
+    while (!session_is_abandoned(session) && clock_monotonic_ms() < deadline_ms)
+        condition_wait_until(&session->changed, &session->lock, deadline_ms);
+    pthread_mutex_unlock(&session->lock);
+    return !session_is_abandoned(session);
+}
+
+void session_wake(struct write_session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    pthread_cond_broadcast(&session->changed);
+    pthread_mutex_unlock(&session->lock);
+}
+
+enum write_outcome session_write(struct write_session *session, const struct write_request *request,
+                                 struct write_report *report)
+{
+    struct queue *queue = session_queue(session);
+    int64_t epoch = atomic_load(&session->shared->epoch);
+    enum write_outcome outcome = queue->ports.store.write(session->store, epoch, request, report);
+
+    counters_outcome(&queue->counters, &session->marks, outcome, report);
+    if (outcome == WRITE_LEASE_LOST)
+        queue_lease_lost(&queue->lease, epoch);
+    return outcome;
+}

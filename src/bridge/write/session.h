@@ -1,0 +1,71 @@
+/*
+ * What one writer writes with: its connection to the database, its quarantine, its marks, and what
+ * it shares with the other writers of the queue. The rooms below the writer's thread (commit,
+ * breaker_gate, trial, isolate) know a writer only as this.
+ */
+#ifndef KOPRU_BRIDGE_WRITE_SESSION_H
+#define KOPRU_BRIDGE_WRITE_SESSION_H
+
+#include "bridge/queue.h"
+#include "bridge/write/breaker.h"
+#include "bridge/write/quarantine.h"
+
+struct write_settings {
+    int writers;
+    size_t max_batch_messages;
+    size_t max_batch_bytes;       /* of messages as they count against max_unacknowledged_bytes */
+    unsigned quarantine_attempts; /* failures of one message after which it may be at fault */
+    int quarantine_span_ms;       /* over this time at least */
+    struct breaker_settings breaker;
+};
+
+/* Of all writers of a queue. */
+struct write_shared {
+    struct queue *queue;
+    struct write_settings settings;
+    struct breaker breaker;
+    atomic_llong epoch; /* of the lease under which the present subscription began */
+    atomic_bool failed; /* a writer could not go on, so the subscription has to end: nothing newer
+                              of the ids of the batch it dropped may be committed */
+    atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back */
+};
+
+/* Of one writer. */
+struct write_session {
+    struct write_shared *shared;
+    unsigned number;
+    pthread_mutex_t lock; /* also guards the writer's queue; changed tells of both */
+    pthread_cond_t changed;
+    void *store; /* of the store port */
+    struct quarantine quarantine;
+    struct writer_marks marks;
+    int64_t log_period_ms; /* monotonic: when the present period of dead-letter lines began */
+    unsigned dead_letters_logged; /* in that period, those that were only counted included */
+};
+
+/* Returns 0, or -1 when there is no memory. Release in both cases. */
+int session_init(struct write_session *session, struct write_shared *shared, unsigned number);
+void session_release(struct write_session *session);
+
+static inline struct queue *session_queue(const struct write_session *session)
+{
+    return session->shared->queue;
+}
+
+static inline bool session_is_abandoned(const struct write_session *session)
+{
+    return atomic_load(&session->shared->abandoned);
+}
+
+/* Sleeps, but no longer than the subscription lives. Returns false when it is gone. */
+bool session_wait(struct write_session *session, int wait_ms);
+
+/* Ends the sleep of the moment. Safe from any thread. */
+void session_wake(struct write_session *session);
+
+/* One transaction, under the lease of the subscription; counted. After WRITE_LEASE_LOST the queue
+   knows of it. */
+enum write_outcome session_write(struct write_session *session, const struct write_request *request,
+                                 struct write_report *report);
+
+#endif

@@ -1,0 +1,266 @@
+#include "bridge/write/trial.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "bridge/write/breaker_gate.h"
+#include "bridge/write/commit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { PROBES_MAX = 100 }; /* in one trial: the messages behind them wait for the next one */
+
+/*
+ * An error without a rule says nothing about whose fault it is, so the trial looks for evidence: the
+ * same message fails alone, time and again, and others get through the very statements that failed.
+ * Each message is probed on top of those before it that the database took, in order, because the
+ * rows of an entity depend on all of them; what is decided commits in one transaction, so that nobody
+ * sees a state in between.
+ */
+
+/* One entity on trial. */
+struct trial {
+    struct write_session *session;
+    struct quarantined_entity *entity;
+    struct message **messages; /* all of the entity, in order */
+    size_t count;
+    struct message **kept;     /* those that the database takes */
+    size_t kept_count;
+    struct message **request; /* what is decided: the dead letters, then the messages kept before
+                                 the first one that is not decided */
+    size_t dead_count;
+    size_t kept_before;
+    size_t rest;     /* the first message that is not decided; count if all are */
+    unsigned faults; /* dead letters by the rule of trial.h, and not by the rule of a SQLSTATE */
+    struct write_report report;
+};
+
+static void log_quarantined(const struct write_session *session,
+                            const struct quarantined_entity *entity, const char *message)
+{
+    log_event(LOG_WARNING, "quarantined", message, LOG_TEXT("queue", session_queue(session)->name),
+              LOG_NUMBER("writer", session->number),
+              LOG_SLICE("entity_id", ((struct slice){ entity->id, entity->id_len })),
+              LOG_TEXT("sqlstate", text_or_null(entity->sqlstate)),
+              LOG_NUMBER("attempts", entity->attempts), LOG_NUMBER("messages", entity->count),
+              LOG_NUMBER("retry_ms", clock_left_ms(entity->due_ms)));
+}
+
+/* The message failed alone. */
+static void note_failure(struct message *message, const struct write_report *report)
+{
+    if (report->unclassified && message->failures++ == 0)
+        message->failed_since_ms = clock_monotonic_ms();
+}
+
+bool trial_quarantine(struct write_session *session, struct message *const *messages, size_t count,
+                      const struct write_report *report)
+{
+    struct quarantine *quarantine = &session->quarantine;
+
+    if (!quarantine_add(quarantine, messages, count, report->sqlstate))
+        return false;
+    if (count == 1)
+        note_failure(messages[0], report);
+    log_quarantined(session, &quarantine->entities[quarantine->count - 1],
+                    "an entity fails alone: its messages wait, the others go on");
+    return true;
+}
+
+static bool is_at_fault(const struct trial *trial, const struct message *message)
+{
+    const struct write_settings *settings = &trial->session->shared->settings;
+
+    return trial->report.unclassified && message->failures >= settings->quarantine_attempts &&
+           clock_monotonic_ms() - message->failed_since_ms >= settings->quarantine_span_ms &&
+           quarantine_is_proven(&trial->session->quarantine, trial->report.statements,
+                                message->failed_since_ms);
+}
+
+static void refuse(struct trial *trial, struct message *message)
+{
+    breaker_gate_refuse(trial->session, message, &trial->report);
+    trial->request[trial->dead_count++] = message;
+}
+
+static void decide(struct trial *trial, size_t number, enum commit_result result)
+{
+    struct message *message = trial->messages[number];
+    const bool decided = trial->rest == trial->count; /* all before it are */
+
+    if (result == COMMIT_SUSPECT)
+        note_failure(message, &trial->report);
+    if (result == COMMIT_DONE) {
+        trial->kept_count++;
+        trial->kept_before += decided;
+    } else if (decided && result == COMMIT_REFUSED) {
+        refuse(trial, message);
+    } else if (decided && is_at_fault(trial, message)) {
+        trial->faults++;
+        refuse(trial, message);
+    } else if (decided) {
+        trial->rest = number;
+    }
+}
+
+/* Tries the messages one by one. first: what came of all of them together, which is the answer if
+   there is only one. Other than COMMITTED: nobody could say. */
+static enum commit_result try_singly(struct trial *trial, enum commit_result first)
+{
+    size_t count = trial->count < PROBES_MAX ? trial->count : PROBES_MAX;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct write_request request = { .messages = trial->kept,
+                                               .count = trial->kept_count + 1,
+                                               .probe = true };
+        enum commit_result result = first;
+
+        trial->kept[trial->kept_count] = trial->messages[i];
+        if (trial->count > 1)
+            result = commit(trial->session, &request, 1, &trial->report);
+        if (result == COMMIT_ABANDONED || result == COMMIT_BREAKER_CLOSED)
+            return result;
+        decide(trial, i, result);
+    }
+    if (trial->rest == trial->count)
+        trial->rest = count;
+    return COMMIT_DONE;
+}
+
+/* An alarm: unlike a rule of the site, nobody meant this. */
+static void report_faults(const struct trial *trial)
+{
+    struct queue *queue = session_queue(trial->session);
+    const struct quarantined_entity *entity = trial->entity;
+
+    if (trial->faults == 0)
+        return;
+    atomic_fetch_add(&queue->counters.quarantine_rejected, trial->faults);
+    log_event(LOG_ERROR, "quarantine_rejected",
+              "a message failed again and again while others committed: it became a dead letter",
+              LOG_TEXT("queue", queue->name),
+              LOG_SLICE("entity_id", ((struct slice){ entity->id, entity->id_len })),
+              LOG_TEXT("sqlstate", entity->sqlstate), LOG_NUMBER("attempts", entity->attempts),
+              LOG_NUMBER("messages", trial->faults));
+}
+
+/* Commits what is decided; the other messages of the entity stay. */
+static enum commit_result commit_decided(struct trial *trial)
+{
+    struct message *rest = trial->rest < trial->count ? trial->messages[trial->rest] : NULL;
+    struct write_report report;
+    enum commit_result result;
+
+    if (trial->rest == 0)
+        return COMMIT_DONE;
+    for (size_t i = 0; i < trial->kept_before; i++)
+        trial->request[trial->dead_count + i] = trial->kept[i];
+    result = commit(trial->session,
+                    &(struct write_request){ .messages = trial->request,
+                                             .count = trial->dead_count + trial->kept_before },
+                    1, &report);
+    if (result != COMMIT_DONE)
+        return result;
+    trial->dead_count = 0;
+    report_faults(trial);
+    quarantine_drop(&trial->session->quarantine, trial->entity, trial->rest, rest);
+    return COMMIT_DONE;
+}
+
+/* The entity failed as a whole. Returns false when the subscription is gone. */
+static bool judge(struct trial *trial, enum commit_result first)
+{
+    enum commit_result result;
+
+    trial->rest = trial->count;
+    result = try_singly(trial, first);
+    if (result == COMMIT_DONE)
+        result = commit_decided(trial);
+    for (size_t i = 0; i < trial->dead_count; i++)
+        breaker_gate_forgive(trial->request[i]);
+    if (result == COMMIT_ABANDONED)
+        return false;
+    if (result == COMMIT_DONE && trial->rest == trial->count)
+        return true;
+    log_quarantined(trial->session, trial->entity,
+                    "an entity still fails alone, its messages wait");
+    return true;
+}
+
+static bool try_entity(struct trial *trial)
+{
+    const struct write_request request = { .messages = trial->messages, .count = trial->count };
+    struct quarantined_entity *entity = trial->entity;
+    struct message *message = entity->first;
+    enum commit_result result;
+
+    for (size_t i = 0; i < trial->count; i++, message = message->next)
+        trial->messages[i] = message;
+    result = commit(trial->session, &request, 1, &trial->report);
+    if (result == COMMIT_REFUSED || result == COMMIT_SUSPECT) {
+        quarantine_failed(&trial->session->quarantine, entity, trial->report.sqlstate);
+        return judge(trial, result);
+    }
+    if (result == COMMIT_DONE) {
+        log_event(LOG_INFO, "quarantine_ended", "a quarantined entity is committed",
+                  LOG_TEXT("queue", session_queue(trial->session)->name),
+                  LOG_SLICE("entity_id", ((struct slice){ entity->id, entity->id_len })),
+                  LOG_NUMBER("messages", trial->count));
+        quarantine_drop(&trial->session->quarantine, entity, trial->count, NULL);
+    }
+    return result != COMMIT_ABANDONED;
+}
+
+static bool retry(struct write_session *session, struct quarantined_entity *entity)
+{
+    struct trial trial = { .session = session, .entity = entity, .count = entity->count };
+    bool alive = true;
+
+    trial.messages = calloc(trial.count, sizeof(struct message *));
+    trial.kept = calloc(trial.count, sizeof(struct message *));
+    trial.request = calloc(trial.count, sizeof(struct message *));
+    if (trial.messages != NULL && trial.kept != NULL && trial.request != NULL)
+        alive = try_entity(&trial);
+    else
+        quarantine_failed(&session->quarantine, entity, NULL);
+    free(trial.messages);
+    free(trial.kept);
+    free(trial.request);
+    return alive;
+}
+
+static bool is_last_attempt(const struct write_session *session)
+{
+    return queue_is_stopping(session_queue(session)) &&
+           !atomic_load(&session->quarantine.tried_last);
+}
+
+bool trial_is_due(const struct write_session *session)
+{
+    const struct quarantine *quarantine = &session->quarantine;
+
+    return quarantine->count > 0 &&
+           (is_last_attempt(session) || quarantine_due_ms(quarantine) <= clock_monotonic_ms());
+}
+
+bool trial_run_due(struct write_session *session)
+{
+    struct quarantine *quarantine = &session->quarantine;
+    bool last = is_last_attempt(session);
+    size_t i = 0;
+
+    while (i < quarantine->count) {
+        size_t count = quarantine->count;
+        struct quarantined_entity *entity = &quarantine->entities[i];
+
+        if ((last || entity->due_ms <= clock_monotonic_ms()) && !retry(session, entity))
+            return false;
+        i += quarantine->count == count; /* else the next one has moved up */
+    }
+    if (last && quarantine->count > 0) {
+        atomic_store(&quarantine->tried_last, true);
+        doorbell_ring(&session_queue(session)->consumer);
+    }
+    return true;
+}

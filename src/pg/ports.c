@@ -1,0 +1,154 @@
+#include "pg/ports.h"
+
+#include "pg/catalog.h"
+
+#include <stdlib.h>
+
+/* The store. */
+
+static void *store_open(void *context)
+{
+    return pg_store_new(context);
+}
+
+static void store_close(void *store)
+{
+    pg_store_free(store);
+}
+
+static enum write_outcome store_write(void *store, int64_t epoch,
+                                      const struct write_request *request,
+                                      struct write_report *report)
+{
+    return pg_store_write(store, epoch, request, report);
+}
+
+struct store_port pg_store_port(struct pg_store_target *target)
+{
+    return (struct store_port){
+        .context = target, .open = store_open, .close = store_close, .write = store_write
+    };
+}
+
+/* The lease keeper's session. */
+
+struct session {
+    const struct pg_lease_target *target;
+    struct pg_conn *conn;
+};
+
+static int check_catalog(const struct pg_lease_target *target, struct pg_conn *conn,
+                         struct error_list *problems)
+{
+    struct catalog_report report = { .problems = problems };
+    struct catalog *catalog;
+    struct pg_failure failure;
+    int result;
+
+    if (catalog_load(&catalog, conn, &failure) != 0) {
+        error_list_add(problems, &failure.error);
+        return -1;
+    }
+    result = catalog_check_server(catalog, target->program_version, &report);
+    for (size_t i = 0; i < target->entity_count; i++) {
+        if (catalog_check_entity(catalog, target->entities[i], &report) != 0)
+            result = -1;
+    }
+    catalog_free(catalog);
+    return result;
+}
+
+static void session_close(void *handle)
+{
+    struct session *session = handle;
+
+    if (session == NULL)
+        return;
+    pg_conn_close(session->conn);
+    free(session);
+}
+
+static int session_open(void *context, void **out, struct error_list *problems)
+{
+    struct session *session = calloc(1, sizeof(*session));
+    struct pg_failure failure;
+    struct error err;
+
+    *out = NULL;
+    if (session == NULL) {
+        error_no_memory(&err);
+        error_list_add(problems, &err);
+        return -1;
+    }
+    session->target = context;
+    if (pg_conn_open(&session->conn, session->target->settings, &failure) != 0) {
+        error_list_add(problems, &failure.error);
+        free(session);
+        return -1;
+    }
+    if (check_catalog(session->target, session->conn, problems) != 0) {
+        session_close(session);
+        return -1;
+    }
+    *out = session;
+    return 0;
+}
+
+/* Hands the error of a failed call on. */
+static int answer(int result, const struct pg_failure *failure, struct error *err)
+{
+    if (result < 0)
+        *err = failure->error;
+    return result;
+}
+
+static int lease_read(void *handle, const char *queue, const char *entity, struct lease *lease,
+                      struct error *err)
+{
+    const struct session *session = handle;
+    struct pg_failure failure;
+
+    return answer(pg_lease_read(session->conn, queue, entity, lease, &failure), &failure, err);
+}
+
+static int lease_acquire(void *handle, const char *queue, const struct lease_holder *holder,
+                         struct lease *lease, struct error *err)
+{
+    const struct session *session = handle;
+    struct pg_failure failure;
+
+    return answer(
+        pg_lease_acquire(session->conn, queue, holder, &session->target->patience, lease, &failure),
+        &failure, err);
+}
+
+static int lease_renew(void *handle, const char *queue, int64_t epoch, enum lease_state state,
+                       const struct freshness *freshness, struct error *err)
+{
+    const struct session *session = handle;
+    struct pg_failure failure;
+
+    return answer(pg_lease_renew(session->conn, queue, epoch, state, freshness, &failure), &failure,
+                  err);
+}
+
+static int lease_release(void *handle, const char *queue, int64_t epoch,
+                         const struct freshness *freshness, struct error *err)
+{
+    const struct session *session = handle;
+    struct pg_failure failure;
+
+    return answer(pg_lease_release(session->conn, queue, epoch, freshness, &failure), &failure,
+                  err);
+}
+
+struct lease_port pg_lease_port(struct pg_lease_target *target)
+{
+    return (struct lease_port){ .context = target,
+                                .open = session_open,
+                                .close = session_close,
+                                .read = lease_read,
+                                .acquire = lease_acquire,
+                                .renew = lease_renew,
+                                .release = lease_release };
+}

@@ -1,0 +1,194 @@
+/* The redelivered messages: what is held back, who gets it, and how it is written. */
+#include "bridge/consume/redelivered.h"
+
+#include "bridge/bridge.h"
+#include "fakes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum { WRITERS = 3, PREFETCH = 5, MAX_BYTES = 1 << 20 };
+
+static struct fake_queue fake;
+static struct redelivered redelivered;
+static struct message *messages[FAKE_MAX];
+static size_t count;
+static struct bridge *bridge;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fake_queue_init(&fake, &(struct write_settings){ .writers = WRITERS });
+    redelivered =
+        (struct redelivered){ .writers = &fake.writers, .queue = "q", .max_messages = PREFETCH };
+    count = 0;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        message_free(messages[i]);
+    fake_queue_release(&fake);
+    return 0;
+}
+
+static void hold(const char *body, size_t unacknowledged)
+{
+    messages[count] = fakes_message(body, count);
+    redelivered_hold(&redelivered, messages[count], unacknowledged);
+    count++;
+}
+
+/* How many messages wait for all writers: those of one id for one writer, in order. */
+static size_t waiting(void)
+{
+    size_t total = 0;
+
+    for (size_t w = 0; w < WRITERS; w++) {
+        const struct message *message = fake.writers.writers[w].first;
+
+        for (; message != NULL; message = message->next) {
+            assert_true(message->in_redelivered_batch);
+            assert_true(message->next == NULL || message->next->position > message->position);
+            total++;
+        }
+    }
+    return total;
+}
+
+static size_t writers_with(char id)
+{
+    size_t total = 0;
+
+    for (size_t w = 0; w < WRITERS; w++) {
+        const struct message *message = fake.writers.writers[w].first;
+
+        while (message != NULL && (message->refused || message->change->id.data[0] != id))
+            message = message->next;
+        total += message != NULL;
+    }
+    return total;
+}
+
+static void each_writer_gets_its_part_in_order(void **state)
+{
+    static const char *const bodies[] = { "a1", "b1", "?", "a2", "c1", "d1", "b2", "a3" };
+
+    (void)state;
+    redelivered.max_messages = 100;
+    redelivered_begin(&redelivered, 100, true);
+    for (size_t i = 0; i < 8; i++)
+        hold(bodies[i], i + 1);
+    assert_int_equal(redelivered.held, 8);
+    assert_int_equal(waiting(), 0);
+    redelivered_release(&redelivered, "test");
+    assert_true(redelivered.open);
+    assert_int_equal(redelivered.held, 0);
+    assert_null(redelivered.first);
+    assert_int_equal(waiting(), 8);
+    for (char id = 'a'; id <= 'd'; id++)
+        assert_int_equal(writers_with(id), 1);
+    redelivered_end(&redelivered, "test");
+    assert_false(redelivered.open);
+}
+
+static void a_full_prefetch_ends_it(void **state)
+{
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    for (size_t i = 0; i < PREFETCH; i++) {
+        assert_true(redelivered.open);
+        hold("a1", i + 1);
+        if (i == 1) /* what was released counts */
+            redelivered_release(&redelivered, "test");
+    }
+    assert_false(redelivered.open);
+    assert_int_equal(redelivered.total, PREFETCH);
+    assert_int_equal(waiting(), PREFETCH);
+    assert_int_equal(writers_with('a'), 1);
+}
+
+/* What another consumer held may be more than this one may prefetch: it goes on, and none of it is
+   late. */
+static void a_smaller_prefetch_releases_a_part(void **state)
+{
+    (void)state;
+    redelivered_begin(&redelivered, 2, true);
+    for (size_t i = 0; i < 4; i++) {
+        hold("a1", i % 2 + 1);
+        assert_true(redelivered.open);
+        assert_int_equal(redelivered.held, i % 2 == 0 ? 1 : 0);
+    }
+}
+
+/* All that was unacknowledged before fits for certain, with some that was acknowledged in vain. */
+static void it_has_more_room_than_what_follows(void **state)
+{
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    assert_int_equal(redelivered_room(&redelivered, MAX_BYTES), 1 << 20);
+    redelivered_end(&redelivered, "test");
+    assert_int_equal(redelivered_room(&redelivered, MAX_BYTES), 3 << 18);
+}
+
+static bool all_acked(const struct fakes *now)
+{
+    return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1004;
+}
+
+static bool nothing_open(const struct fakes *now)
+{
+    return now->open == 0 && now->released == 1;
+}
+
+/* No transaction takes more than one entity's messages here, and none takes fewer. */
+static void what_is_too_large_is_divided_between_entities_only(void **state)
+{
+    const struct lease_port lease = fakes_lease(&fake.fakes);
+    const struct bridge_queue queue = {
+        .name = "q",
+        .entity = "e",
+        .consume = { .prefetch = PREFETCH, .max_unacknowledged_bytes = MAX_BYTES },
+        .write = { .writers = 1, .max_batch_messages = 1, .max_batch_bytes = 1 },
+        .ports = fakes_ports(&fake.fakes),
+    };
+    struct error err;
+
+    (void)state;
+    fakes_deliver(&fake.fakes, "b1", true);
+    fakes_deliver(&fake.fakes, "a1", true);
+    fakes_deliver(&fake.fakes, "b2", true);
+    fakes_deliver(&fake.fakes, "a2", true);
+    assert_int_equal(bridge_start(&bridge, &queue, 1, &lease, &err), 0);
+    pthread_mutex_lock(&fake.fakes.lock);
+    fakes_wait(&fake.fakes, all_acked, "the acknowledgement of all");
+    pthread_mutex_unlock(&fake.fakes.lock);
+    bridge_stop(bridge);
+    pthread_mutex_lock(&fake.fakes.lock);
+    fakes_wait(&fake.fakes, nothing_open, "the bridge to end");
+    pthread_mutex_unlock(&fake.fakes.lock);
+    bridge_free(bridge);
+    assert_int_equal(fake.fakes.transaction_count, 2);
+    assert_string_equal(fake.fakes.transactions[0], "a1 a2");
+    assert_string_equal(fake.fakes.transactions[1], "b1 b2");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_writer_gets_its_part_in_order),
+        TEST(a_full_prefetch_ends_it),
+        TEST(a_smaller_prefetch_releases_a_part),
+        TEST(it_has_more_room_than_what_follows),
+        TEST(what_is_too_large_is_divided_between_entities_only),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,253 @@
+#include "bridge/write/isolate.h"
+
+#include "fakes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+struct fixture {
+    struct fake_queue fake;
+    struct message *messages[FAKE_MAX];
+    size_t count;
+};
+
+static struct fixture fixture;
+
+static int set_up(void **state)
+{
+    (void)state;
+    fixture.count = 0;
+    fake_queue_init(&fixture.fake, &(struct write_settings){ .writers = 1 });
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < fixture.count; i++)
+        message_free(fixture.messages[i]);
+    fake_queue_release(&fixture.fake);
+    return 0;
+}
+
+static void add(const char *body)
+{
+    fixture.messages[fixture.count] = fakes_message(body, fixture.count);
+    fixture.count++;
+}
+
+static bool write_all(void)
+{
+    struct message *batch[FAKE_MAX]; /* isolation reorders what it is given */
+
+    memcpy(batch, fixture.messages, sizeof(batch));
+    return isolate_write(&fixture.fake.writers.writers[0].session, batch, fixture.count);
+}
+
+static void expect_transactions(const char *const *expected, size_t count)
+{
+    assert_int_equal(fixture.fake.fakes.transaction_count, count);
+    for (size_t i = 0; i < count; i++)
+        assert_string_equal(fixture.fake.fakes.transactions[i], expected[i]);
+}
+
+#define EXPECT_TRANSACTIONS(...)                                                                   \
+    expect_transactions((const char *const[]){ __VA_ARGS__ },                                      \
+                        sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *))
+
+static void expect_committed(void)
+{
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_true(atomic_load(&fixture.messages[i]->committed));
+}
+
+static void a_good_batch_is_one_transaction(void **state)
+{
+    (void)state;
+    add("a");
+    add("b");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a b");
+    expect_committed();
+}
+
+static void a_bad_message_goes_with_its_neighbours(void **state)
+{
+    (void)state;
+    add("a");
+    add("b!");
+    add("c");
+    add("d");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b! c d");
+    expect_committed();
+    assert_true(fixture.messages[1]->refused);
+    assert_int_equal(fixture.messages[1]->refusal.reason, REFUSAL_REJECTED_BY_DATABASE);
+    assert_string_equal(fixture.messages[1]->refusal.sqlstate, "23514");
+}
+
+static void a_unique_violation_is_tried_once_more_after_the_others(void **state)
+{
+    (void)state;
+    add("a=");
+    add("b");
+    add("c");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("b c", "a=");
+    expect_committed();
+    assert_false(fixture.messages[0]->refused);
+}
+
+static void a_unique_violation_that_stays_is_a_refusal(void **state)
+{
+    (void)state;
+    add("a=");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:a=");
+    expect_committed();
+    assert_string_equal(fixture.messages[0]->refusal.sqlstate, "23505");
+    assert_int_equal(fixture.fake.fakes.attempts, 3);
+}
+
+static void a_bad_message_at_the_end_has_its_own_transaction(void **state)
+{
+    (void)state;
+    add("a");
+    add("b!");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b!");
+    expect_committed();
+}
+
+static void what_the_mapper_refused_goes_with_the_first(void **state)
+{
+    (void)state;
+    add("?");
+    add("a");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:? a");
+    expect_committed();
+}
+
+static void dead_letters_alone_are_written(void **state)
+{
+    (void)state;
+    add("?");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:?");
+    expect_committed();
+}
+
+/* Tried one on top of the other, committed at once: nobody sees a1 without a3. */
+static void messages_of_one_entity_are_tried_singly_and_committed_together(void **state)
+{
+    (void)state;
+    add("a1");
+    add("a2!");
+    add("a3");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("probe a1", "probe a1 a3", "dead:a2! a1 a3");
+    expect_committed();
+    assert_true(fixture.messages[1]->refused);
+}
+
+static void all_bad_is_all_dead(void **state)
+{
+    (void)state;
+    add("a!");
+    add("b!");
+    add("c!");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:a! dead:b! dead:c!");
+    expect_committed();
+}
+
+/* One bad entity among n costs about 2*log2(n) extra transactions. */
+static void isolation_is_logarithmic(void **state)
+{
+    static char bodies[64][3];
+
+    (void)state;
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(bodies[i], sizeof(bodies[i]), "%c%s", (char)('@' + i), i == 40 ? "!" : "");
+        add(bodies[i]);
+    }
+    assert_true(write_all());
+    assert_true(fixture.fake.fakes.attempts <= 1 + 2 * 6 + 1);
+    expect_committed();
+}
+
+static void an_outage_is_no_refusal(void **state)
+{
+    (void)state;
+    add("a");
+    fixture.fake.fakes.outcomes[0] = WRITE_RETRY;
+    fixture.fake.fakes.outcomes[1] = WRITE_RETRY;
+    fixture.fake.fakes.outcome_count = 2;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a");
+    assert_int_equal(fixture.fake.fakes.attempts, 3);
+    assert_false(fixture.messages[0]->refused);
+}
+
+/* Otherwise it would be tried for ever. */
+static void what_is_too_much_at_once_is_halved(void **state)
+{
+    (void)state;
+    add("a1");
+    add("a2");
+    add("b");
+    add("c");
+    add("d");
+    fixture.fake.fakes.capacity = 2;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a1 a2", "b", "c d");
+    expect_committed();
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_false(fixture.messages[i]->refused);
+}
+
+static void a_lost_lease_writes_nothing_and_says_so(void **state)
+{
+    struct queue_lease *lease = &fixture.fake.queue.lease;
+
+    (void)state;
+    queue_lease_acquired(lease, 0, 0, HANDOVER_NONE);
+    add("a");
+    fixture.fake.fakes.outcomes[0] = WRITE_LEASE_LOST;
+    fixture.fake.fakes.outcome_count = 1;
+    assert_false(write_all());
+    assert_int_equal(fixture.fake.fakes.transaction_count, 0);
+    assert_false(atomic_load(&fixture.messages[0]->committed));
+    assert_false(queue_lease_view(lease).held);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_good_batch_is_one_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_message_goes_with_its_neighbours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unique_violation_is_tried_once_more_after_the_others,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_unique_violation_that_stays_is_a_refusal, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_bad_message_at_the_end_has_its_own_transaction, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_the_mapper_refused_goes_with_the_first, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(dead_letters_alone_are_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            messages_of_one_entity_are_tried_singly_and_committed_together, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_bad_is_all_dead, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(isolation_is_logarithmic, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_outage_is_no_refusal, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_much_at_once_is_halved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_lost_lease_writes_nothing_and_says_so, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
