@@ -17,8 +17,8 @@ _PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkI
              "documentNumber", "value")
 # A string may be cut off by the end of a broken body.
 _MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode() + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
-# Boot, namespace, process id, start in clock ticks: bridge/holder.c.
-_HOLDER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/\d+ \d+ \d+")
+# Host and process id of the holder of a lease (bridge/lease/process.h), in the fields that name one.
+_HOLDER = re.compile(r'(?:taken_over_from|holder)"?[:=]"?\S+ \d+')
 
 _GRAM = 6          # characters: what is shorter proves nothing
 _GRAM_OF_PROPERTIES = 9  # tests call messages "second" and the like

@@ -45,15 +45,28 @@ def test_the_tree_keeps_its_layers():
     ("cmd/a.c", "<microhttpd.h>", "libmicrohttpd has one door: http"),
     ("base/a.c", "HEADER", "cannot be checked"),
     ("util/a.c", "<stdio.h>", "'util' is no layer"),
+    ("bridge/queue.h", '"bridge/consume/unacked.h"', "queue stands below consume in bridge"),
+    ("bridge/write/a.c", '"bridge/watchdog.h"', "write stands below watchdog in bridge"),
+    ("bridge/misc.c", '"bridge/queue.h"', "'misc' is no room of bridge"),
 ])
 def test_a_wrong_include_is_found(tmp_path: Path, file: str, include: str, told: str):
     path = tmp_path / file
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#include <stdio.h>\n  #  include {include} /* why */\n")
     done = run("check-layers", tmp_path)
     assert done.returncode == 1
     assert told in done.stdout
     assert done.stdout.startswith(f"{path}:")
+
+
+def test_a_circle_of_files_is_found(tmp_path: Path):
+    room = tmp_path / "bridge" / "write"
+    room.mkdir(parents=True)
+    (room / "a.c").write_text('#include "bridge/write/b.h"\n')
+    (room / "b.h").write_text('#include "bridge/write/c.h"\n')
+    (room / "c.c").write_text('#include "bridge/write/a.h"\n')
+    done = run("check-layers", tmp_path)
+    assert (done.returncode, "in a circle: bridge/write/" in done.stdout) == (1, True)
 
 
 @pytest.mark.parametrize(("file", "include"), [
