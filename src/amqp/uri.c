@@ -1,5 +1,6 @@
 #include "amqp/uri.h"
 
+#include "base/hex.h"
 #include "base/slice.h"
 #include "base/utf8.h"
 
@@ -23,17 +24,6 @@ static int bad(struct error *err, const char *why, const char *hint)
 {
     error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "%s", why);
     return error_hint(err, "%s", hint);
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static bool is_text(struct slice bytes)

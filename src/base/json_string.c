@@ -1,6 +1,7 @@
 #include "base/json_string.h"
 
 #include "base/arena.h"
+#include "base/hex.h"
 #include "base/utf8.h"
 
 #include <endian.h>
@@ -31,14 +32,6 @@ const char *json_plain_end(const char *at, const char *end)
     while (at < end && (unsigned char)*at >= 0x20 && *at != '"' && *at != '\\')
         at++;
     return at;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 int json_hex4(const char *at)

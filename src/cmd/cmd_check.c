@@ -1,4 +1,5 @@
 #include "amqp/target.h"
+#include "base/address.h"
 #include "cmd/check_report.h"
 #include "cmd/cmd.h"
 #include "cmd/configuration.h"
@@ -48,12 +49,6 @@ static void warn(struct check_section *section, const char *what, const char *su
     error_list_add(&section->warnings, &err);
 }
 
-static bool is_loopback(const char *host)
-{
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "::1") == 0;
-}
-
 /* What the files alone tell about the connection to the broker. */
 static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_section *section)
 {
@@ -65,7 +60,7 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
         error_list_add(&section->problems, &err);
     } else {
         buffer_append_format(&section->summary, "%s", target.name);
-        if (!target.uri.tls && !is_loopback(target.uri.host))
+        if (!target.uri.tls && !address_is_loopback(slice_of(target.uri.host)))
             warn(section, "no TLS to the broker", "amqp.uri",
                  "payloads and the password can be read on the way",
                  "write amqps://, and amqp.ca_file if the broker's certificate is of an authority "

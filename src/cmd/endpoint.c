@@ -8,15 +8,23 @@
 #include "http/server.h"
 #include "pg/store.h"
 
+/*
+ * Every answer comes from what the daemon's threads have noted as they work; nothing here asks the
+ * broker or the database. So a probe costs them nothing and is answered while they are away, when a
+ * failed /livez would only make a supervisor restart the daemon to no avail. The endpoint opens
+ * before the bridge exists, because a daemon that waits at its start must already look alive, and
+ * because a wrong http.listen must end it before it connects anywhere.
+ */
+
 enum {
     OK = 200,
     UNAVAILABLE = 503,
-    /* Beyond what the settings allow a thread to wait for a server: the retries' own waits, name
-       resolution, a busy machine. */
+    /* Added to the longest time for which the settings let a thread wait for a server: retries that
+       wait in between, name resolution, and a busy machine take longer. */
     SILENCE_MARGIN_MS = 60000,
 };
 
-/* What there is to know; before the bridge is shown, nothing. Release in any case. */
+/* The status of the bridge, or an empty one until endpoint_show(). Release it in both cases. */
 static int take_status(struct endpoint *endpoint, struct bridge_status *status)
 {
     struct bridge *bridge = atomic_load(&endpoint->bridge);
@@ -76,10 +84,10 @@ static const struct http_route ROUTES[] = {
       "200 while the daemon's threads make progress, whatever the servers do; ?verbose lists them",
       answer_livez },
     { "/readyz",
-      "200 while every queue is consumed, here or by the instance this one stands by; ?verbose "
-      "lists why",
+      "200 while every queue is consumed, by this instance or by the one it stands by for; "
+      "?verbose lists the reasons",
       answer_readyz },
-    { "/metrics", "figures for Prometheus", answer_metrics },
+    { "/metrics", "metrics for Prometheus", answer_metrics },
 };
 
 static int64_t silence_limit_ms(const struct settings *settings)
@@ -101,7 +109,7 @@ int endpoint_open(struct endpoint *endpoint, const struct settings *settings, st
         return -1;
     if (!http_server_is_local(endpoint->server))
         log_event(LOG_WARNING, "http_exposed",
-                  "other machines can reach the HTTP endpoint, which asks nobody who they are",
+                  "other machines can reach the HTTP endpoint, which requires no authentication",
                   LOG_TEXT("address", address));
     if (http_server_start(endpoint->server, ROUTES, sizeof(ROUTES) / sizeof(ROUTES[0]), endpoint,
                           err) != 0)

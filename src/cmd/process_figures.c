@@ -1,8 +1,9 @@
 #include "cmd/process_figures.h"
 
+#include "base/proc_stat.h"
+
 #include <dirent.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,27 +14,6 @@ static double seconds_of(clockid_t clock)
 
     clock_gettime(clock, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/* Field 22 of /proc/self/stat, in seconds since boot. The command's name, in parentheses, may hold
-   anything. */
-static double started_after_boot(void)
-{
-    char line[1024];
-    unsigned long long ticks = 0;
-    const char *cursor = NULL;
-    FILE *file = fopen("/proc/self/stat", "re");
-
-    if (file == NULL)
-        return 0;
-    if (fgets(line, sizeof(line), file) != NULL)
-        cursor = strrchr(line, ')');
-    for (int field = 2; cursor != NULL && field < 22; field++)
-        cursor = strchr(cursor + 1, ' ');
-    if (cursor == NULL || sscanf(cursor, " %llu", &ticks) != 1)
-        ticks = 0;
-    fclose(file);
-    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 static void read_memory(struct process_figures *figures)
@@ -69,7 +49,7 @@ static int64_t count_fds(void)
 void process_figures_read(struct process_figures *figures)
 {
     struct rlimit limit = { 0 };
-    double after_boot = started_after_boot();
+    double after_boot = (double)proc_stat_start_ticks(0) / (double)sysconf(_SC_CLK_TCK);
 
     *figures = (struct process_figures){ .cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID),
                                          .open_fds = count_fds() };

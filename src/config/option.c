@@ -1,10 +1,11 @@
 #include "config/option.h"
 
+#include "base/address.h"
 #include "base/civil_zone.h"
 #include "config/password.h"
 #include "config/settings.h"
 
-#include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
 
 static const char *const LEVELS[] = { "error", "warning", "info", "debug", NULL };
@@ -35,24 +36,16 @@ static const char *refuse_queue_name(const char *value)
     return strlen(value) <= 255 ? NULL : "it is longer than the 255 bytes that AMQP allows";
 }
 
-/* "host:port" or "[v6]:port"; nothing at all switches the endpoint off. */
+/* The empty text switches the endpoint off. */
 static const char *refuse_listen(const char *value)
 {
-    const char *colon = strrchr(value, ':');
-    char *end;
-    long port;
+    struct address address;
+    const char *why;
 
     if (value[0] == '\0')
         return NULL;
-    if (colon == NULL || colon == value)
-        return "it is not host:port";
-    if (memchr(value, ':', (size_t)(colon - value)) != NULL &&
-        (value[0] != '[' || colon[-1] != ']'))
-        return "an IPv6 address stands in brackets";
-    if (colon[1] < '0' || colon[1] > '9')
-        return "the port is not a number";
-    port = strtol(colon + 1, &end, 10);
-    return *end != '\0' || port < 1 || port > 65535 ? "the port is not 1 to 65535" : NULL;
+    why = address_parse(&address, value);
+    return why == NULL && address.port == 0 ? "the port is not 1 to 65535" : why;
 }
 
 #define FIELD(name)                                                                                \

@@ -1,48 +1,20 @@
 #include "http/listen.h"
 
-#include <arpa/inet.h>
+#include "base/address.h"
+
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { BACKLOG = 16 };
 
-union any_address {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-    struct sockaddr_storage storage;
-};
-
 static int cannot_listen(struct error *err, const char *address, const char *why)
 {
     return error_set(err, ERROR_CONFIG, "cannot listen for HTTP", address, "%s", why);
-}
-
-/* Splits "host:port"; an IPv6 address stands in brackets. Returns false if it is none. */
-static bool split_address(const char *address, char *host, size_t size, const char **port)
-{
-    const char *colon = strrchr(address, ':');
-    const char *start = address;
-    size_t length;
-
-    if (colon == NULL || colon == address)
-        return false;
-    length = (size_t)(colon - address);
-    if (address[0] == '[' && colon[-1] == ']') {
-        start++;
-        length -= 2;
-    }
-    if (length == 0 || length >= size)
-        return false;
-    memcpy(host, start, length);
-    host[length] = '\0';
-    *port = colon + 1;
-    return true;
 }
 
 /* Returns the descriptor, or -1 with errno. */
@@ -55,7 +27,7 @@ static int listen_on(const struct addrinfo *found)
 
     if (fd < 0)
         return -1;
-    /* What a process before us left half closed must not keep us out. */
+    /* Connections of a process before this one that are still closing must not keep it out. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;
@@ -84,23 +56,26 @@ int http_listen(const char *address, struct error *err)
 {
     const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
     struct addrinfo *found = NULL;
-    const char *port;
-    char host[256];
+    struct address parsed;
+    const char *why = address_parse(&parsed, address);
+    char port[8];
     int fd = -1;
     int problem;
 
-    if (!split_address(address, host, sizeof(host), &port)) {
-        cannot_listen(err, address, "it is not host:port");
+    if (why != NULL) {
+        cannot_listen(err, address, why);
         return error_hint(err, "write \"127.0.0.1:9187\" or \"[::1]:9187\" into http.listen");
     }
-    problem = getaddrinfo(host, port, &wanted, &found);
+    snprintf(port, sizeof(port), "%d", parsed.port);
+    problem = getaddrinfo(parsed.host, port, &wanted, &found);
     if (problem != 0) {
         cannot_listen(err, address,
                       problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
-        return error_hint(err, "http.listen names a host that is not known here");
+        return error_hint(err, "the host in http.listen is not known to this machine");
     }
-    /* A name may stand for addresses that this machine does not have; where one of its own is
-       taken, the next is no substitute. */
+    /* A name may stand for addresses that this machine does not have, and they are passed over. But
+       if the port is taken on an address that it does have, listening on another of them would hide
+       that from the operator. */
     for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
         fd = listen_on(one);
         problem = fd < 0 ? errno : 0;
@@ -115,29 +90,30 @@ int http_listen(const char *address, struct error *err)
     return fd;
 }
 
-static bool own_address(int fd, union any_address *address)
+/* The address to which the socket is bound. If the system does not tell, it has an empty host and
+   port 0. */
+static struct address bound_address(int fd)
 {
-    socklen_t size = sizeof(*address);
+    struct address address = { 0 };
+    struct sockaddr_storage bound = { 0 };
+    socklen_t size = sizeof(bound);
+    char port[8];
 
-    return getsockname(fd, &address->any, &size) == 0;
+    if (getsockname(fd, (struct sockaddr *)&bound, &size) == 0 &&
+        getnameinfo((const struct sockaddr *)&bound, size, address.host, sizeof(address.host), port,
+                    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+        address.port = (int)strtol(port, NULL, 10);
+    return address;
 }
 
 bool http_listens_locally(int fd)
 {
-    union any_address address = { 0 };
+    const struct address address = bound_address(fd);
 
-    if (!own_address(fd, &address))
-        return false;
-    if (address.any.sa_family == AF_INET)
-        return ntohl(address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-    return address.any.sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+    return address_is_loopback(slice_of(address.host));
 }
 
 int http_listen_port(int fd)
 {
-    union any_address address = { 0 };
-
-    if (!own_address(fd, &address))
-        return 0;
-    return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port : address.v4.sin_port);
+    return bound_address(fd).port;
 }

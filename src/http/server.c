@@ -3,37 +3,43 @@
 #include "base/clock.h"
 #include "http/listen.h"
 
-#include <limits.h>
 #include <microhttpd.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/*
+ * libmicrohttpd does the work: it polls, reads requests, sends answers, and limits connections,
+ * memory and silence. With a thread of its own, however, it could not cut a busy connection. Its
+ * timeout begins anew with every byte, so a client that sends one byte every nine seconds stays for
+ * most of a day, and a few of them shut out everybody else. It calls nothing back at a given time
+ * either, and a second thread that cuts connections would need a lock. So the thread is ours: it
+ * calls MHD_run_wait(), which handles what has happened, and then cuts what has become too old.
+ */
+
+/* http_server_free() wakes the thread through the listening socket. This bounds the wait while
+   libmicrohttpd does not watch that socket because all connections are in use. */
+enum { LONGEST_WAIT_MS = 1000 };
 
 /* A connection that libmicrohttpd holds. */
 struct client {
     bool used;
-    bool cut;
     int fd;
-    int64_t deadline_ms; /* monotonic */
+    int64_t deadline_ms; /* of the monotonic clock */
 };
 
 struct http_server {
-    int listen_fd; /* the daemon closes it, once there is one */
-    int wake_fd;
-    int epoll_fd; /* of the daemon */
+    int listen_fd; /* once there is an MHD_Daemon, MHD_stop_daemon() closes it */
     struct MHD_Daemon *daemon;
     pthread_t thread;
     atomic_bool stopping;
     const struct http_route *routes;
     size_t route_count;
     void *context;
-    struct client clients[HTTP_MAX_CONNECTIONS]; /* of the thread */
-    bool freed;                                  /* of the thread: one of them has become free */
+    struct client clients[HTTP_MAX_CONNECTIONS]; /* only the thread touches them */
 };
 
 struct http_request {
@@ -45,8 +51,8 @@ struct wanted_name {
     bool found;
 };
 
-static enum MHD_Result look_at(void *cls, enum MHD_ValueKind kind, const char *name,
-                               const char *value)
+static enum MHD_Result compare_name(void *cls, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
 {
     struct wanted_name *wanted = cls;
 
@@ -60,7 +66,7 @@ bool http_request_asks(const struct http_request *request, const char *name)
 {
     struct wanted_name wanted = { .name = name };
 
-    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, look_at, &wanted);
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, compare_name, &wanted);
     return wanted.found;
 }
 
@@ -69,7 +75,7 @@ bool http_request_asks(const struct http_request *request, const char *name)
 static void answer_not_found(const struct http_server *server, struct http_response *response)
 {
     response->status = MHD_HTTP_NOT_FOUND;
-    buffer_append_text(&response->body, "there is nothing at this path; there are:\n");
+    buffer_append_text(&response->body, "nothing is at this path; these paths exist:\n");
     for (size_t i = 0; i < server->route_count; i++)
         buffer_append_format(&response->body, "%-10s %s\n", server->routes[i].path,
                              server->routes[i].summary);
@@ -113,7 +119,7 @@ static enum MHD_Result send_response(struct MHD_Connection *connection,
     return result;
 }
 
-/* Called when the headers are there; the answer given at once spares reading a body. */
+/* Called when the headers have arrived. Because it answers at once, no body is ever read. */
 static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, const char *path,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_size, void **request_context)
@@ -141,7 +147,6 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 
 /* ---- connections ---- */
 
-/* libmicrohttpd's own timeout begins anew with every byte; ours does not. */
 static void note_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
 {
@@ -151,11 +156,9 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
         if (client != NULL)
             client->used = false;
-        server->freed = true;
         return;
     }
-    for (size_t i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
-        client = &server->clients[i];
+    for (client = server->clients; client < server->clients + HTTP_MAX_CONNECTIONS; client++) {
         if (client->used)
             continue;
         *client = (struct client){
@@ -169,56 +172,34 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
     }
 }
 
-/* The daemon sees a socket that was shut down as one whose client has left. */
-static void cut_slow_clients(struct http_server *server)
+/* To libmicrohttpd, a socket that was shut down looks like a client that has left. Returns how many
+   milliseconds remain until the next connection must be cut, at most LONGEST_WAIT_MS. */
+static int cut_old_connections(const struct http_server *server)
 {
-    for (size_t i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
-        struct client *client = &server->clients[i];
+    int least = LONGEST_WAIT_MS;
 
-        if (client->used && !client->cut && clock_left_ms(client->deadline_ms) == 0) {
-            shutdown(client->fd, SHUT_RDWR);
-            client->cut = true;
-        }
-    }
-}
-
-/* Until the daemon has to look at something by itself; -1 for ever. When all places were taken it
-   looks for new clients only after it ran once more. */
-static int wait_ms(const struct http_server *server)
-{
-    unsigned long long daemons = 0;
-    int least = INT_MAX;
-
-    if (server->freed)
-        return 0;
-    if (MHD_get_timeout(server->daemon, &daemons) == MHD_YES && daemons < INT_MAX)
-        least = (int)daemons;
     for (size_t i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
         const struct client *client = &server->clients[i];
-        int left = client->used && !client->cut ? clock_left_ms(client->deadline_ms) : INT_MAX;
+        int left = client->used ? clock_left_ms(client->deadline_ms) : LONGEST_WAIT_MS;
 
-        least = left < least ? left : least;
+        if (left == 0)
+            shutdown(client->fd, SHUT_RDWR);
+        else if (left < least)
+            least = left;
     }
-    return least == INT_MAX ? -1 : least;
+    return least;
 }
 
 static void *serve(void *argument)
 {
     struct http_server *server = argument;
 
-    while (!atomic_load(&server->stopping)) {
-        struct pollfd watched[] = { { .fd = server->epoll_fd, .events = POLLIN },
-                                    { .fd = server->wake_fd, .events = POLLIN } };
-
-        poll(watched, 2, wait_ms(server));
-        cut_slow_clients(server);
-        server->freed = false;
-        MHD_run(server->daemon);
-    }
+    while (!atomic_load(&server->stopping))
+        MHD_run_wait(server->daemon, cut_old_connections(server));
     return NULL;
 }
 
-/* Paths are compared as they were sent: unescaped, "/metrics%00x" would be "/metrics". */
+/* Paths are compared as they were sent, because unescaped "/metrics%00x" would equal "/metrics". */
 static size_t leave_escaped(void *cls, struct MHD_Connection *connection, char *text)
 {
     (void)cls;
@@ -235,10 +216,9 @@ int http_server_open(struct http_server **out, const char *address, struct error
     *out = NULL;
     if (server == NULL)
         return error_no_memory(err);
-    server->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    server->listen_fd = server->wake_fd >= 0 ? http_listen(address, err) : error_no_memory(err);
+    server->listen_fd = http_listen(address, err);
     if (server->listen_fd < 0) {
-        http_server_free(server);
+        free(server);
         return -1;
     }
     *out = server;
@@ -258,8 +238,6 @@ int http_server_port(const struct http_server *server)
 int http_server_start(struct http_server *server, const struct http_route *routes, size_t count,
                       void *context, struct error *err)
 {
-    const union MHD_DaemonInfo *info;
-
     server->routes = routes;
     server->route_count = count;
     server->context = context;
@@ -272,14 +250,9 @@ int http_server_start(struct http_server *server, const struct http_route *route
                          MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,                  /* */
                          MHD_OPTION_NOTIFY_CONNECTION, note_connection, server,              /* */
                          MHD_OPTION_END);
-    info = server->daemon != NULL ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
-                                  : NULL;
-    if (info != NULL) {
-        server->epoll_fd = info->epoll_fd;
+    if (server->daemon != NULL) {
         if (pthread_create(&server->thread, NULL, serve, server) == 0)
             return 0;
-    }
-    if (server->daemon != NULL) {
         MHD_stop_daemon(server->daemon);
         server->daemon = NULL;
         server->listen_fd = -1;
@@ -288,28 +261,17 @@ int http_server_start(struct http_server *server, const struct http_route *route
                      "the system refused a thread or a descriptor");
 }
 
-static void wake(const struct http_server *server)
-{
-    uint64_t one = 1;
-
-    /* It can only fail when the counter is full, and then the thread wakes up anyway. */
-    if (write(server->wake_fd, &one, sizeof(one)) < 0)
-        return;
-}
-
 void http_server_free(struct http_server *server)
 {
     if (server == NULL)
         return;
     if (server->daemon != NULL) {
         atomic_store(&server->stopping, true);
-        wake(server);
+        shutdown(server->listen_fd, SHUT_RDWR);
         pthread_join(server->thread, NULL);
         MHD_stop_daemon(server->daemon);
     } else if (server->listen_fd >= 0) {
         close(server->listen_fd);
     }
-    if (server->wake_fd >= 0)
-        close(server->wake_fd);
     free(server);
 }

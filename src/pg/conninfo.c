@@ -1,5 +1,6 @@
 #include "pg/conninfo.h"
 
+#include "base/address.h"
 #include "base/text.h"
 
 #include <libpq-fe.h>
@@ -16,14 +17,8 @@ static const char *value_of(const PQconninfoOption *options, const char *keyword
 
 static bool is_local(const char *host, size_t len)
 {
-    static const char *const names[] = { "localhost", "::1" };
-
-    if (len == 0 || host[0] == '/' || host[0] == '@' || (len >= 4 && memcmp(host, "127.", 4) == 0))
-        return true;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strlen(names[i]) == len && memcmp(names[i], host, len) == 0)
-            return true;
-    return false;
+    return len == 0 || host[0] == '/' || host[0] == '@' ||
+           address_is_loopback((struct slice){ host, len });
 }
 
 /* host is a list "a,b". */

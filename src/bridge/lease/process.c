@@ -1,5 +1,7 @@
 #include "bridge/lease/process.h"
 
+#include "base/proc_stat.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,32 +27,6 @@ static bool name_namespace(char *out, size_t size)
     return known;
 }
 
-/* Field 22 of /proc/PID/stat, in clock ticks since boot; 0 when there is no such process, or when
-   it ended and its parent did not ask for its status yet (a container may have no parent that
-   does). The command's name, in parentheses, may hold anything. */
-static unsigned long long start_of(long pid)
-{
-    char path[64];
-    char line[1024];
-    unsigned long long start = 0;
-    const char *cursor;
-    FILE *file;
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    file = fopen(path, "re");
-    if (file == NULL)
-        return 0;
-    cursor = fgets(line, sizeof(line), file) != NULL ? strrchr(line, ')') : NULL;
-    if (cursor != NULL && strncmp(cursor, ") Z", 3) == 0)
-        cursor = NULL;
-    for (int field = 2; cursor != NULL && field < 22; field++)
-        cursor = strchr(cursor + 1, ' ');
-    if (cursor == NULL || sscanf(cursor, " %llu", &start) != 1)
-        start = 0;
-    fclose(file);
-    return start;
-}
-
 void process_identify(struct lease_holder *self)
 {
     char host[65] = "unknown";
@@ -61,7 +37,7 @@ void process_identify(struct lease_holder *self)
     name_namespace(space, sizeof(space)); /* an unknown one is only a word for people */
     snprintf(self->name, sizeof(self->name), "%s %ld", host, (long)getpid());
     snprintf(self->instance, sizeof(self->instance), "%s %s %ld %llu", host, space, (long)getpid(),
-             start_of(getpid()));
+             proc_stat_start_ticks(0));
 }
 
 bool process_is_dead(const char *instance)
@@ -74,5 +50,5 @@ bool process_is_dead(const char *instance)
     if (sscanf(instance, "%*s %95s %ld %llu", theirs, &pid, &start) != 3)
         return false;
     return name_namespace(space, sizeof(space)) && strcmp(space, theirs) == 0 &&
-           start_of(pid) != start;
+           proc_stat_start_ticks(pid) != start;
 }

@@ -295,6 +295,28 @@ static void freeing_cuts_who_is_there(void **state)
     assert_true(http_server_is_local(server)); /* never started: it is freed all the same */
 }
 
+/* The daemon does not watch its listening socket then. */
+static void freeing_ends_while_all_places_are_taken(void **state)
+{
+    int clients[HTTP_MAX_CONNECTIONS];
+    char text[2000];
+
+    (void)state;
+    for (size_t i = 0; i < HTTP_MAX_CONNECTIONS - 1; i++) {
+        clients[i] = connect_client();
+        say(clients[i], "GET /hello HTTP/1.1\r\n");
+    }
+    ask("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof(text)); /* they are accepted */
+    clients[HTTP_MAX_CONNECTIONS - 1] = connect_client();
+    http_server_free(server);
+    server = NULL;
+    for (size_t i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
+        assert_true(recv(clients[i], text, sizeof(text), 0) <= 0);
+        close(clients[i]);
+    }
+    assert_int_equal(answers, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(slow_clients_do_not_hold_others_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_that_never_ends_is_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freeing_cuts_who_is_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(freeing_ends_while_all_places_are_taken, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
