@@ -81,7 +81,7 @@ static int send_rows(PGconn *connection, unsigned long id, int count)
 
 /* Takes what is there, waiting only for the first, and writes it in one transaction. Returns how
    many messages, or -1. */
-static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, unsigned long next_id,
+static int take_and_write(struct source *source, PGconn *connection, unsigned long next_id,
                           int statements)
 {
     struct error err;
@@ -90,7 +90,7 @@ static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, un
 
     while (taken < MAX_TOGETHER) {
         struct delivery *delivery;
-        int got = amqp_consumer_next(consumer, -1, taken == 0 ? 1000 : 0, &delivery, &err);
+        int got = source->broker.next(source->consumer, -1, taken == 0 ? 1000 : 0, &delivery, &err);
 
         if (got < 0)
             return source_fail("latency_floor", &err);
@@ -107,12 +107,14 @@ static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, un
         return database_fail(connection);
     if (finish(connection, taken * statements) != 0)
         return -1;
-    return amqp_consumer_ack(consumer, tag, &err) == 0 ? taken : source_fail("latency_floor", &err);
+    return source->broker.ack(source->consumer, tag, &err) == 0
+               ? taken
+               : source_fail("latency_floor", &err);
 }
 
 int main(int argc, char **argv)
 {
-    struct amqp_consumer *consumer = NULL;
+    struct source source = { 0 };
     struct error err;
     PGconn *connection;
     unsigned long first_id;
@@ -130,16 +132,16 @@ int main(int argc, char **argv)
     connection = PQconnectdb(argv[4]);
     if (prepare(connection, argv + FIRST_STATEMENT, statements) != 0)
         return EXIT_FAILURE;
-    if (source_open(&consumer, argv[1], argv[2], atoi(argv[3]), &err) != 0)
+    if (source_open(&source, argv[1], argv[2], atoi(argv[3]), &err) != 0)
         return source_fail("latency_floor", &err), EXIT_FAILURE;
     for (unsigned long n = 0; n < count;) {
-        int taken = take_and_write(consumer, connection, first_id + n, statements);
+        int taken = take_and_write(&source, connection, first_id + n, statements);
 
         if (taken < 0)
             return EXIT_FAILURE;
         n += (unsigned long)taken;
     }
-    amqp_consumer_free(consumer);
+    source.broker.close(source.consumer);
     PQfinish(connection);
     return EXIT_SUCCESS;
 }

@@ -11,50 +11,7 @@
 #include "base/error.h"
 #include "model/lease.h"
 #include "model/message.h"
-
-struct broker_queue_state {
-    uint32_t messages; /* ready */
-    uint32_t consumers;
-};
-
-/* A consumer of one queue; used by one thread. After -1 it is of no more use but to be closed. */
-struct broker_port {
-    void *context;
-    int (*open)(void *context, void **consumer, struct error *err);
-    void (*close)(void *consumer);
-    int (*inspect)(void *consumer, const char *queue, struct broker_queue_state *state,
-                   struct error *err);
-    int (*subscribe)(void *consumer, const char *queue, int prefetch, struct error *err);
-    /* 1 with a delivery that is the caller's, 0 when the time is over or wake_fd became readable.
-     */
-    int (*next)(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
-                struct error *err);
-    /* The same wait without taking anything: backpressure. */
-    int (*idle)(void *consumer, int wake_fd, int timeout_ms, struct error *err);
-    int (*ack)(void *consumer, uint64_t tag, struct error *err); /* all up to and including tag */
-    int (*ack_one)(void *consumer, uint64_t tag, struct error *err); /* that one alone */
-    int (*cancel)(void *consumer, struct error *err);
-    /* As inspect, of the queue that is being consumed and without waiting: the answer comes with
-       the deliveries. */
-    int (*ask)(void *consumer, struct error *err);
-    bool (*answered)(void *consumer,
-                     struct broker_queue_state *state); /* true once, with the answer */
-    int (*heartbeat_s)(const void *consumer);
-    /* The only one that another thread may call, while the consumer is not closed: all its calls
-       fail from now on, also the present. */
-    void (*interrupt)(void *consumer);
-    int (*longest_call_ms)(const void *consumer); /* beyond the timeout that a call is given */
-};
-
-/* Payloads to changes; one mapper a thread. */
-struct mapper_port {
-    void *context;
-    void *(*open)(void *context); /* NULL when there is no memory */
-    void (*close)(void *mapper);
-    enum map_outcome (*map)(void *mapper, struct slice body, struct arena *arena,
-                            struct change **change, struct refusal *refusal);
-    size_t (*arena_limit)(void *context); /* the maximum for the arena, in bytes */
-};
+#include "model/ports.h"
 
 /* Transactions; one store a writer thread. It connects by itself when it must. */
 struct store_port {

@@ -6,6 +6,7 @@
 #include "mapping/leftovers.h"
 #include "mapping/payload.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 /* What any message may become, however small max_message_bytes is: a row of all columns in each of
@@ -306,4 +307,40 @@ size_t mapper_arena_limit(const struct mapping *mapping)
         bytes > SIZE_MAX / 4)
         return SIZE_MAX / 4;
     return FIXED_BYTES + bytes;
+}
+
+/* The port: the functions above with the port's untyped handles. */
+
+static void *port_open(void *mapping)
+{
+    return mapper_new(mapping);
+}
+
+static void port_close(void *mapper)
+{
+    mapper_free(mapper);
+}
+
+static enum map_outcome port_map(void *mapper, struct slice body, struct arena *arena,
+                                 struct change **change, struct refusal *refusal)
+{
+    return mapper_map(mapper, body, arena, change, refusal);
+}
+
+static size_t port_arena_limit(void *mapping)
+{
+    return mapper_arena_limit(mapping);
+}
+
+struct mapper_port mapping_port(const struct mapping *mapping)
+{
+    return (struct mapper_port){
+        /* The port's contexts are not const, because others write to theirs. This one is only
+           read. */
+        .context = (void *)(uintptr_t)mapping,
+        .open = port_open,
+        .close = port_close,
+        .map = port_map,
+        .arena_limit = port_arena_limit,
+    };
 }

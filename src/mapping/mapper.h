@@ -17,8 +17,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "model/change.h"
-#include "model/refusal.h"
+#include "model/ports.h"
 
 /* What does not stand in the entity file but changes what a payload means. */
 struct mapping_rules {
@@ -58,5 +57,8 @@ enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct are
    What needs more is too_large. It does not depend on the body, so that nothing is refused for it
    that could be a message: an element of a few bytes becomes a row. */
 size_t mapper_arena_limit(const struct mapping *mapping);
+
+/* The same functions as the bridge's port; the mapping must outlive it. */
+struct mapper_port mapping_port(const struct mapping *mapping);
 
 #endif

@@ -215,6 +215,32 @@ static void the_hash_depends_on_body_mapping_and_zone(void **state)
     mapping_free(other);
 }
 
+static void the_port_maps_as_the_functions_do(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mapper_port port;
+    uint8_t hash[DIGEST_BYTES];
+    void *mapper;
+
+    fixture_load(fixture, "etc/entities/customer.cfg");
+    fixture_accept(fixture, "{'id':'1'}");
+    memcpy(hash, fixture->change->hash, sizeof(hash));
+    port = mapping_port(fixture->mapping);
+    assert_int_equal(port.arena_limit(port.context), mapper_arena_limit(fixture->mapping));
+    mapper = port.open(port.context);
+    assert_non_null(mapper);
+    assert_int_equal(port.map(mapper, SLICE_LITERAL("{\"id\":\"1\"}"), &fixture->arena,
+                              &fixture->change, &fixture->refusal),
+                     MAP_ACCEPTED);
+    assert_text(fixture_root(fixture, "customer_id"), "1");
+    assert_memory_equal(fixture->change->hash, hash, sizeof(hash));
+    assert_int_equal(
+        port.map(mapper, SLICE_LITERAL("[]"), &fixture->arena, &fixture->change, &fixture->refusal),
+        MAP_REFUSED);
+    assert_int_equal(fixture->refusal.reason, REFUSAL_NOT_OBJECT);
+    port.close(mapper);
+}
+
 /* Whatever is asked for last is what fails: every size of arena up to one that is enough. */
 static void what_the_arena_does_not_hold_is_too_large(void **state)
 {
@@ -370,6 +396,7 @@ int main(void)
         TEST(single_properties_may_be_cleared_when_absent),
         TEST(a_key_may_lie_deeper),
         TEST(the_hash_depends_on_body_mapping_and_zone),
+        TEST(the_port_maps_as_the_functions_do),
         TEST(what_the_arena_does_not_hold_is_too_large),
         TEST(bodies_of_tiny_elements_become_too_large),
         TEST(the_limit_is_enough_for_long_numbers_and_small_elements),
