@@ -1,6 +1,6 @@
 #include "amqp/connect.h"
 
-#include "amqp/status.h"
+#include "amqp/errors.h"
 #include "amqp/tls.h"
 #include "base/clock.h"
 

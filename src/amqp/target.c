@@ -130,9 +130,9 @@ static int check_readable(const char *path, bool is_secret, const char *what, st
     return error_hint(err, "run: chmod 600 %s (or 640, with kopru's group)", path);
 }
 
-static const char *first_of(const char *said, const char *otherwise)
+static const char *first_of(const char *value, const char *fallback)
 {
-    return said != NULL ? said : otherwise;
+    return value != NULL ? value : fallback;
 }
 
 static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *endpoint,
@@ -145,7 +145,7 @@ static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *en
     target->cert_file = first_of(uri->cert_file, endpoint->cert_file);
     target->key_file = uri->cert_file != NULL ? uri->key_file : endpoint->key_file;
     target->verify_peer =
-        uri->verify == AMQP_VERIFY_UNSAID ? endpoint->verify_peer : uri->verify == AMQP_VERIFY_PEER;
+        uri->verify == AMQP_VERIFY_UNSET ? endpoint->verify_peer : uri->verify == AMQP_VERIFY_PEER;
     target->send_sni = !is_sni_off;
     target->tls_name = uri->server_name != NULL && !is_sni_off ? uri->server_name : uri->host;
     if (!uri->tls)

@@ -1,6 +1,6 @@
 #include "amqp/tls.h"
 
-#include "amqp/status.h"
+#include "amqp/errors.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>

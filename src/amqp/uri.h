@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum amqp_verify { AMQP_VERIFY_UNSAID, AMQP_VERIFY_PEER, AMQP_VERIFY_NONE };
+enum amqp_verify { AMQP_VERIFY_UNSET, AMQP_VERIFY_PEER, AMQP_VERIFY_NONE };
 enum amqp_auth { AMQP_AUTH_PLAIN, AMQP_AUTH_EXTERNAL };
 
 struct amqp_uri {
@@ -27,7 +27,7 @@ struct amqp_uri {
     char *password; /* NULL: a user without a password */
     char *vhost;
 
-    /* Of the query; NULL, 0 or UNSAID where it says nothing. */
+    /* Of the query; NULL, 0 or UNSET where it says nothing. */
     char *ca_file;           /* cacertfile */
     char *cert_file;         /* certfile */
     char *key_file;          /* keyfile */

@@ -1,7 +1,7 @@
 #include "amqp/wire.h"
 
 #include "amqp/connect.h"
-#include "amqp/status.h"
+#include "amqp/errors.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ int wire_open(struct wire *wire, const struct amqp_target *target, struct error 
         return error_set(err, ERROR_INTERNAL, "cannot keep a connection to the broker",
                          target->name, "%s", strerror(errno));
     memcpy(wire->name, target->name, sizeof(wire->name));
-    status = reader_init(&wire->reader, wire->connection, link.session, wire->socket);
+    status = frame_receiver_init(&wire->receiver, wire->connection, link.session, wire->socket);
     if (status != AMQP_STATUS_OK)
         return amqp_status_error(err, "cannot use the connection to the broker", wire->name,
                                  status);
@@ -74,7 +74,7 @@ static int die(struct wire *wire)
 
 static bool is_silent(const struct wire *wire)
 {
-    return clock_monotonic_ms() - wire->reader.received_at_ms > wire->heartbeat_s * INT64_C(2000);
+    return clock_monotonic_ms() - wire->receiver.received_at_ms > wire->heartbeat_s * INT64_C(2000);
 }
 
 int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
@@ -82,7 +82,7 @@ int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     int status;
 
-    while ((status = reader_take(&wire->reader, frame)) == AMQP_STATUS_TIMEOUT) {
+    while ((status = frame_receiver_take(&wire->receiver, frame)) == AMQP_STATUS_TIMEOUT) {
         if (is_silent(wire))
             return AMQP_STATUS_HEARTBEAT_TIMEOUT;
         if (clock_left_ms(deadline_ms) == 0)
@@ -279,7 +279,7 @@ void wire_release(struct wire *wire)
         return;
     if (wire->state != WIRE_DEAD)
         close_politely(wire);
-    reader_release(&wire->reader);
+    frame_receiver_release(&wire->receiver);
     amqp_destroy_connection(wire->connection);
     if (wire->socket >= 0)
         close(wire->socket);

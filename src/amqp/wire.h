@@ -1,6 +1,6 @@
 /*
  * A connection with one channel, and the rules of rabbitmq-c around it: nothing is sent on a socket
- * that would not take it at once, it only decodes what was read by reader.h, heartbeats are sent
+ * that would not take it at once, it only decodes what was read by frame_receiver.h, heartbeats are sent
  * whatever is unread, and after an error nothing is sent at all.
  *
  * Functions that return int return -1 with err filled when the connection or the channel is gone;
@@ -9,8 +9,8 @@
 #ifndef KOPRU_AMQP_WIRE_H
 #define KOPRU_AMQP_WIRE_H
 
+#include "amqp/frame_receiver.h"
 #include "amqp/library.h"
-#include "amqp/reader.h"
 #include "amqp/target.h"
 
 #include <stdatomic.h>
@@ -32,7 +32,7 @@ struct wire {
        another thread that meets the number again must not hit a stranger's file. Shutting down the
        duplicate shuts down the connection. */
     int socket;
-    struct amqp_reader reader;
+    struct frame_receiver receiver;
     atomic_bool is_interrupted;
     enum wire_state state;
     int heartbeat_s;

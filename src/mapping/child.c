@@ -1,16 +1,16 @@
 #include "mapping/child.h"
 
 #include "base/json_canonical.h"
-#include "mapping/bag.h"
 #include "mapping/convert.h"
 #include "mapping/leftovers.h"
+#include "mapping/typed_value.h"
 
 #include <stdlib.h>
 
 /* One set while it is read. */
 struct set_reading {
     struct reading *reading;
-    const struct plan_child *plan;
+    const struct mapping_child *compiled;
     const struct table *table;
     struct slice root_id;
     struct slice array; /* for the array name column; data is NULL if there is none */
@@ -26,8 +26,8 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
     row[column++] = value_of_text(set->root_id);
     if (set->array.data != NULL)
         row[column++] = value_of_text(set->array);
-    for (uint32_t i = 0; i < set->plan->key_count; i++) {
-        const struct plan_key *key = &set->plan->keys[i];
+    for (uint32_t i = 0; i < set->compiled->key_count; i++) {
+        const struct mapping_key *key = &set->compiled->keys[i];
         struct slice text;
         enum convert_fit fit = convert_key(set->reading, set->view->found[key->slot], &text);
 
@@ -43,13 +43,13 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
 static bool fill_columns(const struct set_reading *set, const struct json_node *element,
                          struct value *row)
 {
-    const struct plan_object *object = &set->plan->object;
+    const struct mapping_object *object = &set->compiled->object;
     struct slice extra;
 
     if (!object_fill(set->reading, object, set->view, row))
         return false;
-    if (set->plan->typed.type_slot != PLAN_NONE &&
-        !bag_fill(set->reading, &set->plan->typed, set->view, row))
+    if (set->compiled->typed.type_slot != MAPPING_NONE &&
+        !typed_value_fill(set->reading, &set->compiled->typed, set->view, row))
         return false;
     if (!leftovers_of_object(set->reading, &object->paths, element, set->view, &extra))
         return false;
@@ -66,7 +66,7 @@ static enum convert_fit read_element(const struct set_reading *set, const struct
 
     if (element->type != JSON_OBJECT)
         return CONVERT_MISFIT;
-    if (!object_collect(set->reading, &set->plan->object, element, set->view))
+    if (!object_collect(set->reading, &set->compiled->object, element, set->view))
         return CONVERT_NO_MEMORY;
     fit = fill_keys(set, row);
     if (fit == CONVERT_MISFIT) {
@@ -159,8 +159,8 @@ static int compare_rows(const void *a, const void *b, void *column)
    square of their number. */
 static bool number_within(const struct set_reading *set)
 {
-    uint32_t within = set->plan->ordinal_within;
-    uint32_t ordinal = set->plan->ordinal_column;
+    uint32_t within = set->compiled->ordinal_within;
+    uint32_t ordinal = set->compiled->ordinal_column;
     size_t count = set->rows->count;
     struct value **sorted = arena_alloc_array(set->reading->arena, count, sizeof(*sorted));
 
@@ -180,10 +180,10 @@ static bool number_within(const struct set_reading *set)
 
 static bool number_rows(const struct set_reading *set)
 {
-    if (set->plan->ordinal_within != PLAN_NONE)
+    if (set->compiled->ordinal_within != MAPPING_NONE)
         return number_within(set);
     for (size_t i = 0; i < set->rows->count; i++)
-        set->rows->rows[i][set->plan->ordinal_column] = value_of_number((int64_t)i + 1);
+        set->rows->rows[i][set->compiled->ordinal_column] = value_of_number((int64_t)i + 1);
     return true;
 }
 
@@ -206,11 +206,11 @@ bool child_read_set(struct reading *reading, uint32_t number, const struct json_
                     struct slice *broken)
 {
     const struct mapping *mapping = reading->mapping;
-    const struct plan_set *plan = &mapping->sets[number];
-    const struct child *child = &mapping->entity.children[plan->child];
+    const struct mapping_set *compiled = &mapping->sets[number];
+    const struct child *child = &mapping->entity.children[compiled->child];
     struct set_reading set = {
         .reading = reading,
-        .plan = &mapping->children[plan->child],
+        .compiled = &mapping->children[compiled->child],
         .table = &child->table,
         .root_id = root_id,
         .view = view,
@@ -218,7 +218,7 @@ bool child_read_set(struct reading *reading, uint32_t number, const struct json_
     };
 
     if (child->has_set_column)
-        set.array = plan->array;
+        set.array = compiled->array;
     buffer_clear(reading->broken_text);
     return read_elements(&set, node) && number_rows(&set) && end_broken(reading, broken);
 }

@@ -53,15 +53,15 @@ static enum convert_fit to_date(struct sent sent, struct value *value)
     return exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
-static enum convert_fit to_instant(struct sent sent, struct value *value, struct value *twin)
+static enum convert_fit to_instant(struct sent sent, struct value *value, struct value *date)
 {
     struct civil_moment moment;
 
     if (sent.type != JSON_STRING || !civil_read_timestamp(sent.text, &moment))
         return CONVERT_MISFIT;
     *value = value_of_number(moment.instant_us);
-    if (twin != NULL && moment.has_days)
-        *twin = value_of_number(moment.days);
+    if (date != NULL && moment.has_days)
+        *date = value_of_number(moment.days);
     return moment.exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
@@ -84,7 +84,7 @@ static enum convert_fit to_boolean(struct sent sent, struct value *value)
 }
 
 enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent,
-                               struct value *value, struct value *twin)
+                               struct value *value, struct value *date)
 {
     switch (type) {
     case VALUE_TEXT:
@@ -94,7 +94,7 @@ enum convert_fit convert_value(struct reading *reading, enum value_type type, st
     case VALUE_DATE:
         return to_date(sent, value);
     case VALUE_TIMESTAMPTZ:
-        return to_instant(sent, value, twin);
+        return to_instant(sent, value, date);
     case VALUE_BOOLEAN:
         return to_boolean(sent, value);
     case VALUE_JSONB:

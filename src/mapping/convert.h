@@ -24,10 +24,10 @@ enum convert_fit {
 
 bool convert_sent(struct reading *reading, const struct json_node *node, struct sent *sent);
 
-/* Fills value, and twin (if not NULL) with the civil date of an instant. A misfit leaves both as
+/* Fills value, and date (if not NULL) with the civil date of an instant. A misfit leaves both as
    they are: SQL null. */
 enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent,
-                               struct value *value, struct value *twin);
+                               struct value *value, struct value *date);
 
 /* A key taken from a payload: a non-empty string of at most 255 bytes, or an integer literal as it
    was written, of as many. */

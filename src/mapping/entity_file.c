@@ -30,8 +30,8 @@ static void path_problem(struct cfg setting, enum path_added added, const char *
 }
 
 /* Adds one path. False with a problem if it is none, or taken. */
-static bool add_path(struct entity_reader *reader, struct plan_object *object, struct cfg setting,
-                     const char *path)
+static bool add_path(struct entity_reader *reader, struct mapping_object *object,
+                     struct cfg setting, const char *path)
 {
     const char *fault = path_fault(path);
     enum path_added added;
@@ -51,14 +51,14 @@ static bool add_path(struct entity_reader *reader, struct plan_object *object, s
     return true;
 }
 
-uint32_t entity_path_read(struct entity_reader *reader, struct plan_object *object,
+uint32_t entity_path_read(struct entity_reader *reader, struct mapping_object *object,
                           struct cfg setting)
 {
     uint32_t slot = object->slot_count;
     const char *path;
 
     if (!cfg_as_string(setting, &path) || !add_path(reader, object, setting, path))
-        return PLAN_NONE;
+        return MAPPING_NONE;
     return slot;
 }
 
@@ -70,7 +70,7 @@ enum path_absent entity_absent_read(struct cfg group)
     int choice;
 
     if (!cfg_choice(group, "absent", names, &choice))
-        return PATH_ABSENT_UNSAID;
+        return PATH_ABSENT_UNSET;
     return choice == 0 ? PATH_ABSENT_KEEP : PATH_ABSENT_CLEAR;
 }
 
@@ -80,14 +80,14 @@ void entity_absent_set(struct entity_reader *reader, struct cfg where, const cha
     struct path_level *top = &reader->mapping->root.paths;
     uint32_t index = path_top_index(top, path);
 
-    if (absent == PATH_ABSENT_UNSAID || index == PATH_NO_SLOT)
+    if (absent == PATH_ABSENT_UNSET || index == PATH_NO_SLOT)
         return;
     if (reader->mapping->clears && absent == PATH_ABSENT_KEEP)
         cfg_problem(where,
                     "take absent = \"clear\" from the entity and write it at each property that "
                     "the publisher omits when empty",
                     "an entity with absent = \"clear\" cannot keep single properties");
-    else if (top->steps[index].absent != PATH_ABSENT_UNSAID && top->steps[index].absent != absent)
+    else if (top->steps[index].absent != PATH_ABSENT_UNSET && top->steps[index].absent != absent)
         cfg_problem(where,
                     "absence is told per top-level property: say the same at all its columns",
                     "another column says otherwise about the absent property \"%.*s\"",
@@ -158,8 +158,8 @@ static bool read_type(struct cfg entry, enum value_type *type)
 }
 
 /* The civil date of an instant: every instant has one, nothing else has. */
-static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct table_draft *table,
-                          enum value_type type)
+static uint32_t read_date_column(struct entity_reader *reader, struct cfg entry,
+                                 struct table_draft *table, enum value_type type)
 {
     struct cfg setting = cfg_get(entry, "date_column");
     const char *name;
@@ -168,20 +168,20 @@ static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct
         if (cfg_exists(setting))
             cfg_problem(setting, "write type = \"timestamptz\", or leave date_column out",
                         "only an instant has a date_column");
-        return PLAN_NONE;
+        return MAPPING_NONE;
     }
     if (!cfg_exists(setting)) {
         cfg_missing(entry, "date_column",
                     "every instant has a column of type date for its day in the ERP's time zone");
-        return PLAN_NONE;
+        return MAPPING_NONE;
     }
     name = entity_name_read(reader, entry, "date_column");
-    return name != NULL ? table_draft_add(table, setting, name, VALUE_DATE) : PLAN_NONE;
+    return name != NULL ? table_draft_add(table, setting, name, VALUE_DATE) : MAPPING_NONE;
 }
 
 /* `path` of a column: one path, or a list of alternatives. Returns how many were added. */
 static uint32_t read_paths(struct entity_reader *reader, struct cfg entry,
-                           struct plan_object *object)
+                           struct mapping_object *object)
 {
     struct cfg setting = cfg_get(entry, "path");
     uint32_t added = 0;
@@ -192,11 +192,11 @@ static uint32_t read_paths(struct entity_reader *reader, struct cfg entry,
         return 0;
     }
     if (cfg_type(setting) != CFG_LIST)
-        return entity_path_read(reader, object, setting) != PLAN_NONE;
-    if (cfg_count(setting) == 0 || cfg_count(setting) > PLAN_MAX_ALTERNATIVES)
-        cfg_problem(setting, NULL, "a list of paths has 1 to %d of them", PLAN_MAX_ALTERNATIVES);
+        return entity_path_read(reader, object, setting) != MAPPING_NONE;
+    if (cfg_count(setting) == 0 || cfg_count(setting) > MAPPING_MAX_ALTERNATIVES)
+        cfg_problem(setting, NULL, "a list of paths has 1 to %d of them", MAPPING_MAX_ALTERNATIVES);
     for (size_t i = 0; i < cfg_count(setting); i++)
-        added += entity_path_read(reader, object, cfg_item(setting, i)) != PLAN_NONE;
+        added += entity_path_read(reader, object, cfg_item(setting, i)) != MAPPING_NONE;
     return added;
 }
 
@@ -206,7 +206,7 @@ static void set_absent(struct entity_reader *reader, struct cfg entry)
     enum path_absent absent = entity_absent_read(entry);
     const char *path;
 
-    if (absent == PATH_ABSENT_UNSAID)
+    if (absent == PATH_ABSENT_UNSET)
         return;
     if (cfg_type(paths) == CFG_STRING && cfg_as_string(paths, &path))
         entity_absent_set(reader, cfg_get(entry, "absent"), path, absent);
@@ -216,26 +216,26 @@ static void set_absent(struct entity_reader *reader, struct cfg entry)
 }
 
 static void read_column(struct entity_reader *reader, struct cfg entry, struct table_draft *table,
-                        struct plan_object *object)
+                        struct mapping_object *object)
 {
-    struct plan_source *source = &object->sources[object->source_count];
+    struct mapping_source *source = &object->sources[object->source_count];
     const char *name = entity_name_read(reader, entry, "column");
 
-    *source = (struct plan_source){ .column = PLAN_NONE,
-                                    .twin = PLAN_NONE,
-                                    .first_slot = object->slot_count };
+    *source = (struct mapping_source){ .column = MAPPING_NONE,
+                                       .date_column = MAPPING_NONE,
+                                       .first_slot = object->slot_count };
     if (read_type(entry, &source->type)) {
         if (name != NULL)
             source->column = table_draft_add(table, cfg_get(entry, "column"), name, source->type);
-        source->twin = read_twin(reader, entry, table, source->type);
+        source->date_column = read_date_column(reader, entry, table, source->type);
     }
     source->slot_count = read_paths(reader, entry, object);
-    if (source->column != PLAN_NONE && source->slot_count > 0)
+    if (source->column != MAPPING_NONE && source->slot_count > 0)
         object->source_count++;
 }
 
 void entity_columns_read(struct entity_reader *reader, struct cfg group, struct table_draft *table,
-                         struct plan_object *object, bool may_say_absent)
+                         struct mapping_object *object, bool may_say_absent)
 {
     static const char *const of_root[] = {
         "column", "path", "type", "date_column", "absent", NULL
@@ -298,7 +298,7 @@ static void read_root_key(struct entity_reader *reader, struct table_draft *tabl
     mapping->id_path = id_path;
 }
 
-static void clear_the_unsaid(struct mapping *mapping)
+static void clear_the_unset(struct mapping *mapping)
 {
     for (uint32_t i = 0; mapping->clears && i < mapping->root.paths.count; i++)
         mapping->root.paths.steps[i].absent = PATH_ABSENT_CLEAR;
@@ -319,7 +319,7 @@ int entity_file_read(struct mapping *mapping, struct cfg root)
     read_root_key(&reader, &draft);
     entity_children_read(&reader, &draft);
     entity_columns_read(&reader, root, &draft, &mapping->root, true);
-    clear_the_unsaid(mapping);
+    clear_the_unset(mapping);
     if (cfg_failed(root.file))
         return -1;
     if (reader.out_of_memory ||

@@ -7,7 +7,7 @@
 #define KOPRU_MAPPING_ENTITY_FILE_H
 
 #include "config/cfg.h"
-#include "mapping/plan.h"
+#include "mapping/compiled.h"
 #include "mapping/table_draft.h"
 
 /* Everything that is known while a file is read. Problems are reported through the cfg values. */
@@ -15,7 +15,7 @@ struct entity_reader {
     struct mapping *mapping;
     struct arena *arena; /* the mapping's */
     struct cfg root;
-    const char *tables[PLAN_MAX_SETS + 1]; /* names met so far: a table belongs to one place */
+    const char *tables[MAPPING_MAX_SETS + 1]; /* names met so far: a table belongs to one place */
     size_t table_count;
     bool out_of_memory;
 };
@@ -36,16 +36,16 @@ const char *entity_name_read(struct entity_reader *reader, struct cfg group, con
 /* The same for a table, which no other part of the file and kopru itself may use. */
 const char *entity_table_read(struct entity_reader *reader, struct cfg group);
 
-/* The path of a key or a value, given its slot in the object; PLAN_NONE with a problem if it is
+/* The path of a key or a value, given its slot in the object; MAPPING_NONE with a problem if it is
    none. */
-uint32_t entity_path_read(struct entity_reader *reader, struct plan_object *object,
+uint32_t entity_path_read(struct entity_reader *reader, struct mapping_object *object,
                           struct cfg setting);
 
 /* The list `columns`. may_say_absent: each entry may have `absent`. */
 void entity_columns_read(struct entity_reader *reader, struct cfg group, struct table_draft *table,
-                         struct plan_object *object, bool may_say_absent);
+                         struct mapping_object *object, bool may_say_absent);
 
-/* A member `absent`: PATH_ABSENT_UNSAID if there is none. */
+/* A member `absent`: PATH_ABSENT_UNSET if there is none. */
 enum path_absent entity_absent_read(struct cfg group);
 
 /* What a message says by leaving out the top-level name that a path of the root begins with. where

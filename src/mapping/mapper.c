@@ -132,14 +132,14 @@ static void mark_present(const struct mapping *mapping, const bool *spoken, stru
     for (uint32_t set = 0; set < mapping->entity.set_count; set++)
         change->set_present[set] = spoken[mapping->slot_names[1 + set]];
     for (uint32_t i = 0; i < mapping->root.source_count; i++) {
-        const struct plan_source *source = &mapping->root.sources[i];
+        const struct mapping_source *source = &mapping->root.sources[i];
 
         for (uint32_t slot = source->first_slot; slot < source->first_slot + source->slot_count;
              slot++)
             if (spoken[mapping->slot_names[slot]])
                 change->root_set[source->column] = true;
-        if (source->twin != PLAN_NONE)
-            change->root_set[source->twin] = change->root_set[source->column];
+        if (source->date_column != MAPPING_NONE)
+            change->root_set[source->date_column] = change->root_set[source->column];
     }
 }
 

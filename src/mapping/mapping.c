@@ -10,7 +10,7 @@ enum { ARENA_MAX_BYTES = 16 << 20 };
    then applied again. */
 static int digest_file(struct mapping *mapping, const struct cfg_file *file, const char *time_zone)
 {
-    const struct slice parts[] = { SLICE_LITERAL(PLAN_ENGINE_VERSION "\n"), slice_of(time_zone),
+    const struct slice parts[] = { SLICE_LITERAL(MAPPING_ENGINE_VERSION "\n"), slice_of(time_zone),
                                    SLICE_LITERAL("\n"), cfg_contents(file) };
 
     return digest_sha256(mapping->digest, parts, sizeof(parts) / sizeof(parts[0]));

@@ -72,13 +72,13 @@ static bool collect_below(struct reading *reading, const struct path_level *leve
     return true;
 }
 
-bool object_collect(struct reading *reading, const struct plan_object *plan,
+bool object_collect(struct reading *reading, const struct mapping_object *compiled,
                     const struct json_node *node, struct object_view *view)
 {
-    memset(view->found, 0, plan->slot_count * sizeof(const struct json_node *));
-    memset(view->held, 0, plan->slot_count * sizeof(*view->held));
+    memset(view->found, 0, compiled->slot_count * sizeof(const struct json_node *));
+    memset(view->held, 0, compiled->slot_count * sizeof(*view->held));
     view->left = 0;
-    return collect_below(reading, &plan->paths, node, view);
+    return collect_below(reading, &compiled->paths, node, view);
 }
 
 /* Whether both are the same value of JSON. */
@@ -101,8 +101,8 @@ static bool same_value(struct reading *reading, const struct json_node *a,
 }
 
 /* The alternatives behind the one that fed the column: those that say the same add nothing. */
-static bool hold_equals(struct reading *reading, const struct plan_source *source, uint32_t winner,
-                        struct object_view *view)
+static bool hold_equals(struct reading *reading, const struct mapping_source *source,
+                        uint32_t winner, struct object_view *view)
 {
     for (uint32_t slot = winner + 1; slot < source->first_slot + source->slot_count; slot++) {
         bool same;
@@ -117,15 +117,15 @@ static bool hold_equals(struct reading *reading, const struct plan_source *sourc
     return true;
 }
 
-static bool fill_column(struct reading *reading, const struct plan_source *source, uint32_t winner,
-                        struct object_view *view, struct value *row)
+static bool fill_column(struct reading *reading, const struct mapping_source *source,
+                        uint32_t winner, struct object_view *view, struct value *row)
 {
-    struct value *twin = source->twin != PLAN_NONE ? &row[source->twin] : NULL;
+    struct value *date = source->date_column != MAPPING_NONE ? &row[source->date_column] : NULL;
     struct sent sent;
 
     if (!convert_sent(reading, view->found[winner], &sent))
         return false;
-    switch (convert_value(reading, source->type, sent, &row[source->column], twin)) {
+    switch (convert_value(reading, source->type, sent, &row[source->column], date)) {
     case CONVERT_HELD:
         object_hold(view, winner);
         break;
@@ -140,11 +140,11 @@ static bool fill_column(struct reading *reading, const struct plan_source *sourc
     return hold_equals(reading, source, winner, view);
 }
 
-bool object_fill(struct reading *reading, const struct plan_object *plan, struct object_view *view,
-                 struct value *row)
+bool object_fill(struct reading *reading, const struct mapping_object *compiled,
+                 struct object_view *view, struct value *row)
 {
-    for (uint32_t i = 0; i < plan->source_count; i++) {
-        const struct plan_source *source = &plan->sources[i];
+    for (uint32_t i = 0; i < compiled->source_count; i++) {
+        const struct mapping_source *source = &compiled->sources[i];
         uint32_t end = source->first_slot + source->slot_count;
 
         for (uint32_t slot = source->first_slot; slot < end; slot++) {

@@ -21,7 +21,7 @@
 
 enum { PATH_MAX_NAMES = 8 };
 
-enum path_absent { PATH_ABSENT_UNSAID, PATH_ABSENT_KEEP, PATH_ABSENT_CLEAR };
+enum path_absent { PATH_ABSENT_UNSET, PATH_ABSENT_KEEP, PATH_ABSENT_CLEAR };
 
 struct path_level;
 

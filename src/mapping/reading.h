@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json_read.h"
-#include "mapping/plan.h"
+#include "mapping/compiled.h"
 
 struct reading {
     const struct mapping *mapping;

@@ -6,22 +6,22 @@
 
 #include "base/arena.h"
 #include "config/cfg.h"
-#include "mapping/plan.h"
+#include "mapping/compiled.h"
 #include "model/entity.h"
 
 struct table_draft {
     bool is_root; /* payload_hash and the like are taken */
-    struct column columns[PLAN_MAX_COLUMNS];
+    struct column columns[MAPPING_MAX_COLUMNS];
     size_t count;
     bool full; /* said once */
 };
 
 /* Adds a column; name must outlive the table. where is the setting that names it. Returns its
-   index, or PLAN_NONE with a problem. */
+   index, or MAPPING_NONE with a problem. */
 uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char *name,
                          enum value_type type);
 
-/* The index of a column, PLAN_NONE if there is none. */
+/* The index of a column, MAPPING_NONE if there is none. */
 uint32_t table_draft_find(const struct table_draft *draft, const char *name);
 
 /* Adds `extra` and makes the table. False when there is no memory. */

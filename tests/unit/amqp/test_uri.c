@@ -103,7 +103,7 @@ static void test_query_says_nothing(void **state)
     assert_null(uri.cert_file);
     assert_null(uri.key_file);
     assert_null(uri.server_name);
-    assert_int_equal(uri.verify, AMQP_VERIFY_UNSAID);
+    assert_int_equal(uri.verify, AMQP_VERIFY_UNSET);
     assert_int_equal(uri.auth, AMQP_AUTH_PLAIN);
     assert_int_equal(uri.heartbeat_s, 0);
     assert_int_equal(uri.connect_timeout_ms, 0);

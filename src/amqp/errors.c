@@ -1,4 +1,4 @@
-#include "amqp/status.h"
+#include "amqp/errors.h"
 
 #include "base/utf8.h"
 

@@ -3,8 +3,8 @@
  * walks along. The tables as the database sees them are in struct entity; here stands where their
  * values come from.
  */
-#ifndef KOPRU_MAPPING_PLAN_H
-#define KOPRU_MAPPING_PLAN_H
+#ifndef KOPRU_MAPPING_COMPILED_H
+#define KOPRU_MAPPING_COMPILED_H
 
 #include "base/arena.h"
 #include "base/digest.h"
@@ -12,40 +12,40 @@
 #include "mapping/path.h"
 #include "model/entity.h"
 
-#define PLAN_NONE UINT32_MAX
+#define MAPPING_NONE UINT32_MAX
 
 /* Columns are counted with the key and `extra`: they bound the memory of a row. */
-enum { PLAN_MAX_COLUMNS = 128, PLAN_MAX_SETS = 64, PLAN_MAX_ALTERNATIVES = 8 };
+enum { MAPPING_MAX_COLUMNS = 128, MAPPING_MAX_SETS = 64, MAPPING_MAX_ALTERNATIVES = 8 };
 
 /* Part of every payload hash: raise it when the engine reads a payload differently than before. */
-#define PLAN_ENGINE_VERSION "1"
+#define MAPPING_ENGINE_VERSION "1"
 
 /* A column and the paths it is fed from, the first present and non-null one. */
-struct plan_source {
+struct mapping_source {
     uint32_t column;
-    uint32_t twin;       /* column of the civil date of an instant, else PLAN_NONE */
-    uint32_t first_slot; /* of the paths, which have slots one after another */
+    uint32_t date_column; /* column of the civil date of an instant, else MAPPING_NONE */
+    uint32_t first_slot;  /* of the paths, which have slots one after another */
     uint32_t slot_count;
     enum value_type type;
 };
 
 /* What one object of the payload gives to one row. */
-struct plan_object {
+struct mapping_object {
     struct path_level paths;
     uint32_t slot_count;
-    struct plan_source *sources;
+    struct mapping_source *sources;
     uint32_t source_count;
 };
 
-struct plan_key {
+struct mapping_key {
     uint32_t column;
     uint32_t slot;
 };
 
 /* The triplets of a bag: value_column holds what was sent, the others the same by valueType. A
-   column is PLAN_NONE where the table has none. */
-struct plan_typed_value {
-    uint32_t type_slot; /* PLAN_NONE if the table has no typed value at all */
+   column is MAPPING_NONE where the table has none. */
+struct mapping_typed_value {
+    uint32_t type_slot; /* MAPPING_NONE if the table has no typed value at all */
     uint32_t value_slot;
     uint32_t value_column;
     uint32_t numeric_column;
@@ -54,17 +54,18 @@ struct plan_typed_value {
     uint32_t boolean_column;
 };
 
-struct plan_child {
-    struct plan_object object;
-    struct plan_key *keys; /* key columns that the element brings along */
+struct mapping_child {
+    struct mapping_object object;
+    struct mapping_key *keys; /* key columns that the element brings along */
     uint32_t key_count;
     uint32_t ordinal_column;
-    uint32_t ordinal_within; /* column of keys within which elements are numbered; PLAN_NONE: within
+    uint32_t
+        ordinal_within; /* column of keys within which elements are numbered; MAPPING_NONE: within
                                 the set */
-    struct plan_typed_value typed;
+    struct mapping_typed_value typed;
 };
 
-struct plan_set {
+struct mapping_set {
     struct slice array;
     uint32_t child;
 };
@@ -72,12 +73,12 @@ struct plan_set {
 struct mapping {
     struct arena arena; /* owns all that is below */
     struct entity entity;
-    struct plan_object root; /* slot 0 is the id, 1 to set_count are the arrays */
-    uint32_t *slot_names;    /* per slot of the root: index in root.paths of the top-level name it
+    struct mapping_object root; /* slot 0 is the id, 1 to set_count are the arrays */
+    uint32_t *slot_names; /* per slot of the root: index in root.paths of the top-level name it
                                 begins with */
-    const char *id_path;     /* "$.id" */
-    struct plan_child *children;
-    struct plan_set *sets;
+    const char *id_path;  /* "$.id" */
+    struct mapping_child *children;
+    struct mapping_set *sets;
     bool clears; /* absent = "clear" for the whole entity */
     size_t max_message_bytes;
     unsigned max_depth;

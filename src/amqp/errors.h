@@ -2,8 +2,8 @@
  * What rabbitmq-c and the broker report, as error values: a status of the library (AMQP_STATUS_*),
  * or the reply code and text with which the broker closed the channel or the connection.
  */
-#ifndef KOPRU_AMQP_STATUS_H
-#define KOPRU_AMQP_STATUS_H
+#ifndef KOPRU_AMQP_ERRORS_H
+#define KOPRU_AMQP_ERRORS_H
 
 #include "amqp/library.h"
 #include "base/error.h"

@@ -4,8 +4,8 @@
  * to read can neither be trusted to return nor go on after a frame that it cannot decode. It must
  * not be used any more on the same connection.
  */
-#ifndef KOPRU_AMQP_READER_H
-#define KOPRU_AMQP_READER_H
+#ifndef KOPRU_AMQP_FRAME_RECEIVER_H
+#define KOPRU_AMQP_FRAME_RECEIVER_H
 
 #include "amqp/library.h"
 
@@ -13,7 +13,7 @@
 
 struct ssl_st;
 
-struct amqp_reader {
+struct frame_receiver {
     amqp_connection_state_t connection; /* the caller's */
     struct ssl_st *session; /* of a TLS connection, else NULL; belongs to the connection */
     int socket;             /* likewise */
@@ -27,12 +27,12 @@ struct amqp_reader {
 
 /* The library must have taken everything that came so far. Returns a status of the library; release
    in both cases. */
-int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection,
-                struct ssl_st *session, int socket);
-void reader_release(struct amqp_reader *reader);
+int frame_receiver_init(struct frame_receiver *receiver, amqp_connection_state_t connection,
+                        struct ssl_st *session, int socket);
+void frame_receiver_release(struct frame_receiver *receiver);
 
 /* The next frame, without waiting. Gives AMQP_STATUS_OK, AMQP_STATUS_TIMEOUT when no whole frame
    has come yet, or what is wrong. */
-int reader_take(struct amqp_reader *reader, amqp_frame_t *frame);
+int frame_receiver_take(struct frame_receiver *receiver, amqp_frame_t *frame);
 
 #endif

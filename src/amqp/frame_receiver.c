@@ -1,4 +1,4 @@
-#include "amqp/reader.h"
+#include "amqp/frame_receiver.h"
 
 #include "amqp/frame.h"
 #include "base/clock.h"
@@ -11,23 +11,23 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection,
-                struct ssl_st *session, int socket)
+int frame_receiver_init(struct frame_receiver *receiver, amqp_connection_state_t connection,
+                        struct ssl_st *session, int socket)
 {
     struct timeval no_time = { 0, 0 };
     amqp_frame_t early;
 
-    *reader = (struct amqp_reader){
+    *receiver = (struct frame_receiver){
         .connection = connection,
         .session = session,
         .socket = socket,
         .max_bytes = (size_t)amqp_get_frame_max(connection),
         .received_at_ms = clock_monotonic_ms(),
     };
-    reader->bytes = malloc(2 * reader->max_bytes);
-    if (reader->bytes == NULL)
+    receiver->bytes = malloc(2 * receiver->max_bytes);
+    if (receiver->bytes == NULL)
         return AMQP_STATUS_NO_MEMORY;
-    reader->header = reader->bytes + reader->max_bytes;
+    receiver->header = receiver->bytes + receiver->max_bytes;
     /* Nothing but a heartbeat can have come behind the last answer. Half of one in the library's
        hands could not be completed. */
     while (amqp_frames_enqueued(connection) || amqp_data_in_buffer(connection)) {
@@ -39,19 +39,20 @@ int reader_init(struct amqp_reader *reader, amqp_connection_state_t connection,
     return amqp_release_buffers_ok(connection) ? AMQP_STATUS_OK : AMQP_STATUS_UNEXPECTED_STATE;
 }
 
-void reader_release(struct amqp_reader *reader)
+void frame_receiver_release(struct frame_receiver *receiver)
 {
-    free(reader->bytes);
-    reader->bytes = NULL;
-    reader->header = NULL;
+    free(receiver->bytes);
+    receiver->bytes = NULL;
+    receiver->header = NULL;
 }
 
-static int receive_plain(struct amqp_reader *reader, unsigned char *out, size_t size, size_t *got)
+static int receive_plain(struct frame_receiver *receiver, unsigned char *out, size_t size,
+                         size_t *got)
 {
     ssize_t len;
 
     do
-        len = recv(reader->socket, out, size, MSG_DONTWAIT);
+        len = recv(receiver->socket, out, size, MSG_DONTWAIT);
     while (len < 0 && errno == EINTR);
     if (len == 0)
         return AMQP_STATUS_CONNECTION_CLOSED;
@@ -62,17 +63,18 @@ static int receive_plain(struct amqp_reader *reader, unsigned char *out, size_t 
     return AMQP_STATUS_OK;
 }
 
-static int receive_tls(struct amqp_reader *reader, unsigned char *out, size_t size, size_t *got)
+static int receive_tls(struct frame_receiver *receiver, unsigned char *out, size_t size,
+                       size_t *got)
 {
     int len;
 
     ERR_clear_error();
-    len = SSL_read(reader->session, out, size < INT_MAX ? (int)size : INT_MAX);
+    len = SSL_read(receiver->session, out, size < INT_MAX ? (int)size : INT_MAX);
     if (len > 0) {
         *got = (size_t)len;
         return AMQP_STATUS_OK;
     }
-    switch (SSL_get_error(reader->session, len)) {
+    switch (SSL_get_error(receiver->session, len)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE: /* an answer to the other side's new key: it is sent with the next
                                   heartbeat at the latest */
@@ -85,35 +87,36 @@ static int receive_tls(struct amqp_reader *reader, unsigned char *out, size_t si
 }
 
 /* Reads what there is, as much as has room. */
-static int receive(struct amqp_reader *reader)
+static int receive(struct frame_receiver *receiver)
 {
     size_t got = 0;
     int status;
 
-    if (reader->start > 0) {
-        memmove(reader->bytes, reader->bytes + reader->start, reader->end - reader->start);
-        reader->end -= reader->start;
-        reader->start = 0;
+    if (receiver->start > 0) {
+        memmove(receiver->bytes, receiver->bytes + receiver->start,
+                receiver->end - receiver->start);
+        receiver->end -= receiver->start;
+        receiver->start = 0;
     }
-    if (reader->session != NULL)
-        status =
-            receive_tls(reader, reader->bytes + reader->end, reader->max_bytes - reader->end, &got);
+    if (receiver->session != NULL)
+        status = receive_tls(receiver, receiver->bytes + receiver->end,
+                             receiver->max_bytes - receiver->end, &got);
     else
-        status = receive_plain(reader, reader->bytes + reader->end, reader->max_bytes - reader->end,
-                               &got);
+        status = receive_plain(receiver, receiver->bytes + receiver->end,
+                               receiver->max_bytes - receiver->end, &got);
     if (status == AMQP_STATUS_OK) {
-        reader->end += got;
-        reader->received_at_ms = clock_monotonic_ms();
+        receiver->end += got;
+        receiver->received_at_ms = clock_monotonic_ms();
     }
     return status;
 }
 
 /* Until a whole frame stands at start; its length goes to *len. */
-static int complete(struct amqp_reader *reader, size_t *len)
+static int complete(struct frame_receiver *receiver, size_t *len)
 {
     for (;;) {
-        size_t there = reader->end - reader->start;
-        long length = frame_length(reader->bytes + reader->start, there, reader->max_bytes);
+        size_t there = receiver->end - receiver->start;
+        long length = frame_length(receiver->bytes + receiver->start, there, receiver->max_bytes);
         int status;
 
         if (length < 0)
@@ -121,32 +124,32 @@ static int complete(struct amqp_reader *reader, size_t *len)
         *len = (size_t)length;
         if (length > 0 && there >= *len)
             return AMQP_STATUS_OK;
-        status = receive(reader);
+        status = receive(receiver);
         if (status != AMQP_STATUS_OK)
             return status;
     }
 }
 
-int reader_take(struct amqp_reader *reader, amqp_frame_t *frame)
+int frame_receiver_take(struct frame_receiver *receiver, amqp_frame_t *frame)
 {
     unsigned char *bytes;
     size_t whole;
     size_t len;
     int used;
-    int status = complete(reader, &whole);
+    int status = complete(receiver, &whole);
 
     if (status != AMQP_STATUS_OK)
         return status;
-    bytes = reader->bytes + reader->start;
+    bytes = receiver->bytes + receiver->start;
     len = whole;
     if (bytes[0] == AMQP_FRAME_HEADER) /* it may grow, and the next frames stand behind it */
-        bytes = memcpy(reader->header, bytes, whole);
-    if (!frame_prepare(bytes, &len, reader->max_bytes))
+        bytes = memcpy(receiver->header, bytes, whole);
+    if (!frame_prepare(bytes, &len, receiver->max_bytes))
         return AMQP_STATUS_BAD_AMQP_DATA;
-    used = amqp_handle_input(reader->connection, (amqp_bytes_t){ len, bytes }, frame);
+    used = amqp_handle_input(receiver->connection, (amqp_bytes_t){ len, bytes }, frame);
     if (used < 0)
         return used;
-    reader->start += whole;
+    receiver->start += whole;
     return frame->frame_type != 0 && (size_t)used == len ? AMQP_STATUS_OK
                                                          : AMQP_STATUS_BAD_AMQP_DATA;
 }
