@@ -119,7 +119,7 @@ static void release_frames(struct amqp_consumer *consumer)
 static int consumer_inspect(void *handle, const char *queue, struct broker_queue_state *state,
                             struct error *err)
 {
-    static const char what[] = "cannot look at the queue";
+    static const char what[] = "cannot inspect the queue";
     struct amqp_consumer *consumer = handle;
     amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(queue), .passive = 1 };
     const amqp_queue_declare_ok_t *found;
@@ -194,7 +194,7 @@ int amqp_consumer_check_access(void *handle, const char *queue, struct error *er
 
 static int consumer_ask(void *handle, struct error *err)
 {
-    static const char what[] = "cannot look at the queue";
+    static const char what[] = "cannot inspect the queue";
     struct amqp_consumer *consumer = handle;
     amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(consumer->queue), .passive = 1 };
     int status;

@@ -11,6 +11,14 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+/*
+ * The bytes are received here because a frame must be checked before rabbitmq-c decodes it
+ * (frame.h), and the library gives no access to what it has read and not yet decoded. Every read
+ * returns at once, and half a frame stays in the buffer until the rest arrives, so a slow broker
+ * never keeps the consumer from sending acknowledgements and heartbeats. The buffer has frame_max
+ * bytes: every frame of the negotiated size fits.
+ */
+
 int frame_receiver_init(struct frame_receiver *receiver, amqp_connection_state_t connection,
                         struct ssl_st *session, int socket)
 {
@@ -28,8 +36,8 @@ int frame_receiver_init(struct frame_receiver *receiver, amqp_connection_state_t
     if (receiver->bytes == NULL)
         return AMQP_STATUS_NO_MEMORY;
     receiver->header = receiver->bytes + receiver->max_bytes;
-    /* Nothing but a heartbeat can have come behind the last answer. Half of one in the library's
-       hands could not be completed. */
+    /* Nothing but a heartbeat can have followed the last answer. If the library held half of one,
+       its other half would be read here and could not be put together. */
     while (amqp_frames_enqueued(connection) || amqp_data_in_buffer(connection)) {
         int status = amqp_simple_wait_frame_noblock(connection, &early, &no_time);
 
@@ -76,8 +84,8 @@ static int receive_tls(struct frame_receiver *receiver, unsigned char *out, size
     }
     switch (SSL_get_error(receiver->session, len)) {
     case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE: /* an answer to the other side's new key: it is sent with the next
-                                  heartbeat at the latest */
+    case SSL_ERROR_WANT_WRITE: /* the answer to a key update; the next heartbeat sends it at the
+                                  latest */
         return AMQP_STATUS_TIMEOUT;
     case SSL_ERROR_ZERO_RETURN:
         return AMQP_STATUS_CONNECTION_CLOSED;
@@ -86,7 +94,7 @@ static int receive_tls(struct frame_receiver *receiver, unsigned char *out, size
     }
 }
 
-/* Reads what there is, as much as has room. */
+/* Reads what has arrived, as far as there is room. */
 static int receive(struct frame_receiver *receiver)
 {
     size_t got = 0;
@@ -111,7 +119,7 @@ static int receive(struct frame_receiver *receiver)
     return status;
 }
 
-/* Until a whole frame stands at start; its length goes to *len. */
+/* Receives until a complete frame stands at start; *len is its length. */
 static int complete(struct frame_receiver *receiver, size_t *len)
 {
     for (;;) {
@@ -142,7 +150,7 @@ int frame_receiver_take(struct frame_receiver *receiver, amqp_frame_t *frame)
         return status;
     bytes = receiver->bytes + receiver->start;
     len = whole;
-    if (bytes[0] == AMQP_FRAME_HEADER) /* it may grow, and the next frames stand behind it */
+    if (bytes[0] == AMQP_FRAME_HEADER) /* it may grow, and the next frame stands right behind it */
         bytes = memcpy(receiver->header, bytes, whole);
     if (!frame_prepare(bytes, &len, receiver->max_bytes))
         return AMQP_STATUS_BAD_AMQP_DATA;

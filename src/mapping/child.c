@@ -7,18 +7,25 @@
 
 #include <stdlib.h>
 
+/*
+ * An element that has no usable key cannot become a row, but it must not cost the others, nor be
+ * lost: it is kept as text for the root's `extra`. So a row is tried in place, in the next free
+ * room of one allocation for all elements, and that room is used again when the element turns out
+ * to be broken. A misfit inside a broken element does not count, because its value is in the text.
+ */
+
 /* One set while it is read. */
 struct set_reading {
     struct reading *reading;
     const struct mapping_child *compiled;
     const struct table *table;
     struct slice root_id;
-    struct slice array; /* for the array name column; data is NULL if there is none */
+    struct slice array; /* for the array name column; data is NULL if the table has none */
     struct object_view *view;
     struct row_set *rows;
 };
 
-/* Fills the key columns but the ordinal. A misfit means that the element has no usable key. */
+/* Fills the key columns except the ordinal. A misfit means that the element has no usable key. */
 static enum convert_fit fill_keys(const struct set_reading *set, struct value *row)
 {
     uint32_t column = 0;
@@ -39,7 +46,7 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
     return CONVERT_HELD;
 }
 
-/* The columns of an element whose key is there. */
+/* Fills the other columns of an element that has a key. */
 static bool fill_columns(const struct set_reading *set, const struct json_node *element,
                          struct value *row)
 {
@@ -57,7 +64,8 @@ static bool fill_columns(const struct set_reading *set, const struct json_node *
     return true;
 }
 
-/* A misfit means a broken element: it is left over as a whole, so its misfits do not count. */
+/* A misfit means that the element is broken. It is left over as a whole, so its misfits do not
+   count. */
 static enum convert_fit read_element(const struct set_reading *set, const struct json_node *element,
                                      struct value *row)
 {
@@ -78,7 +86,7 @@ static enum convert_fit read_element(const struct set_reading *set, const struct
     return fit;
 }
 
-/* An array's elements, an object itself, nothing of a null. */
+/* The elements of an array are its own; an object is its only element, and null has none. */
 static const struct json_node *first_element(const struct json_doc *doc,
                                              const struct json_node *node)
 {
@@ -94,7 +102,7 @@ static const struct json_node *next_element(const struct json_doc *doc,
     return element != node ? json_next(doc, node, element) : NULL;
 }
 
-/* Makes room for all objects, as if none were broken. */
+/* Makes room for all objects of the set, as if none were broken. */
 static bool make_rows(const struct set_reading *set, const struct json_node *node,
                       struct value **values)
 {
@@ -123,7 +131,7 @@ static void keep_broken(struct reading *reading, const struct json_node *element
 static bool read_elements(const struct set_reading *set, const struct json_node *node)
 {
     const struct json_doc *doc = set->reading->doc;
-    struct value *row; /* behind the last room once all objects are rows: what follows is none */
+    struct value *row; /* past the end once every object is a row; what follows is no object */
 
     if (!make_rows(set, node, &row))
         return false;
@@ -155,8 +163,8 @@ static int compare_rows(const void *a, const void *b, void *column)
     return order != 0 ? order : (left > right) - (left < right); /* rows lie in payload order */
 }
 
-/* Numbers the rows that share a key, each from 1. By sorting: many elements must not cost the
-   square of their number. */
+/* Numbers the rows that share a key, from 1 for each key. It sorts them first, because comparing
+   every row with every other takes the square of their number. */
 static bool number_within(const struct set_reading *set)
 {
     uint32_t within = set->compiled->ordinal_within;

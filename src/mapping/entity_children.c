@@ -2,13 +2,21 @@
 
 #include "base/utf8.h"
 
+/*
+ * The key of a child table must tell any two elements apart, or a message with two alike would be
+ * refused by the database for good. That is why every key ends with an ordinal, and why an ordinal
+ * can be counted within another key column: an element then keeps its key when others are added
+ * before it. The columns of a draft are in the order in which they are read here, with the key
+ * first.
+ */
+
 static struct mapping_typed_value no_typed_value(void)
 {
     return (struct mapping_typed_value){ MAPPING_NONE, MAPPING_NONE, MAPPING_NONE, MAPPING_NONE,
                                          MAPPING_NONE, MAPPING_NONE, MAPPING_NONE };
 }
 
-/* Everything about one entry of `children` while it is read. */
+/* The state while one entry of `children` is read. */
 struct child_reader {
     struct entity_reader *reader;
     struct cfg entry;
@@ -29,7 +37,7 @@ static bool add_array(struct child_reader *child, struct cfg setting, const char
 
     if (strchr(name, '.') != NULL) {
         cfg_problem(setting, "an array of rows is a property of the payload itself",
-                    "\"%.*s\" is no single name", UTF8_CUT_ARG(name, 100));
+                    "\"%.*s\" is not a single name", UTF8_CUT_ARG(name, 100));
         return false;
     }
     if (number == MAPPING_MAX_SETS) {
@@ -98,7 +106,7 @@ static void read_array_name_column(struct child_reader *child)
 
 enum { KEY_PATH = 1, KEY_ORDINAL = 2, KEY_WITHIN = 4 };
 
-/* Which of the three sources a key column names; 0 with a problem if not exactly one. */
+/* Returns which of the three sources a key column has; 0, with a problem, if not exactly one. */
 static int key_source(struct cfg entry)
 {
     int sources = (cfg_exists(cfg_get(entry, "path")) ? KEY_PATH : 0) |
@@ -109,8 +117,7 @@ static int key_source(struct cfg entry)
         return sources;
     cfg_problem(entry,
                 "path: a value of the element; ordinal = true: its number in the array; "
-                "ordinal_within = \"column\": its "
-                "number among those with the same value there",
+                "ordinal_within = \"column\": its number among those with the same value there",
                 sources == 0 ? "the key column has no source" : "the key column has two sources");
     return 0;
 }
@@ -169,7 +176,7 @@ static void read_key_column(struct child_reader *child, struct cfg entry)
                                  is_ordinal ? VALUE_INTEGER : VALUE_TEXT);
     if (again)
         cfg_problem(entry, "one number is enough to tell elements apart",
-                    "the key has an ordinal already");
+                    "the key already has an ordinal");
     else if (source == KEY_PATH)
         read_key_path(child, entry, column);
     else if (source == KEY_ORDINAL)
@@ -223,7 +230,7 @@ static uint32_t read_typed_column(struct child_reader *child, struct cfg group, 
                         : MAPPING_NONE;
 }
 
-/* The type is usually a column, too; then its path is there already. */
+/* The type usually has a column as well; then its path has already been added. */
 static uint32_t read_type_path(struct child_reader *child, struct cfg group)
 {
     const char *path;

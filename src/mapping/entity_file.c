@@ -4,6 +4,14 @@
 
 #include <stdio.h>
 
+/*
+ * A file is read to its end whatever is wrong in it, so that a person sees all problems at once. A
+ * function that meets a problem reports it and continues with MAPPING_NONE or NULL, which the other
+ * functions accept silently; entity_file_read() asks at the end whether there was a problem. The
+ * children are read before the root's columns, because slots 1 to set_count of the root must be the
+ * arrays.
+ */
+
 static const char *const OWN_TABLES[] = { "dead_letters", "queues", "schema_version", NULL };
 
 static char *copy_text(struct entity_reader *reader, const char *text)
@@ -21,15 +29,15 @@ static void path_problem(struct cfg setting, enum path_added added, const char *
 {
     if (added == PATH_TAKEN)
         cfg_problem(setting, "one property feeds one column; remove one of the two",
-                    "the path \"%.*s\" is used already", UTF8_CUT_ARG(path, 100));
+                    "the path \"%.*s\" is already used", UTF8_CUT_ARG(path, 100));
     else if (added == PATH_INSIDE)
         cfg_problem(setting,
                     "a property is either a value or an object of others: remove one of the two",
-                    "the path \"%.*s\" and another one here lead through each other",
+                    "the path \"%.*s\" conflicts with another: one of the two continues the other",
                     UTF8_CUT_ARG(path, 100));
 }
 
-/* Adds one path. False with a problem if it is none, or taken. */
+/* Adds one path. Returns false, with a problem, if it is not a path or is already used. */
 static bool add_path(struct entity_reader *reader, struct mapping_object *object,
                      struct cfg setting, const char *path)
 {
@@ -62,7 +70,7 @@ uint32_t entity_path_read(struct entity_reader *reader, struct mapping_object *o
     return slot;
 }
 
-/* What is left out. */
+/* What a message leaves out. */
 
 enum path_absent entity_absent_read(struct cfg group)
 {
@@ -84,14 +92,14 @@ void entity_absent_set(struct entity_reader *reader, struct cfg where, const cha
         return;
     if (reader->mapping->clears && absent == PATH_ABSENT_KEEP)
         cfg_problem(where,
-                    "take absent = \"clear\" from the entity and write it at each property that "
+                    "remove absent = \"clear\" from the entity, and write it at each property that "
                     "the publisher omits when empty",
                     "an entity with absent = \"clear\" cannot keep single properties");
     else if (top->steps[index].absent != PATH_ABSENT_UNSET && top->steps[index].absent != absent)
-        cfg_problem(where,
-                    "absence is told per top-level property: say the same at all its columns",
-                    "another column says otherwise about the absent property \"%.*s\"",
-                    SLICE_ARG(top->steps[index].name));
+        cfg_problem(
+            where, "absent holds per top-level property: give it the same value at all its columns",
+            "another column has another value of absent for the property \"%.*s\"",
+            SLICE_ARG(top->steps[index].name));
     else
         top->steps[index].absent = absent;
 }
@@ -125,13 +133,13 @@ const char *entity_table_read(struct entity_reader *reader, struct cfg group)
     for (size_t i = 0; OWN_TABLES[i] != NULL; i++)
         if (strcmp(name, OWN_TABLES[i]) == 0)
             cfg_problem(setting, "give the table another name, in the migration too",
-                        "\"%s\" is a table of kopru itself", name);
+                        "\"%s\" is one of kopru's own tables", name);
     for (size_t i = 0; i < reader->table_count; i++)
         if (strcmp(name, reader->tables[i]) == 0)
             cfg_problem(setting,
                         "several arrays may feed one table: arrays = [ \"a\", \"b\" ] with "
                         "array_name_column",
-                        "the table \"%s\" is used already in this file", name);
+                        "the table \"%s\" is already used in this file", name);
     if (reader->table_count < sizeof(reader->tables) / sizeof(reader->tables[0]))
         reader->tables[reader->table_count++] = name;
     return name;
@@ -157,7 +165,7 @@ static bool read_type(struct cfg entry, enum value_type *type)
     return true;
 }
 
-/* The civil date of an instant: every instant has one, nothing else has. */
+/* Reads the column for the civil date of an instant: every instant has one, no other type has. */
 static uint32_t read_date_column(struct entity_reader *reader, struct cfg entry,
                                  struct table_draft *table, enum value_type type)
 {
@@ -179,7 +187,7 @@ static uint32_t read_date_column(struct entity_reader *reader, struct cfg entry,
     return name != NULL ? table_draft_add(table, setting, name, VALUE_DATE) : MAPPING_NONE;
 }
 
-/* `path` of a column: one path, or a list of alternatives. Returns how many were added. */
+/* Reads the `path` of a column: one path or a list of alternatives. Returns how many were added. */
 static uint32_t read_paths(struct entity_reader *reader, struct cfg entry,
                            struct mapping_object *object)
 {

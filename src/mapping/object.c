@@ -5,6 +5,13 @@
 
 #include <stdlib.h>
 
+/*
+ * One walk over the members finds the values of all paths, because a search per column would read
+ * the object once for each of its columns. The walk counts what it meets, and whoever takes a value
+ * subtracts it again; where nothing is left in the end, as is common, `extra` is known to be empty
+ * without a second walk.
+ */
+
 bool object_view_init(struct object_view *view, size_t slot_count)
 {
     view->found = calloc(slot_count + 1, sizeof(const struct json_node *));
@@ -29,7 +36,7 @@ void object_hold(struct object_view *view, uint32_t slot)
 static bool collect_below(struct reading *reading, const struct path_level *level,
                           const struct json_node *object, struct object_view *view);
 
-/* A name that is known, though no path ends at it. */
+/* Handles a member whose name is the beginning of paths, and the end of none. */
 static bool collect_inside(struct reading *reading, const struct path_step *step,
                            const struct json_node *node, struct object_view *view)
 {
@@ -43,7 +50,7 @@ static bool collect_inside(struct reading *reading, const struct path_step *step
     return collect_below(reading, step->below, node, view);
 }
 
-/* As deep as the longest path at most. */
+/* Recurses at most as deep as the longest path. */
 static bool collect_below(struct reading *reading, const struct path_level *level,
                           const struct json_node *object, struct object_view *view)
 {
@@ -67,7 +74,7 @@ static bool collect_below(struct reading *reading, const struct path_level *leve
             continue;
         view->found[step->slot] = node;
         if (node->type == JSON_NULL)
-            object_hold(view, step->slot); /* the column is null: that says it all */
+            object_hold(view, step->slot); /* a null in the column says everything */
     }
     return true;
 }
@@ -81,7 +88,7 @@ bool object_collect(struct reading *reading, const struct mapping_object *compil
     return collect_below(reading, &compiled->paths, node, view);
 }
 
-/* Whether both are the same value of JSON. */
+/* Tells whether both are the same JSON value. */
 static bool same_value(struct reading *reading, const struct json_node *a,
                        const struct json_node *b, bool *same)
 {
@@ -100,7 +107,8 @@ static bool same_value(struct reading *reading, const struct json_node *a,
     return true;
 }
 
-/* The alternatives behind the one that fed the column: those that say the same add nothing. */
+/* Marks the alternatives after the one that fed the column as held where they have the same value:
+   they add nothing. */
 static bool hold_equals(struct reading *reading, const struct mapping_source *source,
                         uint32_t winner, struct object_view *view)
 {

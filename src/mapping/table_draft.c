@@ -12,8 +12,8 @@ const char *table_name_fault(const char *name)
     if (strlen(name) > MAX_NAME_BYTES)
         return "it is longer than 63 bytes, where PostgreSQL cuts names";
     if (strchr(first, name[0]) == NULL || name[strspn(name, other)] != '\0')
-        return "it is no plain name: small letters a to z, digits and _, not beginning with a "
-               "digit";
+        return "it is not a plain name: lower-case letters a to z, digits and _, not beginning "
+               "with a digit";
     return NULL;
 }
 
@@ -46,9 +46,9 @@ uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char
     }
     if (table_draft_find(draft, name) != MAPPING_NONE) {
         cfg_problem(where,
-                    "a column has one source: for a value that comes in several places write path "
-                    "= [ \"a.x\", \"x\" ]",
-                    "the table has a column \"%s\" already", name);
+                    "a column has one source: for a value that comes in several places, write "
+                    "path = [ \"a.x\", \"x\" ]",
+                    "the table already has a column \"%s\"", name);
         return MAPPING_NONE;
     }
     if (draft->count == MAPPING_MAX_COLUMNS - 1) {

@@ -38,7 +38,7 @@ static bool read_type(struct reading *reading, const struct json_node *node, enu
     return true;
 }
 
-/* Converts into a column that the table may lack. */
+/* Converts into columns that the table may not have. */
 static enum convert_fit fill(struct reading *reading, enum value_type type, uint32_t column,
                              uint32_t date_column, struct sent sent, struct value *row)
 {
@@ -91,6 +91,6 @@ bool typed_value_fill(struct reading *reading, const struct mapping_typed_value 
     object_hold(view, typed->value_slot);
     fit = fill_typed(reading, typed, type, sent, row);
     if (fit == CONVERT_MISFIT)
-        reading->misfits++; /* the column of the sent text has it: nothing for `extra` */
+        reading->misfits++; /* the text's column has it, so `extra` gets nothing */
     return fit != CONVERT_NO_MEMORY;
 }

@@ -163,7 +163,7 @@ static void test_bad(void **state)
         { "amqp://host/v?heartbeat=601", "heartbeat is not a number" },
         { "amqp://host/v?heartbeat=+5", "heartbeat is not a number" },
         { "amqp://host/v?heartbeat=5s", "heartbeat is not a number" },
-        { "amqp://host/v?heartbeat=5&heartbeat=6", "heartbeat stands there twice" },
+        { "amqp://host/v?heartbeat=5&heartbeat=6", "heartbeat is given twice" },
         { "amqp://host/v?connection_timeout=0", "connection_timeout is not a number" },
         { "amqp://host/v?connection_timeout=600001", "connection_timeout is not a number" },
         { "amqp://host/v?cacertfile=ca.pem", "cacertfile needs TLS" },
