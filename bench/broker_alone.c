@@ -1,12 +1,12 @@
 /*
- * The broker's own limit: consumes a number of messages with kopru's AMQP layer and acknowledges
- * them, and does nothing else.
+ * Measures the limit of the broker: consumes a number of messages with kopru's AMQP layer and
+ * acknowledges them, and does nothing else.
  *
  *     broker_alone URI QUEUE PREFETCH ACK_EVERY COUNT
  *
- * One acknowledgement stands for ACK_EVERY messages, as one of kopru's stands for a batch. Ends
- * with 0 after COUNT messages, when the connection has been closed, which the broker answers only
- * after the last acknowledgement.
+ * It acknowledges every ACK_EVERY messages at once, as kopru acknowledges a batch. It exits with 0
+ * after COUNT messages, when the connection has been closed; the broker answers that only after it
+ * has handled the last acknowledgement.
  */
 #include "source.h"
 

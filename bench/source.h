@@ -1,5 +1,5 @@
-/* A subscription to one queue through kopru's own AMQP layer, for the programs that stand in for
-   the rest of it. */
+/* A subscription to one queue through kopru's AMQP layer, for the programs that take the place of
+   the rest of kopru. */
 #ifndef KOPRU_BENCH_SOURCE_H
 #define KOPRU_BENCH_SOURCE_H
 
@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Says on stderr what failed. Returns -1. */
+/* Prints on stderr what failed. Returns -1. */
 static inline int source_fail(const char *program, const struct error *err)
 {
     char text[1536];

@@ -1,8 +1,8 @@
 /*
- * The consumer on a real broker, driven line by line: each line of stdin is one call, each line of
- * stdout its result as one JSON object. The settings of the endpoint come as arguments NAME=VALUE:
- * uri, password_file, ca_file, cert_file, key_file, verify_peer, heartbeat_s, connect_timeout_ms,
- * rpc_timeout_ms.
+ * Drives a consumer on a real broker line by line: each line of stdin is one call, and each line of
+ * stdout is its result as a JSON object. The settings of the endpoint are arguments of the form
+ * NAME=VALUE: uri, password_file, ca_file, cert_file, key_file, verify_peer, heartbeat_s,
+ * connect_timeout_ms, rpc_timeout_ms.
  */
 #include "amqp/consumer.h"
 #include "base/buffer.h"
@@ -79,7 +79,7 @@ static void call_next(int timeout_ms)
     delivery_free(delivery);
 }
 
-/* Takes count deliveries, acknowledging every hundredth and the last with all before. */
+/* Takes count deliveries, and acknowledges them at every hundredth and at the last one. */
 static void call_consume(unsigned long count)
 {
     struct delivery *delivery = NULL;
@@ -115,7 +115,7 @@ static void call_inspect(const char *queue)
                state.consumers);
 }
 
-/* Acknowledges, so many times at most, until the broker does not take it any more. */
+/* Acknowledges until the broker no longer reads what is sent, but at most count times. */
 static void call_flood(unsigned long count)
 {
     struct error err;
@@ -129,7 +129,7 @@ static void call_flood(unsigned long count)
     printf("{\"ok\":0}\n");
 }
 
-/* The question, and the answer once next has brought it. */
+/* Prints the answer to ask(), if next() has received it. */
 static void call_answered(void)
 {
     struct broker_queue_state state;
@@ -148,7 +148,7 @@ static void *interrupt_soon(void *delay_ms)
     return NULL;
 }
 
-/* next, while another thread interrupts after delay_ms. */
+/* Calls next() while another thread interrupts it after delay_ms. */
 static void call_interrupted(int delay_ms)
 {
     pthread_t thread;

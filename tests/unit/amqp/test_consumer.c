@@ -1,4 +1,4 @@
-/* What the port of the broker does without one; tests/e2e/test_amqp_consumer.py has the rest. */
+/* What the port does without a broker; tests/e2e/test_amqp_consumer.py tests it with one. */
 #include "amqp/consumer.h"
 
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static void the_port_has_every_function(void **state)
     assert_non_null(port.longest_call_ms);
 }
 
-/* Nothing is kept of the endpoint: what open() reads is what stands there then. */
+/* The port keeps no copy of the endpoint: open() uses what is in it when it is called. */
 static void open_reads_the_endpoint_each_time(void **state)
 {
     struct amqp_endpoint endpoint = endpoint_of("http://h");

@@ -1,4 +1,4 @@
-/* Entity files: what they become, and what is said about each mistake in them. */
+/* What entity files become, and how each mistake in them is reported. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -116,8 +116,8 @@ static void settings_that_are_missing_are_named(void **state)
     }
 }
 
-/* A name of 49 letters that take two bytes each, behind one that takes one: 80 bytes end within a
-   letter. */
+/* A name of one letter that takes one byte and 49 letters that take two: byte 80 is in the middle
+   of a letter. */
 static void long_names_are_repeated_in_whole_letters(void **state)
 {
     struct fixture *fixture = *state;

@@ -1,4 +1,5 @@
-/* Whole payloads: the two that the ERP's owner prints, presence, the hash, memory that runs out. */
+/* Whole payloads: the two that the ERP's owner prints, presence, the hash, and memory that runs
+   out. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -241,7 +242,7 @@ static void the_port_maps_as_the_functions_do(void **state)
     port.close(mapper);
 }
 
-/* Whatever is asked for last is what fails: every size of arena up to one that is enough. */
+/* Tries every size of arena up to one that is enough, so that each allocation fails once. */
 static void what_the_arena_does_not_hold_is_too_large(void **state)
 {
     static const char payload[] = "{\"\\u0069d\":\"1\",\"x\":{\"\\u0061\":1},\"characteristic\":[{"
@@ -300,7 +301,7 @@ static void accept_repeated(struct fixture *fixture, const char *before, const c
     assert_int_equal(map_repeated(fixture, before, unit, growth, after), MAP_ACCEPTED);
 }
 
-/* What was made of it is given back. */
+/* What had been made of a message that is too large is freed. */
 static void refuse_repeated(struct fixture *fixture, const char *before, const char *unit,
                             const char *after)
 {
@@ -353,8 +354,7 @@ static void the_limit_is_enough_for_long_numbers_and_small_elements(void **state
     accept_repeated(fixture, "{'id':'1','y':[", "{'a0':1e999,'b0':1e999,'c0':1e999}", 2997, "]}");
 }
 
-/* Every beginning of a payload, and every byte of it replaced: whatever comes, something is said
-   about it. */
+/* Every beginning of a payload, and the payload with each byte replaced, is accepted or refused. */
 static void damaged_payloads_are_accepted_or_refused(void **state)
 {
     static const char bytes[] = "\0\"\\{}[],:0e-tn \x80\xFF";
