@@ -66,8 +66,8 @@ struct broker_port amqp_broker_port(const struct amqp_endpoint *endpoint);
 /*
  * Whether the user may consume the queue. It sends a basic.consume that no broker can grant (one
  * argument has the wrong type), and the broker checks the permission first. No message is touched.
- * consumer is one that the port opened; afterwards it can only be closed.
+ * handle is a consumer that the port has opened; afterwards it can only be closed.
  */
-int amqp_consumer_check_access(void *consumer, const char *queue, struct error *err);
+int amqp_consumer_check_access(void *handle, const char *queue, struct error *err);
 
 #endif
