@@ -1,12 +1,12 @@
 /*
- * The broker's own limit: consumes a number of messages with kopru's AMQP layer and acknowledges
- * them, and does nothing else.
+ * Measures the limit of the broker: consumes a number of messages with kopru's AMQP layer and
+ * acknowledges them, and does nothing else.
  *
  *     broker_alone URI QUEUE PREFETCH ACK_EVERY COUNT
  *
- * One acknowledgement stands for ACK_EVERY messages, as one of kopru's stands for a batch. Ends
- * with 0 after COUNT messages, when the connection has been closed, which the broker answers only
- * after the last acknowledgement.
+ * It acknowledges every ACK_EVERY messages at once, as kopru acknowledges a batch. It exits with 0
+ * after COUNT messages, when the connection has been closed; the broker answers that only after it
+ * has handled the last acknowledgement.
  */
 #include "source.h"
 
@@ -14,7 +14,7 @@
 
 int main(int argc, char **argv)
 {
-    struct amqp_consumer *consumer = NULL;
+    struct source source = { 0 };
     struct error err;
     unsigned long ack_every;
     unsigned long count;
@@ -27,11 +27,11 @@ int main(int argc, char **argv)
     }
     ack_every = strtoul(argv[4], NULL, 10);
     count = strtoul(argv[5], NULL, 10);
-    if (ack_every == 0 || source_open(&consumer, argv[1], argv[2], atoi(argv[3]), &err) != 0)
+    if (ack_every == 0 || source_open(&source, argv[1], argv[2], atoi(argv[3]), &err) != 0)
         return source_fail("broker_alone", &err), EXIT_FAILURE;
     while (taken < count) {
         struct delivery *delivery;
-        int got = amqp_consumer_next(consumer, -1, 1000, &delivery, &err);
+        int got = source.broker.next(source.consumer, -1, 1000, &delivery, &err);
         int acked = 0;
 
         if (got < 0)
@@ -40,11 +40,11 @@ int main(int argc, char **argv)
             continue;
         taken++;
         if (taken % ack_every == 0 || taken == count)
-            acked = amqp_consumer_ack(consumer, delivery->tag, &err);
+            acked = source.broker.ack(source.consumer, delivery->tag, &err);
         delivery_free(delivery);
         if (acked != 0)
             return source_fail("broker_alone", &err), EXIT_FAILURE;
     }
-    amqp_consumer_free(consumer);
+    source.broker.close(source.consumer);
     return EXIT_SUCCESS;
 }

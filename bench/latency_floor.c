@@ -1,13 +1,13 @@
 /*
- * The least that a message can take from publish to row visible: kopru's AMQP layer, and a
- * transaction in one round trip that writes rows which are known before. Nothing is decoded, mapped
- * or compared. What came while the last transaction ran goes into the next one together, so that
- * one slow commit does not hold up all that follow.
+ * Measures the shortest time that a message can take from publishing until its row is visible, with
+ * kopru's AMQP layer and a transaction in one round trip that writes rows known beforehand. Nothing
+ * is decoded, mapped or compared. The messages that arrive during a transaction go into the next
+ * one together, so that a slow commit does not delay all that follow.
  *
  *     latency_floor URI QUEUE PREFETCH CONNINFO FIRST_ID COUNT STATEMENT...
  *
- * The n-th message (from 0) runs every STATEMENT, prepared, with the text FIRST_ID + n as $1. Ends
- * with 0 after COUNT messages.
+ * The n-th message, counted from 0, runs every STATEMENT, prepared, with the text FIRST_ID + n as
+ * $1. It exits with 0 after COUNT messages.
  */
 #include "source.h"
 
@@ -45,7 +45,7 @@ static int prepare(PGconn *connection, char **statements, int count)
     return PQenterPipelineMode(connection) == 1 ? 0 : database_fail(connection);
 }
 
-/* Reads the results of `count` statements and of the sync. */
+/* Reads the results of count statements and of the sync. */
 static int finish(PGconn *connection, int count)
 {
     int failed = 0;
@@ -66,7 +66,7 @@ static int finish(PGconn *connection, int count)
     return failed;
 }
 
-/* A pipeline is one transaction until its sync: no BEGIN, no COMMIT. */
+/* Until its sync a pipeline is one transaction, without BEGIN and COMMIT. */
 static int send_rows(PGconn *connection, unsigned long id, int count)
 {
     char text[24];
@@ -79,9 +79,9 @@ static int send_rows(PGconn *connection, unsigned long id, int count)
     return 0;
 }
 
-/* Takes what is there, waiting only for the first, and writes it in one transaction. Returns how
-   many messages, or -1. */
-static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, unsigned long next_id,
+/* Takes the messages that have arrived, waiting only for the first one, and writes them in one
+   transaction. Returns how many there were, or -1. */
+static int take_and_write(struct source *source, PGconn *connection, unsigned long next_id,
                           int statements)
 {
     struct error err;
@@ -90,7 +90,7 @@ static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, un
 
     while (taken < MAX_TOGETHER) {
         struct delivery *delivery;
-        int got = amqp_consumer_next(consumer, -1, taken == 0 ? 1000 : 0, &delivery, &err);
+        int got = source->broker.next(source->consumer, -1, taken == 0 ? 1000 : 0, &delivery, &err);
 
         if (got < 0)
             return source_fail("latency_floor", &err);
@@ -107,12 +107,14 @@ static int take_and_write(struct amqp_consumer *consumer, PGconn *connection, un
         return database_fail(connection);
     if (finish(connection, taken * statements) != 0)
         return -1;
-    return amqp_consumer_ack(consumer, tag, &err) == 0 ? taken : source_fail("latency_floor", &err);
+    return source->broker.ack(source->consumer, tag, &err) == 0
+               ? taken
+               : source_fail("latency_floor", &err);
 }
 
 int main(int argc, char **argv)
 {
-    struct amqp_consumer *consumer = NULL;
+    struct source source = { 0 };
     struct error err;
     PGconn *connection;
     unsigned long first_id;
@@ -130,16 +132,16 @@ int main(int argc, char **argv)
     connection = PQconnectdb(argv[4]);
     if (prepare(connection, argv + FIRST_STATEMENT, statements) != 0)
         return EXIT_FAILURE;
-    if (source_open(&consumer, argv[1], argv[2], atoi(argv[3]), &err) != 0)
+    if (source_open(&source, argv[1], argv[2], atoi(argv[3]), &err) != 0)
         return source_fail("latency_floor", &err), EXIT_FAILURE;
     for (unsigned long n = 0; n < count;) {
-        int taken = take_and_write(consumer, connection, first_id + n, statements);
+        int taken = take_and_write(&source, connection, first_id + n, statements);
 
         if (taken < 0)
             return EXIT_FAILURE;
         n += (unsigned long)taken;
     }
-    amqp_consumer_free(consumer);
+    source.broker.close(source.consumer);
     PQfinish(connection);
     return EXIT_SUCCESS;
 }

@@ -1,12 +1,13 @@
 /*
- * Fills a queue: publishes the messages of a file, persistent and with confirms, and ends with 0
- * when the broker has confirmed all.
+ * Fills a queue: publishes the messages of a file, persistent and with publisher confirms, and
+ * exits with 0 when the broker has confirmed all of them.
  *
  *     publish URI QUEUE FILE [RATE TIMES]
  *
- * FILE holds bodies one after another, each after its length in four bytes, lowest first. RATE is
- * messages a second, in even distances; 0 or nothing is as fast as the broker takes them. TIMES is
- * a file that gets one line a message: when it was published, nanoseconds of the monotonic clock.
+ * FILE contains the bodies one after another, each preceded by its length in four bytes, little
+ * endian. RATE is a number of messages per second, evenly spaced; with 0, or without it, messages
+ * are published as fast as the broker accepts them. TIMES is a file that gets one line per message:
+ * the time at which it was published, in nanoseconds of the monotonic clock.
  */
 #include "amqp/library.h"
 
@@ -21,13 +22,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHANNEL = 1, FRAME_MAX_BYTES = 131072, OPEN_CONFIRMS = 2000 };
+enum { CHANNEL = 1, FRAME_MAX_BYTES = 131072, MAX_UNCONFIRMED = 2000 };
 
 struct publisher {
     amqp_connection_state_t connection;
-    bool *confirmed; /* by tag */
+    bool *confirmed; /* per delivery tag */
     size_t sent;
-    size_t low; /* every tag up to it is confirmed */
+    size_t low; /* every tag up to this one is confirmed */
 };
 
 static int fail(const char *what)
@@ -60,11 +61,11 @@ static int log_in(struct publisher *publisher, char *uri)
     return 0;
 }
 
-static int take_confirm(struct publisher *publisher, struct timeval *patience)
+static int take_confirm(struct publisher *publisher, struct timeval *timeout)
 {
     amqp_frame_t frame;
     const amqp_basic_ack_t *ack;
-    int status = amqp_simple_wait_frame_noblock(publisher->connection, &frame, patience);
+    int status = amqp_simple_wait_frame_noblock(publisher->connection, &frame, timeout);
 
     if (status == AMQP_STATUS_TIMEOUT)
         return 0;
@@ -83,12 +84,12 @@ static int take_confirm(struct publisher *publisher, struct timeval *patience)
     return 1;
 }
 
-/* Takes confirms until no more than so many are open. */
-static int settle(struct publisher *publisher, size_t open)
+/* Reads confirms until at most max_unconfirmed messages have none. */
+static int wait_for_confirms(struct publisher *publisher, size_t max_unconfirmed)
 {
-    while (publisher->sent - publisher->low > open) {
-        struct timeval patience = { .tv_sec = 30 };
-        int taken = take_confirm(publisher, &patience);
+    while (publisher->sent - publisher->low > max_unconfirmed) {
+        struct timeval timeout = { .tv_sec = 30 };
+        int taken = take_confirm(publisher, &timeout);
 
         if (taken == 0)
             return fail("the broker does not confirm in time");
@@ -113,7 +114,7 @@ static int send_body(struct publisher *publisher, const char *queue, const unsig
     if (amqp_basic_publish(publisher->connection, CHANNEL, amqp_empty_bytes,
                            amqp_cstring_bytes(queue), 0, 0, &PROPERTIES, bytes) != AMQP_STATUS_OK)
         return fail("cannot publish");
-    return settle(publisher, OPEN_CONFIRMS);
+    return wait_for_confirms(publisher, MAX_UNCONFIRMED);
 }
 
 static size_t length_at(const unsigned char *at)
@@ -121,7 +122,7 @@ static size_t length_at(const unsigned char *at)
     return (size_t)at[0] | (size_t)at[1] << 8 | (size_t)at[2] << 16 | (size_t)at[3] << 24;
 }
 
-/* The number of bodies, or 0 if the file is cut off. */
+/* Returns the number of bodies, or 0 if the file is cut off. */
 static size_t count_bodies(const unsigned char *data, size_t size)
 {
     size_t count = 0;
@@ -132,7 +133,7 @@ static size_t count_bodies(const unsigned char *data, size_t size)
     return count;
 }
 
-/* Sleeps until the n-th message is due. Returns the time, nanoseconds of the monotonic clock. */
+/* Sleeps until the n-th message is due. Returns the time in nanoseconds of the monotonic clock. */
 static int64_t wait_for_turn(const struct timespec *begin, size_t n, unsigned long rate)
 {
     struct timespec now;
@@ -168,7 +169,7 @@ static int publish_all(struct publisher *publisher, const char *queue, const uns
             if (take_confirm(publisher, &at_once) <= 0)
                 break;
     }
-    return settle(publisher, 0);
+    return wait_for_confirms(publisher, 0);
 }
 
 static const unsigned char *map_file(const char *path, size_t *size)

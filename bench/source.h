@@ -1,5 +1,5 @@
-/* A subscription to one queue through kopru's own AMQP layer, for the programs that stand in for
-   the rest of it. */
+/* A subscription to one queue through kopru's AMQP layer, for the programs that take the place of
+   the rest of kopru. */
 #ifndef KOPRU_BENCH_SOURCE_H
 #define KOPRU_BENCH_SOURCE_H
 
@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Says on stderr what failed. Returns -1. */
+/* Prints on stderr what failed. Returns -1. */
 static inline int source_fail(const char *program, const struct error *err)
 {
     char text[1536];
@@ -16,20 +16,27 @@ static inline int source_fail(const char *program, const struct error *err)
     return -1;
 }
 
-static inline int source_open(struct amqp_consumer **out, const char *uri, const char *queue,
+struct source {
+    struct amqp_endpoint endpoint;
+    struct broker_port broker;
+    void *consumer;
+};
+
+/* Connects and subscribes. Returns 0, or -1. */
+static inline int source_open(struct source *source, const char *uri, const char *queue,
                               int prefetch, struct error *err)
 {
-    struct amqp_endpoint endpoint = {
+    source->endpoint = (struct amqp_endpoint){
         .uri = uri,
         .verify_peer = true,
         .heartbeat_s = 20,
         .connect_timeout_ms = 10000,
         .rpc_timeout_ms = 10000,
     };
-
-    if (amqp_consumer_open(out, &endpoint, err) != 0)
+    source->broker = amqp_broker_port(&source->endpoint);
+    if (source->broker.open(source->broker.context, &source->consumer, err) != 0)
         return -1;
-    return amqp_consumer_subscribe(*out, queue, prefetch, err);
+    return source->broker.subscribe(source->consumer, queue, prefetch, err);
 }
 
 #endif

@@ -1,6 +1,6 @@
 #include "amqp/connect.h"
 
-#include "amqp/status.h"
+#include "amqp/errors.h"
 #include "amqp/tls.h"
 #include "base/clock.h"
 
@@ -15,6 +15,14 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/*
+ * kopru dials by itself and gives rabbitmq-c a connected socket. The library would let the first
+ * address that does not answer use up the whole timeout, and its errors name neither the address
+ * nor the reason. Only with TLS does the library dial, because it cannot start TLS on a socket that
+ * it is given; it then gets one numeric address at a time. After login, TCP_USER_TIMEOUT sets a
+ * limit to a send that blocks, since the library sets none.
+ */
+
 static const char WHAT[] = "cannot connect to the broker";
 
 static struct timeval timeval_of_ms(int ms)
@@ -22,7 +30,7 @@ static struct timeval timeval_of_ms(int ms)
     return (struct timeval){ ms / 1000, (ms % 1000) * 1000L };
 }
 
-/* A non-blocking socket that is connected, or -1 with errno. */
+/* Returns a connected, non-blocking socket, or -1 with errno. */
 static int dial(const struct addrinfo *address, int timeout_ms)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
@@ -59,7 +67,7 @@ failed:
     return -1;
 }
 
-/* "192.0.2.1", without the port. */
+/* Writes the address without the port: "192.0.2.1". */
 static void write_address(const struct addrinfo *address, char *out, size_t size)
 {
     if (getnameinfo(address->ai_addr, address->ai_addrlen, out, (socklen_t)size, NULL, 0,
@@ -74,8 +82,9 @@ static int fail_to_reach(const struct amqp_target *target, const struct addrinfo
 
     write_address(address, text, sizeof(text));
     error_set(err, ERROR_UNAVAILABLE, WHAT, target->name, "%s: %s", text, strerror(cause));
-    return error_hint(err,
-                      "check that the broker is running, and host, port and firewalls on the way");
+    return error_hint(
+        err,
+        "check that the broker is running, the host and the port, and the firewalls in between");
 }
 
 static int open_plain(amqp_connection_state_t state, const struct amqp_target *target,
@@ -95,8 +104,8 @@ static int open_plain(amqp_connection_state_t state, const struct amqp_target *t
     return 0;
 }
 
-/* rabbitmq-c makes its TLS connections itself and then knows no reason but "socket error"; dialling
-   once more finds it. */
+/* rabbitmq-c dials TLS connections itself, and all it says about a failure is "socket error".
+   Dialling once more finds the reason. */
 static int explain_tls_socket(const struct amqp_tls *tls, const struct addrinfo *address,
                               int timeout_ms, struct error *err)
 {
@@ -150,7 +159,7 @@ static int resolve(struct addrinfo **out, const struct amqp_target *target, stru
     return error_hint(err, "check the host in amqp.uri and the name service");
 }
 
-/* Sets *deadline, which begins once the name is resolved. */
+/* Sets *deadline. The time is counted from when the name has been resolved. */
 static int open_socket(struct amqp_link *link, const struct amqp_target *target, int64_t *deadline,
                        struct error *err)
 {
@@ -174,8 +183,8 @@ static int open_socket(struct amqp_link *link, const struct amqp_target *target,
     return result;
 }
 
-/* A peer that takes nothing and says nothing ends the connection in the kernel, where rabbitmq-c
-   would wait for ever. */
+/* Has the kernel end the connection when the peer acknowledges nothing for three heartbeats;
+   rabbitmq-c would wait for ever. */
 static void bound_silence(amqp_connection_state_t state)
 {
     unsigned timeout_ms = (unsigned)amqp_get_heartbeat(state) * 3000u;
@@ -239,8 +248,8 @@ static int fail_to_log_in(const struct amqp_target *target, const amqp_rpc_reply
                    reply->library_error == AMQP_STATUS_SSL_ERROR);
 
     amqp_reply_error(err, "cannot log in to the broker", target->name, reply);
-    /* A broker that refuses a user says so. One that refuses a certificate does too, but often
-       hangs up before that can be read. */
+    /* A broker that refuses a user says so. One that refuses a certificate says so too, but often
+       closes the connection before that can be read. */
     if (is_cut && target->uri.tls)
         error_hint(err, "the broker may want a client certificate (amqp.cert_file), or refuse the "
                         "one it got: its log says which");

@@ -6,21 +6,31 @@
 #include "base/clock.h"
 
 #include <poll.h>
+#include <stdint.h>
 #include <stdlib.h>
 
-enum subscription {
-    SUBSCRIPTION_NONE,
-    SUBSCRIPTION_ACTIVE,
-    SUBSCRIPTION_ENDING, /* basic.cancel was sent; deliveries from before its answer may still come
-                          */
+/*
+ * rabbitmq-c's own amqp_consume_message() is not used. Its timeout covers the first frame of a
+ * delivery and not the header and the body after it, and it sends heartbeats only while it reads,
+ * whereas backpressure means not to read for minutes. So this file sends the methods itself
+ * (wire.h) and takes one frame at a time: the parts of a delivery go to incoming.h, an answer
+ * changes the state below, and a close ends the connection. Every wait ends at a deadline, when
+ * wake_fd becomes readable, or when the next heartbeat is due.
+ */
+
+/* Where basic.consume and basic.cancel have led. */
+enum consumer_state {
+    CONSUMER_NONE,
+    CONSUMER_ACTIVE,
+    CONSUMER_CANCELLING, /* basic.cancel was sent; until basic.cancel-ok, deliveries may follow */
 };
 
 struct amqp_consumer {
     struct wire wire;
     struct incoming incoming;
-    enum subscription subscription;
-    char *queue; /* of the subscription, for messages; NULL before the first */
-    struct amqp_queue_state answer;
+    enum consumer_state state;
+    char *queue; /* the consumed queue, for error texts; NULL before the first subscribe */
+    struct broker_queue_state answer;
     bool is_answered;
 };
 
@@ -36,29 +46,10 @@ int amqp_endpoint_check(const struct amqp_endpoint *endpoint, struct error *err)
     return result;
 }
 
-int amqp_consumer_open(struct amqp_consumer **out, const struct amqp_endpoint *endpoint,
-                       struct error *err)
+static void consumer_close(void *handle)
 {
-    struct amqp_target target;
-    struct amqp_consumer *consumer = calloc(1, sizeof(*consumer));
-    int result;
+    struct amqp_consumer *consumer = handle;
 
-    if (consumer == NULL)
-        return error_no_memory(err);
-    incoming_init(&consumer->incoming);
-    result = amqp_target_init(&target, endpoint, err);
-    if (result == 0)
-        result = wire_open(&consumer->wire, &target, err);
-    amqp_target_release(&target);
-    if (result == 0)
-        *out = consumer;
-    else
-        amqp_consumer_free(consumer);
-    return result;
-}
-
-void amqp_consumer_free(struct amqp_consumer *consumer)
-{
     if (consumer == NULL)
         return;
     wire_release(&consumer->wire);
@@ -67,18 +58,44 @@ void amqp_consumer_free(struct amqp_consumer *consumer)
     free(consumer);
 }
 
-void amqp_consumer_interrupt(struct amqp_consumer *consumer)
+static int consumer_open(void *context, void **out, struct error *err)
 {
+    struct amqp_target target;
+    struct amqp_consumer *consumer = calloc(1, sizeof(*consumer));
+    int result;
+
+    if (consumer == NULL)
+        return error_no_memory(err);
+    incoming_init(&consumer->incoming);
+    result = amqp_target_init(&target, context, err);
+    if (result == 0)
+        result = wire_open(&consumer->wire, &target, err);
+    amqp_target_release(&target);
+    if (result == 0)
+        *out = consumer;
+    else
+        consumer_close(consumer);
+    return result;
+}
+
+static void consumer_interrupt(void *handle)
+{
+    struct amqp_consumer *consumer = handle;
+
     wire_interrupt(&consumer->wire);
 }
 
-int amqp_consumer_heartbeat_s(const struct amqp_consumer *consumer)
+static int consumer_heartbeat_s(const void *handle)
 {
+    const struct amqp_consumer *consumer = handle;
+
     return consumer->wire.heartbeat_s;
 }
 
-int amqp_consumer_longest_call_ms(const struct amqp_consumer *consumer)
+static int consumer_longest_call_ms(const void *handle)
 {
+    const struct amqp_consumer *consumer = handle;
+
     return 4 * consumer->wire.rpc_timeout_ms; /* two methods in one call, each sent and answered */
 }
 
@@ -92,17 +109,18 @@ static int check_queue_name(const char *queue, const char *what, struct error *e
     return error_hint(err, "check queues in the configuration");
 }
 
-/* What the library keeps of frames that were taken. */
+/* Gives back the memory in which the library keeps decoded frames. */
 static void release_frames(struct amqp_consumer *consumer)
 {
     if (!incoming_needs_frames(&consumer->incoming))
         amqp_maybe_release_buffers(consumer->wire.connection);
 }
 
-int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue,
-                          struct amqp_queue_state *state, struct error *err)
+static int consumer_inspect(void *handle, const char *queue, struct broker_queue_state *state,
+                            struct error *err)
 {
-    static const char what[] = "cannot look at the queue";
+    static const char what[] = "cannot inspect the queue";
+    struct amqp_consumer *consumer = handle;
     amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(queue), .passive = 1 };
     const amqp_queue_declare_ok_t *found;
     amqp_method_t answer;
@@ -113,15 +131,15 @@ int amqp_consumer_inspect(struct amqp_consumer *consumer, const char *queue,
                   AMQP_QUEUE_DECLARE_OK_METHOD, &answer, what, queue, err) != 0)
         return -1;
     found = answer.decoded;
-    *state = (struct amqp_queue_state){ found->message_count, found->consumer_count };
+    *state = (struct broker_queue_state){ found->message_count, found->consumer_count };
     release_frames(consumer);
     return 0;
 }
 
-int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, int prefetch,
-                            struct error *err)
+static int consumer_subscribe(void *handle, const char *queue, int prefetch, struct error *err)
 {
     static const char what[] = "cannot subscribe to the queue";
+    struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
     amqp_basic_qos_t limit = { .prefetch_count = (uint16_t)prefetch };
     amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue),
@@ -144,14 +162,15 @@ int amqp_consumer_subscribe(struct amqp_consumer *consumer, const char *queue, i
         wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer,
                   what, queue, err) != 0)
         return -1;
-    consumer->subscription = SUBSCRIPTION_ACTIVE;
+    consumer->state = CONSUMER_ACTIVE;
     release_frames(consumer);
     return 0;
 }
 
-int amqp_consumer_check_access(struct amqp_consumer *consumer, const char *queue, struct error *err)
+int amqp_consumer_check_access(void *handle, const char *queue, struct error *err)
 {
     static const char what[] = "cannot subscribe to the queue";
+    struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
     amqp_table_entry_t impossible = { .key = amqp_cstring_bytes("x-priority") };
     amqp_basic_qos_t limit = { .prefetch_count = 1 };
@@ -169,13 +188,14 @@ int amqp_consumer_check_access(struct amqp_consumer *consumer, const char *queue
     if (wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer,
                   what, queue, err) == 0)
         return 0;
-    /* Refused for the argument: so not for the lack of a permission. */
+    /* The broker refused the argument, so it had found nothing wrong with the permission. */
     return wire->state == WIRE_CHANNEL_GONE && err->kind == ERROR_UNAVAILABLE ? 0 : -1;
 }
 
-int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err)
+static int consumer_ask(void *handle, struct error *err)
 {
-    static const char what[] = "cannot look at the queue";
+    static const char what[] = "cannot inspect the queue";
+    struct amqp_consumer *consumer = handle;
     amqp_queue_declare_t request = { .queue = amqp_cstring_bytes(consumer->queue), .passive = 1 };
     int status;
 
@@ -187,8 +207,9 @@ int amqp_consumer_ask(struct amqp_consumer *consumer, struct error *err)
     return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
 }
 
-bool amqp_consumer_answered(struct amqp_consumer *consumer, struct amqp_queue_state *state)
+static bool consumer_answered(void *handle, struct broker_queue_state *state)
 {
+    struct amqp_consumer *consumer = handle;
     bool is_answered = consumer->is_answered;
 
     if (is_answered)
@@ -199,14 +220,14 @@ bool amqp_consumer_answered(struct amqp_consumer *consumer, struct amqp_queue_st
 
 static void take_answer(struct amqp_consumer *consumer, const amqp_queue_declare_ok_t *answer)
 {
-    consumer->answer = (struct amqp_queue_state){ answer->message_count, answer->consumer_count };
+    consumer->answer = (struct broker_queue_state){ answer->message_count, answer->consumer_count };
     consumer->is_answered = true;
 }
 
 static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
 {
-    /* While our own cancellation is on its way, the answer to that still comes. */
-    if (consumer->subscription != SUBSCRIPTION_ACTIVE)
+    /* Our own basic.cancel may have crossed the broker's; its answer still comes. */
+    if (consumer->state != CONSUMER_ACTIVE)
         return 0;
     consumer->wire.state = WIRE_CHANNEL_GONE;
     error_set(err, ERROR_UNAVAILABLE, "the broker ended the subscription", consumer->queue,
@@ -214,7 +235,7 @@ static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
     return error_hint(err, "the queue was deleted, or its leader is moving to another node");
 }
 
-/* A frame that is no part of a delivery. Returns 0 when consuming goes on. */
+/* Takes a frame that is not part of a delivery. Returns 0 when consuming goes on. */
 static int take_other(struct amqp_consumer *consumer, const amqp_frame_t *frame, struct error *err)
 {
     const amqp_method_t *method = &frame->payload.method;
@@ -222,14 +243,14 @@ static int take_other(struct amqp_consumer *consumer, const amqp_frame_t *frame,
     if (frame->frame_type == AMQP_FRAME_HEARTBEAT)
         return 0;
     switch (frame->frame_type == AMQP_FRAME_METHOD ? method->id : 0) {
-    case AMQP_CONNECTION_BLOCKED_METHOD: /* concerns publishers only */
+    case AMQP_CONNECTION_BLOCKED_METHOD: /* it concerns publishers only */
     case AMQP_CONNECTION_UNBLOCKED_METHOD:
         return 0;
     case AMQP_QUEUE_DECLARE_OK_METHOD:
         take_answer(consumer, method->decoded);
         return 0;
     case AMQP_BASIC_CANCEL_OK_METHOD:
-        consumer->subscription = SUBSCRIPTION_NONE;
+        consumer->state = CONSUMER_NONE;
         return 0;
     case AMQP_BASIC_CANCEL_METHOD:
         return end_by_broker(consumer, err);
@@ -251,8 +272,8 @@ static bool is_content(const amqp_frame_t *frame)
              frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD));
 }
 
-/* Takes all that is there without waiting, up to one whole delivery. Returns 1, 0 when there is no
-   more, or -1. */
+/* Takes the frames that have arrived, up to one whole delivery, without waiting. Returns 1 with the
+   delivery, 0 when nothing more has arrived, or -1. */
 static int drain(struct amqp_consumer *consumer, struct delivery **delivery, struct error *err)
 {
     amqp_frame_t frame;
@@ -276,20 +297,21 @@ static int drain(struct amqp_consumer *consumer, struct delivery **delivery, str
     return status == AMQP_STATUS_TIMEOUT ? 0 : wire_fail(&consumer->wire, LOST, status, err);
 }
 
-int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_ms,
-                       struct delivery **delivery, struct error *err)
+static int consumer_next(void *handle, int wake_fd, int timeout_ms, struct delivery **delivery,
+                         struct error *err)
 {
+    struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
     int64_t now_ms = clock_monotonic_ms();
     int64_t deadline_ms = now_ms + timeout_ms;
-    bool is_ending = consumer->subscription == SUBSCRIPTION_ENDING;
+    bool is_ending = consumer->state == CONSUMER_CANCELLING;
     int ready = 0;
 
     *delivery = NULL;
     if (wire_require_open(wire, LOST, err) != 0)
         return -1;
-    if (is_ending) { /* 0 must mean that all was delivered, so nothing but the broker's answer ends
-                        the wait */
+    if (is_ending) { /* 0 must mean that every delivery was handed over, so only the broker's
+                        basic.cancel-ok may end the wait */
         deadline_ms = now_ms + wire->rpc_timeout_ms;
         wake_fd = -1;
     }
@@ -298,7 +320,7 @@ int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_
 
         if (got != 0)
             return got;
-        if ((ready & WIRE_WAKE) != 0 || (is_ending && consumer->subscription == SUBSCRIPTION_NONE))
+        if ((ready & WIRE_WAKE) != 0 || (is_ending && consumer->state == CONSUMER_NONE))
             return 0;
         if (clock_left_ms(deadline_ms) == 0)
             return is_ending
@@ -309,9 +331,9 @@ int amqp_consumer_next(struct amqp_consumer *consumer, int wake_fd, int timeout_
     }
 }
 
-int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_ms,
-                       struct error *err)
+static int consumer_idle(void *handle, int wake_fd, int timeout_ms, struct error *err)
 {
+    struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
     int64_t now_ms = clock_monotonic_ms();
     int64_t deadline_ms = now_ms + timeout_ms;
@@ -320,7 +342,7 @@ int amqp_consumer_idle(struct amqp_consumer *consumer, int wake_fd, int timeout_
     if (wire_require_open(wire, LOST, err) != 0)
         return -1;
     for (;;) {
-        if ((ready & WIRE_INPUT) != 0) /* only the end of the connection was asked for */
+        if ((ready & WIRE_INPUT) != 0) /* POLLRDHUP: the broker closed the connection */
             return wire_fail(wire, LOST, AMQP_STATUS_CONNECTION_CLOSED, err);
         if (wire_keep_alive(wire, now_ms, err) != 0)
             return -1;
@@ -342,32 +364,56 @@ static int send_ack(struct amqp_consumer *consumer, uint64_t tag, bool multiple,
     return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
 }
 
-int amqp_consumer_ack(struct amqp_consumer *consumer, uint64_t tag, struct error *err)
+static int consumer_ack(void *consumer, uint64_t tag, struct error *err)
 {
     return send_ack(consumer, tag, true, err);
 }
 
-int amqp_consumer_ack_one(struct amqp_consumer *consumer, uint64_t tag, struct error *err)
+static int consumer_ack_one(void *consumer, uint64_t tag, struct error *err)
 {
     return send_ack(consumer, tag, false, err);
 }
 
-int amqp_consumer_cancel(struct amqp_consumer *consumer, struct error *err)
+static int consumer_cancel(void *handle, struct error *err)
 {
     static const char what[] = "cannot end the subscription";
+    struct amqp_consumer *consumer = handle;
     amqp_basic_cancel_t method = { .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
     int status;
 
-    if (consumer->subscription != SUBSCRIPTION_ACTIVE)
+    if (consumer->state != CONSUMER_ACTIVE)
         return wire_require_open(&consumer->wire, what, err);
     if (wire_prepare_send(&consumer->wire, what, err) != 0)
         return -1;
-    /* Not by the library's call: it would hold all that is still on its way, however much, until
-       the answer comes. */
+    /* amqp_basic_cancel() is not used: until the answer comes, it would keep every delivery that is
+       still on its way in memory, however many there are. */
     status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_BASIC_CANCEL_METHOD,
                               &method);
     if (status != AMQP_STATUS_OK)
         return wire_fail(&consumer->wire, what, status, err);
-    consumer->subscription = SUBSCRIPTION_ENDING;
+    consumer->state = CONSUMER_CANCELLING;
     return 0;
+}
+
+struct broker_port amqp_broker_port(const struct amqp_endpoint *endpoint)
+{
+    return (struct broker_port){
+        /* The port's contexts are not const, because others write to theirs. This one is only
+           read, by consumer_open(). */
+        .context = (void *)(uintptr_t)endpoint,
+        .open = consumer_open,
+        .close = consumer_close,
+        .inspect = consumer_inspect,
+        .subscribe = consumer_subscribe,
+        .next = consumer_next,
+        .idle = consumer_idle,
+        .ack = consumer_ack,
+        .ack_one = consumer_ack_one,
+        .cancel = consumer_cancel,
+        .ask = consumer_ask,
+        .answered = consumer_answered,
+        .heartbeat_s = consumer_heartbeat_s,
+        .interrupt = consumer_interrupt,
+        .longest_call_ms = consumer_longest_call_ms,
+    };
 }

@@ -5,12 +5,21 @@
 #include <stdint.h>
 #include <string.h>
 
+/*
+ * This is a second reader of what rabbitmq-c reads anyway, so it is kept as small as it can be: it
+ * skips values and never interprets them. It looks only where the library has gone wrong: at the
+ * sizes, at the nesting of tables, and at the three properties up to and including headers. What it
+ * lets through, the library decodes. A headers table that the library would refuse is kept as a
+ * byte array instead of being dropped, because a dead letter must show what was sent.
+ */
+
 enum {
     FLAG_CONTENT_TYPE = 0x8000,
     FLAG_CONTENT_ENCODING = 0x4000,
     FLAG_HEADERS = 0x2000,
-    FLAGS_WITHOUT_MEANING = 0x0003, /* the lowest announces more flags, of which there are none;
-                                       RabbitMQ ignores both */
+    /* Bit 0 announces another word of flags, and AMQP 0-9-1 defines none. RabbitMQ ignores both
+       bits. */
+    FLAGS_WITHOUT_MEANING = 0x0003,
 
     METHOD_MIN_BYTES = 4,
     CONTENT_MIN_BYTES = 14, /* class, weight, body size, flags */
@@ -19,7 +28,7 @@ enum {
 
 static const char UNDECODABLE[] = "\x0bundecodable";
 
-/* What is left to read. */
+/* The bytes that are left to read. */
 struct span {
     const unsigned char *at;
     size_t left;
@@ -47,7 +56,7 @@ static bool skip(struct span *span, size_t count)
     return true;
 }
 
-/* Takes a piece that begins with its length in so many bytes: 1 or 4. */
+/* Takes a piece that begins with its length, which is itself length_bytes long: 1 or 4. */
 static bool take_piece(struct span *span, size_t length_bytes, struct span *piece)
 {
     const unsigned char *at = span->at;
@@ -144,7 +153,7 @@ static bool skip_table(struct span table, int depth)
     return true;
 }
 
-/* Puts one field in the place of the table, which has table_len bytes behind its length. */
+/* Replaces the table at table_at, whose content has table_len bytes, by one with a single field. */
 static bool replace_table(unsigned char *bytes, size_t *len, size_t max_bytes, size_t table_at,
                           size_t table_len)
 {
@@ -157,7 +166,7 @@ static bool replace_table(unsigned char *bytes, size_t *len, size_t max_bytes, s
 
     if (cut > table_len)
         return false;
-    /* From the back, so that nothing is overwritten before it is moved. */
+    /* The end is moved first, so that nothing is overwritten before it has been moved. */
     memmove(content + added + kept, bytes + rest_at, *len - rest_at);
     memmove(content + added, content, kept);
     memcpy(content, UNDECODABLE, name_len);

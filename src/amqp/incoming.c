@@ -4,6 +4,13 @@
 
 #include <stdlib.h>
 
+/*
+ * amqp_read_message() does the same, but does not return until the whole message has arrived. The
+ * order of the frames is checked here, because the library leaves that to its callers. The buffer
+ * for a body is allocated when the first of several parts has arrived; a body in one frame, which
+ * is the common case, is copied only once, from the frame into the delivery.
+ */
+
 void incoming_init(struct incoming *incoming)
 {
     *incoming = (struct incoming){ 0 };
@@ -27,7 +34,7 @@ static int take_method(struct incoming *incoming, const amqp_basic_deliver_t *me
     return 0;
 }
 
-/* Gives the delivery away and is ready for the next. */
+/* Hands over the delivery and gets ready for the next one. */
 static int finish(struct incoming *incoming, struct slice body, struct delivery **out, int *status)
 {
     incoming->draft.body = body;
@@ -40,7 +47,7 @@ static int finish(struct incoming *incoming, struct slice body, struct delivery 
     return *out == NULL ? -1 : 1;
 }
 
-/* Appends the property's text, if it is there, and gives the length it took. */
+/* Appends the property's text if the property is there. Returns the length of what was appended. */
 static size_t append_text(struct buffer *text, amqp_flags_t is_there, amqp_bytes_t value)
 {
     size_t before = text->len;
@@ -105,7 +112,7 @@ static int take_body(struct incoming *incoming, struct slice part, struct delive
         *status = AMQP_STATUS_BAD_AMQP_DATA;
         return -1;
     }
-    if (part.len == size) /* the usual case: all in one frame */
+    if (part.len == size) /* the common case: the whole body in one frame */
         return finish(incoming, part, out, status);
     if (incoming->body == NULL && (incoming->body = malloc(size)) == NULL) {
         *status = AMQP_STATUS_NO_MEMORY;

@@ -1,10 +1,14 @@
 /*
- * A delivery under way: its method, its header and its body arrive as frames, perhaps over several
- * calls. Takes the frames one after another and gives the finished delivery.
+ * Puts a delivery together from its frames: the method, the content header and the body, which may
+ * arrive over several calls.
  *
- * Nothing in it points into rabbitmq-c's buffers once the header was taken, so that the frames of a
- * long body can be released one by one: a message then costs its body twice for a moment, not four
- * times.
+ *     incoming_init(&incoming)
+ *     incoming_take(&incoming, &frame, &delivery, &status)   // for each frame, until it returns 1
+ *     incoming_release(&incoming)
+ *
+ * Once the header has been taken, nothing in here points into rabbitmq-c's buffers, so the frames
+ * of a long body can be released one by one. A message then needs its body's size twice for a
+ * moment, and not four times.
  */
 #ifndef KOPRU_AMQP_INCOMING_H
 #define KOPRU_AMQP_INCOMING_H
@@ -14,7 +18,7 @@
 #include "base/error.h"
 #include "model/delivery.h"
 
-/* What RabbitMQ can be configured to at most. A larger announcement is no message. */
+/* The largest max_message_size that RabbitMQ accepts. A header that announces more is invalid. */
 #define AMQP_MESSAGE_MAX_BYTES ((uint64_t)512 * 1024 * 1024)
 
 enum incoming_expects { INCOMING_METHOD, INCOMING_HEADER, INCOMING_BODY };
@@ -22,10 +26,10 @@ enum incoming_expects { INCOMING_METHOD, INCOMING_HEADER, INCOMING_BODY };
 struct incoming {
     enum incoming_expects expects;
     struct delivery draft;
-    struct slice exchange;    /* of the method's frame, until the header */
-    struct slice routing_key; /* likewise */
+    struct slice exchange;    /* points into the method's frame, until the header has come */
+    struct slice routing_key; /* as exchange */
     struct buffer text;       /* content_type, message_id and properties, one after another */
-    char *body;               /* of a body in several frames, else NULL */
+    char *body;               /* a body that comes in several frames, else NULL */
     size_t body_len;
 };
 
@@ -33,14 +37,16 @@ void incoming_init(struct incoming *incoming);
 void incoming_release(struct incoming *incoming);
 
 /*
- * Takes the next frame of the channel. Returns 1 with *out (the caller's) when it ended the
- * delivery, 0 when more is to come, and -1 with a status of rabbitmq-c in *status:
- * AMQP_STATUS_UNEXPECTED_STATE when the frame does not belong there, AMQP_STATUS_NO_MEMORY.
+ * Takes the next frame of the channel. Returns 1 when the delivery is complete; *out then belongs
+ * to the caller. Returns 0 when more frames must follow, and -1 with a status of rabbitmq-c in
+ * *status: AMQP_STATUS_UNEXPECTED_STATE when the frame does not belong there,
+ * AMQP_STATUS_BAD_AMQP_DATA when its sizes contradict each other or are too large,
+ * AMQP_STATUS_NO_MEMORY.
  */
 int incoming_take(struct incoming *incoming, const amqp_frame_t *frame, struct delivery **out,
                   int *status);
 
-/* True while the buffers of the connection's frames must be kept. */
+/* Whether the library's buffers must be kept, because exchange and routing_key point into them. */
 static inline bool incoming_needs_frames(const struct incoming *incoming)
 {
     return incoming->expects == INCOMING_HEADER;

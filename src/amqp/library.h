@@ -1,4 +1,4 @@
-/* The headers of rabbitmq-c: 0.12 moved them, and warns when the old names are used. */
+/* The headers of rabbitmq-c. Version 0.12 moved them, and warns when the old names are used. */
 #ifndef KOPRU_AMQP_LIBRARY_H
 #define KOPRU_AMQP_LIBRARY_H
 

@@ -9,6 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * The object is written straight into a buffer, without json-c: AMQP's decimals and 32-bit floats
+ * have no type there, and this runs once for every message, of which nearly all become rows and
+ * never need the text. A loop over the table is the least that it can cost. Every string is
+ * checked, because PostgreSQL's jsonb refuses what is not UTF-8 and the escape \u0000, and a dead
+ * letter that cannot be written would be worse than one in base64.
+ */
+
 static bool is_storable(struct slice text)
 {
     return text.len == 0 || (memchr(text.data, '\0', text.len) == NULL && utf8_is_valid(text));
@@ -22,7 +30,7 @@ static void write_base64(struct slice bytes, struct buffer *out)
     if (bytes.len == 0)
         return;
     place = buffer_reserve(out, (bytes.len + 2) / 3 * 4);
-    if (place != NULL) /* it also writes a NUL byte, where the buffer keeps its own */
+    if (place != NULL) /* the NUL byte that this adds goes where the buffer keeps its own */
         EVP_EncodeBlock((unsigned char *)place, (const unsigned char *)bytes.data, (int)bytes.len);
 }
 
@@ -49,7 +57,7 @@ static void write_string(struct slice text, struct buffer *out)
         write_binary(text, out);
 }
 
-/* The shortest text that brings the same value back, of at most digits digits. */
+/* Writes the shortest text, of at most digits digits, that reads back as the same value. */
 static void write_double(double value, int digits, bool single, struct buffer *out)
 {
     char text[32] = "0";
@@ -130,10 +138,10 @@ static void write_value(const amqp_field_value_t *field, int depth, struct buffe
         buffer_append_text(out, "null");
         return;
     }
-    buffer_append_text(out, "\"unknown type\""); /* rabbitmq-c refuses such a frame before */
+    buffer_append_text(out, "\"unknown type\""); /* not reached: rabbitmq-c refuses the frame */
 }
 
-/* True where the limit is reached; then the note is written in place of the value. */
+/* Returns true at the limit, after writing a note in place of the value. */
 static bool too_deep(int depth, struct buffer *out)
 {
     if (depth < AMQP_PROPERTIES_MAX_DEPTH)

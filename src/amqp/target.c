@@ -10,6 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * Everything that can be wrong without a broker is found here, because nobody else says it well:
+ * rabbitmq-c reports an unreadable key file as "TLS failed", and a broker calls a missing password
+ * "access refused". The password is read anew for each connection, so a changed secret needs no
+ * restart. It is never part of an error, and it is overwritten when it is released.
+ */
+
 enum { PASSWORD_MAX_BYTES = 4096 };
 
 static bool is_open_to_all(int fd)
@@ -19,13 +26,13 @@ static bool is_open_to_all(int fd)
     return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0;
 }
 
-/* A pipe without a writer does not hang it, and reads as empty. */
+/* Does not hang on a pipe that nobody writes to; that reads as empty. */
 static int open_file(const char *path)
 {
     return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 }
 
-/* Reads up to size bytes; -1 with errno. */
+/* Reads up to size bytes. Returns how many, or -1 with errno. */
 static ssize_t read_whole(const char *path, char *out, size_t size, bool *open_to_all)
 {
     int fd = open_file(path);
@@ -53,7 +60,7 @@ static int bad_password(struct error *err, const char *path, const char *why)
         "amqp.password_file holds the password on one line, and kopru must be allowed to read it");
 }
 
-/* One line ending is not part of the password: editors and echo put it there. */
+/* A line ending at the end is not part of the password: editors and echo put it there. */
 static int read_password(char **out, const char *path, struct error *err)
 {
     char text[PASSWORD_MAX_BYTES + 1];
@@ -109,7 +116,7 @@ static int choose_password(struct amqp_target *target, const struct amqp_endpoin
     return target->password == NULL ? error_no_memory(err) : 0;
 }
 
-/* rabbitmq-c would only say that TLS failed. */
+/* rabbitmq-c would say only that TLS failed. */
 static int check_readable(const char *path, bool is_secret, const char *what, struct error *err)
 {
     bool open_to_all;
@@ -130,9 +137,9 @@ static int check_readable(const char *path, bool is_secret, const char *what, st
     return error_hint(err, "run: chmod 600 %s (or 640, with kopru's group)", path);
 }
 
-static const char *first_of(const char *said, const char *otherwise)
+static const char *first_of(const char *value, const char *fallback)
 {
-    return said != NULL ? said : otherwise;
+    return value != NULL ? value : fallback;
 }
 
 static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *endpoint,
@@ -145,7 +152,7 @@ static int choose_tls(struct amqp_target *target, const struct amqp_endpoint *en
     target->cert_file = first_of(uri->cert_file, endpoint->cert_file);
     target->key_file = uri->cert_file != NULL ? uri->key_file : endpoint->key_file;
     target->verify_peer =
-        uri->verify == AMQP_VERIFY_UNSAID ? endpoint->verify_peer : uri->verify == AMQP_VERIFY_PEER;
+        uri->verify == AMQP_VERIFY_UNSET ? endpoint->verify_peer : uri->verify == AMQP_VERIFY_PEER;
     target->send_sni = !is_sni_off;
     target->tls_name = uri->server_name != NULL && !is_sni_off ? uri->server_name : uri->host;
     if (!uri->tls)

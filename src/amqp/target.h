@@ -1,7 +1,7 @@
 /*
- * An endpoint, resolved: the URI is parsed, the password file read, and every value is chosen. What
- * the URI says wins over the fields of the endpoint, because their defaults cannot be told from a
- * choice.
+ * Where a connection goes and how, after everything has been read and decided: the URI is parsed,
+ * the password file is read, and each value comes from the URI or from the endpoint. The URI wins,
+ * because the defaults of the endpoint's fields look the same as a person's choice.
  */
 #ifndef KOPRU_AMQP_TARGET_H
 #define KOPRU_AMQP_TARGET_H
@@ -15,18 +15,18 @@ enum { AMQP_TARGET_NAME_BYTES = 256 };
 
 struct amqp_target {
     struct amqp_uri uri;
-    char *password;        /* of the file or the URI; NULL for EXTERNAL */
+    char *password;        /* from the file or the URI; NULL for EXTERNAL */
     const char *ca_file;   /* NULL: the system's store */
     const char *cert_file; /* NULL: no client certificate */
     const char *key_file;
-    char *tls_name; /* the name the certificate must have */
+    char *tls_name; /* the name that the broker's certificate must have */
     bool send_sni;
     bool verify_peer;
     int heartbeat_s;
     int connect_timeout_ms;
     int rpc_timeout_ms;
-    char name[AMQP_TARGET_NAME_BYTES]; /* amqps://user@host:port/vhost, for messages: without the
-                                          password */
+    char name[AMQP_TARGET_NAME_BYTES]; /* for logs and errors, without the password:
+                                          amqps://user@host:port/vhost */
 };
 
 /* Fails with ERROR_CONFIG when the URI cannot be used or a file cannot be read. The strings of the

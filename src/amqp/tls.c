@@ -1,6 +1,6 @@
 #include "amqp/tls.h"
 
-#include "amqp/status.h"
+#include "amqp/errors.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -8,7 +8,15 @@
 #include <openssl/x509v3.h>
 #include <stdint.h>
 
-static const char WHAT[] = "cannot connect to the broker by TLS";
+/*
+ * rabbitmq-c hands out the SSL_CTX of its TLS socket and nothing else, so what is missing there is
+ * added by two callbacks of the context. One notes why a certificate was refused, which the library
+ * forgets when it frees the session. The other puts the right server name into the handshake, where
+ * the library would send the numeric address that it dials, and notes the session, which
+ * frame_receiver.h reads from.
+ */
+
+static const char WHAT[] = "cannot connect to the broker over TLS";
 
 static SSL_CTX *context_of(const struct amqp_tls *tls)
 {
@@ -22,7 +30,7 @@ static bool is_address(const char *name)
     return inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1;
 }
 
-/* Notes why a certificate is refused: rabbitmq-c frees the session with the answer in it. */
+/* Notes why a certificate is refused: rabbitmq-c frees the session that knows it. */
 static int note_verify_error(int is_ok, X509_STORE_CTX *store)
 {
     const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -33,9 +41,8 @@ static int note_verify_error(int is_ok, X509_STORE_CTX *store)
     return is_ok;
 }
 
-/* rabbitmq-c announces the name it connects to, which is an address here (each address is tried
-   with its own share of the time). The right name is put in its place as the handshake begins. The
-   session is noted too. */
+/* Sets the server name (SNI) as the handshake begins, and notes the session. rabbitmq-c has set the
+   name that it connects to, which here is an address. */
 static void announce_name(const SSL *ssl, int where, int value)
 {
     struct amqp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
@@ -44,12 +51,11 @@ static void announce_name(const SSL *ssl, int where, int value)
     (void)value;
     if ((where & SSL_CB_HANDSHAKE_START) == 0 || tls == NULL)
         return;
-    /* It is const only because the type of the callback says so. */
+    /* The session is const only because the callback's type says so. */
     tls->session = (SSL *)(uintptr_t)ssl;
     name =
         tls->target->send_sni && !is_address(tls->target->tls_name) ? tls->target->tls_name : NULL;
-    SSL_set_tlsext_host_name(tls->session,
-                             name); /* without the name the broker's front end may refuse */
+    SSL_set_tlsext_host_name(tls->session, name); /* a proxy before the broker may need it */
 }
 
 static int refuse(struct error *err, const char *what, const char *subject)
@@ -60,7 +66,7 @@ static int refuse(struct error *err, const char *what, const char *subject)
               reason != NULL ? reason : "OpenSSL does not say why");
     return error_hint(
         err,
-        "it must be in PEM format, a key without a passphrase and belonging to the certificate");
+        "it must be in PEM format; a key must have no passphrase and belong to the certificate");
 }
 
 static int expect_name(SSL_CTX *context, const char *name, struct error *err)
@@ -78,7 +84,7 @@ static int set_trust(struct amqp_tls *tls, struct error *err)
     const struct amqp_target *target = tls->target;
     SSL_CTX *context = context_of(tls);
 
-    amqp_ssl_socket_set_verify_hostname(tls->socket, 0); /* expect_name() does it, better */
+    amqp_ssl_socket_set_verify_hostname(tls->socket, 0); /* expect_name() does it better */
     amqp_ssl_socket_set_verify_peer(tls->socket, target->verify_peer);
     if (!target->verify_peer)
         return 0;

@@ -9,13 +9,21 @@
 #include <string.h>
 #include <strings.h>
 
+/*
+ * The pieces are cut off from left to right at the delimiters of RFC 3986, and only then decoded,
+ * so that %40 in a password is never taken for the @ before the host. Where a lenient parser would
+ * have to guess, the URI is refused: a second @, a path of several segments, a parameter that is
+ * unknown or given twice. A wrong guess would lead to another vhost, or to a connection
+ * without TLS.
+ */
+
 static const char WHAT[] = "cannot read the broker's address";
 static const char SUBJECT[] = "amqp.uri";
 
 enum {
     PORT_PLAIN = 5672,
     PORT_TLS = 5671,
-    VHOST_MAX_BYTES = 255, /* a short string of the protocol */
+    VHOST_MAX_BYTES = 255, /* a short string of AMQP */
     HEARTBEAT_MAX_S = 600,
     CONNECT_TIMEOUT_MAX_MS = 600000,
 };
@@ -36,7 +44,7 @@ static bool is_text(struct slice bytes)
     return true;
 }
 
-/* Decodes %XX into a new string; part names the piece in an error. */
+/* Decodes %XX into a new string. part is what an error calls the piece. */
 static int decode(char **out, struct slice source, const char *part, struct error *err)
 {
     char *text = malloc(source.len + 1);
@@ -44,7 +52,7 @@ static int decode(char **out, struct slice source, const char *part, struct erro
 
     if (text == NULL)
         return error_no_memory(err);
-    *out = text; /* released with the rest, whatever happens below */
+    *out = text; /* amqp_uri_release() frees it, whatever happens below */
     for (size_t i = 0; i < source.len; i++) {
         char c = source.data[i];
 
@@ -72,7 +80,7 @@ static int decode(char **out, struct slice source, const char *part, struct erro
     return 0;
 }
 
-/* Cuts *rest at the first byte out of stops; the byte itself stays in *rest. */
+/* Cuts *rest before the first byte that is one of stops, and returns what was cut off. */
 static struct slice cut(struct slice *rest, const char *stops)
 {
     struct slice head = { rest->data, 0 };
@@ -90,7 +98,7 @@ static void skip(struct slice *rest, size_t bytes)
     rest->len -= bytes;
 }
 
-/* Decimal digits only, between min and max; -1 otherwise. */
+/* Reads decimal digits. Returns a number from min to max, or -1. */
 static int read_number(struct slice text, int min, int max)
 {
     long value = 0;
@@ -149,7 +157,7 @@ static int parse_host(struct amqp_uri *uri, struct slice *rest, struct error *er
             return bad(err, "an IPv6 address is not closed with ]", "write amqp://[::1]:5672/");
         skip(rest, 1);
         if (rest->len > 0 && rest->data[0] != ':')
-            return bad(err, "something stands between the ] of an IPv6 address and the port",
+            return bad(err, "there is something between the ] of an IPv6 address and the port",
                        "write amqp://[::1]:5672/");
     } else {
         host = cut(rest, ":");
@@ -206,7 +214,7 @@ struct parameter {
     bool tls_only;
     int (*read)(struct amqp_uri *uri, const struct parameter *parameter, struct slice value,
                 struct error *err);
-    size_t text_offset; /* of the char * for read_text */
+    size_t text_offset; /* for read_text(): where its char * is in struct amqp_uri */
 };
 
 static int read_text(struct amqp_uri *uri, const struct parameter *parameter, struct slice value,
@@ -297,7 +305,7 @@ static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *se
         if (!slice_is(name, parameter->name))
             continue;
         if ((*seen & (1u << i)) != 0) {
-            error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "the parameter %s stands there twice",
+            error_set(err, ERROR_CONFIG, WHAT, SUBJECT, "the parameter %s is given twice",
                       parameter->name);
             return error_hint(err, "remove one of them");
         }
@@ -309,10 +317,11 @@ static int parse_parameter(struct amqp_uri *uri, struct slice pair, unsigned *se
         }
         return parameter->read(uri, parameter, pair, err);
     }
-    return bad(err, "the query has an unknown parameter",
-               "known are cacertfile, certfile, keyfile, verify, server_name_indication, "
-               "auth_mechanism, heartbeat and "
-               "connection_timeout, separated by &; a ? in a password is written as %3F");
+    return bad(
+        err, "the query has an unknown parameter",
+        "the known parameters are cacertfile, certfile, keyfile, verify, server_name_indication, "
+        "auth_mechanism, heartbeat and "
+        "connection_timeout, separated by &; a ? in a password is written as %3F");
 }
 
 static int parse_query(struct amqp_uri *uri, struct slice query, struct error *err)

@@ -1,12 +1,12 @@
 /*
  * An AMQP URI with RabbitMQ's query parameters. rabbitmq-c's own parser refuses every query and
- * upper-case schemes, and says only "bad URL".
+ * every upper-case scheme, and its only explanation is "bad URL".
  *
  *     amqps://user:password@host:port/vhost?heartbeat=20&cacertfile=/etc/ca.pem
  *
- * Nothing after the scheme means guest:guest@localhost, vhost "/"; a path of "/" alone means the
- * vhost with the empty name. In every part %XX stands for a byte. An error never repeats a piece of
- * the text, because a password with an unescaped / or @ can land in any of them.
+ * A URI that ends after the scheme means guest:guest@localhost and the vhost "/"; a path of "/"
+ * alone means the vhost with the empty name. In every part %XX stands for a byte. An error never
+ * quotes a piece of the URI, because with an unescaped / or @ the password can end up in any piece.
  */
 #ifndef KOPRU_AMQP_URI_H
 #define KOPRU_AMQP_URI_H
@@ -16,7 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum amqp_verify { AMQP_VERIFY_UNSAID, AMQP_VERIFY_PEER, AMQP_VERIFY_NONE };
+enum amqp_verify { AMQP_VERIFY_UNSET, AMQP_VERIFY_PEER, AMQP_VERIFY_NONE };
 enum amqp_auth { AMQP_AUTH_PLAIN, AMQP_AUTH_EXTERNAL };
 
 struct amqp_uri {
@@ -27,7 +27,7 @@ struct amqp_uri {
     char *password; /* NULL: a user without a password */
     char *vhost;
 
-    /* Of the query; NULL, 0 or UNSAID where it says nothing. */
+    /* The query parameters; NULL, 0 or UNSET where the URI does not have them. */
     char *ca_file;           /* cacertfile */
     char *cert_file;         /* certfile */
     char *key_file;          /* keyfile */
@@ -38,7 +38,7 @@ struct amqp_uri {
     enum amqp_auth auth;     /* auth_mechanism */
 };
 
-/* Returns 0, or -1 with err of kind ERROR_CONFIG. Release in both cases. */
+/* Returns 0, or -1 with err of kind ERROR_CONFIG. Release in any case. */
 int amqp_uri_parse(struct amqp_uri *uri, const char *text, struct error *err);
 
 /* Overwrites the password. */

@@ -1,7 +1,7 @@
 #include "amqp/wire.h"
 
 #include "amqp/connect.h"
-#include "amqp/status.h"
+#include "amqp/errors.h"
 #include "base/clock.h"
 
 #include <errno.h>
@@ -9,6 +9,15 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/*
+ * Every rule here answers a failure that was seen with rabbitmq-c. Its sends wait without a limit
+ * when the socket is full, so the socket is asked first. It sends heartbeats only while it reads,
+ * and kopru reads by itself. A failed send may leave half a frame on the wire, after which another
+ * frame would be nonsense to the broker, so the first failure is the last send. And a broker
+ * explains why it closes before it closes, but the client often notices the failed send first, so
+ * the explanation is looked for among what is still unread.
+ */
 
 enum { POLITE_CLOSE_MS = 2000 };
 
@@ -26,7 +35,7 @@ int wire_open(struct wire *wire, const struct amqp_target *target, struct error 
         return error_set(err, ERROR_INTERNAL, "cannot keep a connection to the broker",
                          target->name, "%s", strerror(errno));
     memcpy(wire->name, target->name, sizeof(wire->name));
-    status = reader_init(&wire->reader, wire->connection, link.session, wire->socket);
+    status = frame_receiver_init(&wire->receiver, wire->connection, link.session, wire->socket);
     if (status != AMQP_STATUS_OK)
         return amqp_status_error(err, "cannot use the connection to the broker", wire->name,
                                  status);
@@ -57,14 +66,14 @@ int wire_wait(struct wire *wire, short events, int wake_fd, int timeout_ms)
     return (waiting[0].revents != 0 ? WIRE_INPUT : 0) | (waiting[1].revents != 0 ? WIRE_WAKE : 0);
 }
 
-/* A broken socket counts: the send then says what is wrong. */
+/* True also for a socket that has failed: the send then tells what is wrong. */
 static bool can_send(struct wire *wire, int timeout_ms)
 {
     return wire_wait(wire, POLLOUT, -1, timeout_ms) != 0;
 }
 
-/* Nothing must be sent any more: a status of the library can mean half a frame on the wire, and
-   closing politely after bad data has crashed. */
+/* From here on nothing may be sent: half a frame may be on the wire, and closing as the protocol
+   asks after bad data has crashed the library. */
 static int die(struct wire *wire)
 {
     wire->state = WIRE_DEAD;
@@ -74,7 +83,7 @@ static int die(struct wire *wire)
 
 static bool is_silent(const struct wire *wire)
 {
-    return clock_monotonic_ms() - wire->reader.received_at_ms > wire->heartbeat_s * INT64_C(2000);
+    return clock_monotonic_ms() - wire->receiver.received_at_ms > wire->heartbeat_s * INT64_C(2000);
 }
 
 int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
@@ -82,7 +91,7 @@ int wire_take_frame(struct wire *wire, int timeout_ms, amqp_frame_t *frame)
     int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
     int status;
 
-    while ((status = reader_take(&wire->reader, frame)) == AMQP_STATUS_TIMEOUT) {
+    while ((status = frame_receiver_take(&wire->receiver, frame)) == AMQP_STATUS_TIMEOUT) {
         if (is_silent(wire))
             return AMQP_STATUS_HEARTBEAT_TIMEOUT;
         if (clock_left_ms(deadline_ms) == 0)
@@ -122,9 +131,8 @@ static bool is_close(const amqp_frame_t *frame)
             frame->payload.method.id == AMQP_CONNECTION_CLOSE_METHOD);
 }
 
-/* A broker says why it closes before it does, but a failed send is noticed first. What can still be
-   read without waiting is looked through for that reason; deliveries among it are of no use, the
-   broker hands them out again. */
+/* Looks for the broker's reason in what can still be read without waiting. Deliveries in between
+   are thrown away; the broker will deliver them again. */
 static void find_reason(struct wire *wire, const char *what, struct error *err)
 {
     amqp_frame_t frame;
@@ -144,7 +152,7 @@ int wire_fail(struct wire *wire, const char *what, int status, struct error *err
     if (atomic_load(&wire->is_interrupted)) {
         error_set(err, ERROR_UNAVAILABLE, what, wire->name,
                   "a call did not return in time and was interrupted");
-        error_hint(err, "the broker or the network did not move for several heartbeats");
+        error_hint(err, "neither the broker nor the network made progress for several heartbeats");
     } else if (status == AMQP_STATUS_SOCKET_ERROR || status == AMQP_STATUS_CONNECTION_CLOSED ||
                status == AMQP_STATUS_SSL_ERROR) {
         find_reason(wire, what, err);
@@ -155,7 +163,7 @@ int wire_fail(struct wire *wire, const char *what, int status, struct error *err
 static int fail_as_stuck(struct wire *wire, const char *what, struct error *err)
 {
     error_set(err, ERROR_UNAVAILABLE, what, wire->name,
-              "the broker does not take what is sent to it");
+              "the broker does not read what is sent to it");
     error_hint(err, "check the broker's load and alarms, and the network");
     return die(wire);
 }
@@ -204,8 +212,8 @@ int wire_patience_ms(const struct wire *wire, int64_t deadline_ms)
     return left_ms < step_ms ? left_ms : step_ms;
 }
 
-/* What may stand between a question and its answer. */
-static bool is_idle_talk(const amqp_frame_t *frame)
+/* Frames that may come between a request and its answer. */
+static bool may_precede_answer(const amqp_frame_t *frame)
 {
     return frame->frame_type == AMQP_FRAME_HEARTBEAT ||
            (frame->frame_type == AMQP_FRAME_METHOD &&
@@ -213,7 +221,7 @@ static bool is_idle_talk(const amqp_frame_t *frame)
              frame->payload.method.id == AMQP_CONNECTION_UNBLOCKED_METHOD));
 }
 
-/* The next frame that is not idle talk. */
+/* Waits for the next frame that can be the answer. */
 static int wait_for_answer(struct wire *wire, int64_t deadline_ms, amqp_frame_t *frame,
                            const char *what, struct error *err)
 {
@@ -223,7 +231,7 @@ static int wait_for_answer(struct wire *wire, int64_t deadline_ms, amqp_frame_t 
         if (wire_keep_alive(wire, clock_monotonic_ms(), err) != 0)
             return -1;
         status = wire_take_frame(wire, wire_patience_ms(wire, deadline_ms), frame);
-        if (status == AMQP_STATUS_OK && !is_idle_talk(frame))
+        if (status == AMQP_STATUS_OK && !may_precede_answer(frame))
             return 0;
         if (status != AMQP_STATUS_OK &&
             (status != AMQP_STATUS_TIMEOUT || clock_left_ms(deadline_ms) == 0))
@@ -253,8 +261,8 @@ int wire_call(struct wire *wire, amqp_method_number_t id, void *request,
     return 0;
 }
 
-/* Not by the library's call: it would hold all that is still on its way, however much, until the
-   answer comes. */
+/* amqp_connection_close() is not used: until the answer comes, it would keep everything that is
+   still on its way in memory, however much that is. */
 static void close_politely(struct wire *wire)
 {
     amqp_connection_close_t method = { .reply_code = AMQP_REPLY_SUCCESS,
@@ -279,7 +287,7 @@ void wire_release(struct wire *wire)
         return;
     if (wire->state != WIRE_DEAD)
         close_politely(wire);
-    reader_release(&wire->reader);
+    frame_receiver_release(&wire->receiver);
     amqp_destroy_connection(wire->connection);
     if (wire->socket >= 0)
         close(wire->socket);

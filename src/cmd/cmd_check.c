@@ -79,22 +79,23 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
 static int check_queue(const struct amqp_endpoint *endpoint, const char *queue,
                        struct check_section *section)
 {
-    struct amqp_consumer *consumer = NULL;
-    struct amqp_queue_state state;
+    struct broker_port broker = amqp_broker_port(endpoint);
+    struct broker_queue_state state;
+    void *consumer = NULL;
     struct error err;
 
-    if (amqp_consumer_open(&consumer, endpoint, &err) != 0) {
+    if (broker.open(broker.context, &consumer, &err) != 0) {
         error_list_add(&section->problems, &err);
         return -1;
     }
-    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0 ||
+    if (broker.inspect(consumer, queue, &state, &err) != 0 ||
         amqp_consumer_check_access(consumer, queue, &err) != 0)
         error_list_add(&section->problems, &err);
     else
         buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue,
                              state.messages, state.messages == 1 ? "" : "s", state.consumers,
                              state.consumers == 1 ? "" : "s");
-    amqp_consumer_free(consumer);
+    broker.close(consumer);
     return 0;
 }
 

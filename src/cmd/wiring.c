@@ -13,117 +13,6 @@ enum {
     BATCH_MAX_BYTES = 1 << 30,
 };
 
-/* The broker. */
-
-static int broker_open(void *context, void **consumer, struct error *err)
-{
-    return amqp_consumer_open((struct amqp_consumer **)consumer, context, err);
-}
-
-static void broker_close(void *consumer)
-{
-    amqp_consumer_free(consumer);
-}
-
-static int broker_inspect(void *consumer, const char *queue, struct broker_queue_state *state,
-                          struct error *err)
-{
-    struct amqp_queue_state found;
-
-    if (amqp_consumer_inspect(consumer, queue, &found, err) != 0)
-        return -1;
-    *state =
-        (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
-    return 0;
-}
-
-static int broker_subscribe(void *consumer, const char *queue, int prefetch, struct error *err)
-{
-    return amqp_consumer_subscribe(consumer, queue, prefetch, err);
-}
-
-static int broker_next(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
-                       struct error *err)
-{
-    return amqp_consumer_next(consumer, wake_fd, timeout_ms, delivery, err);
-}
-
-static int broker_idle(void *consumer, int wake_fd, int timeout_ms, struct error *err)
-{
-    return amqp_consumer_idle(consumer, wake_fd, timeout_ms, err);
-}
-
-static int broker_ack(void *consumer, uint64_t tag, struct error *err)
-{
-    return amqp_consumer_ack(consumer, tag, err);
-}
-
-static int broker_ack_one(void *consumer, uint64_t tag, struct error *err)
-{
-    return amqp_consumer_ack_one(consumer, tag, err);
-}
-
-static int broker_cancel(void *consumer, struct error *err)
-{
-    return amqp_consumer_cancel(consumer, err);
-}
-
-static int broker_ask(void *consumer, struct error *err)
-{
-    return amqp_consumer_ask(consumer, err);
-}
-
-static bool broker_answered(void *consumer, struct broker_queue_state *state)
-{
-    struct amqp_queue_state found;
-
-    if (!amqp_consumer_answered(consumer, &found))
-        return false;
-    *state =
-        (struct broker_queue_state){ .messages = found.messages, .consumers = found.consumers };
-    return true;
-}
-
-static void broker_interrupt(void *consumer)
-{
-    amqp_consumer_interrupt(consumer);
-}
-
-static int broker_longest_call_ms(const void *consumer)
-{
-    return amqp_consumer_longest_call_ms(consumer);
-}
-
-static int broker_heartbeat_s(const void *consumer)
-{
-    return amqp_consumer_heartbeat_s(consumer);
-}
-
-/* The mapper. */
-
-static void *mapper_open(void *context)
-{
-    return mapper_new(((const struct wired_queue *)context)->mapping);
-}
-
-static void mapper_close(void *mapper)
-{
-    mapper_free(mapper);
-}
-
-static size_t mapper_limit(void *context)
-{
-    return mapper_arena_limit(((const struct wired_queue *)context)->mapping);
-}
-
-static enum map_outcome mapper_read(void *mapper, struct slice body, struct arena *arena,
-                                    struct change **change, struct refusal *refusal)
-{
-    return mapper_map(mapper, body, arena, change, refusal);
-}
-
-/* All together. */
-
 struct amqp_endpoint wiring_endpoint(const struct settings *settings)
 {
     return (struct amqp_endpoint){
@@ -181,26 +70,8 @@ static struct write_settings write_settings(const struct settings *settings,
 static struct queue_ports queue_ports(struct wiring *wiring, struct wired_queue *wired)
 {
     return (struct queue_ports){
-        .broker = { .context = &wiring->endpoint,
-                    .open = broker_open,
-                    .close = broker_close,
-                    .inspect = broker_inspect,
-                    .subscribe = broker_subscribe,
-                    .next = broker_next,
-                    .idle = broker_idle,
-                    .ack = broker_ack,
-                    .ack_one = broker_ack_one,
-                    .cancel = broker_cancel,
-                    .ask = broker_ask,
-                    .answered = broker_answered,
-                    .heartbeat_s = broker_heartbeat_s,
-                    .interrupt = broker_interrupt,
-                    .longest_call_ms = broker_longest_call_ms },
-        .mapper = { .context = wired,
-                    .open = mapper_open,
-                    .close = mapper_close,
-                    .map = mapper_read,
-                    .arena_limit = mapper_limit },
+        .broker = amqp_broker_port(&wiring->endpoint),
+        .mapper = mapping_port(wired->mapping),
         .store = pg_store_port(&wired->target),
     };
 }
@@ -252,8 +123,7 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
         .patience = { .wait_ms = LEASE_ACQUIRE_WAIT_MS, .frozen_after_ms = LEASE_EXPIRES_MS },
     };
     wiring->lease = pg_lease_port(&wiring->lease_target);
-    /* What libpq cannot read it quotes when it connects, and that may be a piece of the password.
-     */
+    /* libpq quotes what it cannot read when it connects, and that may be a piece of the password. */
     if (pg_conninfo_read(settings->postgres.conninfo, &conninfo, err) != 0)
         return -1;
     for (size_t i = 0; i < settings->queue_count; i++) {

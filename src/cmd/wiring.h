@@ -1,6 +1,6 @@
 /*
- * The real broker, mapper, store and lease behind the bridge's function tables, for one
- * configuration.
+ * The ports of the bridge (model/ports.h), connected to the broker, the mappings and the database
+ * of one configuration.
  *
  *     wiring_init(&wiring, &configuration, &err)
  *     bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, &err)

@@ -1,24 +1,31 @@
 #include "mapping/child.h"
 
 #include "base/json_canonical.h"
-#include "mapping/bag.h"
 #include "mapping/convert.h"
 #include "mapping/leftovers.h"
+#include "mapping/typed_value.h"
 
 #include <stdlib.h>
+
+/*
+ * An element that has no usable key cannot become a row, but it must not cost the others, nor be
+ * lost: it is kept as text for the root's `extra`. So a row is tried in place, in the next free
+ * room of one allocation for all elements, and that room is used again when the element turns out
+ * to be broken. A misfit inside a broken element does not count, because its value is in the text.
+ */
 
 /* One set while it is read. */
 struct set_reading {
     struct reading *reading;
-    const struct plan_child *plan;
+    const struct mapping_child *compiled;
     const struct table *table;
     struct slice root_id;
-    struct slice array; /* for the array name column; data is NULL if there is none */
+    struct slice array; /* for the array name column; data is NULL if the table has none */
     struct object_view *view;
     struct row_set *rows;
 };
 
-/* Fills the key columns but the ordinal. A misfit means that the element has no usable key. */
+/* Fills the key columns except the ordinal. A misfit means that the element has no usable key. */
 static enum convert_fit fill_keys(const struct set_reading *set, struct value *row)
 {
     uint32_t column = 0;
@@ -26,8 +33,8 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
     row[column++] = value_of_text(set->root_id);
     if (set->array.data != NULL)
         row[column++] = value_of_text(set->array);
-    for (uint32_t i = 0; i < set->plan->key_count; i++) {
-        const struct plan_key *key = &set->plan->keys[i];
+    for (uint32_t i = 0; i < set->compiled->key_count; i++) {
+        const struct mapping_key *key = &set->compiled->keys[i];
         struct slice text;
         enum convert_fit fit = convert_key(set->reading, set->view->found[key->slot], &text);
 
@@ -39,17 +46,17 @@ static enum convert_fit fill_keys(const struct set_reading *set, struct value *r
     return CONVERT_HELD;
 }
 
-/* The columns of an element whose key is there. */
+/* Fills the other columns of an element that has a key. */
 static bool fill_columns(const struct set_reading *set, const struct json_node *element,
                          struct value *row)
 {
-    const struct plan_object *object = &set->plan->object;
+    const struct mapping_object *object = &set->compiled->object;
     struct slice extra;
 
     if (!object_fill(set->reading, object, set->view, row))
         return false;
-    if (set->plan->typed.type_slot != PLAN_NONE &&
-        !bag_fill(set->reading, &set->plan->typed, set->view, row))
+    if (set->compiled->typed.type_slot != MAPPING_NONE &&
+        !typed_value_fill(set->reading, &set->compiled->typed, set->view, row))
         return false;
     if (!leftovers_of_object(set->reading, &object->paths, element, set->view, &extra))
         return false;
@@ -57,7 +64,8 @@ static bool fill_columns(const struct set_reading *set, const struct json_node *
     return true;
 }
 
-/* A misfit means a broken element: it is left over as a whole, so its misfits do not count. */
+/* A misfit means that the element is broken. It is left over as a whole, so its misfits do not
+   count. */
 static enum convert_fit read_element(const struct set_reading *set, const struct json_node *element,
                                      struct value *row)
 {
@@ -66,7 +74,7 @@ static enum convert_fit read_element(const struct set_reading *set, const struct
 
     if (element->type != JSON_OBJECT)
         return CONVERT_MISFIT;
-    if (!object_collect(set->reading, &set->plan->object, element, set->view))
+    if (!object_collect(set->reading, &set->compiled->object, element, set->view))
         return CONVERT_NO_MEMORY;
     fit = fill_keys(set, row);
     if (fit == CONVERT_MISFIT) {
@@ -78,7 +86,7 @@ static enum convert_fit read_element(const struct set_reading *set, const struct
     return fit;
 }
 
-/* An array's elements, an object itself, nothing of a null. */
+/* The elements of an array are its own; an object is its only element, and null has none. */
 static const struct json_node *first_element(const struct json_doc *doc,
                                              const struct json_node *node)
 {
@@ -94,7 +102,7 @@ static const struct json_node *next_element(const struct json_doc *doc,
     return element != node ? json_next(doc, node, element) : NULL;
 }
 
-/* Makes room for all objects, as if none were broken. */
+/* Makes room for all objects of the set, as if none were broken. */
 static bool make_rows(const struct set_reading *set, const struct json_node *node,
                       struct value **values)
 {
@@ -123,7 +131,7 @@ static void keep_broken(struct reading *reading, const struct json_node *element
 static bool read_elements(const struct set_reading *set, const struct json_node *node)
 {
     const struct json_doc *doc = set->reading->doc;
-    struct value *row; /* behind the last room once all objects are rows: what follows is none */
+    struct value *row; /* past the end once every object is a row; what follows is no object */
 
     if (!make_rows(set, node, &row))
         return false;
@@ -155,12 +163,12 @@ static int compare_rows(const void *a, const void *b, void *column)
     return order != 0 ? order : (left > right) - (left < right); /* rows lie in payload order */
 }
 
-/* Numbers the rows that share a key, each from 1. By sorting: many elements must not cost the
-   square of their number. */
+/* Numbers the rows that share a key, from 1 for each key. It sorts them first, because comparing
+   every row with every other takes the square of their number. */
 static bool number_within(const struct set_reading *set)
 {
-    uint32_t within = set->plan->ordinal_within;
-    uint32_t ordinal = set->plan->ordinal_column;
+    uint32_t within = set->compiled->ordinal_within;
+    uint32_t ordinal = set->compiled->ordinal_column;
     size_t count = set->rows->count;
     struct value **sorted = arena_alloc_array(set->reading->arena, count, sizeof(*sorted));
 
@@ -180,10 +188,10 @@ static bool number_within(const struct set_reading *set)
 
 static bool number_rows(const struct set_reading *set)
 {
-    if (set->plan->ordinal_within != PLAN_NONE)
+    if (set->compiled->ordinal_within != MAPPING_NONE)
         return number_within(set);
     for (size_t i = 0; i < set->rows->count; i++)
-        set->rows->rows[i][set->plan->ordinal_column] = value_of_number((int64_t)i + 1);
+        set->rows->rows[i][set->compiled->ordinal_column] = value_of_number((int64_t)i + 1);
     return true;
 }
 
@@ -206,11 +214,11 @@ bool child_read_set(struct reading *reading, uint32_t number, const struct json_
                     struct slice *broken)
 {
     const struct mapping *mapping = reading->mapping;
-    const struct plan_set *plan = &mapping->sets[number];
-    const struct child *child = &mapping->entity.children[plan->child];
+    const struct mapping_set *compiled = &mapping->sets[number];
+    const struct child *child = &mapping->entity.children[compiled->child];
     struct set_reading set = {
         .reading = reading,
-        .plan = &mapping->children[plan->child],
+        .compiled = &mapping->children[compiled->child],
         .table = &child->table,
         .root_id = root_id,
         .view = view,
@@ -218,7 +226,7 @@ bool child_read_set(struct reading *reading, uint32_t number, const struct json_
     };
 
     if (child->has_set_column)
-        set.array = plan->array;
+        set.array = compiled->array;
     buffer_clear(reading->broken_text);
     return read_elements(&set, node) && number_rows(&set) && end_broken(reading, broken);
 }

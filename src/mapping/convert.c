@@ -5,6 +5,13 @@
 
 #include <strings.h>
 
+/*
+ * PostgreSQL could convert the text itself, but a value that it refuses fails the statement, and
+ * with it the whole batch. So what fits is decided here, by rules that are narrower than those of
+ * PostgreSQL's input functions ("1" is no boolean, "infinity" is no date), and the database gets
+ * only values that it accepts. A value that does not fit costs its column and never the message.
+ */
+
 bool convert_sent(struct reading *reading, const struct json_node *node, struct sent *sent)
 {
     sent->type = (enum json_type)node->type;
@@ -37,8 +44,8 @@ static enum convert_fit to_numeric(struct reading *reading, struct sent sent, st
         if (!reading_end_text(reading, &text))
             return CONVERT_NO_MEMORY;
     }
-    *value =
-        value_of_text(text); /* without sign and exponent JSON's spelling is the canonical one */
+    /* Without a sign and an exponent, JSON's spelling of a number is numeric's canonical one. */
+    *value = value_of_text(text);
     return CONVERT_HELD;
 }
 
@@ -53,15 +60,15 @@ static enum convert_fit to_date(struct sent sent, struct value *value)
     return exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
-static enum convert_fit to_instant(struct sent sent, struct value *value, struct value *twin)
+static enum convert_fit to_instant(struct sent sent, struct value *value, struct value *date)
 {
     struct civil_moment moment;
 
     if (sent.type != JSON_STRING || !civil_read_timestamp(sent.text, &moment))
         return CONVERT_MISFIT;
     *value = value_of_number(moment.instant_us);
-    if (twin != NULL && moment.has_days)
-        *twin = value_of_number(moment.days);
+    if (date != NULL && moment.has_days)
+        *date = value_of_number(moment.days);
     return moment.exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
@@ -84,7 +91,7 @@ static enum convert_fit to_boolean(struct sent sent, struct value *value)
 }
 
 enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent,
-                               struct value *value, struct value *twin)
+                               struct value *value, struct value *date)
 {
     switch (type) {
     case VALUE_TEXT:
@@ -94,12 +101,12 @@ enum convert_fit convert_value(struct reading *reading, enum value_type type, st
     case VALUE_DATE:
         return to_date(sent, value);
     case VALUE_TIMESTAMPTZ:
-        return to_instant(sent, value, twin);
+        return to_instant(sent, value, date);
     case VALUE_BOOLEAN:
         return to_boolean(sent, value);
     case VALUE_JSONB:
     case VALUE_INTEGER:
-        break; /* kopru's own columns: never fed from a path */
+        break; /* only kopru's own columns have these types, and no path feeds them */
     }
     return CONVERT_MISFIT;
 }

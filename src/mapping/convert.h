@@ -1,6 +1,6 @@
 /*
- * One JSON value as a value of a column's type, by the contract's table of what fits. Nothing is
- * trimmed.
+ * Converts one JSON value to the type of a column. What fits a type is a contract, and
+ * tests/golden/rules.txt lists it. Nothing is trimmed.
  */
 #ifndef KOPRU_MAPPING_CONVERT_H
 #define KOPRU_MAPPING_CONVERT_H
@@ -8,29 +8,30 @@
 #include "mapping/reading.h"
 #include "model/value.h"
 
-/* A value that is not null, with its text: a string's content, of all else the characters of the
-   body. */
+/* A value that was sent and is not null. Its text is the decoded content of a string; of any other
+   value it is the characters in the body. */
 struct sent {
     enum json_type type;
     struct slice text;
 };
 
 enum convert_fit {
-    CONVERT_HELD,    /* the column holds all that was sent */
-    CONVERT_IN_PART, /* it fits, but something was cut: the original stays in `extra` */
-    CONVERT_MISFIT,  /* the column is null */
+    CONVERT_HELD,    /* the column holds everything that was sent */
+    CONVERT_IN_PART, /* it fits, but something was cut off: the original goes to `extra`, too */
+    CONVERT_MISFIT,  /* it does not fit: the column is null, and `extra` gets the value */
     CONVERT_NO_MEMORY,
 };
 
+/* Fills *sent from a node that is not null. Returns false when there is no memory. */
 bool convert_sent(struct reading *reading, const struct json_node *node, struct sent *sent);
 
-/* Fills value, and twin (if not NULL) with the civil date of an instant. A misfit leaves both as
+/* Fills value, and date (if not NULL) with the civil date of an instant. A misfit leaves both as
    they are: SQL null. */
 enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent,
-                               struct value *value, struct value *twin);
+                               struct value *value, struct value *date);
 
-/* A key taken from a payload: a non-empty string of at most 255 bytes, or an integer literal as it
-   was written, of as many. */
+/* Reads a key: a string of 1 to 255 bytes, or an integer of at most 255 characters, which is kept
+   as it was written. */
 enum convert_fit convert_key(struct reading *reading, const struct json_node *node,
                              struct slice *key);
 

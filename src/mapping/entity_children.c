@@ -2,18 +2,26 @@
 
 #include "base/utf8.h"
 
-static struct plan_typed_value no_typed_value(void)
+/*
+ * The key of a child table must tell any two elements apart, or a message with two alike would be
+ * refused by the database for good. That is why every key ends with an ordinal, and why an ordinal
+ * can be counted within another key column: an element then keeps its key when others are added
+ * before it. The columns of a draft are in the order in which they are read here, with the key
+ * first.
+ */
+
+static struct mapping_typed_value no_typed_value(void)
 {
-    return (struct plan_typed_value){ PLAN_NONE, PLAN_NONE, PLAN_NONE, PLAN_NONE,
-                                      PLAN_NONE, PLAN_NONE, PLAN_NONE };
+    return (struct mapping_typed_value){ MAPPING_NONE, MAPPING_NONE, MAPPING_NONE, MAPPING_NONE,
+                                         MAPPING_NONE, MAPPING_NONE, MAPPING_NONE };
 }
 
-/* Everything about one entry of `children` while it is read. */
+/* The state while one entry of `children` is read. */
 struct child_reader {
     struct entity_reader *reader;
     struct cfg entry;
     struct table_draft table;
-    struct plan_child *plan;
+    struct mapping_child *compiled;
     struct child *child;
     struct child_set *sets; /* of child */
 };
@@ -29,14 +37,14 @@ static bool add_array(struct child_reader *child, struct cfg setting, const char
 
     if (strchr(name, '.') != NULL) {
         cfg_problem(setting, "an array of rows is a property of the payload itself",
-                    "\"%.*s\" is no single name", UTF8_CUT_ARG(name, 100));
+                    "\"%.*s\" is not a single name", UTF8_CUT_ARG(name, 100));
         return false;
     }
-    if (number == PLAN_MAX_SETS) {
-        cfg_problem(setting, NULL, "an entity has at most %d arrays", PLAN_MAX_SETS);
+    if (number == MAPPING_MAX_SETS) {
+        cfg_problem(setting, NULL, "an entity has at most %d arrays", MAPPING_MAX_SETS);
         return false;
     }
-    if (entity_path_read(child->reader, &mapping->root, setting) == PLAN_NONE)
+    if (entity_path_read(child->reader, &mapping->root, setting) == MAPPING_NONE)
         return false;
     set->array = arena_copy(arena, name, strlen(name));
     if (set->array == NULL) {
@@ -44,8 +52,8 @@ static bool add_array(struct child_reader *child, struct cfg setting, const char
         return false;
     }
     mapping->sets[number] =
-        (struct plan_set){ slice_of(set->array),
-                           (uint32_t)(child->child - mapping->entity.children) };
+        (struct mapping_set){ slice_of(set->array),
+                              (uint32_t)(child->child - mapping->entity.children) };
     mapping->entity.set_count++;
     child->child->set_count++;
     return true;
@@ -91,14 +99,14 @@ static void read_array_name_column(struct child_reader *child)
     name = entity_name_read(child->reader, child->entry, "array_name_column");
     if (name != NULL)
         child->child->has_set_column =
-            table_draft_add(&child->table, setting, name, VALUE_TEXT) != PLAN_NONE;
+            table_draft_add(&child->table, setting, name, VALUE_TEXT) != MAPPING_NONE;
 }
 
 /* Keys. */
 
 enum { KEY_PATH = 1, KEY_ORDINAL = 2, KEY_WITHIN = 4 };
 
-/* Which of the three sources a key column names; 0 with a problem if not exactly one. */
+/* Returns which of the three sources a key column has; 0, with a problem, if not exactly one. */
 static int key_source(struct cfg entry)
 {
     int sources = (cfg_exists(cfg_get(entry, "path")) ? KEY_PATH : 0) |
@@ -109,18 +117,18 @@ static int key_source(struct cfg entry)
         return sources;
     cfg_problem(entry,
                 "path: a value of the element; ordinal = true: its number in the array; "
-                "ordinal_within = \"column\": its "
-                "number among those with the same value there",
+                "ordinal_within = \"column\": its number among those with the same value there",
                 sources == 0 ? "the key column has no source" : "the key column has two sources");
     return 0;
 }
 
 static void read_key_path(struct child_reader *child, struct cfg entry, uint32_t column)
 {
-    uint32_t slot = entity_path_read(child->reader, &child->plan->object, cfg_get(entry, "path"));
+    uint32_t slot =
+        entity_path_read(child->reader, &child->compiled->object, cfg_get(entry, "path"));
 
-    if (slot != PLAN_NONE && column != PLAN_NONE)
-        child->plan->keys[child->plan->key_count++] = (struct plan_key){ column, slot };
+    if (slot != MAPPING_NONE && column != MAPPING_NONE)
+        child->compiled->keys[child->compiled->key_count++] = (struct mapping_key){ column, slot };
 }
 
 static void read_key_ordinal(struct child_reader *child, struct cfg entry, uint32_t column)
@@ -131,23 +139,23 @@ static void read_key_ordinal(struct child_reader *child, struct cfg entry, uint3
         cfg_problem(cfg_get(entry, "ordinal"),
                     "write ordinal = true, or leave it out and give the column a path",
                     "it is false");
-    child->plan->ordinal_column = column;
+    child->compiled->ordinal_column = column;
 }
 
 static void read_key_within(struct child_reader *child, struct cfg entry, uint32_t column)
 {
-    struct plan_child *plan = child->plan;
+    struct mapping_child *compiled = child->compiled;
     const char *name;
     uint32_t within;
 
-    plan->ordinal_column = column;
+    compiled->ordinal_column = column;
     if (!cfg_need_string(entry, "ordinal_within", &name))
         return;
     within = table_draft_find(&child->table, name);
-    for (uint32_t i = 0; i < plan->key_count; i++)
-        if (plan->keys[i].column == within)
-            plan->ordinal_within = within;
-    if (plan->ordinal_within == PLAN_NONE)
+    for (uint32_t i = 0; i < compiled->key_count; i++)
+        if (compiled->keys[i].column == within)
+            compiled->ordinal_within = within;
+    if (compiled->ordinal_within == MAPPING_NONE)
         cfg_problem(cfg_get(entry, "ordinal_within"),
                     "name a column of this key that has a path and stands before this one",
                     "no such key column: \"%.*s\"", UTF8_CUT_ARG(name, 80));
@@ -159,8 +167,8 @@ static void read_key_column(struct child_reader *child, struct cfg entry)
     int source = key_source(entry);
     const char *name = entity_name_read(child->reader, entry, "column");
     bool is_ordinal = source == KEY_ORDINAL || source == KEY_WITHIN;
-    bool again = is_ordinal && child->plan->ordinal_column != PLAN_NONE;
-    uint32_t column = PLAN_NONE;
+    bool again = is_ordinal && child->compiled->ordinal_column != MAPPING_NONE;
+    uint32_t column = MAPPING_NONE;
 
     cfg_known(entry, known);
     if (name != NULL)
@@ -168,7 +176,7 @@ static void read_key_column(struct child_reader *child, struct cfg entry)
                                  is_ordinal ? VALUE_INTEGER : VALUE_TEXT);
     if (again)
         cfg_problem(entry, "one number is enough to tell elements apart",
-                    "the key has an ordinal already");
+                    "the key already has an ordinal");
     else if (source == KEY_PATH)
         read_key_path(child, entry, column);
     else if (source == KEY_ORDINAL)
@@ -189,9 +197,9 @@ static void read_keys(struct child_reader *child)
         cfg_missing(child->entry, "key", hint);
     if (!cfg_exists(keys))
         return;
-    child->plan->keys =
-        arena_alloc_array(child->reader->arena, cfg_count(keys), sizeof(*child->plan->keys));
-    if (child->plan->keys == NULL) {
+    child->compiled->keys =
+        arena_alloc_array(child->reader->arena, cfg_count(keys), sizeof(*child->compiled->keys));
+    if (child->compiled->keys == NULL) {
         child->reader->out_of_memory = true;
         return;
     }
@@ -216,24 +224,24 @@ static uint32_t read_typed_column(struct child_reader *child, struct cfg group, 
     const char *name;
 
     if (!cfg_exists(cfg_get(group, key)))
-        return PLAN_NONE;
+        return MAPPING_NONE;
     name = entity_name_read(child->reader, group, key);
     return name != NULL ? table_draft_add(&child->table, cfg_get(group, key), name, type)
-                        : PLAN_NONE;
+                        : MAPPING_NONE;
 }
 
-/* The type is usually a column, too; then its path is there already. */
+/* The type usually has a column as well; then its path has already been added. */
 static uint32_t read_type_path(struct child_reader *child, struct cfg group)
 {
     const char *path;
     uint32_t slot;
 
     if (!cfg_need_string(group, "type_path", &path))
-        return PLAN_NONE;
-    slot = path_slot(&child->plan->object.paths, path);
-    return slot != PATH_NO_SLOT
-               ? slot
-               : entity_path_read(child->reader, &child->plan->object, cfg_get(group, "type_path"));
+        return MAPPING_NONE;
+    slot = path_slot(&child->compiled->object.paths, path);
+    return slot != PATH_NO_SLOT ? slot
+                                : entity_path_read(child->reader, &child->compiled->object,
+                                                   cfg_get(group, "type_path"));
 }
 
 static void read_typed_value(struct child_reader *child)
@@ -241,7 +249,7 @@ static void read_typed_value(struct child_reader *child)
     static const char *const known[] = { "type_path", "value_path", "text",    "numeric",
                                          "date",      "timestamp",  "boolean", NULL };
     struct cfg group = cfg_group(child->entry, "typed_value");
-    struct plan_typed_value *typed = &child->plan->typed;
+    struct mapping_typed_value *typed = &child->compiled->typed;
     const char *path;
 
     if (!cfg_exists(group))
@@ -250,7 +258,7 @@ static void read_typed_value(struct child_reader *child)
     typed->type_slot = read_type_path(child, group);
     if (cfg_need_string(group, "value_path", &path))
         typed->value_slot =
-            entity_path_read(child->reader, &child->plan->object, cfg_get(group, "value_path"));
+            entity_path_read(child->reader, &child->compiled->object, cfg_get(group, "value_path"));
     if (!cfg_exists(cfg_get(group, "text")))
         cfg_missing(group, "text", "the column that holds every value as it was sent");
     typed->value_column = read_typed_column(child, group, "text", VALUE_TEXT);
@@ -274,9 +282,9 @@ static void read_child(struct child_reader *child, const struct table_draft *roo
     size_t key_count;
 
     cfg_known(child->entry, known);
-    child->plan->ordinal_column = PLAN_NONE;
-    child->plan->ordinal_within = PLAN_NONE;
-    child->plan->typed = no_typed_value();
+    child->compiled->ordinal_column = MAPPING_NONE;
+    child->compiled->ordinal_within = MAPPING_NONE;
+    child->compiled->typed = no_typed_value();
     table = entity_table_read(reader, child->entry);
     if (root->count > 0)
         table_draft_add(&child->table, child->entry, root->columns[0].name, VALUE_TEXT);
@@ -284,7 +292,7 @@ static void read_child(struct child_reader *child, const struct table_draft *roo
     read_array_name_column(child);
     read_keys(child);
     key_count = child->table.count;
-    entity_columns_read(reader, child->entry, &child->table, &child->plan->object, false);
+    entity_columns_read(reader, child->entry, &child->table, &child->compiled->object, false);
     read_typed_value(child);
     if (!table_draft_finish(&child->table, table, key_count, reader->arena, &child->child->table))
         reader->out_of_memory = true;
@@ -305,7 +313,7 @@ void entity_children_read(struct entity_reader *reader, const struct table_draft
     }
     children = arena_alloc_array(reader->arena, count, sizeof(*children));
     mapping->children = arena_alloc_array(reader->arena, count, sizeof(*mapping->children));
-    mapping->sets = arena_alloc_array(reader->arena, PLAN_MAX_SETS, sizeof(*mapping->sets));
+    mapping->sets = arena_alloc_array(reader->arena, MAPPING_MAX_SETS, sizeof(*mapping->sets));
     if (children == NULL || mapping->children == NULL || mapping->sets == NULL) {
         reader->out_of_memory = true;
         return;
@@ -316,7 +324,7 @@ void entity_children_read(struct entity_reader *reader, const struct table_draft
         struct child_reader child = {
             .reader = reader,
             .entry = cfg_item_group(list, i),
-            .plan = &mapping->children[i],
+            .compiled = &mapping->children[i],
             .child = &children[i],
         };
 

@@ -4,6 +4,14 @@
 
 #include <stdio.h>
 
+/*
+ * A file is read to its end whatever is wrong in it, so that a person sees all problems at once. A
+ * function that meets a problem reports it and continues with MAPPING_NONE or NULL, which the other
+ * functions accept silently; entity_file_read() asks at the end whether there was a problem. The
+ * children are read before the root's columns, because slots 1 to set_count of the root must be the
+ * arrays.
+ */
+
 static const char *const OWN_TABLES[] = { "dead_letters", "queues", "schema_version", NULL };
 
 static char *copy_text(struct entity_reader *reader, const char *text)
@@ -21,17 +29,17 @@ static void path_problem(struct cfg setting, enum path_added added, const char *
 {
     if (added == PATH_TAKEN)
         cfg_problem(setting, "one property feeds one column; remove one of the two",
-                    "the path \"%.*s\" is used already", UTF8_CUT_ARG(path, 100));
+                    "the path \"%.*s\" is already used", UTF8_CUT_ARG(path, 100));
     else if (added == PATH_INSIDE)
         cfg_problem(setting,
                     "a property is either a value or an object of others: remove one of the two",
-                    "the path \"%.*s\" and another one here lead through each other",
+                    "the path \"%.*s\" conflicts with another: one of the two continues the other",
                     UTF8_CUT_ARG(path, 100));
 }
 
-/* Adds one path. False with a problem if it is none, or taken. */
-static bool add_path(struct entity_reader *reader, struct plan_object *object, struct cfg setting,
-                     const char *path)
+/* Adds one path. Returns false, with a problem, if it is not a path or is already used. */
+static bool add_path(struct entity_reader *reader, struct mapping_object *object,
+                     struct cfg setting, const char *path)
 {
     const char *fault = path_fault(path);
     enum path_added added;
@@ -51,18 +59,18 @@ static bool add_path(struct entity_reader *reader, struct plan_object *object, s
     return true;
 }
 
-uint32_t entity_path_read(struct entity_reader *reader, struct plan_object *object,
+uint32_t entity_path_read(struct entity_reader *reader, struct mapping_object *object,
                           struct cfg setting)
 {
     uint32_t slot = object->slot_count;
     const char *path;
 
     if (!cfg_as_string(setting, &path) || !add_path(reader, object, setting, path))
-        return PLAN_NONE;
+        return MAPPING_NONE;
     return slot;
 }
 
-/* What is left out. */
+/* What a message leaves out. */
 
 enum path_absent entity_absent_read(struct cfg group)
 {
@@ -70,7 +78,7 @@ enum path_absent entity_absent_read(struct cfg group)
     int choice;
 
     if (!cfg_choice(group, "absent", names, &choice))
-        return PATH_ABSENT_UNSAID;
+        return PATH_ABSENT_UNSET;
     return choice == 0 ? PATH_ABSENT_KEEP : PATH_ABSENT_CLEAR;
 }
 
@@ -80,18 +88,18 @@ void entity_absent_set(struct entity_reader *reader, struct cfg where, const cha
     struct path_level *top = &reader->mapping->root.paths;
     uint32_t index = path_top_index(top, path);
 
-    if (absent == PATH_ABSENT_UNSAID || index == PATH_NO_SLOT)
+    if (absent == PATH_ABSENT_UNSET || index == PATH_NO_SLOT)
         return;
     if (reader->mapping->clears && absent == PATH_ABSENT_KEEP)
         cfg_problem(where,
-                    "take absent = \"clear\" from the entity and write it at each property that "
+                    "remove absent = \"clear\" from the entity, and write it at each property that "
                     "the publisher omits when empty",
                     "an entity with absent = \"clear\" cannot keep single properties");
-    else if (top->steps[index].absent != PATH_ABSENT_UNSAID && top->steps[index].absent != absent)
-        cfg_problem(where,
-                    "absence is told per top-level property: say the same at all its columns",
-                    "another column says otherwise about the absent property \"%.*s\"",
-                    SLICE_ARG(top->steps[index].name));
+    else if (top->steps[index].absent != PATH_ABSENT_UNSET && top->steps[index].absent != absent)
+        cfg_problem(
+            where, "absent holds per top-level property: give it the same value at all its columns",
+            "another column has another value of absent for the property \"%.*s\"",
+            SLICE_ARG(top->steps[index].name));
     else
         top->steps[index].absent = absent;
 }
@@ -125,13 +133,13 @@ const char *entity_table_read(struct entity_reader *reader, struct cfg group)
     for (size_t i = 0; OWN_TABLES[i] != NULL; i++)
         if (strcmp(name, OWN_TABLES[i]) == 0)
             cfg_problem(setting, "give the table another name, in the migration too",
-                        "\"%s\" is a table of kopru itself", name);
+                        "\"%s\" is one of kopru's own tables", name);
     for (size_t i = 0; i < reader->table_count; i++)
         if (strcmp(name, reader->tables[i]) == 0)
             cfg_problem(setting,
                         "several arrays may feed one table: arrays = [ \"a\", \"b\" ] with "
                         "array_name_column",
-                        "the table \"%s\" is used already in this file", name);
+                        "the table \"%s\" is already used in this file", name);
     if (reader->table_count < sizeof(reader->tables) / sizeof(reader->tables[0]))
         reader->tables[reader->table_count++] = name;
     return name;
@@ -157,9 +165,9 @@ static bool read_type(struct cfg entry, enum value_type *type)
     return true;
 }
 
-/* The civil date of an instant: every instant has one, nothing else has. */
-static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct table_draft *table,
-                          enum value_type type)
+/* Reads the column for the civil date of an instant: every instant has one, no other type has. */
+static uint32_t read_date_column(struct entity_reader *reader, struct cfg entry,
+                                 struct table_draft *table, enum value_type type)
 {
     struct cfg setting = cfg_get(entry, "date_column");
     const char *name;
@@ -168,20 +176,20 @@ static uint32_t read_twin(struct entity_reader *reader, struct cfg entry, struct
         if (cfg_exists(setting))
             cfg_problem(setting, "write type = \"timestamptz\", or leave date_column out",
                         "only an instant has a date_column");
-        return PLAN_NONE;
+        return MAPPING_NONE;
     }
     if (!cfg_exists(setting)) {
         cfg_missing(entry, "date_column",
                     "every instant has a column of type date for its day in the ERP's time zone");
-        return PLAN_NONE;
+        return MAPPING_NONE;
     }
     name = entity_name_read(reader, entry, "date_column");
-    return name != NULL ? table_draft_add(table, setting, name, VALUE_DATE) : PLAN_NONE;
+    return name != NULL ? table_draft_add(table, setting, name, VALUE_DATE) : MAPPING_NONE;
 }
 
-/* `path` of a column: one path, or a list of alternatives. Returns how many were added. */
+/* Reads the `path` of a column: one path or a list of alternatives. Returns how many were added. */
 static uint32_t read_paths(struct entity_reader *reader, struct cfg entry,
-                           struct plan_object *object)
+                           struct mapping_object *object)
 {
     struct cfg setting = cfg_get(entry, "path");
     uint32_t added = 0;
@@ -192,11 +200,11 @@ static uint32_t read_paths(struct entity_reader *reader, struct cfg entry,
         return 0;
     }
     if (cfg_type(setting) != CFG_LIST)
-        return entity_path_read(reader, object, setting) != PLAN_NONE;
-    if (cfg_count(setting) == 0 || cfg_count(setting) > PLAN_MAX_ALTERNATIVES)
-        cfg_problem(setting, NULL, "a list of paths has 1 to %d of them", PLAN_MAX_ALTERNATIVES);
+        return entity_path_read(reader, object, setting) != MAPPING_NONE;
+    if (cfg_count(setting) == 0 || cfg_count(setting) > MAPPING_MAX_ALTERNATIVES)
+        cfg_problem(setting, NULL, "a list of paths has 1 to %d of them", MAPPING_MAX_ALTERNATIVES);
     for (size_t i = 0; i < cfg_count(setting); i++)
-        added += entity_path_read(reader, object, cfg_item(setting, i)) != PLAN_NONE;
+        added += entity_path_read(reader, object, cfg_item(setting, i)) != MAPPING_NONE;
     return added;
 }
 
@@ -206,7 +214,7 @@ static void set_absent(struct entity_reader *reader, struct cfg entry)
     enum path_absent absent = entity_absent_read(entry);
     const char *path;
 
-    if (absent == PATH_ABSENT_UNSAID)
+    if (absent == PATH_ABSENT_UNSET)
         return;
     if (cfg_type(paths) == CFG_STRING && cfg_as_string(paths, &path))
         entity_absent_set(reader, cfg_get(entry, "absent"), path, absent);
@@ -216,26 +224,26 @@ static void set_absent(struct entity_reader *reader, struct cfg entry)
 }
 
 static void read_column(struct entity_reader *reader, struct cfg entry, struct table_draft *table,
-                        struct plan_object *object)
+                        struct mapping_object *object)
 {
-    struct plan_source *source = &object->sources[object->source_count];
+    struct mapping_source *source = &object->sources[object->source_count];
     const char *name = entity_name_read(reader, entry, "column");
 
-    *source = (struct plan_source){ .column = PLAN_NONE,
-                                    .twin = PLAN_NONE,
-                                    .first_slot = object->slot_count };
+    *source = (struct mapping_source){ .column = MAPPING_NONE,
+                                       .date_column = MAPPING_NONE,
+                                       .first_slot = object->slot_count };
     if (read_type(entry, &source->type)) {
         if (name != NULL)
             source->column = table_draft_add(table, cfg_get(entry, "column"), name, source->type);
-        source->twin = read_twin(reader, entry, table, source->type);
+        source->date_column = read_date_column(reader, entry, table, source->type);
     }
     source->slot_count = read_paths(reader, entry, object);
-    if (source->column != PLAN_NONE && source->slot_count > 0)
+    if (source->column != MAPPING_NONE && source->slot_count > 0)
         object->source_count++;
 }
 
 void entity_columns_read(struct entity_reader *reader, struct cfg group, struct table_draft *table,
-                         struct plan_object *object, bool may_say_absent)
+                         struct mapping_object *object, bool may_say_absent)
 {
     static const char *const of_root[] = {
         "column", "path", "type", "date_column", "absent", NULL
@@ -298,7 +306,7 @@ static void read_root_key(struct entity_reader *reader, struct table_draft *tabl
     mapping->id_path = id_path;
 }
 
-static void clear_the_unsaid(struct mapping *mapping)
+static void clear_the_unset(struct mapping *mapping)
 {
     for (uint32_t i = 0; mapping->clears && i < mapping->root.paths.count; i++)
         mapping->root.paths.steps[i].absent = PATH_ABSENT_CLEAR;
@@ -319,7 +327,7 @@ int entity_file_read(struct mapping *mapping, struct cfg root)
     read_root_key(&reader, &draft);
     entity_children_read(&reader, &draft);
     entity_columns_read(&reader, root, &draft, &mapping->root, true);
-    clear_the_unsaid(mapping);
+    clear_the_unset(mapping);
     if (cfg_failed(root.file))
         return -1;
     if (reader.out_of_memory ||

@@ -34,14 +34,14 @@ static int compare_members(const void *a, const void *b)
     return json_name_compare(((const struct member *)a)->name, ((const struct member *)b)->name);
 }
 
-/* Takes back what was appended behind mark. */
+/* Removes what was appended after mark. */
 static void cut_back(struct buffer *out, size_t mark)
 {
     out->len = mark;
     out->data[mark] = '\0';
 }
 
-/* As deep as the longest path at most. Writes nothing if nothing is left. */
+/* Recurses at most as deep as the longest path. Writes nothing if nothing is left. */
 static bool write_object(struct reading *reading, const struct path_level *level,
                          const struct json_node *object, const struct object_view *view,
                          struct buffer *out)

@@ -1,6 +1,6 @@
 /*
- * What no column holds of an object, as jsonb: the same names, the same nesting, less what the
- * columns hold.
+ * What no column holds of an object, as jsonb prints it: the same names and the same nesting,
+ * without what the columns hold. Functions return false when there is no memory.
  */
 #ifndef KOPRU_MAPPING_LEFTOVERS_H
 #define KOPRU_MAPPING_LEFTOVERS_H
@@ -8,22 +8,22 @@
 #include "mapping/object.h"
 #include "model/change.h"
 
-/* A member of an object that is read by paths. */
+/* A member of an object that paths lead through. */
 struct member {
     struct slice name; /* decoded */
     const struct json_node *node;
-    const struct path_step *step; /* NULL if no path has the name */
+    const struct path_step *step; /* NULL if no path has this name */
 };
 
-/* The object's members, the last of each name, in payload order. */
+/* Lists the object's members in payload order; of members with the same name, the last one. */
 bool leftovers_members(struct reading *reading, const struct path_level *level,
                        const struct json_node *object, struct member **members, size_t *count);
 
-/* Appends what is left of a member's value. Appends nothing if nothing is left. */
+/* Appends what is left of a member's value, which may be nothing. */
 bool leftovers_write_member(struct reading *reading, const struct member *member,
                             const struct object_view *view, struct buffer *out);
 
-/* The `extra` of a child row; "{}" if nothing is left. */
+/* Makes the `extra` of a child row; it is "{}" if nothing is left. */
 bool leftovers_of_object(struct reading *reading, const struct path_level *level,
                          const struct json_node *object, const struct object_view *view,
                          struct slice *text);

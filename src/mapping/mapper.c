@@ -6,17 +6,26 @@
 #include "mapping/leftovers.h"
 #include "mapping/payload.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
-/* What any message may become, however small max_message_bytes is: a row of all columns in each of
-   some sets. */
+/*
+ * The payload is read once into nodes, walked once to find the values at the paths, and every
+ * column takes its value from there. What no column took is left over and goes to `extra`, so that
+ * nothing of a message is lost; that is why each part marks what it holds. Everything that a change
+ * points to is in the message's arena or in its body, so the mapper's own memory can serve the next
+ * message at once.
+ */
+
+/* What every message may become, however small max_message_bytes is: a row of all columns in some
+   sets. */
 enum { FIXED_BYTES = 64 * 1024 };
 
-/* A message that needed more leaves no memory behind for the next. */
+/* The largest scratch buffer that is kept for the next message. */
 enum { KEPT_TEXT_BYTES = 256 * 1024 };
 
-/* The longest text that is composed of one message's body, per byte of it: two values side by side,
-   each of numbers that five bytes ("1e64,") make 67 bytes long. */
+/* The longest text that can be composed from a body, per byte of the body. The worst case is two
+   values together, each of numbers that five bytes ("1e64,") make 67 bytes long. */
 enum { TEXT_BYTES_PER_BODY_BYTE = 32, TEXT_BYTES = 8192 };
 
 struct mapper {
@@ -26,7 +35,7 @@ struct mapper {
     struct buffer broken_text;
     struct object_view root;
     struct object_view child;
-    bool *spoken; /* per top-level name that the mapping knows: the message speaks about it */
+    bool *spoken; /* per top-level name that has a path: the message speaks about it */
 };
 
 struct mapper *mapper_new(const struct mapping *mapping)
@@ -99,7 +108,8 @@ static int compare_names(const void *a, const void *b)
     return slice_compare(*(const struct slice *)a, *(const struct slice *)b);
 }
 
-/* The names the message speaks about: its own, and those it clears by leaving them out. */
+/* Collects the names that the message speaks about: its own, and those that it clears by leaving
+   them out. */
 static bool collect_names(struct reading *reading, const struct member *members, size_t count,
                           bool *spoken, struct change *change)
 {
@@ -125,20 +135,20 @@ static bool collect_names(struct reading *reading, const struct member *members,
     return true;
 }
 
-/* Which columns and sets the message speaks about. */
+/* Marks the columns and sets that the message speaks about. */
 static void mark_present(const struct mapping *mapping, const bool *spoken, struct change *change)
 {
     for (uint32_t set = 0; set < mapping->entity.set_count; set++)
         change->set_present[set] = spoken[mapping->slot_names[1 + set]];
     for (uint32_t i = 0; i < mapping->root.source_count; i++) {
-        const struct plan_source *source = &mapping->root.sources[i];
+        const struct mapping_source *source = &mapping->root.sources[i];
 
         for (uint32_t slot = source->first_slot; slot < source->first_slot + source->slot_count;
              slot++)
             if (spoken[mapping->slot_names[slot]])
                 change->root_set[source->column] = true;
-        if (source->twin != PLAN_NONE)
-            change->root_set[source->twin] = change->root_set[source->column];
+        if (source->date_column != MAPPING_NONE)
+            change->root_set[source->date_column] = change->root_set[source->column];
     }
 }
 
@@ -158,7 +168,7 @@ static bool read_sets(struct mapper *mapper, struct reading *reading, struct cha
     return true;
 }
 
-/* What is left of one top-level member; text stays empty if nothing is. */
+/* Writes what is left of one top-level member; text stays empty if nothing is left. */
 static bool leftover_of(struct mapper *mapper, struct reading *reading, const struct member *member,
                         const struct slice *broken, struct slice *text)
 {
@@ -199,7 +209,7 @@ static bool collect_leftovers(struct mapper *mapper, struct reading *reading,
     return true;
 }
 
-/* Everything but the id, which is there already. */
+/* Fills everything except the id, which is set already. */
 static bool fill_change(struct mapper *mapper, struct reading *reading, struct change *change)
 {
     const struct mapping *mapping = mapper->mapping;
@@ -262,8 +272,8 @@ static enum map_outcome map_payload(struct mapper *mapper, struct slice body, st
     return MAP_ACCEPTED;
 }
 
-/* An array of `{}`, three bytes each, would become rows of all columns. Gives back what was made of
-   them. */
+/* Refuses a message that needs more memory than the arena allows: an array of `{}`, three bytes
+   each, would become as many rows of all columns. Frees what has been made of it. */
 static enum map_outcome refuse_expansion(const struct mapping *mapping, struct arena *arena,
                                          const struct change *change, struct refusal *refusal)
 {
@@ -306,4 +316,40 @@ size_t mapper_arena_limit(const struct mapping *mapping)
         bytes > SIZE_MAX / 4)
         return SIZE_MAX / 4;
     return FIXED_BYTES + bytes;
+}
+
+/* The port: the functions above, with the port's void pointers. */
+
+static void *port_open(void *mapping)
+{
+    return mapper_new(mapping);
+}
+
+static void port_close(void *mapper)
+{
+    mapper_free(mapper);
+}
+
+static enum map_outcome port_map(void *mapper, struct slice body, struct arena *arena,
+                                 struct change **change, struct refusal *refusal)
+{
+    return mapper_map(mapper, body, arena, change, refusal);
+}
+
+static size_t port_arena_limit(void *mapping)
+{
+    return mapper_arena_limit(mapping);
+}
+
+struct mapper_port mapping_port(const struct mapping *mapping)
+{
+    return (struct mapper_port){
+        /* The port's contexts are not const, because others write to theirs. This one is only
+           read. */
+        .context = (void *)(uintptr_t)mapping,
+        .open = port_open,
+        .close = port_close,
+        .map = port_map,
+        .arena_limit = port_arena_limit,
+    };
 }

@@ -1,35 +1,38 @@
 /*
- * The engine that reads a payload into rows as an entity file says.
+ * The engine that turns a payload into rows, as an entity file says.
  *
- * A struct mapping is one entity file, checked and compiled: immutable, shared by all threads. A
- * struct mapper is one thread's working memory for it.
+ * A struct mapping is one entity file, checked and compiled. It is immutable, and all threads share
+ * it. A struct mapper is the working memory of one thread.
  *
- *     if (mapping_load(&mapping, "etc/entities/customer.cfg", &rules, &problems) != 0) ... every
- * problem is in the list mapper = mapper_new(mapping); switch (mapper_map(mapper, body, &arena,
- * &change, &refusal)) { case MAP_ACCEPTED: ...   change and all it points to live in the arena;
- * they may point into body as well case MAP_REFUSED: ...    refusal is filled; refusal.entity_id
- * lives in the arena. Also when the arena is full case MAP_NO_MEMORY: ...  nothing is said about
- * the message; try again later
+ *     mapping_load(&mapping, "etc/entities/customer.cfg", &rules, &problems)
+ *     mapper = mapper_new(mapping);
+ *     arena_init(&arena, mapper_arena_limit(mapping));
+ *     switch (mapper_map(mapper, body, &arena, &change, &refusal)) {
+ *     case MAP_ACCEPTED:   // change is set; what it points to is in the arena or in body
+ *     case MAP_REFUSED:    // refusal is filled; refusal.entity_id is in the arena
+ *     case MAP_NO_MEMORY:  // nothing is known about the message; try again later
  *     }
+ *
+ * A message that needs more than the arena's maximum is refused as too_large.
  */
 #ifndef KOPRU_MAPPING_MAPPER_H
 #define KOPRU_MAPPING_MAPPER_H
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "model/change.h"
-#include "model/refusal.h"
+#include "model/ports.h"
 
-/* What does not stand in the entity file but changes what a payload means. */
+/* What changes the meaning of a payload and is not in the entity file. */
 struct mapping_rules {
-    const char *time_zone; /* IANA name, in force by civil_zone_set(); a value without an offset is
-                              civil time there */
+    /* IANA name of the zone that civil_zone_set() has set; a timestamp without an offset is in its
+       civil time. */
+    const char *time_zone;
     size_t max_message_bytes; /* a larger body is too_large */
     unsigned max_depth;       /* the root is 1 */
 };
 
-/* What a message becomes in memory may take so many times limits.max_message_bytes. Usual bodies
-   become four times their size. */
+/* In memory, what a message becomes may take this many times limits.max_message_bytes. Usual
+   messages take four times the size of their body. */
 enum { MAPPER_EXPANSION = 16 };
 
 struct mapping;
@@ -40,7 +43,7 @@ struct mapper;
 int mapping_load(struct mapping **out, const char *path, const struct mapping_rules *rules,
                  struct error_list *problems);
 
-/* NULL is allowed. No mapper may be left. */
+/* NULL is allowed. Its mappers must have been freed. */
 void mapping_free(struct mapping *mapping);
 
 const struct entity *mapping_entity(const struct mapping *mapping);
@@ -49,14 +52,16 @@ const struct entity *mapping_entity(const struct mapping *mapping);
 struct mapper *mapper_new(const struct mapping *mapping);
 void mapper_free(struct mapper *mapper);
 
-/* change->has_time and change->may_be_late are the caller's to fill: they do not stand in the body.
- */
+/* The caller fills change->has_time, source_time and may_be_late: they are not in the body. */
 enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena,
                             struct change **change, struct refusal *refusal);
 
-/* The most memory that a message may become, in bytes: the maximum for the arena of mapper_map().
-   What needs more is too_large. It does not depend on the body, so that nothing is refused for it
-   that could be a message: an element of a few bytes becomes a row. */
+/* The maximum for the arena of mapper_map(), in bytes. It is the same for every body, because an
+   element of a few bytes may become a row of many columns: a limit in proportion to the body would
+   refuse messages that are fine. */
 size_t mapper_arena_limit(const struct mapping *mapping);
+
+/* The mapper as the port that the bridge uses. The mapping must outlive the port. */
+struct mapper_port mapping_port(const struct mapping *mapping);
 
 #endif

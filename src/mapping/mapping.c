@@ -6,11 +6,11 @@
 
 enum { ARENA_MAX_BYTES = 16 << 20 };
 
-/* Whatever changes what a payload means must change the digest, so that an identical payload is
-   then applied again. */
+/* Whatever changes the meaning of a payload must change the digest, so that an identical payload is
+   applied again after the change. */
 static int digest_file(struct mapping *mapping, const struct cfg_file *file, const char *time_zone)
 {
-    const struct slice parts[] = { SLICE_LITERAL(PLAN_ENGINE_VERSION "\n"), slice_of(time_zone),
+    const struct slice parts[] = { SLICE_LITERAL(MAPPING_ENGINE_VERSION "\n"), slice_of(time_zone),
                                    SLICE_LITERAL("\n"), cfg_contents(file) };
 
     return digest_sha256(mapping->digest, parts, sizeof(parts) / sizeof(parts[0]));
@@ -29,7 +29,7 @@ static void name_slots_below(struct mapping *mapping, const struct path_level *l
     }
 }
 
-/* Which top-level name each slot of the root lies below. */
+/* Notes for each slot of the root which top-level name its path begins with. */
 static bool name_slots(struct mapping *mapping)
 {
     mapping->slot_names =

@@ -5,6 +5,13 @@
 
 #include <stdlib.h>
 
+/*
+ * One walk over the members finds the values of all paths, because a search per column would read
+ * the object once for each of its columns. The walk counts what it meets, and whoever takes a value
+ * subtracts it again; where nothing is left in the end, as is common, `extra` is known to be empty
+ * without a second walk.
+ */
+
 bool object_view_init(struct object_view *view, size_t slot_count)
 {
     view->found = calloc(slot_count + 1, sizeof(const struct json_node *));
@@ -29,7 +36,7 @@ void object_hold(struct object_view *view, uint32_t slot)
 static bool collect_below(struct reading *reading, const struct path_level *level,
                           const struct json_node *object, struct object_view *view);
 
-/* A name that is known, though no path ends at it. */
+/* Handles a member whose name is the beginning of paths, and the end of none. */
 static bool collect_inside(struct reading *reading, const struct path_step *step,
                            const struct json_node *node, struct object_view *view)
 {
@@ -43,7 +50,7 @@ static bool collect_inside(struct reading *reading, const struct path_step *step
     return collect_below(reading, step->below, node, view);
 }
 
-/* As deep as the longest path at most. */
+/* Recurses at most as deep as the longest path. */
 static bool collect_below(struct reading *reading, const struct path_level *level,
                           const struct json_node *object, struct object_view *view)
 {
@@ -67,21 +74,21 @@ static bool collect_below(struct reading *reading, const struct path_level *leve
             continue;
         view->found[step->slot] = node;
         if (node->type == JSON_NULL)
-            object_hold(view, step->slot); /* the column is null: that says it all */
+            object_hold(view, step->slot); /* a null in the column says everything */
     }
     return true;
 }
 
-bool object_collect(struct reading *reading, const struct plan_object *plan,
+bool object_collect(struct reading *reading, const struct mapping_object *compiled,
                     const struct json_node *node, struct object_view *view)
 {
-    memset(view->found, 0, plan->slot_count * sizeof(const struct json_node *));
-    memset(view->held, 0, plan->slot_count * sizeof(*view->held));
+    memset(view->found, 0, compiled->slot_count * sizeof(const struct json_node *));
+    memset(view->held, 0, compiled->slot_count * sizeof(*view->held));
     view->left = 0;
-    return collect_below(reading, &plan->paths, node, view);
+    return collect_below(reading, &compiled->paths, node, view);
 }
 
-/* Whether both are the same value of JSON. */
+/* Tells whether both are the same JSON value. */
 static bool same_value(struct reading *reading, const struct json_node *a,
                        const struct json_node *b, bool *same)
 {
@@ -100,9 +107,10 @@ static bool same_value(struct reading *reading, const struct json_node *a,
     return true;
 }
 
-/* The alternatives behind the one that fed the column: those that say the same add nothing. */
-static bool hold_equals(struct reading *reading, const struct plan_source *source, uint32_t winner,
-                        struct object_view *view)
+/* Marks the alternatives after the one that fed the column as held where they have the same value:
+   they add nothing. */
+static bool hold_equals(struct reading *reading, const struct mapping_source *source,
+                        uint32_t winner, struct object_view *view)
 {
     for (uint32_t slot = winner + 1; slot < source->first_slot + source->slot_count; slot++) {
         bool same;
@@ -117,15 +125,15 @@ static bool hold_equals(struct reading *reading, const struct plan_source *sourc
     return true;
 }
 
-static bool fill_column(struct reading *reading, const struct plan_source *source, uint32_t winner,
-                        struct object_view *view, struct value *row)
+static bool fill_column(struct reading *reading, const struct mapping_source *source,
+                        uint32_t winner, struct object_view *view, struct value *row)
 {
-    struct value *twin = source->twin != PLAN_NONE ? &row[source->twin] : NULL;
+    struct value *date = source->date_column != MAPPING_NONE ? &row[source->date_column] : NULL;
     struct sent sent;
 
     if (!convert_sent(reading, view->found[winner], &sent))
         return false;
-    switch (convert_value(reading, source->type, sent, &row[source->column], twin)) {
+    switch (convert_value(reading, source->type, sent, &row[source->column], date)) {
     case CONVERT_HELD:
         object_hold(view, winner);
         break;
@@ -140,11 +148,11 @@ static bool fill_column(struct reading *reading, const struct plan_source *sourc
     return hold_equals(reading, source, winner, view);
 }
 
-bool object_fill(struct reading *reading, const struct plan_object *plan, struct object_view *view,
-                 struct value *row)
+bool object_fill(struct reading *reading, const struct mapping_object *compiled,
+                 struct object_view *view, struct value *row)
 {
-    for (uint32_t i = 0; i < plan->source_count; i++) {
-        const struct plan_source *source = &plan->sources[i];
+    for (uint32_t i = 0; i < compiled->source_count; i++) {
+        const struct mapping_source *source = &compiled->sources[i];
         uint32_t end = source->first_slot + source->slot_count;
 
         for (uint32_t slot = source->first_slot; slot < end; slot++) {

@@ -1,11 +1,18 @@
 #include "mapping/path.h"
 
+/*
+ * Every member of every payload is looked up here, known or not, so a lookup must not depend on how
+ * many columns a table has. A hash table per level with four places for each name finds a name, or
+ * its absence, in little more than one comparison. The payload chooses what is looked up and never
+ * what is stored, so a simple hash is safe: nobody can fill the table with collisions.
+ */
+
 static struct slice first_name(const char *path)
 {
     return (struct slice){ path, strcspn(path, ".") };
 }
 
-/* What follows the first name, NULL if it was the last. */
+/* What follows the first name; NULL if that is the last. */
 static const char *rest_of(const char *path)
 {
     const char *dot = strchr(path, '.');
@@ -25,14 +32,14 @@ const char *path_fault(const char *path)
         return "a path leads through objects only: [, ] and * have no meaning in it";
     for (; path != NULL; path = rest_of(path)) {
         if (first_name(path).len == 0)
-            return "a path has an empty name: a dot too many";
+            return "a path has an empty name: there is a dot too many";
         if (++names > PATH_MAX_NAMES)
             return "a path has more than 8 names";
     }
     return NULL;
 }
 
-/* Cheap and good enough: the names are the entity file's, so nobody can make them collide. */
+/* Mixes the length and three bytes of the name. */
 static uint32_t name_hash(struct slice name)
 {
     uint32_t hash = (uint32_t)name.len * 2654435761u;
@@ -70,7 +77,7 @@ static void enter_name(struct path_level *level, uint32_t index)
     level->table[place] = index + 1;
 }
 
-/* Doubles the room for steps; the table has four places for each, so that a search ends soon. */
+/* Doubles the room for steps. The hash table has four places for each. */
 static bool make_room(struct path_level *level, struct arena *arena)
 {
     uint32_t capacity = level->capacity == 0 ? 8 : level->capacity * 2;
@@ -113,7 +120,7 @@ static struct path_step *find_step(const struct path_level *level, struct slice 
     return step != NULL ? &level->steps[step - level->steps] : NULL;
 }
 
-/* The level below a step; made if there is none yet. */
+/* Returns the level below a step, making it if there is none yet; NULL when there is no memory. */
 static struct path_level *go_below(struct path_step *step, struct arena *arena)
 {
     if (step->below == NULL)

@@ -7,6 +7,13 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+/*
+ * A refusal ends a message for good, so only rules of the contract are here, and nothing that a
+ * retry could change: when memory runs out, the outcome is MAP_NO_MEMORY. The texts name the rule
+ * and a byte offset and never quote the payload, because they are stored with the dead letter,
+ * logged and shown to people who may not see what is in it.
+ */
+
 __attribute__((format(printf, 4, 5))) static enum map_outcome refuse(struct refusal *refusal,
                                                                      enum refusal_reason reason,
                                                                      const char *path,
@@ -27,11 +34,10 @@ static enum map_outcome refuse_fault(struct refusal *refusal, const struct json_
 {
     switch (fault->kind) {
     case JSON_FAULT_UTF8:
-        return refuse(refusal, REFUSAL_INVALID_UNICODE, "",
-                      "the bytes from offset %zu on are not UTF-8", offset);
+        return refuse(refusal, REFUSAL_INVALID_UNICODE, "", "not UTF-8 at byte offset %zu", offset);
     case JSON_FAULT_SYNTAX:
         return refuse(refusal, REFUSAL_NOT_JSON, "",
-                      "not JSON as RFC 8259 has it, from byte offset %zu on", offset);
+                      "not JSON as RFC 8259 defines it, at byte offset %zu", offset);
     case JSON_FAULT_DEPTH:
         return refuse(refusal, REFUSAL_TOO_DEEP, "",
                       "nested deeper than %u (limits.max_depth) at byte offset %zu", max_depth,
@@ -41,15 +47,16 @@ static enum map_outcome refuse_fault(struct refusal *refusal, const struct json_
                       "\\u0000 at byte offset %zu: PostgreSQL's text cannot hold it", offset);
     case JSON_FAULT_LONE_SURROGATE:
         return refuse(refusal, REFUSAL_INVALID_UNICODE, "",
-                      "half a surrogate pair at byte offset %zu", offset);
+                      "an unpaired surrogate at byte offset %zu", offset);
     case JSON_FAULT_MEMORY:
         break;
     }
     return MAP_NO_MEMORY;
 }
 
-/* How much longer the body becomes when jsonb writes out its exponents: 1e131000 is 8 bytes here
-   and 131,001 there. Of an exponent that numeric does not have the database says so. */
+/* How many bytes longer the body becomes when jsonb writes out its exponents: 1e131000 has 8 bytes
+   here and 131,001 there. An exponent that numeric does not support is left for the database to
+   refuse. */
 static size_t written_out_bytes(const struct json_doc *doc)
 {
     enum { LARGEST_EXPONENT = 131072 };
@@ -76,7 +83,7 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body,
 
     if (body.len > mapping->max_message_bytes)
         return refuse(refusal, REFUSAL_TOO_LARGE, "",
-                      "%zu bytes; at most %zu are taken (limits.max_message_bytes)", body.len,
+                      "%zu bytes; the limit is %zu (limits.max_message_bytes)", body.len,
                       mapping->max_message_bytes);
     if (body.len >= 3 && memcmp(body.data, byte_order_mark, 3) == 0)
         skip = 3;
@@ -88,11 +95,11 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body,
     written_out = written_out_bytes(doc);
     if (written_out > mapping->max_message_bytes)
         return refuse(refusal, REFUSAL_TOO_LARGE, "",
-                      "its numbers, written out, take %zu bytes; at most %zu are taken "
+                      "its numbers take %zu bytes when written out; the limit is %zu "
                       "(limits.max_message_bytes)",
                       written_out, mapping->max_message_bytes);
     if (doc->nodes[0].type != JSON_OBJECT)
-        return refuse(refusal, REFUSAL_NOT_OBJECT, "$", "the body is JSON, but no object");
+        return refuse(refusal, REFUSAL_NOT_OBJECT, "$", "the body is JSON, but not an object");
     return MAP_ACCEPTED;
 }
 

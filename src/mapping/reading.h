@@ -1,6 +1,6 @@
 /*
- * What is at hand while one message is read; shared by the parts of the mapper. The functions of
- * those parts return false when there is no memory, and for no other reason.
+ * The state while one message is read, which the parts of the mapper share. Their functions that
+ * return bool return false when there is no memory, and for no other reason.
  */
 #ifndef KOPRU_MAPPING_READING_H
 #define KOPRU_MAPPING_READING_H
@@ -8,20 +8,20 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/json_read.h"
-#include "mapping/plan.h"
+#include "mapping/compiled.h"
 
 struct reading {
     const struct mapping *mapping;
     const struct json_doc *doc;
-    struct arena *arena;    /* of the message: all that the change points to */
-    struct buffer *scratch; /* for one text at a time: reading_begin_text() to reading_end_text() */
-    struct buffer *broken_text; /* the broken elements of the set being read */
+    struct arena *arena;        /* the message's: holds everything that the change points to */
+    struct buffer *scratch;     /* one text at a time: reading_begin_text(), reading_end_text() */
+    struct buffer *broken_text; /* the broken elements of the set that is being read */
     unsigned misfits;
     unsigned broken;
 };
 
-/* Text is composed in the scratch buffer and then copied, so that the arena holds no half-grown
-   pieces. */
+/* A text is composed in the scratch buffer and then copied, because an arena cannot take back the
+   smaller copies of a text that grows. */
 static inline struct buffer *reading_begin_text(struct reading *reading)
 {
     buffer_clear(reading->scratch);

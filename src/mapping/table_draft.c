@@ -12,8 +12,8 @@ const char *table_name_fault(const char *name)
     if (strlen(name) > MAX_NAME_BYTES)
         return "it is longer than 63 bytes, where PostgreSQL cuts names";
     if (strchr(first, name[0]) == NULL || name[strspn(name, other)] != '\0')
-        return "it is no plain name: small letters a to z, digits and _, not beginning with a "
-               "digit";
+        return "it is not a plain name: lower-case letters a to z, digits and _, not beginning "
+               "with a digit";
     return NULL;
 }
 
@@ -22,7 +22,7 @@ uint32_t table_draft_find(const struct table_draft *draft, const char *name)
     for (size_t i = 0; i < draft->count; i++)
         if (strcmp(draft->columns[i].name, name) == 0)
             return (uint32_t)i;
-    return PLAN_NONE;
+    return MAPPING_NONE;
 }
 
 static bool is_own(const struct table_draft *draft, const char *name)
@@ -42,21 +42,22 @@ uint32_t table_draft_add(struct table_draft *draft, struct cfg where, const char
     if (is_own(draft, name)) {
         cfg_problem(where, "give the column another name, in the migration too",
                     "kopru itself fills the column \"%s\" of this table", name);
-        return PLAN_NONE;
+        return MAPPING_NONE;
     }
-    if (table_draft_find(draft, name) != PLAN_NONE) {
+    if (table_draft_find(draft, name) != MAPPING_NONE) {
         cfg_problem(where,
-                    "a column has one source: for a value that comes in several places write path "
-                    "= [ \"a.x\", \"x\" ]",
-                    "the table has a column \"%s\" already", name);
-        return PLAN_NONE;
+                    "a column has one source: for a value that comes in several places, write "
+                    "path = [ \"a.x\", \"x\" ]",
+                    "the table already has a column \"%s\"", name);
+        return MAPPING_NONE;
     }
-    if (draft->count == PLAN_MAX_COLUMNS - 1) {
+    if (draft->count == MAPPING_MAX_COLUMNS - 1) {
         if (!draft->full)
             cfg_problem(where, "leave rare attributes out: they go to the column extra",
-                        "a table has at most %d columns here, extra among them", PLAN_MAX_COLUMNS);
+                        "a table has at most %d columns here, extra among them",
+                        MAPPING_MAX_COLUMNS);
         draft->full = true;
-        return PLAN_NONE;
+        return MAPPING_NONE;
     }
     draft->columns[draft->count] = (struct column){ name, type };
     return (uint32_t)draft->count++;

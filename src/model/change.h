@@ -1,6 +1,6 @@
 /*
- * What one accepted message says about its entity: absent keeps, null clears, present replaces. All
- * memory belongs to the message's arena.
+ * What one accepted message says about its entity. What the message leaves out keeps its value,
+ * null clears it, and a present value replaces it. All memory belongs to the message's arena.
  */
 #ifndef KOPRU_MODEL_CHANGE_H
 #define KOPRU_MODEL_CHANGE_H
@@ -9,13 +9,13 @@
 #include "base/digest.h"
 #include "model/entity.h"
 
-/* A member of a JSON object: decoded name, value as jsonb prints it. */
+/* A member of a JSON object: its decoded name, and its value as jsonb prints it. */
 struct json_pair {
     struct slice name;
     struct slice text;
 };
 
-/* The rows of one set; each row has one value per column of its table, the root's key included. */
+/* The rows of one set. Each row has one value per column of its table, including the root's key. */
 struct row_set {
     struct value **rows;
     size_t count;
@@ -24,37 +24,38 @@ struct row_set {
 struct change {
     struct slice id;
     uint8_t hash[DIGEST_BYTES]; /* over body, mapping and time zone */
-    bool has_time;              /* a usable AMQP timestamp; see change.source_time */
+    bool has_time;              /* the message has an AMQP timestamp that is usable */
     bool may_be_late;           /* compare source_time with the stored one before applying */
-    int64_t source_time;        /* microseconds since 2000-01-01 UTC */
+    int64_t source_time;        /* the timestamp: microseconds since 2000-01-01 UTC */
 
-    struct slice
-        *names; /* the message's top-level names: what it speaks about, sorted by slice_compare */
+    /* The top-level names that the message speaks about, sorted by slice_compare(). */
+    struct slice *names;
     size_t name_count;
-    bool replaces_extra; /* absent = "clear" for the whole entity: nothing of the stored `extra`
-                            survives */
+    bool replaces_extra; /* absent = "clear" for the whole entity: drop the stored `extra` */
 
-    bool *root_set;     /* per column of the root table: fed by a name in `names`; key and extra are
-                           false */
-    struct value *root; /* per column of the root table; the key is filled, extra is not */
-    struct json_pair
-        *leftovers; /* what no column of the root holds, sorted by jsonb's order of names */
+    /* Per column of the root table. root_set: a name in `names` feeds the column; false for the key
+       and `extra`. root: the values; the key is filled and `extra` is not. */
+    bool *root_set;
+    struct value *root;
+
+    /* What no column of the root holds, sorted in jsonb's order of names. */
+    struct json_pair *leftovers;
     size_t leftover_count;
 
     bool *set_present;    /* per set of the entity: this message replaces it */
     struct row_set *sets; /* per set of the entity, in payload order */
 
     unsigned misfits; /* values that did not fit their column */
-    unsigned broken;  /* array elements that became no row */
+    unsigned broken;  /* array elements that did not become a row */
 };
 
-/* The order in which jsonb keeps names: shorter first, then by bytes. */
+/* Compares names in the order in which jsonb keeps them: by length, then by bytes. */
 int json_name_compare(struct slice a, struct slice b);
 
-/* The same of two pairs, for qsort(). */
+/* The same for two pairs, for qsort(). */
 int json_pair_compare(const void *a, const void *b);
 
-/* Appends pairs that are sorted by name as jsonb prints an object. */
+/* Appends pairs as jsonb prints an object. They must be sorted in its order. */
 void json_pairs_write(const struct json_pair *pairs, size_t count, struct buffer *out);
 
 /* Whether the message speaks about that top-level name. */

@@ -1,5 +1,6 @@
 /*
- * One message as the broker delivered it. One allocation holds everything; delivery_free() ends it.
+ * One message as the broker delivered it. One allocation holds the struct and all its texts;
+ * delivery_free() frees it.
  */
 #ifndef KOPRU_MODEL_DELIVERY_H
 #define KOPRU_MODEL_DELIVERY_H
@@ -9,22 +10,25 @@
 #include <stdint.h>
 
 struct delivery {
-    uint64_t tag; /* valid only on the channel it came from */
+    uint64_t tag; /* the delivery tag; valid only on the channel that the message came from */
     bool redelivered;
     bool has_timestamp;
-    uint64_t timestamp_s; /* AMQP property: seconds since 1970-01-01 UTC, as the publisher says */
+    uint64_t timestamp_s; /* the AMQP property: seconds since 1970-01-01 UTC, by the publisher */
     struct slice body;    /* the exact bytes */
-    struct slice
-        content_type; /* text that PostgreSQL can store; data is NULL if the property is absent */
-    struct slice message_id; /* likewise */
-    struct slice
-        properties; /* a JSON object: headers, all other properties, exchange and routing key */
-    size_t bytes;   /* of the whole allocation: what it counts against max_unacknowledged_bytes */
+
+    /* Properties as text that PostgreSQL can store; data is NULL if the property is not set. */
+    struct slice content_type;
+    struct slice message_id;
+
+    /* A JSON object with the headers, all other properties, exchange and routing key. */
+    struct slice properties;
+    size_t bytes; /* of the whole allocation, counted against max_unacknowledged_bytes */
 };
 
-/* Copies the parts of source into one allocation. NULL when there is no memory. */
+/* Copies source and its texts into one allocation. Returns NULL when there is no memory. */
 struct delivery *delivery_copy(const struct delivery *source);
 
+/* NULL is allowed. */
 void delivery_free(struct delivery *delivery);
 
 #endif

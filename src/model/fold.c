@@ -4,6 +4,14 @@
 
 #include <stdlib.h>
 
+/*
+ * Messages are applied here and not in SQL, so that the rules of absence, of late messages and of
+ * `extra` exist once, can be tested without a server, and cost one read and one write per entity
+ * and batch, however many of its messages are in the batch. A state is never changed in place: each
+ * step makes new arrays and shares the rows that stay. That is why a copy of the struct is enough
+ * to keep the state that was read, and why sets with the same pointer need no comparison.
+ */
+
 int fold_start(struct fold_state *state, const struct entity *entity, struct slice id,
                struct arena *arena)
 {
@@ -19,7 +27,7 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
 }
 
 /* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the
-   texts are canonical, too. */
+   texts of the members are canonical. */
 static enum fold_result read_extra(struct fold_state *state, struct arena *arena)
 {
     struct slice text = value_text(&state->root[state->entity->root.extra]);
@@ -58,7 +66,8 @@ out:
     return result;
 }
 
-/* The `extra` that was read minus the names the message speaks about, plus its leftovers. */
+/* Makes the new `extra`: the members whose names the message does not speak about, and the
+   leftovers of the message. */
 static int merge_extra(struct fold_state *state, const struct change *change, struct arena *arena)
 {
     struct json_pair *merged;
@@ -163,8 +172,8 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
     return FOLD_APPLIED;
 }
 
-/* The columns that tell rows of one set apart: all share the root's key, and the array's name if
-   the table has a column for it. */
+/* The key columns that tell the rows of one set apart: all but the root's key and, if the table has
+   a column for it, the array's name. */
 struct row_key {
     const struct table *table;
     size_t first;
@@ -196,7 +205,7 @@ static bool row_differs(const struct table *table, const struct value *stored,
     return false;
 }
 
-/* What comes from the database is in order already, as a rule. */
+/* The rows that come from the database are usually in order already. */
 static bool are_sorted(struct value **rows, size_t count, struct row_key *key)
 {
     for (size_t i = 1; i < count; i++) {
@@ -221,7 +230,7 @@ static struct value **sorted_rows(struct row_key *key, const struct row_set *set
     return rows;
 }
 
-/* Walks both sorted sets side by side. The difference's arrays have room for every row. */
+/* Merges both sorted sets. The difference's arrays have room for every row. */
 static int compare_set(size_t child_number, const struct child *child, const struct row_set *stored,
                        const struct row_set *set, struct arena *arena,
                        struct fold_difference *difference)

@@ -1,6 +1,6 @@
 /*
- * Why a message became a dead letter: the reasons of the contract, in the order in which the first
- * that applies is taken.
+ * Why a message becomes a dead letter. The reasons are listed in the order in which they are
+ * checked: the first one that applies counts.
  */
 #ifndef KOPRU_MODEL_REFUSAL_H
 #define KOPRU_MODEL_REFUSAL_H
@@ -24,17 +24,18 @@ enum { REFUSAL_REASON_COUNT = REFUSAL_REJECTED_BY_DATABASE + 1, REFUSAL_DETAIL_M
 
 struct refusal {
     enum refusal_reason reason;
-    char path[256];   /* JSON path, "" where there is none; never a value */
-    char detail[512]; /* the rule that was broken, in words; never a value */
-    char sqlstate[6]; /* of rejected_by_database, else "" */
-    struct slice
-        entity_id; /* data is NULL where none could be read; owned by the message's arena */
+    char path[256];   /* a JSON path, "" where there is none; never a value */
+    char detail[512]; /* the rule that the message violates, in words; never a value */
+    char sqlstate[6]; /* for rejected_by_database, else "" */
+
+    /* In the message's arena; data is NULL where no id could be read. */
+    struct slice entity_id;
 };
 
-/* What mapping a payload comes to. NO_MEMORY says nothing about the message: try again later. */
+/* The result of mapping a payload. MAP_NO_MEMORY says nothing about it: try again later. */
 enum map_outcome { MAP_ACCEPTED, MAP_REFUSED, MAP_NO_MEMORY };
 
-/* As it stands in dead_letters.reason: "not_json". */
+/* Returns the reason as it is written to dead_letters.reason: "not_json". */
 const char *refusal_reason_name(enum refusal_reason reason);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * One cell of a row, in the form that both PostgreSQL's binary protocol and the folding of messages
- * can use directly.
+ * The value of one column of one row, in a form that PostgreSQL's binary format and the folding of
+ * messages can both use directly.
  */
 #ifndef KOPRU_MODEL_VALUE_H
 #define KOPRU_MODEL_VALUE_H
@@ -11,8 +11,8 @@
 
 enum value_type {
     VALUE_TEXT,
-    VALUE_NUMERIC,     /* text in numeric's own canonical spelling (no exponent), so that equal text
-                          means an equal value */
+    VALUE_NUMERIC,     /* text in numeric's canonical spelling, without an exponent, so that equal
+                          texts mean equal values */
     VALUE_DATE,        /* number: days since 2000-01-01 */
     VALUE_TIMESTAMPTZ, /* number: microseconds since 2000-01-01 00:00 UTC */
     VALUE_BOOLEAN,     /* number: 0 or 1 */
@@ -20,15 +20,14 @@ enum value_type {
     VALUE_INTEGER,     /* number: 32 bits */
 };
 
-/* Rows are many and most columns null, so this is kept small: 16 bytes. Zeroed it is SQL null. */
+/* There are many rows and most columns are null, so a value is kept small: 16 bytes. Zeroed memory
+   is SQL null. */
 struct value {
     bool present; /* false is SQL null */
-    uint32_t len; /* of a text, in bytes: a body is shorter than 4 GiB, and so is all that
-                     PostgreSQL stores */
+    uint32_t len; /* of a text, in bytes. No body reaches 4 GiB, nor does a value in PostgreSQL */
     union {
         int64_t number;
-        const char *data; /* of a text, owned by the arena of the message or the batch: read it with
-                             value_text() */
+        const char *data; /* of a text, in an arena of the message or the batch; see value_text() */
     };
 };
 
@@ -47,7 +46,7 @@ static inline struct slice value_text(const struct value *value)
     return (struct slice){ value->data, value->len };
 }
 
-/* PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */
+/* Returns PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */
 const char *value_type_name(enum value_type type);
 
 /* Seconds from the Unix epoch to PostgreSQL's (2000-01-01). */
@@ -60,7 +59,7 @@ static inline bool value_is_text(enum value_type type)
 
 bool value_equal(enum value_type type, const struct value *a, const struct value *b);
 
-/* An order for sorting and merging; nulls first, text by bytes. */
+/* Compares for sorting and merging: nulls first, texts by bytes. */
 int value_compare(enum value_type type, const struct value *a, const struct value *b);
 
 #endif

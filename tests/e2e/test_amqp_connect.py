@@ -119,7 +119,7 @@ def test_no_broker(serve: Callable[[socket.socket], None], limits: dict[str, int
 ])
 def test_no_tls(serve: Callable[[socket.socket], None], limits: dict[str, int], why: str) -> None:
     with Server(serve) as server:
-        assert_refused(attempt(f"amqps://u:p@127.0.0.1:{server.port}", **limits), "by TLS", why)
+        assert_refused(attempt(f"amqps://u:p@127.0.0.1:{server.port}", **limits), "over TLS", why)
 
 
 def test_nobody_listens_for_tls() -> None:
@@ -187,7 +187,7 @@ def test_too_old_protocol(authority: Authority) -> None:
     pair = authority.certificate("old", names="DNS:localhost")
     with TlsServer(*pair, oldest_only=True).listen() as server:
         answer = attempt(f"amqps://u:p@localhost:{server.port}", ca_file=authority.ca_file)
-        assert_refused(answer, "by TLS", "protocol version")
+        assert_refused(answer, "over TLS", "protocol version")
 
 
 @pytest.mark.parametrize(("host", "query", "announced"), [
@@ -237,7 +237,7 @@ def test_no_plain_text_behind_a_refused_handshake(authority: Authority) -> None:
 
     with Server(refuse) as server:
         answer = attempt(f"amqps://u:p@127.0.0.1:{server.port}", ca_file=authority.ca_file)
-        assert_refused(answer, "by TLS", "handshake failure")
+        assert_refused(answer, "over TLS", "handshake failure")
     assert seen[0].startswith(b"\x16\x03")
     assert all(not data or data[0] in (0x15, 0x16) for data in seen)
 
@@ -325,7 +325,7 @@ def test_a_full_socket_does_not_hang(tls_broker: tuple[RabbitMQ, int], client_fi
             proxy.freeze()
             answer = probe("flood 10000000")
             assert answer["error"] == UNAVAILABLE
-            assert answer["why"] == "the broker does not take what is sent to it"
+            assert answer["why"] == "the broker does not read what is sent to it"
             assert probe("ack 1")["error"] == UNAVAILABLE
             probe.close()
         finally:
@@ -345,7 +345,7 @@ def test_plain_text_on_a_tls_port(tls_broker: tuple[RabbitMQ, int]) -> None:
 
 def test_tls_on_a_plain_port(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
     broker, _ = tls_broker
-    assert_refused(attempt(f"amqps://guest:guest@127.0.0.1:{broker.port}", **client_files), "by TLS", "check that the port speaks TLS")
+    assert_refused(attempt(f"amqps://guest:guest@127.0.0.1:{broker.port}", **client_files), "over TLS", "check that the port speaks TLS")
 
 
 def test_login_by_certificate_that_the_broker_does_not_offer(

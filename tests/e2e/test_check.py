@@ -225,7 +225,7 @@ def test_every_problem_is_named_at_once(check: Check, db: Database, rabbitmq_ser
                    limits={"max_depht": 3})
     assert {(problem.area, problem.what) for problem in report.problems} == {
         ("configuration", "invalid setting limits.max_depht"),
-        ("broker", "cannot look at the queue"),
+        ("broker", "cannot inspect the queue"),
         ("database", "missing column"), ("database", "missing table"), ("database", "missing privilege"),
         ("database", "missing migration"),
     }

@@ -5,7 +5,7 @@
 #include "fuzz_mapping.h"
 
 #include "base/civil_time.h"
-#include "mapping/plan.h"
+#include "mapping/compiled.h"
 #include "mapping/table_draft.h"
 #include "pg/statements.h"
 
@@ -26,7 +26,7 @@ static const char *const PAYLOADS[] = {
 static void require_table(const struct table *table)
 {
     REQUIRE(table_name_fault(table->name) == NULL);
-    REQUIRE(table->column_count <= PLAN_MAX_COLUMNS);
+    REQUIRE(table->column_count <= MAPPING_MAX_COLUMNS);
     REQUIRE(table->key_count >= 1 && table->key_count < table->column_count);
     REQUIRE(table->extra == table->column_count - 1);
     REQUIRE(strcmp(table->columns[table->extra].name, "extra") == 0 &&

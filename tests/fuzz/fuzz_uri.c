@@ -50,7 +50,7 @@ static void write_again(const struct amqp_uri *uri, struct buffer *out)
         buffer_append_format(out, "&heartbeat=%d", uri->heartbeat_s);
     if (uri->connect_timeout_ms > 0)
         buffer_append_format(out, "&connection_timeout=%d", uri->connect_timeout_ms);
-    if (uri->verify != AMQP_VERIFY_UNSAID) {
+    if (uri->verify != AMQP_VERIFY_UNSET) {
         buffer_append_text(out, "&verify=");
         buffer_append_text(out, verify[uri->verify]);
     }

@@ -1,8 +1,8 @@
 /*
- * The consumer on a real broker, driven line by line: each line of stdin is one call, each line of
- * stdout its result as one JSON object. The settings of the endpoint come as arguments NAME=VALUE:
- * uri, password_file, ca_file, cert_file, key_file, verify_peer, heartbeat_s, connect_timeout_ms,
- * rpc_timeout_ms.
+ * Drives a consumer on a real broker line by line: each line of stdin is one call, and each line of
+ * stdout is its result as a JSON object. The settings of the endpoint are arguments of the form
+ * NAME=VALUE: uri, password_file, ca_file, cert_file, key_file, verify_peer, heartbeat_s,
+ * connect_timeout_ms, rpc_timeout_ms.
  */
 #include "amqp/consumer.h"
 #include "base/buffer.h"
@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct amqp_consumer *consumer;
+static struct broker_port broker;
+static void *consumer;
 static int wake[2];
 
 static void print_member(const char *name, struct slice text)
@@ -69,7 +70,7 @@ static void call_next(int timeout_ms)
 {
     struct delivery *delivery;
     struct error err;
-    int result = amqp_consumer_next(consumer, wake[0], timeout_ms, &delivery, &err);
+    int result = broker.next(consumer, wake[0], timeout_ms, &delivery, &err);
 
     if (result == 1)
         print_delivery(delivery);
@@ -78,7 +79,7 @@ static void call_next(int timeout_ms)
     delivery_free(delivery);
 }
 
-/* Takes count deliveries, acknowledging every hundredth and the last with all before. */
+/* Takes count deliveries, and acknowledges them at every hundredth and at the last one. */
 static void call_consume(unsigned long count)
 {
     struct delivery *delivery = NULL;
@@ -87,15 +88,13 @@ static void call_consume(unsigned long count)
     unsigned long bytes = 0;
     int result = 1;
 
-    while (taken < count &&
-           (result = amqp_consumer_next(consumer, -1, 10000, &delivery, &err)) == 1) {
+    while (taken < count && (result = broker.next(consumer, -1, 10000, &delivery, &err)) == 1) {
         uint64_t tag = delivery->tag;
 
         taken++;
         bytes += delivery->body.len;
         delivery_free(delivery);
-        if ((taken % 100 == 0 || taken == count) &&
-            (result = amqp_consumer_ack(consumer, tag, &err)) != 0)
+        if ((taken % 100 == 0 || taken == count) && (result = broker.ack(consumer, tag, &err)) != 0)
             break;
     }
     if (result < 0)
@@ -106,23 +105,23 @@ static void call_consume(unsigned long count)
 
 static void call_inspect(const char *queue)
 {
-    struct amqp_queue_state state;
+    struct broker_queue_state state;
     struct error err;
 
-    if (amqp_consumer_inspect(consumer, queue, &state, &err) != 0)
+    if (broker.inspect(consumer, queue, &state, &err) != 0)
         print_error(&err);
     else
         printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages,
                state.consumers);
 }
 
-/* Acknowledges, so many times at most, until the broker does not take it any more. */
+/* Acknowledges until the broker no longer reads what is sent, but at most count times. */
 static void call_flood(unsigned long count)
 {
     struct error err;
 
     for (unsigned long i = 0; i < count; i++) {
-        if (amqp_consumer_ack(consumer, 1, &err) != 0) {
+        if (broker.ack(consumer, 1, &err) != 0) {
             print_error(&err);
             return;
         }
@@ -130,12 +129,12 @@ static void call_flood(unsigned long count)
     printf("{\"ok\":0}\n");
 }
 
-/* The question, and the answer once next has brought it. */
+/* Prints the answer to ask(), if next() has received it. */
 static void call_answered(void)
 {
-    struct amqp_queue_state state;
+    struct broker_queue_state state;
 
-    if (amqp_consumer_answered(consumer, &state))
+    if (broker.answered(consumer, &state))
         printf("{\"messages\":%" PRIu32 ",\"consumers\":%" PRIu32 "}\n", state.messages,
                state.consumers);
     else
@@ -145,11 +144,11 @@ static void call_answered(void)
 static void *interrupt_soon(void *delay_ms)
 {
     poll(NULL, 0, *(int *)delay_ms);
-    amqp_consumer_interrupt(consumer);
+    broker.interrupt(consumer);
     return NULL;
 }
 
-/* next, while another thread interrupts after delay_ms. */
+/* Calls next() while another thread interrupts it after delay_ms. */
 static void call_interrupted(int delay_ms)
 {
     pthread_t thread;
@@ -172,21 +171,21 @@ static void run_line(char *line)
     if (strcmp(command, "inspect") == 0 && first != NULL)
         call_inspect(first);
     else if (strcmp(command, "subscribe") == 0 && second != NULL)
-        answer(amqp_consumer_subscribe(consumer, first, atoi(second), &err), &err);
+        answer(broker.subscribe(consumer, first, atoi(second), &err), &err);
     else if (strcmp(command, "next") == 0 && first != NULL)
         call_next(atoi(first));
     else if (strcmp(command, "consume") == 0 && first != NULL)
         call_consume(strtoul(first, NULL, 10));
     else if (strcmp(command, "idle") == 0 && first != NULL)
-        answer(amqp_consumer_idle(consumer, wake[0], atoi(first), &err), &err);
+        answer(broker.idle(consumer, wake[0], atoi(first), &err), &err);
     else if (strcmp(command, "ack") == 0 && first != NULL)
-        answer(amqp_consumer_ack(consumer, strtoull(first, NULL, 10), &err), &err);
+        answer(broker.ack(consumer, strtoull(first, NULL, 10), &err), &err);
     else if (strcmp(command, "cancel") == 0)
-        answer(amqp_consumer_cancel(consumer, &err), &err);
+        answer(broker.cancel(consumer, &err), &err);
     else if (strcmp(command, "flood") == 0 && first != NULL)
         call_flood(strtoul(first, NULL, 10));
     else if (strcmp(command, "ask") == 0)
-        answer(amqp_consumer_ask(consumer, &err), &err);
+        answer(broker.ask(consumer, &err), &err);
     else if (strcmp(command, "answered") == 0)
         call_answered();
     else if (strcmp(command, "interrupted") == 0 && first != NULL)
@@ -194,7 +193,7 @@ static void run_line(char *line)
     else if (strcmp(command, "wake") == 0)
         answer(write(wake[1], "", 1) == 1 ? 0 : -1, &err);
     else if (strcmp(command, "heartbeat") == 0)
-        answer(amqp_consumer_heartbeat_s(consumer), &err);
+        answer(broker.heartbeat_s(consumer), &err);
     else
         printf("{\"unknown\":true}\n");
 }
@@ -237,10 +236,11 @@ int main(int argc, char **argv)
         set(&endpoint, argv[i]);
     if (pipe(wake) != 0)
         return 1;
-    result = amqp_consumer_open(&consumer, &endpoint, &err);
+    broker = amqp_broker_port(&endpoint);
+    result = broker.open(broker.context, &consumer, &err);
     answer(result, &err);
     while (result == 0 && fgets(line, sizeof(line), stdin) != NULL)
         run_line(line);
-    amqp_consumer_free(consumer);
+    broker.close(consumer);
     return result == 0 ? 0 : 1;
 }

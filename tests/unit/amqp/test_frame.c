@@ -53,7 +53,7 @@ static void begin_header(unsigned flags)
     put_number(flags, 2);
 }
 
-/* What rabbitmq-c makes of it; NULL when it does not take it. */
+/* Returns what rabbitmq-c decodes from the frame; NULL when it refuses it. */
 static amqp_basic_properties_t *decoded(amqp_connection_state_t connection)
 {
     static amqp_frame_t frame;
@@ -143,7 +143,7 @@ static void flags_without_a_meaning_are_taken_off(void **state)
     amqp_destroy_connection(connection);
 }
 
-/* Properties before and after the headers, which hold the given bytes. */
+/* A content header with properties before and after the headers, which hold the given bytes. */
 static void make_header_around(const void *table, size_t table_len)
 {
     begin_header(AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_CONTENT_ENCODING_FLAG |
@@ -190,7 +190,7 @@ static void headers_that_cannot_be_decoded_are_kept_as_bytes(void **state)
     assert_replaced("\1aF\0\0\0\3\1b?", 10);
 }
 
-/* Arrays in arrays, so many in all. */
+/* Writes arrays nested in each other, depth in all. */
 static size_t nest(unsigned char *out, size_t depth)
 {
     size_t used = 0;
@@ -238,7 +238,7 @@ static void every_type_is_known(void **state)
     amqp_destroy_connection(connection);
 }
 
-/* There is no room for the field's own name: the end of the bytes gives way. */
+/* When the frame has no room for the new field's name, the end of the original bytes is cut off. */
 static void a_frame_does_not_outgrow_its_limit(void **state)
 {
     unsigned char table[256];

@@ -91,7 +91,7 @@ static void test_one_body_frame(void **state)
     incoming_release(&incoming);
 }
 
-/* The next delivery inherits nothing from the one before. */
+/* A delivery inherits nothing from the one before it. */
 static void test_absent_properties(void **state)
 {
     struct incoming incoming;

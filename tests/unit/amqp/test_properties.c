@@ -35,7 +35,7 @@ static amqp_bytes_t bytes_of(struct slice text)
 
 #define BYTES(literal) bytes_of(SLICE_LITERAL(literal))
 
-/* What stands there is JSON that PostgreSQL takes. */
+/* Checks that the text is JSON that PostgreSQL accepts. */
 static void assert_storable(void)
 {
     struct json_doc doc;
@@ -252,8 +252,7 @@ static void test_depth_is_bounded(void **state)
     free(levels);
 }
 
-/* The largest text that a header frame can become stays below the bound that properties.h states.
- */
+/* The largest text that a content header can become stays below the limit in properties.h. */
 static void test_worst_expansion(void **state)
 {
     static char worst_bytes[] = "\xff";

@@ -1,4 +1,4 @@
-/* What the broker sends, and where it is, when memory runs out at any point. */
+/* What the AMQP layer does when memory runs out at any point. */
 #include "amqp/incoming.h"
 #include "amqp/target.h"
 
@@ -104,7 +104,7 @@ static void addresses_are_read_or_memory_is_short(void **state)
 static void endpoints_are_resolved_or_memory_is_short(void **state)
 {
     static const char *const files[] = { "etc/entities/customer.cfg",
-                                         NULL }; /* the first is no password */
+                                         NULL }; /* the first has no password */
     struct amqp_endpoint endpoint = { .uri = "amqps://u:p@[::1]/",
                                       .verify_peer = true,
                                       .heartbeat_s = 20,

@@ -103,7 +103,7 @@ static void test_query_says_nothing(void **state)
     assert_null(uri.cert_file);
     assert_null(uri.key_file);
     assert_null(uri.server_name);
-    assert_int_equal(uri.verify, AMQP_VERIFY_UNSAID);
+    assert_int_equal(uri.verify, AMQP_VERIFY_UNSET);
     assert_int_equal(uri.auth, AMQP_AUTH_PLAIN);
     assert_int_equal(uri.heartbeat_s, 0);
     assert_int_equal(uri.connect_timeout_ms, 0);
@@ -163,7 +163,7 @@ static void test_bad(void **state)
         { "amqp://host/v?heartbeat=601", "heartbeat is not a number" },
         { "amqp://host/v?heartbeat=+5", "heartbeat is not a number" },
         { "amqp://host/v?heartbeat=5s", "heartbeat is not a number" },
-        { "amqp://host/v?heartbeat=5&heartbeat=6", "heartbeat stands there twice" },
+        { "amqp://host/v?heartbeat=5&heartbeat=6", "heartbeat is given twice" },
         { "amqp://host/v?connection_timeout=0", "connection_timeout is not a number" },
         { "amqp://host/v?connection_timeout=600001", "connection_timeout is not a number" },
         { "amqp://host/v?cacertfile=ca.pem", "cacertfile needs TLS" },

@@ -1,5 +1,5 @@
-/* Arrays as sets of rows: what is an element, how rows are numbered, what becomes of broken
-   elements. */
+/* Arrays as sets of rows: what counts as an element, how rows are numbered, and what happens to
+   broken elements. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -70,8 +70,9 @@ static void elements_without_a_usable_key_are_broken(void **state)
     assert_text(fixture_cell(fixture, PARTIES, 0, "customer_id"), "9");
     assert_leftovers(fixture, "{'engagedParty': [{'id': ''}, {'role': ['b', 'a']}, {'id': null}, "
                               "{'id': {}}, {'id': 1.5}]}");
-    assert_counts(fixture, 0,
-                  5); /* the role that fits no column is in the element: no misfit of its own */
+    assert_counts(
+        fixture, 0,
+        5); /* the role that does not fit is in the broken element and not counted as a misfit */
 
     fixture_accept(fixture, "{'id':'1','engagedParty':{'role':'x'}}");
     expect_set(fixture, PARTIES, true, 0);

@@ -1,5 +1,4 @@
-/* What fits each type, by the contract's table; the conversion is met where it counts, in a column.
- */
+/* What fits each type by the contract. The conversion is tested where it is used, in a column. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -37,7 +36,7 @@ static const struct value *convert(struct fixture *fixture, const char *name, co
     return fixture_root(fixture, name);
 }
 
-/* The value fits, and nothing of it is left over. */
+/* The value fits, and no part of it is left over. */
 static const struct value *fits(struct fixture *fixture, const char *name, const char *value)
 {
     const struct value *converted = convert(fixture, name, value);

@@ -1,4 +1,4 @@
-/* Entity files: what they become, and what is said about each mistake in them. */
+/* What entity files become, and how each mistake in them is reported. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -116,8 +116,8 @@ static void settings_that_are_missing_are_named(void **state)
     }
 }
 
-/* A name of 49 letters that take two bytes each, behind one that takes one: 80 bytes end within a
-   letter. */
+/* A name of one letter that takes one byte and 49 letters that take two: byte 80 is in the middle
+   of a letter. */
 static void long_names_are_repeated_in_whole_letters(void **state)
 {
     struct fixture *fixture = *state;
@@ -141,13 +141,13 @@ static void names_must_be_plain(void **state)
 
     refuse(fixture,
            "entity = 'Thing'; table = 'things';\nkey = { column = 'thing_id'; path = 'id'; };", 1,
-           "no plain name", "");
+           "not a plain name", "");
     refuse(fixture,
            "entity = 'thing';\ntable = 'my.things';\nkey = { column = 'thing_id'; path = 'id'; };",
-           2, "no plain name", "");
-    refuse(fixture, HEAD "columns = (\n{ column = 'Name'; path = 'a'; } );", 4, "no plain name",
+           2, "not a plain name", "");
+    refuse(fixture, HEAD "columns = (\n{ column = 'Name'; path = 'a'; } );", 4, "not a plain name",
            "migration");
-    refuse(fixture, HEAD "columns = (\n{ column = '1a'; path = 'a'; } );", 4, "no plain name",
+    refuse(fixture, HEAD "columns = (\n{ column = '1a'; path = 'a'; } );", 4, "not a plain name",
            "migration");
     refuse(fixture,
            HEAD
@@ -166,17 +166,17 @@ static void a_column_stands_once(void **state)
 
     refuse(fixture,
            HEAD "columns = ( { column = 'a'; path = 'a'; },\n{ column = 'a'; path = 'b'; } );", 4,
-           "column \"a\" already", "[ \"a.x\", \"x\" ]");
+           "already has a column \"a\"", "[ \"a.x\", \"x\" ]");
     refuse(fixture, HEAD "columns = (\n{ column = 'thing_id'; path = 'b'; } );", 4,
-           "column \"thing_id\" already", "");
+           "already has a column \"thing_id\"", "");
     refuse(fixture,
            HEAD "columns = ( { column = 'a_date'; path = 'b'; },\n{ column = 'a'; path = 'a'; type "
                 "= 'timestamptz';\ndate_column = 'a_date'; } );",
-           5, "column \"a_date\" already", "");
+           5, "already has a column \"a_date\"", "");
     refuse(fixture, CHILD_HEAD "columns = (\n{ column = 'thing_id'; path = 'x'; } );" CHILD_KEY, 5,
-           "column \"thing_id\" already", "");
+           "already has a column \"thing_id\"", "");
     refuse(fixture, CHILD_HEAD "columns = (\n{ column = 'position'; path = 'x'; } );" CHILD_KEY, 5,
-           "column \"position\" already", "");
+           "already has a column \"position\"", "");
 }
 
 static void kopru_s_own_names_are_taken(void **state)
@@ -197,9 +197,9 @@ static void kopru_s_own_names_are_taken(void **state)
     refuse(
         fixture,
         "entity = 'thing';\ntable = 'dead_letters';\nkey = { column = 'thing_id'; path = 'id'; };",
-        2, "of kopru itself", "");
+        2, "one of kopru's own tables", "");
     refuse(fixture, HEAD "children = (\n{ table = 'things'; arrays = [ 'part' ]; " CHILD_KEY, 4,
-           "used already in this file", "arrays");
+           "already used in this file", "arrays");
 }
 
 static void keys_and_columns_need_their_settings(void **state)
@@ -233,24 +233,24 @@ static void paths_have_a_syntax_and_one_column_each(void **state)
            "objects only", "dots");
     refuse(fixture,
            HEAD "columns = ( { column = 'a'; path = 'x.y'; },\n{ column = 'b'; path = 'x.y'; } );",
-           4, "\"x.y\" is used already", "one column");
+           4, "\"x.y\" is already used", "one column");
     refuse(fixture, HEAD "columns = (\n{ column = 'a'; path = 'id'; } );", 4,
-           "\"id\" is used already", "");
+           "\"id\" is already used", "");
     refuse(fixture, HEAD "columns = (\n{ column = 'a'; path = [ 'x', 'x' ]; } );", 4,
-           "\"x\" is used already", "");
+           "\"x\" is already used", "");
     refuse(fixture,
            HEAD "columns = ( { column = 'a'; path = 'x'; },\n{ column = 'b'; path = 'x.y'; } );", 4,
-           "lead through each other", "");
+           "one of the two continues the other", "");
     refuse(fixture,
            HEAD "columns = ( { column = 'a'; path = 'x.y'; },\n{ column = 'b'; path = 'x'; } );", 4,
-           "lead through each other", "");
+           "one of the two continues the other", "");
     refuse(fixture,
            "entity = 'thing'; table = 'things';\nkey = { column = 'thing_id'; path = 'id.'; };", 2,
            "empty name", "");
     refuse(fixture,
            HEAD "columns = (\n{ column = 'a'; path = 'part.x'; } );\nchildren = ( { table = "
                 "'parts'; arrays = [ 'part' ]; " CHILD_KEY,
-           4, "lead through each other", "");
+           4, "one of the two continues the other", "");
 }
 
 static void types_are_known(void **state)
@@ -274,7 +274,7 @@ static void absence_is_told_once_per_property(void **state)
     refuse(fixture,
            HEAD "columns = ( { column = 'a'; path = 'x.a'; absent = 'clear'; },\n{ column = 'b'; "
                 "path = 'x.b'; absent = 'keep'; } );",
-           4, "says otherwise", "per top-level property");
+           4, "has another value of absent", "per top-level property");
     refuse(fixture,
            HEAD "absent = 'clear';\ncolumns = (\n{ column = 'a'; path = 'x'; absent = 'keep'; } );",
            5, "cannot keep single properties", "each property");
@@ -320,13 +320,13 @@ static void a_child_has_arrays(void **state)
     refuse(fixture, HEAD "children = (\n{ table = 'parts'; arrays = [ 'a', 'b' ]; " CHILD_KEY, 4,
            "no default", "tells them apart");
     refuse(fixture, HEAD "children = (\n{ table = 'parts'; arrays = [ 'a.b' ]; " CHILD_KEY, 4,
-           "no single name", "payload itself");
+           "not a single name", "payload itself");
     refuse(fixture,
            HEAD "children = (\n{ table = 'parts'; arrays = [ 'a', 'a' ]; array_name_column = "
                 "'n'; " CHILD_KEY,
-           4, "\"a\" is used already", "");
+           4, "\"a\" is already used", "");
     refuse(fixture, HEAD "children = (\n{ table = 'parts'; arrays = [ 'id' ]; " CHILD_KEY, 4,
-           "\"id\" is used already", "");
+           "\"id\" is already used", "");
     refuse(fixture, HEAD "children = (\n{ arrays = [ 'part' ]; " CHILD_KEY, 4, "no default", "");
 }
 
@@ -341,7 +341,7 @@ static void a_child_s_key_has_one_ordinal(void **state)
     refuse(fixture,
            CHILD_HEAD
            "key = ( { column = 'o'; ordinal = true; },\n{ column = 'p'; ordinal = true; } ); } );",
-           5, "ordinal already", "");
+           5, "already has an ordinal", "");
     refuse(fixture,
            CHILD_HEAD "key = ( { column = 'a'; path = 'a'; },\n{ column = 'o'; path = 'o'; "
                       "ordinal_within = 'a'; } ); } );",
@@ -377,7 +377,7 @@ static void a_typed_value_has_a_text(void **state)
     refuse(fixture,
            CHILD_HEAD "typed_value = { type_path = 't'; value_path = 'v'; text = 'v';\nnumeric = "
                       "'v'; }; " CHILD_KEY,
-           5, "column \"v\" already", "");
+           5, "already has a column \"v\"", "");
     refuse(fixture,
            CHILD_HEAD "typed_value = { type_path = 't'; value_path = 'v'; text = 'v'; timestamp = "
                       "'s'; };\n" CHILD_KEY,
@@ -385,7 +385,7 @@ static void a_typed_value_has_a_text(void **state)
     refuse(fixture,
            CHILD_HEAD
            "typed_value = { type_path = 't';\nvalue_path = 't'; text = 'v'; }; " CHILD_KEY,
-           5, "\"t\" is used already", "");
+           5, "\"t\" is already used", "");
 }
 
 static void every_problem_is_told_at_once(void **state)

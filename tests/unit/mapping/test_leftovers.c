@@ -1,4 +1,4 @@
-/* What goes to extra, where it stands there, and what does not go. */
+/* What goes to `extra`, where it is there, and what does not go there. */
 #include "fixture.h"
 
 #include <setjmp.h>

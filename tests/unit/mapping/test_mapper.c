@@ -1,4 +1,5 @@
-/* Whole payloads: the two that the ERP's owner prints, presence, the hash, memory that runs out. */
+/* Whole payloads: the two that the ERP's owner prints, presence, the hash, and memory that runs
+   out. */
 #include "fixture.h"
 
 #include <setjmp.h>
@@ -215,7 +216,33 @@ static void the_hash_depends_on_body_mapping_and_zone(void **state)
     mapping_free(other);
 }
 
-/* Whatever is asked for last is what fails: every size of arena up to one that is enough. */
+static void the_port_maps_as_the_functions_do(void **state)
+{
+    struct fixture *fixture = *state;
+    struct mapper_port port;
+    uint8_t hash[DIGEST_BYTES];
+    void *mapper;
+
+    fixture_load(fixture, "etc/entities/customer.cfg");
+    fixture_accept(fixture, "{'id':'1'}");
+    memcpy(hash, fixture->change->hash, sizeof(hash));
+    port = mapping_port(fixture->mapping);
+    assert_int_equal(port.arena_limit(port.context), mapper_arena_limit(fixture->mapping));
+    mapper = port.open(port.context);
+    assert_non_null(mapper);
+    assert_int_equal(port.map(mapper, SLICE_LITERAL("{\"id\":\"1\"}"), &fixture->arena,
+                              &fixture->change, &fixture->refusal),
+                     MAP_ACCEPTED);
+    assert_text(fixture_root(fixture, "customer_id"), "1");
+    assert_memory_equal(fixture->change->hash, hash, sizeof(hash));
+    assert_int_equal(
+        port.map(mapper, SLICE_LITERAL("[]"), &fixture->arena, &fixture->change, &fixture->refusal),
+        MAP_REFUSED);
+    assert_int_equal(fixture->refusal.reason, REFUSAL_NOT_OBJECT);
+    port.close(mapper);
+}
+
+/* Tries every size of arena up to one that is enough, so that each allocation fails once. */
 static void what_the_arena_does_not_hold_is_too_large(void **state)
 {
     static const char payload[] = "{\"\\u0069d\":\"1\",\"x\":{\"\\u0061\":1},\"characteristic\":[{"
@@ -274,7 +301,7 @@ static void accept_repeated(struct fixture *fixture, const char *before, const c
     assert_int_equal(map_repeated(fixture, before, unit, growth, after), MAP_ACCEPTED);
 }
 
-/* What was made of it is given back. */
+/* What had been made of a message that is too large is freed. */
 static void refuse_repeated(struct fixture *fixture, const char *before, const char *unit,
                             const char *after)
 {
@@ -327,8 +354,7 @@ static void the_limit_is_enough_for_long_numbers_and_small_elements(void **state
     accept_repeated(fixture, "{'id':'1','y':[", "{'a0':1e999,'b0':1e999,'c0':1e999}", 2997, "]}");
 }
 
-/* Every beginning of a payload, and every byte of it replaced: whatever comes, something is said
-   about it. */
+/* Every beginning of a payload, and the payload with each byte replaced, is accepted or refused. */
 static void damaged_payloads_are_accepted_or_refused(void **state)
 {
     static const char bytes[] = "\0\"\\{}[],:0e-tn \x80\xFF";
@@ -370,6 +396,7 @@ int main(void)
         TEST(single_properties_may_be_cleared_when_absent),
         TEST(a_key_may_lie_deeper),
         TEST(the_hash_depends_on_body_mapping_and_zone),
+        TEST(the_port_maps_as_the_functions_do),
         TEST(what_the_arena_does_not_hold_is_too_large),
         TEST(bodies_of_tiny_elements_become_too_large),
         TEST(the_limit_is_enough_for_long_numbers_and_small_elements),

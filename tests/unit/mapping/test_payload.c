@@ -1,4 +1,4 @@
-/* The reasons for a dead letter, each, and that the first in the contract's order is the one. */
+/* Each reason for a dead letter, and that the first one in the contract's order counts. */
 #include "fixture.h"
 
 #include <setjmp.h>

@@ -15,8 +15,8 @@
 
 static const struct mapping_rules RULES = { "Europe/Istanbul", 65536, 64 };
 
-/* Everything at once: alternatives, broken elements, misfits, leftovers, escapes, numbers that are
-   rewritten. */
+/* It has everything at once: alternatives, broken elements, misfits, leftovers, escapes, and
+   numbers that are rewritten. */
 static const char RICH[] = "{\"meta\":{\"id\":\"i\\u0064\",\"kind\":1e3,\"x\":[1,{\"a\":null}]},"
                            "\"characteristic\":{\"name\":\"a\\n\"},\"name\":\"b\","
                            "\"amount\":\"-1e2\",\"born\":\"2021-08-13T23:00\",\"valid\":{\"from\":"
@@ -138,8 +138,7 @@ static void a_mapper_is_made_or_not(void **state)
     assert_true(scarce.round > 3);
 }
 
-/* A round begins with a mapper and an arena that own nothing, so that every allocation takes place.
- */
+/* Each round begins with a new mapper and an empty arena, so that every allocation takes place. */
 static void renew(struct loaded *loaded)
 {
     mapper_free(loaded->mapper);
@@ -202,8 +201,8 @@ static void the_same_when_a_library_finds_no_memory(void **state)
         map_with_scarce_memory(*state, BODIES[i], true);
 }
 
-/* What the arena's maximum does not hold is too large a message, and not a want of memory that
-   would pass. */
+/* A message that does not fit into the arena's maximum is too large; that is not a lack of memory,
+   which might pass. */
 static void an_arena_of_any_size_is_enough_or_the_message_too_large(void **state)
 {
     struct loaded *loaded = *state;

@@ -49,7 +49,7 @@ static struct value text(const char *content)
     return value_of_text(slice_of(content));
 }
 
-/* A message that says nothing; hash number makes it differ from others. */
+/* A message that says nothing; the number makes its hash differ from others. */
 static struct change *message(uint8_t hash)
 {
     struct change *change = arena_alloc(&arena, sizeof(*change));
@@ -144,7 +144,7 @@ static void extra_is_merged_by_name(void **state)
                          "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
 }
 
-/* Somebody else wrote it: it is neither overwritten nor taken for a lack of memory. */
+/* Somebody else wrote it: it is neither overwritten nor mistaken for a lack of memory. */
 static void an_unreadable_extra_is_told_apart(void **state)
 {
     static const char *const stored[] = { "[1]", "7", "", "{\"a\": 1" };
@@ -269,7 +269,8 @@ static void an_emptied_set_is_deleted_and_a_new_entity_is_written_whole(void **s
     assert_int_equal(difference.write_count, 0);
 }
 
-/* The same content in another spelling has another hash: the row is written, updated_at stays. */
+/* The same content in another spelling has another hash: the row is written, and updated_at stays.
+   */
 static void only_metadata_moves_for_equal_content(void **state)
 {
     struct fold_state stored = empty();

@@ -1,19 +1,26 @@
-#include "amqp/status.h"
+#include "amqp/errors.h"
 
 #include "base/utf8.h"
 
 #include <errno.h>
 #include <openssl/err.h>
 
+/*
+ * The kind of an error decides whether kopru tries again or a person must act first, so it is data:
+ * one table for the library and one for the broker. rabbitmq-c's own texts name the mechanism ("a
+ * socket error occurred") and not what to look at. A code that stands in neither table counts as an
+ * outage, because trying again is the safe answer to the unknown.
+ */
+
 struct meaning {
     int code;
     enum error_kind kind;
     const char *text;
-    const char *hint; /* NULL: nothing to say */
+    const char *hint; /* NULL if there is nothing to check */
 };
 
 static const char hint_network[] =
-    "kopru connects again by itself; if it does not last, check the broker's log and the network";
+    "kopru reconnects by itself; if that keeps failing, check the broker's log and the network";
 static const char hint_bytes[] = "check that host and port are those of an AMQP 0-9-1 listener, "
                                  "with amqps:// where it speaks TLS";
 static const char hint_tls[] = "check that the port speaks TLS, and the certificates on both sides";
@@ -24,10 +31,11 @@ static const struct meaning statuses[] = {
     { AMQP_STATUS_OK, ERROR_INTERNAL, "no error", hint_bug },
     { AMQP_STATUS_NO_MEMORY, ERROR_INTERNAL, "out of memory",
       "lower limits.max_unacknowledged_bytes or prefetch, or give the process more memory" },
-    { AMQP_STATUS_BAD_AMQP_DATA, ERROR_UNAVAILABLE, "what arrived is not valid AMQP", hint_bytes },
-    { AMQP_STATUS_UNKNOWN_CLASS, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP class",
+    { AMQP_STATUS_BAD_AMQP_DATA, ERROR_UNAVAILABLE, "the data received is not valid AMQP",
       hint_bytes },
-    { AMQP_STATUS_UNKNOWN_METHOD, ERROR_UNAVAILABLE, "what arrived has an unknown AMQP method",
+    { AMQP_STATUS_UNKNOWN_CLASS, ERROR_UNAVAILABLE, "the data received has an unknown AMQP class",
+      hint_bytes },
+    { AMQP_STATUS_UNKNOWN_METHOD, ERROR_UNAVAILABLE, "the data received has an unknown AMQP method",
       hint_bytes },
     { AMQP_STATUS_HOSTNAME_RESOLUTION_FAILED, ERROR_UNAVAILABLE, "the host name cannot be resolved",
       "check the host in amqp.uri and the name service" },
@@ -47,11 +55,10 @@ static const struct meaning statuses[] = {
     { AMQP_STATUS_TIMER_FAILURE, ERROR_INTERNAL, "the system's clock cannot be read", NULL },
     { AMQP_STATUS_HEARTBEAT_TIMEOUT, ERROR_UNAVAILABLE,
       "nothing came from the broker for two heartbeats", hint_network },
-    { AMQP_STATUS_UNEXPECTED_STATE, ERROR_UNAVAILABLE, "a frame arrived that does not belong there",
-      hint_bytes },
-    { AMQP_STATUS_SOCKET_CLOSED, ERROR_UNAVAILABLE, "the connection is closed already",
+    { AMQP_STATUS_UNEXPECTED_STATE, ERROR_UNAVAILABLE, "an unexpected frame arrived", hint_bytes },
+    { AMQP_STATUS_SOCKET_CLOSED, ERROR_UNAVAILABLE, "the connection is already closed",
       hint_network },
-    { AMQP_STATUS_SOCKET_INUSE, ERROR_INTERNAL, "the socket is in use already", hint_bug },
+    { AMQP_STATUS_SOCKET_INUSE, ERROR_INTERNAL, "the socket is already in use", hint_bug },
     { AMQP_STATUS_BROKER_UNSUPPORTED_SASL_METHOD, ERROR_CONFIG,
       "the broker does not offer this way to log in",
       "auth_mechanism=external needs the plugin rabbitmq_auth_mechanism_ssl and its mechanism in "
@@ -71,7 +78,7 @@ static const struct meaning statuses[] = {
     { AMQP_STATUS_SSL_SET_ENGINE_FAILED, ERROR_INTERNAL, "the TLS engine cannot be set", hint_bug },
 };
 
-/* The broker's reply codes, of which the text says the rest. */
+/* The broker's reply codes. The rest is in the reply text, which is quoted. */
 static const struct meaning replies[] = {
     { AMQP_CONNECTION_FORCED, ERROR_UNAVAILABLE, "connection forced",
       "the broker is stopping, or somebody closed the connection there" },
@@ -84,8 +91,8 @@ static const struct meaning replies[] = {
     { AMQP_RESOURCE_LOCKED, ERROR_PROBLEMS, "resource locked",
       "the queue belongs exclusively to another connection" },
     { AMQP_PRECONDITION_FAILED, ERROR_UNAVAILABLE, "precondition failed",
-      "if the text speaks of a timeout: the database was away longer than the broker's "
-      "consumer_timeout, what was unacknowledged comes again" },
+      "if the text mentions a timeout: the database was away for longer than the broker's "
+      "consumer_timeout, and unacknowledged messages are redelivered" },
     { AMQP_CONTENT_TOO_LARGE, ERROR_UNAVAILABLE, "content too large", NULL },
     { AMQP_NO_ROUTE, ERROR_UNAVAILABLE, "no route", NULL },
     { AMQP_NO_CONSUMERS, ERROR_UNAVAILABLE, "no consumers", NULL },
@@ -100,7 +107,7 @@ static const struct meaning replies[] = {
       "check that the vhost in amqp.uri exists and that the user may enter it" },
     { AMQP_NOT_IMPLEMENTED, ERROR_UNAVAILABLE, "not implemented", NULL },
     { AMQP_INTERNAL_ERROR, ERROR_UNAVAILABLE, "internal error",
-      "the broker failed inside: see its log" },
+      "the broker had an internal failure: see its log" },
 };
 
 static const struct meaning *find(const struct meaning *table, size_t count, int code)
@@ -134,10 +141,10 @@ int amqp_status_error(struct error *err, const char *what, const char *subject, 
     const char *detail = NULL;
     const struct meaning *meaning;
 
-    /* OpenSSL failed without an error of its own: the connection below it ended. */
+    /* OpenSSL failed without an error of its own: the TCP connection ended. */
     if (status == AMQP_STATUS_SSL_ERROR && ERR_peek_last_error() == 0)
         status = AMQP_STATUS_CONNECTION_CLOSED;
-    /* Both are left behind by the call that failed; rabbitmq-c has no other way to tell. */
+    /* errno and the error queue are as the failed call left them; rabbitmq-c tells no more. */
     if (status == AMQP_STATUS_SOCKET_ERROR && cause != 0 && cause != EAGAIN)
         detail = strerror(cause);
     else if (is_tls_status(status))
@@ -151,7 +158,7 @@ int amqp_status_error(struct error *err, const char *what, const char *subject, 
     return -1;
 }
 
-/* The text comes from the network and goes to logs and terminals: what is no printable UTF-8
+/* The text comes from the network and goes to logs and terminals. Whatever is not printable UTF-8
    becomes a question mark. */
 static void clean(char *out, size_t size, struct slice text)
 {

@@ -1,4 +1,4 @@
-#include "amqp/status.h"
+#include "amqp/errors.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 static const char UNKNOWN[] =
-    "(unknown error)"; /* how rabbitmq-c's own text for a status it does not know begins or reads */
+    "(unknown error)"; /* rabbitmq-c's own text for an unknown status, or its beginning */
 
 static void assert_has_text(int status)
 {

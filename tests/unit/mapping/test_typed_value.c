@@ -15,7 +15,7 @@ enum { NUMERIC = 1, DATE = 2, TIMESTAMP = 4, BOOLEAN = 8 };
 static const char *const TYPED[] = { "value_numeric", "value_date", "value_timestamp",
                                      "value_boolean" };
 
-/* Maps one triplet and checks which typed columns it fills. members goes without the name. */
+/* Maps one triplet and checks which typed columns it fills. members does not contain the name. */
 static void triplet(struct fixture *fixture, const char *members, unsigned filled, unsigned misfits)
 {
     char payload[1024];

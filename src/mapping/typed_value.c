@@ -1,0 +1,96 @@
+#include "mapping/typed_value.h"
+
+#include "mapping/convert.h"
+
+#include <strings.h>
+
+enum typed_kind { TYPED_OTHER, TYPED_NUMERIC, TYPED_DATE, TYPED_TIMESTAMP, TYPED_BOOLEAN };
+
+static const struct {
+    const char *name;
+    enum typed_kind type;
+} TYPE_NAMES[] = {
+    { "Float", TYPED_NUMERIC },       { "Double", TYPED_NUMERIC },  { "Decimal", TYPED_NUMERIC },
+    { "Number", TYPED_NUMERIC },      { "Integer", TYPED_NUMERIC }, { "Long", TYPED_NUMERIC },
+    { "Int", TYPED_NUMERIC },         { "Date", TYPED_DATE },       { "DateTime", TYPED_TIMESTAMP },
+    { "Timestamp", TYPED_TIMESTAMP }, { "Boolean", TYPED_BOOLEAN },
+};
+
+static enum typed_kind type_named(struct slice name)
+{
+    for (size_t i = 0; i < sizeof(TYPE_NAMES) / sizeof(TYPE_NAMES[0]); i++)
+        if (name.len == strlen(TYPE_NAMES[i].name) &&
+            strncasecmp(name.data, TYPE_NAMES[i].name, name.len) == 0)
+            return TYPE_NAMES[i].type;
+    return TYPED_OTHER;
+}
+
+static bool read_type(struct reading *reading, const struct json_node *node, enum typed_kind *type)
+{
+    struct sent sent;
+
+    *type = TYPED_OTHER;
+    if (node == NULL || node->type != JSON_STRING)
+        return true;
+    if (!convert_sent(reading, node, &sent))
+        return false;
+    *type = type_named(sent.text);
+    return true;
+}
+
+/* Converts into columns that the table may not have. */
+static enum convert_fit fill(struct reading *reading, enum value_type type, uint32_t column,
+                             uint32_t date_column, struct sent sent, struct value *row)
+{
+    struct value ignored = { 0 };
+
+    return convert_value(reading, type, sent, column != MAPPING_NONE ? &row[column] : &ignored,
+                         date_column != MAPPING_NONE ? &row[date_column] : NULL);
+}
+
+static enum convert_fit fill_typed(struct reading *reading, const struct mapping_typed_value *typed,
+                                   enum typed_kind type, struct sent sent, struct value *row)
+{
+    switch (type) {
+    case TYPED_OTHER:
+        break;
+    case TYPED_NUMERIC:
+        if (typed->numeric_column != MAPPING_NONE)
+            return fill(reading, VALUE_NUMERIC, typed->numeric_column, MAPPING_NONE, sent, row);
+        break;
+    case TYPED_DATE:
+        if (typed->date_column != MAPPING_NONE)
+            return fill(reading, VALUE_DATE, typed->date_column, MAPPING_NONE, sent, row);
+        break;
+    case TYPED_TIMESTAMP:
+        if (typed->timestamp_column != MAPPING_NONE || typed->date_column != MAPPING_NONE)
+            return fill(reading, VALUE_TIMESTAMPTZ, typed->timestamp_column, typed->date_column,
+                        sent, row);
+        break;
+    case TYPED_BOOLEAN:
+        if (typed->boolean_column != MAPPING_NONE)
+            return fill(reading, VALUE_BOOLEAN, typed->boolean_column, MAPPING_NONE, sent, row);
+        break;
+    }
+    return CONVERT_HELD;
+}
+
+bool typed_value_fill(struct reading *reading, const struct mapping_typed_value *typed,
+                      struct object_view *view, struct value *row)
+{
+    enum convert_fit fit;
+    enum typed_kind type;
+    struct sent sent;
+
+    if (!object_has(view, typed->value_slot))
+        return true;
+    if (!convert_sent(reading, view->found[typed->value_slot], &sent) ||
+        !read_type(reading, view->found[typed->type_slot], &type))
+        return false;
+    row[typed->value_column] = value_of_text(sent.text);
+    object_hold(view, typed->value_slot);
+    fit = fill_typed(reading, typed, type, sent, row);
+    if (fit == CONVERT_MISFIT)
+        reading->misfits++; /* the text's column has it, so `extra` gets nothing */
+    return fit != CONVERT_NO_MEMORY;
+}
