@@ -50,9 +50,9 @@ void cfg_close(struct cfg_file *file);
 /* Whether any problem was met, also one that found no memory to be listed. */
 bool cfg_failed(const struct cfg_file *file);
 
-/* The text that was read, includes in place: for a digest of all that the file says. Belongs to the
-   file. */
-struct slice cfg_contents(const struct cfg_file *file);
+/* Everything that the file and its includes say, without comments and layout, for a digest. The
+   caller frees it. NULL when there is no memory. */
+char *cfg_contents(const struct cfg_file *file);
 
 /* path as seen from the directory of the file; an absolute path as it is. The caller frees it. NULL
    when there is no memory. */

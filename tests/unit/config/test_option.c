@@ -131,7 +131,8 @@ static void every_option_refuses_every_other_type(void **state)
 }
 
 /* Loads with one number set. Returns whether it was taken, or else refused for its range. */
-static bool takes_text(struct scratch *scratch, const struct option *option, const char *number)
+static bool takes_text(struct scratch *scratch, const struct option *option,
+                       const char *number)
 {
     struct settings settings;
     struct error_list problems;
@@ -154,7 +155,8 @@ static bool takes(struct scratch *scratch, const struct option *option, int64_t 
 {
     char number[32];
 
-    snprintf(number, sizeof(number), "%lld", (long long)value);
+    snprintf(number, sizeof(number), "%lld%s", (long long)value,
+             value > INT32_MAX || value < INT32_MIN ? "L" : "");
     return takes_text(scratch, option, number);
 }
 
