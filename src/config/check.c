@@ -1,7 +1,8 @@
 /* What only shows when all options are read: numbers that must be in order, files that must be
    there, two that exclude each other. */
-#include "config/reader.h"
+#include "config/settings_reader.h"
 
+#include "base/file_mode.h"
 #include "config/password.h"
 
 #include <errno.h>
@@ -29,29 +30,29 @@ static const struct order_rule ORDER_RULES[] = {
       "a shutdown waits for the statement that runs" },
 };
 
-static bool is_refused(const struct reader *reader, const struct option *option)
+static bool is_refused(const struct settings_reader *reader, const struct config_option *option)
 {
     return reader->refused[option - OPTIONS];
 }
 
-static void check_order(struct reader *reader, const struct order_rule *rule)
+static void check_order(struct settings_reader *reader, const struct order_rule *rule)
 {
-    const struct option *small = option_find(rule->small_group, rule->small_key);
-    const struct option *large = option_find(rule->large_group, rule->large_key);
-    int64_t small_value = option_integer(small, reader->settings);
-    int64_t large_value = option_integer(large, reader->settings);
-    struct origin origin = reader_origin(reader, small);
+    const struct config_option *small = config_option_find(rule->small_group, rule->small_key);
+    const struct config_option *large = config_option_find(rule->large_group, rule->large_key);
+    int64_t small_value = config_option_integer(small, reader->settings);
+    int64_t large_value = config_option_integer(large, reader->settings);
+    struct origin origin = settings_reader_origin(reader, small);
 
     if (is_refused(reader, small) || is_refused(reader, large) ||
         (rule->may_be_equal ? small_value <= large_value : small_value < large_value))
         return;
     /* Named where the user wrote one of the two. */
-    reader_problem(reader, cfg_exists(origin.setting) ? small : large,
-                   cfg_exists(origin.setting) ? origin : reader_origin(reader, large), rule->reason,
-                   "%s%s%s (%lld) must be %s %s%s%s (%lld)", small->group,
-                   small->group[0] != '\0' ? "." : "", small->key, (long long)small_value,
-                   rule->may_be_equal ? "at most" : "less than", large->group,
-                   large->group[0] != '\0' ? "." : "", large->key, (long long)large_value);
+    settings_reader_problem(
+        reader, cfg_exists(origin.setting) ? small : large,
+        cfg_exists(origin.setting) ? origin : settings_reader_origin(reader, large), rule->reason,
+        "%s%s%s (%lld) must be %s %s%s%s (%lld)", small->group, small->group[0] != '\0' ? "." : "",
+        small->key, (long long)small_value, rule->may_be_equal ? "at most" : "less than",
+        large->group, large->group[0] != '\0' ? "." : "", large->key, (long long)large_value);
 }
 
 /* Returns why the file cannot serve, NULL if it can. */
@@ -67,26 +68,28 @@ static const char *examine_file(const char *path, bool is_secret)
         why = strerror(errno);
     else if (!S_ISREG(status.st_mode))
         why = "it is not a regular file";
-    else if (is_secret && (status.st_mode & S_IROTH) != 0)
+    else if (is_secret && file_mode_readers(status.st_mode) == FILE_READ_BY_EVERYBODY)
         why = "everybody may read it";
     close(fd);
     return why;
 }
 
-static void check_file(struct reader *reader, const char *key, const char *path, bool is_secret)
+static void check_file(struct settings_reader *reader, const char *key, const char *path,
+                       bool is_secret)
 {
-    const struct option *option = option_find("amqp", key);
+    const struct config_option *option = config_option_find("amqp", key);
     const char *why = path != NULL ? examine_file(path, is_secret) : NULL;
 
     if (why != NULL)
-        reader_problem(reader, option, reader_origin(reader, option),
-                       is_secret ? "it must be readable for kopru and not for everybody: chmod "
-                                   "600, or 640 with kopru's group"
-                                 : "check the path and the permissions",
-                       "%s: %s", path, why);
+        settings_reader_problem(reader, option, settings_reader_origin(reader, option),
+                                is_secret
+                                    ? "it must be readable for kopru and not for everybody: chmod "
+                                      "600, or 640 with kopru's group"
+                                    : "check the path and the permissions",
+                                "%s: %s", path, why);
 }
 
-static void check_amqp_files(struct reader *reader)
+static void check_amqp_files(struct settings_reader *reader)
 {
     const struct settings *settings = reader->settings;
 
@@ -97,47 +100,49 @@ static void check_amqp_files(struct reader *reader)
 }
 
 /* Reports unless both are given or neither. */
-static void check_certificate_pair(struct reader *reader)
+static void check_certificate_pair(struct settings_reader *reader)
 {
-    const struct option *cert = option_find("amqp", "cert_file");
-    const struct option *key = option_find("amqp", "key_file");
-    const struct option *given = reader->settings->amqp.cert_file != NULL ? cert : key;
+    const struct config_option *cert = config_option_find("amqp", "cert_file");
+    const struct config_option *key = config_option_find("amqp", "key_file");
+    const struct config_option *given = reader->settings->amqp.cert_file != NULL ? cert : key;
 
     if (is_refused(reader, cert) || is_refused(reader, key) ||
         (reader->settings->amqp.cert_file == NULL) == (reader->settings->amqp.key_file == NULL))
         return;
-    reader_problem(reader, given, reader_origin(reader, given), "give both or neither",
-                   "a client certificate needs amqp.cert_file and amqp.key_file");
+    settings_reader_problem(reader, given, settings_reader_origin(reader, given),
+                            "give both or neither",
+                            "a client certificate needs amqp.cert_file and amqp.key_file");
 }
 
-static void check_one_password(struct reader *reader)
+static void check_one_password(struct settings_reader *reader)
 {
-    const struct option *option = option_find("amqp", "password_file");
+    const struct config_option *option = config_option_find("amqp", "password_file");
     const struct settings *settings = reader->settings;
 
     if (settings->amqp.password_file == NULL || settings->amqp.uri == NULL ||
         !password_in_uri(settings->amqp.uri))
         return;
-    reader_problem(reader, option, reader_origin(reader, option),
-                   "take the password out of amqp.uri", "amqp.uri holds a password as well");
+    settings_reader_problem(reader, option, settings_reader_origin(reader, option),
+                            "take the password out of amqp.uri",
+                            "amqp.uri holds a password as well");
 }
 
-static void advise_on_tls(struct reader *reader)
+static void advise_on_tls(struct settings_reader *reader)
 {
-    const struct option *option = option_find("amqp", "verify_peer");
+    const struct config_option *option = config_option_find("amqp", "verify_peer");
     char place[256];
     struct error err;
 
     if (reader->settings->amqp.verify_peer)
         return;
     error_set(&err, ERROR_NONE, "the broker's certificate is not checked",
-              cfg_place(reader_origin(reader, option).setting, place, sizeof(place)),
+              cfg_place(settings_reader_origin(reader, option).setting, place, sizeof(place)),
               "amqp.verify_peer is false");
     error_hint(&err, "give the certificate of its authority in amqp.ca_file instead");
     error_list_add(&reader->settings->advice, &err);
 }
 
-void reader_check(struct reader *reader)
+void settings_reader_check(struct settings_reader *reader)
 {
     for (size_t i = 0; i < sizeof(ORDER_RULES) / sizeof(ORDER_RULES[0]); i++)
         check_order(reader, &ORDER_RULES[i]);

@@ -63,7 +63,7 @@ static const char *refuse_listen(const char *value)
 #define RANGE(least, most, per_unit, unit_name)                                                    \
     .min = (least), .max = (most), .factor = (per_unit), .unit = (unit_name)
 
-const struct option OPTIONS[] = {
+const struct config_option OPTIONS[] = {
     { .group = "",
       .key = "entity_files",
       .type = OPTION_LIST,
@@ -334,7 +334,7 @@ const struct option OPTIONS[] = {
 
 const size_t OPTION_COUNT = sizeof(OPTIONS) / sizeof(OPTIONS[0]);
 
-void option_names(const char *group, const char **names)
+void config_option_names(const char *group, const char **names)
 {
     size_t count = 0;
 
@@ -348,7 +348,7 @@ void option_names(const char *group, const char **names)
     names[count] = NULL;
 }
 
-const struct option *option_find(const char *group, const char *key)
+const struct config_option *config_option_find(const char *group, const char *key)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strcmp(OPTIONS[i].group, group) == 0 && strcmp(OPTIONS[i].key, key) == 0)

@@ -21,7 +21,7 @@ enum option_type {
     OPTION_LIST,   /* read by code of its own, not by this table */
 };
 
-struct option {
+struct config_option {
     const char *group; /* "" at the top level; "queues" for each element of that list */
     const char *key;
     enum option_type type;
@@ -44,14 +44,14 @@ struct option {
 };
 
 /* Options of one group stand together. */
-extern const struct option OPTIONS[];
+extern const struct config_option OPTIONS[];
 extern const size_t OPTION_COUNT;
 
 /* Fills names with all keys that may stand in that group, for the top level also the groups, and a
    NULL behind them. names has room for OPTION_COUNT + 1. */
-void option_names(const char *group, const char **names);
+void config_option_names(const char *group, const char **names);
 
 /* NULL if there is none. */
-const struct option *option_find(const char *group, const char *key);
+const struct config_option *config_option_find(const char *group, const char *key);
 
 #endif

@@ -1,12 +1,12 @@
 /* What reading and checking kopru.cfg share. Private to this folder. */
-#ifndef KOPRU_CONFIG_READER_H
-#define KOPRU_CONFIG_READER_H
+#ifndef KOPRU_CONFIG_SETTINGS_READER_H
+#define KOPRU_CONFIG_SETTINGS_READER_H
 
 #include "config/cfg.h"
 #include "config/option.h"
 #include "config/settings.h"
 
-struct reader {
+struct settings_reader {
     struct cfg_file *file;
     struct settings *settings;
     enum settings_scope scope;
@@ -24,23 +24,24 @@ struct origin {
 };
 
 /* Adds a problem with an option's value. */
-void reader_problem(struct reader *reader, const struct option *option, struct origin origin,
-                    const char *hint, const char *why_format, ...)
+void settings_reader_problem(struct settings_reader *reader, const struct config_option *option,
+                             struct origin origin, const char *hint, const char *why_format, ...)
     __attribute__((format(printf, 5, 6)));
 
-void reader_no_memory(struct reader *reader);
+void settings_reader_no_memory(struct settings_reader *reader);
 
 /* Where the value of an option outside `queues` comes from. */
-struct origin reader_origin(const struct reader *reader, const struct option *option);
+struct origin settings_reader_origin(const struct settings_reader *reader,
+                                     const struct config_option *option);
 
 /* Reads one option of group into the struct at base: default, file, environment. */
-void reader_option(struct reader *reader, const struct option *option, struct cfg group,
-                   void *base);
+void settings_reader_option(struct settings_reader *reader, const struct config_option *option,
+                            struct cfg group, void *base);
 
 /* The integer field of an option, in the unit of the file. */
-int64_t option_integer(const struct option *option, const void *base);
+int64_t config_option_integer(const struct config_option *option, const void *base);
 
 /* What only shows when all options are read. */
-void reader_check(struct reader *reader);
+void settings_reader_check(struct settings_reader *reader);
 
 #endif
