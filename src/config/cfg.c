@@ -12,6 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Everything that wants something of a configuration file asks here, so that one mistake has one
+ * wording wherever it is made: the type is wrong, the number is out of range, the name is unknown.
+ * Only this file knows libconfig, whose lookups answer with a default where a setting is absent and
+ * where it is wrong alike; here the two differ, because a setting that is silently ignored is the
+ * worst mistake of an operator. Values are read as 64 bits in every case, and held against their
+ * range before they become an int.
+ */
+
 struct cfg_file {
     config_t config;
     struct cfg_sources sources;
@@ -36,7 +45,7 @@ static const char *const TYPE_NAMES[] = {
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
-/* libconfig 1.5 forgets the string it holds, be it empty, when it meets a syntax error behind it.
+/* libconfig 1.5 leaks the string that it read last, even an empty one, at a syntax error after it.
  */
 const char *__lsan_default_suppressions(void)
 {
@@ -62,7 +71,7 @@ static const char *hint_for(const char *said)
     if (strcmp(said, "include file nesting too deep") == 0)
         return "at most 10 levels are possible: does a file include itself?";
     return "look at this line and the one before it: `name = value;`, strings in double quotes, no "
-           "comma behind the last element of a list";
+           "comma after the last element of a list";
 }
 
 static void add_parse_error(struct cfg_file *file)
@@ -86,7 +95,7 @@ static int parse(struct cfg_file *file, const char *text)
     struct error err;
 
     config_set_include_dir(&file->config, file->sources.include_dir);
-    /* libconfig leaves it out when it finds no memory, and would read other files. */
+    /* Without memory libconfig forgets the directory, and would include other files than meant. */
     if (config_get_include_dir(&file->config) == NULL) {
         error_no_memory(&err);
         add(file, &err);
@@ -182,7 +191,7 @@ bool cfg_is_world_readable(struct cfg setting)
     return source_of(setting)->world_readable;
 }
 
-/* "queues[1].prefetch"; of the root "". */
+/* Writes the path of a setting, such as "queues[1].prefetch"; that of the root is "". */
 static void write_path(const config_setting_t *setting, char *out, size_t size)
 {
     out[0] = '\0';

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The table of options drives nearly all of this. What is written out here are the two lists, whose
+ * elements the table cannot count: the entity files, which are plain strings, and the queues, each
+ * of which is a group that the table describes under the name "queues". Reading goes on after each
+ * problem, so that `kopru check` names all of them at once.
+ */
+
 enum { QUORUM_PREFETCH = 2000 };
 
 static void read_entity_files(struct settings_reader *reader)
@@ -49,7 +56,7 @@ static void queue_release(struct queue_settings *queue)
     free(queue->entity);
 }
 
-/* Fills queue with what one element says. Returns whether it has a name and an entity. */
+/* Fills queue from one element. Returns whether it has a name and an entity. */
 static bool read_queue(struct settings_reader *reader, struct cfg element, const char *const *names,
                        struct queue_settings *queue)
 {
@@ -67,8 +74,8 @@ static bool read_queue(struct settings_reader *reader, struct cfg element, const
     return queue->name != NULL && queue->entity != NULL;
 }
 
-/* Two queues of one entity have no order between them, and two consumers of one queue would fight
-   over its row. */
+/* Two queues of one entity have no order between them, and two consumers of one queue would compete
+   for its lease. */
 static void check_queue_is_new(const struct settings_reader *reader, struct cfg element,
                                const struct queue_settings *queue)
 {
@@ -78,13 +85,12 @@ static void check_queue_is_new(const struct settings_reader *reader, struct cfg 
         const struct queue_settings *other = &settings->queues[i];
 
         if (strcmp(other->name, queue->name) == 0)
-            cfg_problem(element, "remove one", "queue \"%.*s\" stands in line %u already",
+            cfg_problem(element, "remove one", "queue \"%.*s\" is already in line %u",
                         UTF8_CUT_ARG(queue->name, 100), other->line);
         else if (strcmp(other->entity, queue->entity) == 0)
             cfg_problem(element, "let the ERP publish an entity to one queue",
-                        "entity \"%.*s\" has a queue in line %u already, and two queues have no "
-                        "order between them, so the last "
-                        "message published could not win",
+                        "entity \"%.*s\" already has a queue in line %u, and between two queues "
+                        "there is no order, so the message published last could not win",
                         UTF8_CUT_ARG(queue->entity, 60), other->line);
     }
 }
@@ -135,7 +141,7 @@ static void read_queues(struct settings_reader *reader)
     free(names);
 }
 
-/* Finds a group, and says what in it is not known. */
+/* Finds a group, and adds a problem for each member that is not known. */
 static struct cfg open_group(struct settings_reader *reader, const char *name)
 {
     struct cfg root = cfg_root(reader->file);

@@ -7,6 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * One option after another gets its default, then the value of the file, then that of its
+ * environment variable; the last one wins. All three go through the same put_...() functions, which
+ * know from the table which field of which size they fill, so an option costs no code of its own.
+ * The value of the file is checked even if the environment overrides it: a wrong line that only
+ * shows when a variable goes away would show at the worst time.
+ */
+
 void settings_reader_no_memory(struct settings_reader *reader)
 {
     struct error err;
@@ -87,7 +95,7 @@ static void put_integer(const struct config_option *option, void *base, int64_t 
         *(int *)field = (int)value;
 }
 
-/* False if it is so small that nothing would be kept. */
+/* Returns false if the value is so small that it would be stored as 0. */
 static bool put_decimal(const struct config_option *option, void *base, double value)
 {
     int64_t kept = (int64_t)(value * option->factor + 0.5);
@@ -107,7 +115,8 @@ int64_t config_option_integer(const struct config_option *option, const void *ba
            option->factor;
 }
 
-/* An enum is kept as its index in names. */
+/* Stores the index of name among the names, which is the enum's value. Returns false if it is none
+   of them. */
 static bool put_choice(const struct config_option *option, void *base, const char *name, size_t len)
 {
     for (int i = 0; option->names[i] != NULL; i++) {
@@ -182,7 +191,7 @@ static void read_integer(struct settings_reader *reader, const struct config_opt
                                 (long long)option->min, (long long)option->max, option->unit);
 }
 
-/* Also refused: infinity and what is no number, which compare as neither. */
+/* The comparison refuses infinity and NaN as well. */
 static void read_decimal(struct settings_reader *reader, const struct config_option *option,
                          struct cfg setting, void *base)
 {
@@ -229,7 +238,7 @@ static void read_setting(struct settings_reader *reader, const struct config_opt
     }
 }
 
-/* Only texts and choices can come from the environment. */
+/* Only texts and choices have environment variables. */
 static void read_environment(struct settings_reader *reader, const struct config_option *option,
                              const char *value, void *base)
 {

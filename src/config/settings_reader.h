@@ -1,4 +1,9 @@
-/* What reading and checking kopru.cfg share. Private to this folder. */
+/*
+ * What the functions that fill struct settings from kopru.cfg share. Private to this folder.
+ *
+ * settings_load() walks the table of options and calls settings_reader_option() for each; the lists
+ * it reads itself. When everything is read, settings_reader_check() looks at what only shows then.
+ */
 #ifndef KOPRU_CONFIG_SETTINGS_READER_H
 #define KOPRU_CONFIG_SETTINGS_READER_H
 
@@ -12,36 +17,38 @@ struct settings_reader {
     enum settings_scope scope;
     struct error_list *problems;
     bool failed;
-    bool
-        *refused; /* of each row of OPTIONS: its value was wrong, so nothing is concluded from it */
+    bool *
+        refused; /* for each row of OPTIONS: its value was wrong, so nothing is concluded from it */
 };
 
-/* Where an option's value came from: its setting, an environment variable, or the default (both
-   absent). */
+/* Where the value of an option comes from: a setting, an environment variable, or the default if
+   both are absent. */
 struct origin {
     struct cfg setting;
     const char *variable;
 };
 
-/* Adds a problem with an option's value. */
+/* Adds a problem with the value of an option. hint may be NULL. */
 void settings_reader_problem(struct settings_reader *reader, const struct config_option *option,
                              struct origin origin, const char *hint, const char *why_format, ...)
     __attribute__((format(printf, 5, 6)));
 
 void settings_reader_no_memory(struct settings_reader *reader);
 
-/* Where the value of an option outside `queues` comes from. */
+/* The origin of the value of an option outside `queues`. */
 struct origin settings_reader_origin(const struct settings_reader *reader,
                                      const struct config_option *option);
 
-/* Reads one option of group into the struct at base: default, file, environment. */
+/* Stores one option of a group in the struct at base: the environment variable's value, else the
+   file's, else the default. Adds a problem for each value that is wrong, and for one that is
+   missing. */
 void settings_reader_option(struct settings_reader *reader, const struct config_option *option,
                             struct cfg group, void *base);
 
-/* The integer field of an option, in the unit of the file. */
+/* The stored value of an integer option, in the unit of the file. */
 int64_t config_option_integer(const struct config_option *option, const void *base);
 
-/* What only shows when all options are read. */
+/* Adds the problems that only show when all options are read, and the advice. */
 void settings_reader_check(struct settings_reader *reader);
 
 #endif

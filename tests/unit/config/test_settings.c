@@ -260,12 +260,12 @@ static void queues_are_told_apart(void **state)
     refuse(fixture,
            AMQP POSTGRES ENTITY_FILES
            "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"q\"; entity = \"b\"; } );\n",
-           "kopru.cfg:6", "queues[1]", "queue \"q\" stands in line 5 already");
+           "kopru.cfg:6", "queues[1]", "queue \"q\" is already in line 5");
     refuse(fixture,
            AMQP POSTGRES ENTITY_FILES
            "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"r\"; entity = \"a\"; } );\n",
            "kopru.cfg:6", "queues[1]",
-           "two queues have no order between them, so the last message published could not win");
+           "between two queues there is no order, so the message published last could not win");
     refuse(fixture, AMQP POSTGRES QUEUES "entity_files = [ \"a.cfg\", \"a.cfg\" ];\n",
            "kopru.cfg:4", "entity_files[1]", "listed twice");
     refuse(fixture, LEAST QUEUES, "kopru.cfg:5", "cannot read", "duplicate setting name");

@@ -1,5 +1,3 @@
-/* What only shows when all options are read: numbers that must be in order, files that must be
-   there, two that exclude each other. */
 #include "config/settings_reader.h"
 
 #include "base/file_mode.h"
@@ -11,6 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * The table of options says what one value may be. Here stands what depends on several of them or
+ * on the machine: numbers that must be in order, options that need or exclude each other, and files
+ * that must be there. A value that was refused already has its default by now, and a conclusion
+ * from that would be a second problem that the user did not make; so refused options are left out.
+ */
+
 /* One option must be less than another, or at most as large. */
 struct order_rule {
     const char *small_group, *small_key;
@@ -21,7 +26,7 @@ struct order_rule {
 
 static const struct order_rule ORDER_RULES[] = {
     { "limits", "max_message_bytes", "limits", "max_unacknowledged_bytes", true,
-      "the largest message must fit into what may be in hand" },
+      "the largest message must fit into what may be unacknowledged" },
     { "limits", "max_message_bytes", "batch", "max_bytes", true,
       "the largest message must fit into a batch" },
     { "postgres", "lock_timeout", "postgres", "statement_timeout", false,
@@ -46,7 +51,7 @@ static void check_order(struct settings_reader *reader, const struct order_rule 
     if (is_refused(reader, small) || is_refused(reader, large) ||
         (rule->may_be_equal ? small_value <= large_value : small_value < large_value))
         return;
-    /* Named where the user wrote one of the two. */
+    /* The problem is named where the user wrote one of the two. */
     settings_reader_problem(
         reader, cfg_exists(origin.setting) ? small : large,
         cfg_exists(origin.setting) ? origin : settings_reader_origin(reader, large), rule->reason,
@@ -55,7 +60,7 @@ static void check_order(struct settings_reader *reader, const struct order_rule 
         large->group, large->group[0] != '\0' ? "." : "", large->key, (long long)large_value);
 }
 
-/* Returns why the file cannot serve, NULL if it can. */
+/* Returns why the file cannot be used, NULL if it can. */
 static const char *examine_file(const char *path, bool is_secret)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -99,7 +104,7 @@ static void check_amqp_files(struct settings_reader *reader)
     check_file(reader, "key_file", settings->amqp.key_file, true);
 }
 
-/* Reports unless both are given or neither. */
+/* A client certificate needs its key, and the reverse. */
 static void check_certificate_pair(struct settings_reader *reader)
 {
     const struct config_option *cert = config_option_find("amqp", "cert_file");
