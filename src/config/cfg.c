@@ -6,7 +6,6 @@
 #include "config/cfg_source.h"
 
 #include <libconfig.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 /*
- * libconfig opens includes on its own, and of one that it cannot open it says neither which nor
- * why. So this list is made first, by the same rule: a name starts from the directory of the file
- * that is opened, wherever the include stands. Absolute names never get here, because libconfig 1.5
- * puts that directory in front of them too. How deep includes may nest is left to libconfig; a file
- * that is included twice is in the list once, so a file that includes itself ends the list and
- * libconfig reports it.
+ * libconfig opens the includes itself, and when it cannot open one it says neither which nor why.
+ * So this list is made first, by the same rule: a name starts from the directory of the file that
+ * is opened, wherever the include stands. There are no absolute names in it: cfg_text refuses them,
+ * because libconfig 1.5 would put that directory in front of them too. A file that is included
+ * twice is in the list once. That also ends the list of a file that includes itself; libconfig,
+ * which limits how deep includes may nest, reports that one.
  */
 
 enum { MAX_FILE_BYTES = 1 << 20, MAX_FILES = 100 };
@@ -118,7 +118,7 @@ static int add_include(struct cfg_sources *sources, size_t includer, unsigned li
     struct cfg_source *added;
     char *copy;
 
-    if (is_listed(sources, name) || sources->count > MAX_FILES) /* reported already */
+    if (is_listed(sources, name) || sources->count > MAX_FILES) /* and that is reported already */
         return 0;
     copy = strndup(name.data, name.len);
     if (copy == NULL ||
@@ -144,7 +144,7 @@ static int check_source(struct cfg_sources *sources, size_t index, struct buffer
     if (why != NULL)
         return report(sources, &sources->items[index], why, problems);
     if (index == 0 && in->len >= 3 && memcmp(in->data, "\xEF\xBB\xBF", 3) == 0)
-        memset(in->data, ' ', 3); /* libconfig takes a byte order mark for garbage */
+        memset(in->data, ' ', 3); /* to libconfig a byte order mark is a syntax error */
     cfg_text_init(&text, sources->items[index].path, buffer_slice(in), index > 0, problems);
     while (cfg_text_next_include(&text, &name))
         if (add_include(sources, index, text.line, name, problems) != 0)

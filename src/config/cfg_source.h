@@ -1,8 +1,8 @@
 /*
  * The files that one configuration is made of: the one that is opened and all that it includes,
  * directly or through an include. Each is read and checked once, before libconfig follows the
- * includes itself; afterwards this list tells what a file that libconfig names is called in
- * messages, and who may read it.
+ * includes itself. Afterwards this list tells how messages call a file that libconfig names, and
+ * who may read it.
  *
  *     struct cfg_sources sources;
  *     struct buffer text;
@@ -23,8 +23,8 @@
 struct cfg_source {
     char *name;          /* as `@include "name"` has it; NULL for the file that is opened */
     char *path;          /* for messages */
-    size_t includer;     /* the source that includes it first, */
-    unsigned line;       /* and in which line */
+    size_t includer;     /* the index of the source that includes it first */
+    unsigned line;       /* the line of that include */
     bool world_readable; /* every user of the machine may read it */
 };
 
@@ -35,8 +35,9 @@ struct cfg_sources {
                           items[0] */
 };
 
-/* Reads and checks path and everything that it includes. Leaves the text of path itself, a NUL byte
-   behind it, in text. Returns 0, or -1 with every problem added. Release both in either case. */
+/* Reads and checks path and everything that it includes. Leaves the content of path itself in text;
+   text->data is NULL if the file is empty. Returns 0, or -1 with every problem added. Release both
+   in either case. */
 int cfg_sources_read(struct cfg_sources *sources, const char *path, struct buffer *text,
                      struct error_list *problems);
 void cfg_sources_release(struct cfg_sources *sources);

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 /*
- * Some mistakes libconfig's scanner does not report: an open string or comment swallows the rest of
+ * libconfig's scanner does not report some mistakes: an open string or comment swallows the rest of
  * the file, \x00 cuts a string short or vanishes, and integers wrap (in 1.5 every one that needs
  * more than 32 bits, in 1.7 the hexadecimal ones). A limit of 4 GiB that becomes 0 is worse than a
  * file that is refused. So the text is split into the tokens of libconfig's scanner.l, and refused
@@ -19,7 +19,7 @@
  */
 
 static const char DIGITS[] = "0123456789";
-static const char HEX_DIGITS[] = "0123456789abcdefABCDEF";
+static const char XDIGITS[] = "0123456789abcdefABCDEF";
 static const char NAME_BYTES[] =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*";
 
@@ -133,8 +133,7 @@ static void check_number(struct cfg_text *text)
 {
     const char *digits = text->at + (*text->at == '+' || *text->at == '-');
     bool is_hex = strncasecmp(text->at, "0x", 2) == 0 && isxdigit((unsigned char)text->at[2]);
-    const char *end =
-        is_hex ? digits + 2 + strspn(digits + 2, HEX_DIGITS) : digits + strspn(digits, DIGITS);
+    const char *end = digits + (is_hex ? 2 + strspn(digits + 2, XDIGITS) : strspn(digits, DIGITS));
     const char *float_end = is_hex ? end : skip_fraction(end);
 
     if (float_end == end && end > digits)

@@ -25,7 +25,7 @@ struct cfg_text {
     unsigned line;
     bool at_line_start;
     bool is_included;
-    bool ends_in_comment; /* libconfig 1.5 refuses a # or // comment without a line break behind */
+    bool ends_in_comment; /* without a line break after it, which libconfig 1.5 would refuse */
     bool failed;
     struct error_list *problems;
 };
