@@ -1,5 +1,6 @@
 #include "amqp/target.h"
 
+#include "base/file_mode.h"
 #include "base/slice.h"
 #include "base/utf8.h"
 
@@ -23,7 +24,8 @@ static bool is_open_to_all(int fd)
 {
     struct stat status;
 
-    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (status.st_mode & S_IROTH) != 0;
+    return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+           file_mode_readers(status.st_mode) == FILE_READ_BY_EVERYBODY;
 }
 
 /* Does not hang on a pipe that nobody writes to; that reads as empty. */

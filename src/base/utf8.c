@@ -66,6 +66,14 @@ size_t utf8_valid_len(struct slice text)
     return at;
 }
 
+bool utf8_is_plain(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (((unsigned char)text.data[i] < ' ' && text.data[i] != '\t') || text.data[i] == '\x7f')
+            return false;
+    return utf8_is_valid(text);
+}
+
 struct slice utf8_cut(struct slice text, size_t max_bytes)
 {
     if (text.len <= max_bytes)

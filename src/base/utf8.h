@@ -18,6 +18,9 @@ static inline bool utf8_is_valid(struct slice text)
     return utf8_valid_len(text) == text.len;
 }
 
+/* Whether text is valid and has no control character but tab, so that a message may repeat it. */
+bool utf8_is_plain(struct slice text);
+
 /* The longest beginning of a valid text that has at most max_bytes and ends with a whole character.
  */
 struct slice utf8_cut(struct slice text, size_t max_bytes);

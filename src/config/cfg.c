@@ -2,18 +2,27 @@
 
 #include "base/text.h"
 #include "base/utf8.h"
-#include "config/cfg_text.h"
+#include "config/cfg_path.h"
+#include "config/cfg_source.h"
 
 #include <libconfig.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * Everything that wants something of a configuration file asks here, so that one mistake has one
+ * wording wherever it is made: the type is wrong, the number is out of range, the name is unknown.
+ * Only this file knows libconfig, whose lookups answer with a default where a setting is absent and
+ * where it is wrong alike; here the two differ, because a setting that is silently ignored is the
+ * worst mistake of an operator. Values are read as 64 bits in every case, and held against their
+ * range before they become an int.
+ */
+
 struct cfg_file {
     config_t config;
-    struct cfg_text text;
+    struct cfg_sources sources;
     struct error_list *problems;
     bool failed;
 };
@@ -35,7 +44,7 @@ static const char *const TYPE_NAMES[] = {
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
-/* libconfig 1.5 forgets the string it holds, be it empty, when it meets a syntax error behind it.
+/* libconfig 1.5 leaks the string that it read last, even an empty one, at a syntax error after it.
  */
 const char *__lsan_default_suppressions(void)
 {
@@ -54,31 +63,55 @@ static void add(struct cfg_file *file, const struct error *err)
     error_list_add(file->problems, err);
 }
 
+static const char *hint_for(const char *said)
+{
+    if (strcmp(said, "duplicate setting name") == 0)
+        return "a setting may stand only once in its group: remove one";
+    if (strcmp(said, "include file nesting too deep") == 0)
+        return "at most 10 levels are possible: does a file include itself?";
+    return "look at this line and the one before it: `name = value;`, strings in double quotes, no "
+           "comma after the last element of a list";
+}
+
 static void add_parse_error(struct cfg_file *file)
 {
     struct error err;
     char place[256];
-    unsigned line;
-    const char *text = config_error_text(&file->config);
+    const char *said = config_error_text(&file->config);
     const struct cfg_source *source =
-        cfg_text_source(&file->text, (unsigned)config_error_line(&file->config), &line);
+        cfg_sources_find(&file->sources, config_error_file(&file->config));
 
-    error_set(&err, ERROR_CONFIG, "cannot read the configuration",
-              cfg_text_place(source->path, line, place, sizeof(place)), "%s",
-              text != NULL ? text : "syntax error");
-    if (text != NULL && strcmp(text, "duplicate setting name") == 0)
-        error_hint(&err, "a setting may stand only once in its group: remove one");
-    else
-        error_hint(&err, "look at this line and the one before it: `name = value;`, strings in "
-                         "double quotes, no comma behind "
-                         "the last element of a list");
+    if (said == NULL)
+        said = "syntax error";
+    cfg_path_place(source->path, (unsigned)config_error_line(&file->config), place, sizeof(place));
+    error_set(&err, ERROR_CONFIG, "cannot read the configuration", place, "%s", said);
+    error_hint(&err, "%s", hint_for(said));
     add(file, &err);
+}
+
+static int parse(struct cfg_file *file, const char *text)
+{
+    struct error err;
+
+    config_set_include_dir(&file->config, file->sources.include_dir);
+    /* Without memory libconfig forgets the directory, and would include other files than meant. */
+    if (config_get_include_dir(&file->config) == NULL) {
+        error_no_memory(&err);
+        add(file, &err);
+        return -1;
+    }
+    if (config_read_string(&file->config, text) == CONFIG_TRUE)
+        return 0;
+    add_parse_error(file);
+    return -1;
 }
 
 struct cfg_file *cfg_open(const char *path, struct error_list *problems)
 {
     struct cfg_file *file = calloc(1, sizeof(*file));
+    struct buffer text;
     struct error err;
+    int result;
 
     if (file == NULL) {
         error_no_memory(&err);
@@ -87,16 +120,12 @@ struct cfg_file *cfg_open(const char *path, struct error_list *problems)
     }
     file->problems = problems;
     config_init(&file->config);
-    if (cfg_text_read(&file->text, path, problems) != 0)
-        goto failed;
-    if (config_read_string(&file->config, file->text.out.data != NULL ? file->text.out.data : "") !=
-        CONFIG_TRUE) {
-        add_parse_error(file);
-        goto failed;
-    }
-    return file;
-
-failed:
+    result = cfg_sources_read(&file->sources, path, &text, problems);
+    if (result == 0)
+        result = parse(file, text.len > 0 ? text.data : "");
+    buffer_release(&text);
+    if (result == 0)
+        return file;
     cfg_close(file);
     return NULL;
 }
@@ -106,7 +135,7 @@ void cfg_close(struct cfg_file *file)
     if (file == NULL)
         return;
     config_destroy(&file->config);
-    cfg_text_release(&file->text);
+    cfg_sources_release(&file->sources);
     free(file);
 }
 
@@ -115,43 +144,53 @@ bool cfg_failed(const struct cfg_file *file)
     return file->failed;
 }
 
-struct slice cfg_contents(const struct cfg_file *file)
+char *cfg_contents(const struct cfg_file *file)
 {
-    return buffer_slice(&file->text.out);
+    char *contents = NULL;
+    size_t len;
+    FILE *out = open_memstream(&contents, &len);
+    bool failed;
+
+    if (out == NULL)
+        return NULL;
+    config_write(&file->config, out);
+    failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(contents);
+        return NULL;
+    }
+    return contents;
 }
 
 char *cfg_resolve(const struct cfg_file *file, const char *path)
 {
-    return cfg_text_beside(file->text.sources[0].path, path);
+    return cfg_path_beside(file->sources.items[0].path, path);
 }
 
 /* Places and problems. */
 
-static const struct cfg_source *source_of(struct cfg setting, unsigned *line)
+static const struct cfg_source *source_of(struct cfg setting)
 {
-    return cfg_text_source(&setting.file->text, config_setting_source_line(setting.setting), line);
+    return cfg_sources_find(&setting.file->sources, config_setting_source_file(setting.setting));
 }
 
 char *cfg_place(struct cfg setting, char *out, size_t size)
 {
-    unsigned line;
-    const struct cfg_source *source = source_of(setting, &line);
+    const struct cfg_source *source = source_of(setting);
 
     if (config_setting_is_root(setting.setting))
         snprintf(out, size, "%s", source->path);
     else
-        cfg_text_place(source->path, line, out, size);
+        cfg_path_place(source->path, config_setting_source_line(setting.setting), out, size);
     return out;
 }
 
 bool cfg_is_world_readable(struct cfg setting)
 {
-    unsigned line;
-
-    return source_of(setting, &line)->world_readable;
+    return source_of(setting)->world_readable;
 }
 
-/* "queues[1].prefetch"; of the root "". */
+/* Writes the path of a setting, such as "queues[1].prefetch"; that of the root is "". */
 static void write_path(const config_setting_t *setting, char *out, size_t size)
 {
     out[0] = '\0';
@@ -299,7 +338,7 @@ bool cfg_as_string(struct cfg setting, const char **out)
     if (cfg_type(setting) != CFG_STRING)
         return wrong_type(setting, CFG_STRING);
     text = config_setting_get_string(setting.setting);
-    if (!cfg_text_is_plain(slice_of(text))) {
+    if (!utf8_is_plain(slice_of(text))) {
         cfg_problem(setting, "save the file in UTF-8",
                     "the string is not UTF-8 or holds a control character");
         return false;

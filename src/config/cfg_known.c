@@ -1,4 +1,3 @@
-/* Names that are not known, and the known one that was probably meant. */
 #include "config/cfg.h"
 
 #include "base/text.h"
@@ -6,14 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Refuses the settings whose names are not known, and suggests the known name that was probably
+   meant. */
+
 enum { MAX_NAME = 40 };
 
-/* How many letters must be changed, added, removed or swapped with their neighbour to make b out of
-   a. Both at most MAX_NAME long. */
+/* How many letters of a must be changed, added, removed or swapped with their neighbour to make b.
+   Both are at most MAX_NAME long. */
 static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 {
-    size_t rows[3][MAX_NAME +
-                   1]; /* of the letters before last, the last one and the current one of a */
+    /* For the letter of a before the last one, for the last one and for the current one. */
+    size_t rows[3][MAX_NAME + 1];
 
     for (size_t j = 0; j <= b_len; j++)
         rows[0][j] = j;
@@ -42,7 +44,7 @@ static size_t distance(const char *a, size_t a_len, const char *b, size_t b_len)
 const char *cfg_nearest(const char *written, const char *const *names)
 {
     size_t len = strlen(written);
-    size_t best = len / 3 + 1; /* beyond a third of its letters it is another word */
+    size_t best = len / 3 + 1; /* if more than a third differs, it is another word */
     const char *nearest = NULL;
 
     if (len > MAX_NAME)

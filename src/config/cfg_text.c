@@ -1,485 +1,199 @@
 #include "config/cfg_text.h"
 
 #include "base/utf8.h"
+#include "config/cfg_path.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <strings.h>
 
-enum { MAX_FILE_BYTES = 1 << 20, MAX_TEXT_BYTES = 4 << 20, MAX_DEPTH = 10, MAX_SOURCES = 100 };
+/*
+ * libconfig's scanner does not report some mistakes: an open string or comment swallows the rest of
+ * the file, \x00 cuts a string short or vanishes, and integers wrap (in 1.5 every one that needs
+ * more than 32 bits, in 1.7 the hexadecimal ones). A limit of 4 GiB that becomes 0 is worse than a
+ * file that is refused. So the text is split into the tokens of libconfig's scanner.l, and refused
+ * where the two releases would read a token differently or wrongly. Where a token is not quite
+ * libconfig's, as in "+e5", libconfig refuses the file anyway.
+ */
 
-/* From first_line of the text on, lines are those of one source. */
-struct cfg_span {
-    unsigned first_line;
-    unsigned source;
-    unsigned source_line;
-};
+static const char DIGITS[] = "0123456789";
+static const char XDIGITS[] = "0123456789abcdefABCDEF";
+static const char NAME_BYTES[] =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_*";
 
-/* One file on its way into the text. */
-struct scan {
-    struct cfg_text *text;
-    struct error_list *problems;
-    struct slice in;
-    size_t at;
-    unsigned source;
-    unsigned line;
-    int depth;
-    bool failed;
-};
-
-static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent,
-                     struct error_list *problems);
-
-static int add_no_memory(struct error_list *problems)
-{
-    struct error err;
-
-    error_no_memory(&err);
-    error_list_add(problems, &err);
-    return -1;
-}
-
-char *cfg_text_beside(const char *path, const char *name)
-{
-    const char *slash = strrchr(path, '/');
-    size_t directory_len = slash == NULL || name[0] == '/' ? 0 : (size_t)(slash - path + 1);
-    char *joined = malloc(directory_len + strlen(name) + 1);
-
-    if (joined == NULL)
-        return NULL;
-    memcpy(joined, path, directory_len);
-    memcpy(joined + directory_len, name, strlen(name) + 1);
-    return joined;
-}
-
-char *cfg_text_place(const char *path, unsigned line, char *out, size_t size)
-{
-    size_t len = strlen(path);
-    size_t room = size - sizeof("...:4294967295");
-
-    snprintf(out, size, "%s%s:%u", len > room ? "..." : "", len > room ? path + len - room : path,
-             line);
-    return out;
-}
-
-bool cfg_text_is_plain(struct slice text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (((unsigned char)text.data[i] < ' ' && text.data[i] != '\t') || text.data[i] == '\x7f')
-            return false;
-    return utf8_is_valid(text);
-}
-
-static void report(struct scan *scan, unsigned line, const char *why, const char *hint)
+static void report(struct cfg_text *text, const char *why, const char *hint)
 {
     char place[256];
     struct error err;
 
-    cfg_text_place(scan->text->sources[scan->source].path, line, place, sizeof(place));
+    cfg_path_place(text->path, text->line, place, sizeof(place));
     error_set(&err, ERROR_CONFIG, "cannot read the configuration", place, "%s", why);
-    if (hint != NULL)
-        error_hint(&err, "%s", hint);
-    error_list_add(scan->problems, &err);
-    scan->failed = true;
+    error_hint(&err, "%s", hint);
+    error_list_add(text->problems, &err);
+    text->failed = true;
 }
 
-static bool peek(const struct scan *scan, const char *text)
+static bool begins(const char *text, const char *with)
 {
-    size_t len = strlen(text);
-
-    return scan->in.len - scan->at >= len && memcmp(scan->in.data + scan->at, text, len) == 0;
+    return strncmp(text, with, strlen(with)) == 0;
 }
 
-static int byte_at(const struct scan *scan, size_t at)
+void cfg_text_init(struct cfg_text *text, const char *path, struct slice contents, bool is_included,
+                   struct error_list *problems)
 {
-    return at < scan->in.len ? (unsigned char)scan->in.data[at] : EOF;
-}
-
-static void copy(struct scan *scan, size_t len)
-{
-    buffer_append(&scan->text->out, scan->in.data + scan->at, len);
-    scan->at += len;
-}
-
-static void copy_newline(struct scan *scan)
-{
-    copy(scan, 1);
-    scan->line++;
-    scan->text->lines++;
-}
-
-static int add_span(struct cfg_text *text, unsigned source, unsigned source_line)
-{
-    if (text->span_count == text->span_capacity) {
-        size_t capacity = text->span_capacity == 0 ? 8 : text->span_capacity * 2;
-        struct cfg_span *spans = realloc(text->spans, capacity * sizeof(*spans));
-
-        if (spans == NULL)
-            return -1;
-        text->spans = spans;
-        text->span_capacity = capacity;
-    }
-    text->spans[text->span_count++] = (struct cfg_span){ text->lines + 1, source, source_line };
-    return 0;
-}
-
-static void scan_line_comment(struct scan *scan)
-{
-    while (scan->at < scan->in.len && scan->in.data[scan->at] != '\n')
-        scan->at++;
-}
-
-static void scan_comment(struct scan *scan)
-{
-    unsigned start = scan->line;
-
-    scan->at += 2;
-    while (scan->at < scan->in.len && !peek(scan, "*/")) {
-        if (scan->in.data[scan->at] == '\n')
-            copy_newline(scan);
-        else
-            scan->at++;
-    }
-    if (scan->at == scan->in.len)
-        report(scan, start, "a comment that starts here is never closed", "close it with */");
-    else
-        scan->at += 2;
-    buffer_append_byte(&scan->text->out, ' ');
-}
-
-static void scan_string(struct scan *scan)
-{
-    size_t end = scan->at + 1;
-
-    while (byte_at(scan, end) != '"') {
-        if (byte_at(scan, end) == EOF || byte_at(scan, end) == '\n') {
-            report(scan, scan->line, "a string is not closed on its line",
-                   "close it with \"; a long one can stand in parts, \"...\" \"...\", on several "
-                   "lines");
-            scan->at = end;
-            return;
-        }
-        if (byte_at(scan, end) == '\\') {
-            if (tolower(byte_at(scan, end + 1)) == 'x' && byte_at(scan, end + 2) == '0' &&
-                byte_at(scan, end + 3) == '0')
-                report(scan, scan->line, "a string holds a NUL character", "remove \\x00");
-            if (byte_at(scan, end + 1) != '\n' && byte_at(scan, end + 1) != EOF)
-                end++;
-        }
-        end++;
-    }
-    copy(scan, end + 1 - scan->at);
-}
-
-static size_t skip_digits(const struct scan *scan, size_t at)
-{
-    while (isdigit(byte_at(scan, at)))
-        at++;
-    return at;
-}
-
-/* The end of an exponent that starts at `at`, or `at` if none does. */
-static size_t skip_exponent(const struct scan *scan, size_t at)
-{
-    size_t digits = at + 1;
-
-    if (tolower(byte_at(scan, at)) != 'e')
-        return at;
-    if (byte_at(scan, digits) == '+' || byte_at(scan, digits) == '-')
-        digits++;
-    return isdigit(byte_at(scan, digits)) ? skip_digits(scan, digits) : at;
-}
-
-static void put_integer(struct scan *scan, size_t end, bool hex)
-{
-    const char *literal =
-        scan->in.data + scan->at; /* a NUL byte follows the input, so strtoull stops in time */
-    unsigned long long magnitude;
-    bool negative = literal[0] == '-';
-
-    errno = 0;
-    magnitude = strtoull(literal + (literal[0] == '-' || literal[0] == '+'), NULL, hex ? 16 : 10);
-    if (errno == ERANGE || magnitude > (unsigned long long)INT64_MAX)
-        report(scan, scan->line, "an integer is larger than 64 bit can hold",
-               "at most 9223372036854775807 is possible");
-    buffer_append_format(&scan->text->out, "%s%lluL ", negative ? "-" : "", magnitude);
-    scan->at = end;
-    for (int suffix = 0; suffix < 2 && byte_at(scan, scan->at) == 'L'; suffix++)
-        scan->at++;
-}
-
-/* Digits, perhaps with a sign before them: an integer, or the start of a float, which libconfig
-   reads right. */
-static void scan_number(struct scan *scan)
-{
-    bool sign = !isdigit(byte_at(scan, scan->at));
-    size_t digits = scan->at + sign;
-    size_t end = skip_digits(scan, digits);
-
-    if (!sign && byte_at(scan, digits) == '0' && tolower(byte_at(scan, digits + 1)) == 'x' &&
-        isxdigit(byte_at(scan, digits + 2))) {
-        end = digits + 2;
-        while (isxdigit(byte_at(scan, end)))
-            end++;
-        put_integer(scan, end, true);
-    } else if (byte_at(scan, end) == '.') {
-        copy(scan, skip_exponent(scan, skip_digits(scan, end + 1)) - scan->at);
-    } else if (end == digits) {
-        copy(scan, 1);
-    } else if (skip_exponent(scan, end) != end) {
-        copy(scan, skip_exponent(scan, end) - scan->at);
-    } else {
-        put_integer(scan, end, false);
+    *text = (struct cfg_text){ .path = path,
+                               .at = contents.len > 0 ? contents.data : "",
+                               .line = 1,
+                               .at_line_start = true,
+                               .is_included = is_included,
+                               .problems = problems };
+    if (strlen(text->at) < contents.len || begins(text->at, "\xFF\xFE") ||
+        begins(text->at, "\xFE\xFF")) {
+        report(text, "the file is not text", "save it as plain text in UTF-8");
+        text->at = "";
+    } else if (begins(text->at, "\xEF\xBB\xBF")) {
+        report(text, "the file begins with a byte order mark", "save it in UTF-8 without one");
     }
 }
 
-static void scan_name(struct scan *scan)
+static void check_line_comment(struct cfg_text *text)
 {
-    size_t end = scan->at;
-
-    while (isalnum(byte_at(scan, end)) ||
-           (byte_at(scan, end) != EOF && byte_at(scan, end) != '\0' &&
-            strchr("-_*", byte_at(scan, end))))
-        end++;
-    copy(scan, end - scan->at);
+    text->at += strcspn(text->at, "\n");
+    text->ends_in_comment = *text->at == '\0';
+    if (text->ends_in_comment && text->is_included)
+        report(text, "the file ends in a comment without a line break", "end its last line");
 }
 
-/* What is wrong with the rest of an `@include`, or NULL with *name being what stands in quotes. */
-static const char *read_include(struct scan *scan, struct slice *name)
+static void check_comment(struct cfg_text *text)
 {
-    size_t start = scan->at + 1;
-    size_t end = start;
+    const char *end = strstr(text->at + 2, "*/");
 
-    if (byte_at(scan, scan->at) != '"')
-        return "@include is not followed by a path in quotes";
-    while (byte_at(scan, end) != '"' && byte_at(scan, end) != '\n' && byte_at(scan, end) != EOF)
-        end++;
-    if (byte_at(scan, end) != '"')
-        return "@include is not followed by a path in quotes";
-    *name = (struct slice){ scan->in.data + start, end - start };
-    scan->at = end + 1;
-    return cfg_text_is_plain(*name) ? NULL : "the path is not UTF-8 or holds a control character";
-}
-
-/* At the start of a line: `@include "path"`. Returns whether it stood there. */
-static bool scan_include(struct scan *scan)
-{
-    size_t saved = scan->at;
-    struct slice quoted;
-    const char *why;
-    char *name;
-    char *path;
-
-    while (byte_at(scan, scan->at) == ' ' || byte_at(scan, scan->at) == '\t')
-        scan->at++;
-    if (!peek(scan, "@include")) {
-        scan->at = saved;
-        return false;
-    }
-    scan->at += strlen("@include");
-    while (byte_at(scan, scan->at) == ' ' || byte_at(scan, scan->at) == '\t')
-        scan->at++;
-    why = read_include(scan, &quoted);
-    if (why != NULL) {
-        report(scan, scan->line, why, "write @include \"file.cfg\"");
-        scan_line_comment(scan);
-        return true;
-    }
-    name = strndup(quoted.data, quoted.len);
-    path = name != NULL ? cfg_text_beside(scan->text->sources[scan->source].path, name) : NULL;
-    if (path == NULL)
-        add_no_memory(scan->problems);
-    if (path == NULL || scan_file(scan->text, path, scan->depth + 1, scan, scan->problems) != 0)
-        scan->failed = true;
-    free(path);
-    free(name);
-    /* The rest of this line stands on a line of its own in the text. */
-    buffer_append_byte(&scan->text->out, '\n');
-    scan->text->lines++;
-    if (add_span(scan->text, scan->source, scan->line) != 0) {
-        add_no_memory(scan->problems);
-        scan->failed = true;
-    }
-    return true;
-}
-
-static void scan_token(struct scan *scan)
-{
-    int byte = byte_at(scan, scan->at);
-
-    if (byte == '\n') {
-        copy_newline(scan);
-        scan_include(scan);
-    } else if (byte == '#' || peek(scan, "//")) {
-        scan_line_comment(scan);
-    } else if (peek(scan, "/*")) {
-        scan_comment(scan);
-    } else if (byte == '"') {
-        scan_string(scan);
-    } else if (isdigit(byte) || byte == '+' || byte == '-' || byte == '.') {
-        scan_number(scan);
-    } else if (isalpha(byte) || byte == '*') {
-        scan_name(scan);
-    } else {
-        copy(scan, 1);
-    }
-}
-
-static void scan_all(struct scan *scan)
-{
-    const char *nul = memchr(scan->in.data, '\0', scan->in.len);
-
-    if (peek(scan, "\xEF\xBB\xBF"))
-        scan->at = 3;
-    if (nul != NULL || peek(scan, "\xFF\xFE") || peek(scan, "\xFE\xFF")) {
-        report(scan, 1, "the file is not text", "save it as plain text in UTF-8");
+    if (end == NULL) {
+        report(text, "a comment that starts here is never closed", "close it with */");
+        text->at += strlen(text->at);
         return;
     }
-    scan_include(scan);
-    while (scan->at < scan->in.len)
-        scan_token(scan);
+    for (; text->at < end; text->at++)
+        text->line += *text->at == '\n';
+    text->at = end + 2;
 }
 
-/* Where an unreadable file is named: the file that includes it with its line, or nothing but its
-   own path. */
-static int report_file(const struct scan *parent, const char *path, struct error_list *problems,
-                       const char *why)
+static void check_string(struct cfg_text *text)
 {
-    struct error err;
-    char place[256];
+    const char *end = text->at + 1;
 
-    if (parent != NULL) {
-        cfg_text_place(parent->text->sources[parent->source].path, parent->line, place,
-                       sizeof(place));
-        error_set(&err, ERROR_CONFIG, "cannot include a file", place, "%s: %s", path, why);
-        error_hint(&err, "a relative path starts from the directory of the file that includes");
-    } else {
-        error_set(&err, ERROR_CONFIG, "cannot read the configuration", path, "%s", why);
-        error_hint(&err, "check the path and the permissions of the file");
+    while (*end != '"') {
+        if (*end == '\0' || *end == '\n') {
+            report(text, "a string is not closed on its line",
+                   "close it with \"; a long string can be written in parts: \"...\" \"...\"");
+            text->at = end;
+            return;
+        }
+        if (strncasecmp(end, "\\x00", 4) == 0)
+            report(text, "a string holds a NUL character", "remove \\x00");
+        end += begins(end, "\\\\") || begins(end, "\\\"") ? 2 : 1;
     }
-    error_list_add(problems, &err);
-    return -1;
+    text->at = end + 1;
 }
 
-static const char NO_MEMORY[] = "out of memory";
-
-/* Returns NULL, or why the file cannot be read. */
-static const char *read_whole(const char *path, struct buffer *in, bool *world_readable)
+static void check_integer(struct cfg_text *text, const char *digits, const char *end, bool is_hex)
 {
-    int fd = open(path,
-                  O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not hang us */
-    struct stat status;
-    const char *why = NULL;
-    ssize_t got = 1;
+    bool is_long = *end == 'L';
+    long long value;
 
-    if (fd < 0)
-        return strerror(errno);
-    if (fstat(fd, &status) != 0)
-        why = strerror(errno);
-    else if (S_ISDIR(status.st_mode))
-        why = "it is a directory";
-    else if (!S_ISREG(status.st_mode))
-        why = "it is not a regular file";
+    errno = 0;
+    value = strtoll(text->at, NULL, is_hex ? 16 : 10);
+    if (errno == ERANGE)
+        report(text, "an integer is larger than 64 bits can hold",
+               "at most 9223372036854775807 is possible");
+    else if (!is_long && (value > INT32_MAX || value < INT32_MIN))
+        report(text, "an integer of more than 32 bits lacks the suffix L",
+               "write an L after it, as in 4294967296L");
+    else if (!is_long && !is_hex && digits[0] == '0' && end > digits + 1)
+        report(text, "an integer begins with 0, which libconfig 1.7 reads as octal",
+               "remove the leading zeros");
+}
+
+/* Returns the end of the fraction and the exponent that start at `at`; `at` if there is neither. */
+static const char *skip_fraction(const char *at)
+{
+    const char *exponent;
+
+    if (*at == '.')
+        at += 1 + strspn(at + 1, DIGITS);
+    if (tolower((unsigned char)*at) != 'e')
+        return at;
+    exponent = at + 1 + (at[1] == '+' || at[1] == '-');
+    return isdigit((unsigned char)*exponent) ? exponent + strspn(exponent, DIGITS) : at;
+}
+
+static void check_number(struct cfg_text *text)
+{
+    const char *digits = text->at + (*text->at == '+' || *text->at == '-');
+    bool is_hex = strncasecmp(text->at, "0x", 2) == 0 && isxdigit((unsigned char)text->at[2]);
+    const char *end = digits + (is_hex ? 2 + strspn(digits + 2, XDIGITS) : strspn(digits, DIGITS));
+    const char *float_end = is_hex ? end : skip_fraction(end);
+
+    if (float_end == end && end > digits)
+        check_integer(text, digits, end, is_hex);
+    text->at = float_end;
+}
+
+static void check_token(struct cfg_text *text)
+{
+    unsigned char byte = (unsigned char)*text->at;
+
+    text->at_line_start = byte == '\n';
+    text->line += byte == '\n';
+    if (byte == '#' || begins(text->at, "//"))
+        check_line_comment(text);
+    else if (begins(text->at, "/*"))
+        check_comment(text);
+    else if (byte == '"')
+        check_string(text);
+    else if (isdigit(byte) || byte == '+' || byte == '-' || byte == '.')
+        check_number(text);
+    else if (isalpha(byte) || byte == '*')
+        text->at += strspn(text->at, NAME_BYTES);
     else
-        *world_readable = (status.st_mode & S_IROTH) != 0;
-    while (why == NULL && got > 0) {
-        char chunk[8192];
+        text->at++;
+}
 
-        got = read(fd, chunk, sizeof(chunk));
-        if (got < 0 && errno != EINTR)
-            why = strerror(errno);
-        else if (got > 0)
-            buffer_append(in, chunk, (size_t)got);
-        if (buffer_failed(in))
-            why = in->len + (size_t)got > in->max_bytes ? "it is larger than 1 MiB" : NO_MEMORY;
-        got = got < 0 ? 1 : got;
+/* Returns why the include in this line cannot be followed, NULL if it can. */
+static const char *read_include(struct cfg_text *text, struct slice *name)
+{
+    const char *behind = strstr(text->at, "@include") + strlen("@include");
+    const char *quote = behind + strspn(behind, " \t");
+
+    *name = (struct slice){ quote + 1, *quote == '"' ? strcspn(quote + 1, "\"\n") : 0 };
+    if (quote == behind || *quote != '"' || name->data[name->len] != '"')
+        return "@include is not followed by a path in quotes";
+    text->at = name->data + name->len + 1;
+    if (!utf8_is_plain(*name))
+        return "the path is not UTF-8 or holds a control character";
+    if (memchr(name->data, '\\', name->len) != NULL)
+        return "the path of an include holds a backslash";
+    return name->data[0] == '/' ? "the path of an include is absolute" : NULL;
+}
+
+bool cfg_text_next_include(struct cfg_text *text, struct slice *name)
+{
+    while (*text->at != '\0') {
+        const char *why;
+
+        if (!text->at_line_start || !begins(text->at + strspn(text->at, " \t"), "@include")) {
+            check_token(text);
+            continue;
+        }
+        text->at_line_start = false;
+        why = read_include(text, name);
+        if (why == NULL)
+            return true;
+        report(text, why,
+               "write @include \"file.cfg\", with a path from the directory of the main file");
+        text->at += strcspn(text->at, "\n");
     }
-    close(fd);
-    return why;
-}
-
-static int add_source(struct cfg_text *text, const char *path, bool world_readable)
-{
-    struct cfg_source *sources =
-        realloc(text->sources, (text->source_count + 1) * sizeof(*sources));
-
-    if (sources == NULL)
-        return -1;
-    text->sources = sources;
-    sources[text->source_count] = (struct cfg_source){ strdup(path), world_readable };
-    if (sources[text->source_count].path == NULL)
-        return -1;
-    text->source_count++;
-    return add_span(text, (unsigned)text->source_count - 1, 1);
-}
-
-static int scan_file(struct cfg_text *text, const char *path, int depth, const struct scan *parent,
-                     struct error_list *problems)
-{
-    struct scan scan = { .text = text, .problems = problems, .line = 1, .depth = depth };
-    struct buffer in;
-    const char *why = NULL;
-    bool world_readable = false;
-
-    buffer_init(&in, MAX_FILE_BYTES);
-    if (depth > MAX_DEPTH)
-        why = "includes nest deeper than 10: does a file include itself?";
-    else if (text->source_count == MAX_SOURCES)
-        why = "more than 100 includes";
-    else
-        why = read_whole(path, &in, &world_readable);
-    if (why == NULL && add_source(text, path, world_readable) != 0)
-        why = NO_MEMORY;
-    if (why == NO_MEMORY) {
-        scan.failed = true;
-        add_no_memory(problems);
-    } else if (why != NULL) {
-        scan.failed = true;
-        report_file(parent, path, problems, why);
-    } else if (in.len > 0) {
-        scan.source = (unsigned)text->source_count - 1;
-        scan.in = buffer_slice(&in);
-        scan_all(&scan);
-    }
-    buffer_release(&in);
-    return scan.failed ? -1 : 0;
-}
-
-int cfg_text_read(struct cfg_text *text, const char *path, struct error_list *problems)
-{
-    *text = (struct cfg_text){ 0 };
-    buffer_init(&text->out, MAX_TEXT_BYTES);
-    if (scan_file(text, path, 0, NULL, problems) != 0)
-        return -1;
-    if (!buffer_failed(&text->out))
-        return 0;
-    if (text->out.len <
-        MAX_TEXT_BYTES - MAX_FILE_BYTES) /* nothing that was appended can be longer than a file */
-        return add_no_memory(problems);
-    return report_file(NULL, path, problems, "with its includes it is larger than 4 MiB");
-}
-
-void cfg_text_release(struct cfg_text *text)
-{
-    for (size_t i = 0; i < text->source_count; i++)
-        free(text->sources[i].path);
-    free(text->sources);
-    free(text->spans);
-    buffer_release(&text->out);
-    *text = (struct cfg_text){ 0 };
-}
-
-const struct cfg_source *cfg_text_source(const struct cfg_text *text, unsigned line,
-                                         unsigned *source_line)
-{
-    size_t at = text->span_count - 1;
-
-    while (at > 0 && text->spans[at].first_line > line)
-        at--;
-    *source_line = text->spans[at].source_line + (line - text->spans[at].first_line);
-    return &text->sources[text->spans[at].source];
+    return false;
 }

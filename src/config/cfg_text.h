@@ -1,51 +1,42 @@
 /*
- * The text of a libconfig file, made ready for libconfig. Its scanner wraps integers beyond 32 bit
- * without a word, takes includes relative to the working directory, drops \x00 and lets an open
- * string or comment swallow the rest of the file. So the files are read here: includes are expanded
- * in place, every integer gets the suffix of 64 bit, and what is wrong is reported where it starts.
+ * Checks the text of one libconfig file, before libconfig reads it, for what libconfig would read
+ * wrongly without a word: a string or comment that is never closed, a NUL, an integer that does not
+ * fit, and what the releases 1.5 and 1.7 read differently. Everything else that is wrong libconfig
+ * reports itself. The text is never changed.
+ *
+ *     struct cfg_text text;
+ *     struct slice name;
+ *
+ *     cfg_text_init(&text, path, contents, is_included, &problems);
+ *     while (cfg_text_next_include(&text, &name))
+ *         remember(name, text.line);
+ *     if (text.failed)
+ *         return -1;
  */
 #ifndef KOPRU_CONFIG_CFG_TEXT_H
 #define KOPRU_CONFIG_CFG_TEXT_H
 
-#include "base/buffer.h"
 #include "base/error.h"
-
-struct cfg_source {
-    char *path;
-    bool world_readable;
-};
-
-struct cfg_span;
+#include "base/slice.h"
 
 struct cfg_text {
-    struct buffer out;
-    struct cfg_source
-        *sources; /* sources[0] is the file itself; then its includes, one entry each time */
-    size_t source_count;
-    struct cfg_span *spans;
-    size_t span_count;
-    size_t span_capacity;
-    unsigned lines; /* of out, so far */
+    const char *path; /* for the messages */
+    const char *at;   /* what is not checked yet */
+    unsigned line;
+    bool at_line_start;
+    bool is_included;
+    bool ends_in_comment; /* without a line break after it, which libconfig 1.5 would refuse */
+    bool failed;
+    struct error_list *problems;
 };
 
-/* Reads path and what it includes. Returns 0, or -1 with every problem added. Release in both
-   cases. */
-int cfg_text_read(struct cfg_text *text, const char *path, struct error_list *problems);
-void cfg_text_release(struct cfg_text *text);
+/* A NUL byte must follow the contents; path, contents and problems must outlive the check. */
+void cfg_text_init(struct cfg_text *text, const char *path, struct slice contents, bool is_included,
+                   struct error_list *problems);
 
-/* Where line of out (1 is the first) comes from. */
-const struct cfg_source *cfg_text_source(const struct cfg_text *text, unsigned line,
-                                         unsigned *source_line);
-
-/* Writes `path:line` into out, which has room for at least 64 bytes; of a path that is too long its
-   end. Returns out. */
-char *cfg_text_place(const char *path, unsigned line, char *out, size_t size);
-
-/* UTF-8 without control characters other than tab: what may be repeated in a message. */
-bool cfg_text_is_plain(struct slice text);
-
-/* The directory part of path with its slash, "" if there is none, followed by name; name alone if
-   it is absolute. The caller frees it. NULL when there is no memory. */
-char *cfg_text_beside(const char *path, const char *name);
+/* Checks up to the next `@include "name"` in line text->line, or to the end, and adds a problem for
+   everything that is wrong. Returns whether there is an include; its name belongs to the contents,
+   is UTF-8 without control characters and not absolute. */
+bool cfg_text_next_include(struct cfg_text *text, struct slice *name);
 
 #endif

@@ -36,7 +36,7 @@ static const char *refuse_queue_name(const char *value)
     return strlen(value) <= 255 ? NULL : "it is longer than the 255 bytes that AMQP allows";
 }
 
-/* The empty text switches the endpoint off. */
+/* Takes "host:port" or "[IPv6]:port", and "", which switches the endpoint off. */
 static const char *refuse_listen(const char *value)
 {
     struct address address;
@@ -48,6 +48,13 @@ static const char *refuse_listen(const char *value)
     return why == NULL && address.port == 0 ? "the port is not 1 to 65535" : why;
 }
 
+/*
+ * A row is all that the program knows of an option. Defaults and ranges stand here and not where
+ * the values are used, so that a test notices when the sample file or the README says something
+ * else, and a new option needs no code. The options of the top level come first, as
+ * config_option_names() expects.
+ */
+
 #define FIELD(name)                                                                                \
     .offset = offsetof(struct settings, name), .size = sizeof(((struct settings *)NULL)->name)
 #define QUEUE_FIELD(name)                                                                          \
@@ -56,7 +63,7 @@ static const char *refuse_listen(const char *value)
 #define RANGE(least, most, per_unit, unit_name)                                                    \
     .min = (least), .max = (most), .factor = (per_unit), .unit = (unit_name)
 
-const struct option OPTIONS[] = {
+const struct config_option OPTIONS[] = {
     { .group = "",
       .key = "entity_files",
       .type = OPTION_LIST,
@@ -200,7 +207,7 @@ const struct option OPTIONS[] = {
       .initial = "2",
       RANGE(1, 64, 1, "connections"),
       QUEUE_FIELD(writers),
-      .help = "database connections that write this queue's messages side by side" },
+      .help = "database connections that write this queue's messages in parallel" },
     { .group = "queues",
       .key = "prefetch",
       .type = OPTION_INTEGER,
@@ -238,8 +245,8 @@ const struct option OPTIONS[] = {
       .initial = "33554432",
       RANGE(1, 17179869184, 1, "bytes"),
       FIELD(limits.max_unacknowledged_bytes),
-      .help = "of each queue, what was delivered and not yet acknowledged, with its rows; beyond "
-              "it the socket is not read" },
+      .help = "what may be delivered and not yet acknowledged, of each queue and with its rows; "
+              "beyond that nothing is read from the socket" },
 
     { .group = "batch",
       .key = "max_messages",
@@ -254,7 +261,7 @@ const struct option OPTIONS[] = {
       .initial = "4194304",
       RANGE(1, 1073741824, 1, "bytes"),
       FIELD(batch.max_bytes),
-      .help = "messages, together and with their rows, that one transaction writes at most" },
+      .help = "the size of the messages, with their rows, that one transaction writes at most" },
 
     { .group = "quarantine",
       .key = "attempts",
@@ -262,17 +269,17 @@ const struct option OPTIONS[] = {
       .initial = "10",
       RANGE(2, 1000, 1, "failures"),
       FIELD(quarantine.attempts),
-      .help = "failures of one message, with an error that has no rule, after which it may become "
-              "a dead letter" },
+      .help = "failures of one message, with an error for which there is no rule, after which it "
+              "may become a dead letter" },
     { .group = "quarantine",
       .key = "minutes",
       .type = OPTION_DECIMAL,
       .initial = "5",
       RANGE(0, 10, 60000, "minutes"),
       FIELD(quarantine.span_ms),
-      .hint = "after 15 minutes in hand a message goes back to the broker, and its failures are "
-              "counted anew",
-      .help = "over how long they must go on, while other messages commit" },
+      .hint = "a message that is not acknowledged after 15 minutes goes back to the broker, and "
+              "its failures are counted anew",
+      .help = "how long these failures must go on, while other messages are committed" },
 
     { .group = "breaker",
       .key = "share",
@@ -289,14 +296,16 @@ const struct option OPTIONS[] = {
       .initial = "1000",
       RANGE(1, 1000000, 1, "messages"),
       FIELD(breaker.window),
-      .help = "how many are the last messages; fewer never count" },
+      .help =
+          "the number of the last messages that the share is taken of; fewer are never judged" },
     { .group = "breaker",
       .key = "probe_interval",
       .type = OPTION_INTEGER,
       .initial = "60",
       RANGE(1, 600, 1000, "seconds"),
       FIELD(breaker.probe_ms),
-      .help = "how often one message is tried then, in a transaction that is rolled back" },
+      .help =
+          "how often one message is tried in that state, in a transaction that is rolled back" },
 
     { .group = "http",
       .key = "listen",
@@ -327,7 +336,7 @@ const struct option OPTIONS[] = {
 
 const size_t OPTION_COUNT = sizeof(OPTIONS) / sizeof(OPTIONS[0]);
 
-void option_names(const char *group, const char **names)
+void config_option_names(const char *group, const char **names)
 {
     size_t count = 0;
 
@@ -341,7 +350,7 @@ void option_names(const char *group, const char **names)
     names[count] = NULL;
 }
 
-const struct option *option_find(const char *group, const char *key)
+const struct config_option *config_option_find(const char *group, const char *key)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strcmp(OPTIONS[i].group, group) == 0 && strcmp(OPTIONS[i].key, key) == 0)

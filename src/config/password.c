@@ -13,7 +13,7 @@ bool password_in_uri(const char *uri)
     if (start == NULL)
         return false;
     start += 3;
-    /* A password may hold an unescaped @ or /: when in doubt there is one. */
+    /* A password may hold an @ or / that is not escaped; when in doubt, there is a password. */
     at = strrchr(start, '@');
     colon = strchr(start, ':');
     return at != NULL && colon != NULL && colon + 1 < at;
@@ -25,7 +25,7 @@ static bool is_password_keyword(const char *keyword, size_t len)
            (len == 11 && memcmp(keyword, "sslpassword", 11) == 0);
 }
 
-/* Behind a value of libpq's form: '...' with backslash escapes, or up to a space. */
+/* Returns the end of a value in libpq's form: '...' with backslash escapes, or up to a space. */
 static const char *skip_value(const char *at)
 {
     bool quoted = *at == '\'';
@@ -55,7 +55,7 @@ bool password_in_conninfo(const char *conninfo)
 
         at = skip_space(at + len);
         if (*at != '=')
-            continue; /* libpq will refuse it; what follows is still looked at */
+            continue; /* libpq will refuse this, but a password may follow */
         value = skip_space(at + 1);
         at = skip_value(value);
         if (is_password_keyword(keyword, len) && at > value && strncmp(value, "''", 2) != 0)

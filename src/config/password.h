@@ -1,5 +1,5 @@
-/* Whether a connection text holds a password, so that a file with it may not be readable by
-   everybody. */
+/* Whether a connection string holds a password, so that the file that it stands in must not be
+   readable for everybody. When in doubt, it does. */
 #ifndef KOPRU_CONFIG_PASSWORD_H
 #define KOPRU_CONFIG_PASSWORD_H
 

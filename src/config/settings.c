@@ -1,14 +1,21 @@
 #include "config/settings.h"
 
 #include "base/utf8.h"
-#include "config/reader.h"
+#include "config/settings_reader.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The table of options drives nearly all of this. What is written out here are the two lists, whose
+ * elements the table cannot count: the entity files, which are plain strings, and the queues, each
+ * of which is a group that the table describes under the name "queues". Reading goes on after each
+ * problem, so that `kopru check` names all of them at once.
+ */
+
 enum { QUORUM_PREFETCH = 2000 };
 
-static void read_entity_files(struct reader *reader)
+static void read_entity_files(struct settings_reader *reader)
 {
     struct settings *settings = reader->settings;
     struct cfg list = cfg_list(cfg_root(reader->file), "entity_files");
@@ -16,7 +23,7 @@ static void read_entity_files(struct reader *reader)
 
     settings->entity_files = calloc(cfg_count(list) + 1, sizeof(char *));
     if (settings->entity_files == NULL) {
-        reader_no_memory(reader);
+        settings_reader_no_memory(reader);
         return;
     }
     for (size_t i = 0; i < cfg_count(list); i++) {
@@ -27,7 +34,7 @@ static void read_entity_files(struct reader *reader)
             continue;
         path = cfg_resolve(reader->file, text);
         if (path == NULL) {
-            reader_no_memory(reader);
+            settings_reader_no_memory(reader);
             continue;
         }
         if (text[0] == '\0')
@@ -49,8 +56,8 @@ static void queue_release(struct queue_settings *queue)
     free(queue->entity);
 }
 
-/* Fills queue with what one element says. Returns whether it has a name and an entity. */
-static bool read_queue(struct reader *reader, struct cfg element, const char *const *names,
+/* Fills queue from one element. Returns whether it has a name and an entity. */
+static bool read_queue(struct settings_reader *reader, struct cfg element, const char *const *names,
                        struct queue_settings *queue)
 {
     char place[256];
@@ -61,15 +68,15 @@ static bool read_queue(struct reader *reader, struct cfg element, const char *co
     cfg_known(element, names);
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strcmp(OPTIONS[i].group, "queues") == 0)
-            reader_option(reader, &OPTIONS[i], element, queue);
+            settings_reader_option(reader, &OPTIONS[i], element, queue);
     cfg_place(element, place, sizeof(place));
     queue->line = (unsigned)strtoul(strrchr(place, ':') + 1, NULL, 10);
     return queue->name != NULL && queue->entity != NULL;
 }
 
-/* Two queues of one entity have no order between them, and two consumers of one queue would fight
-   over its row. */
-static void check_queue_is_new(const struct reader *reader, struct cfg element,
+/* Two queues of one entity have no order between them, and two consumers of one queue would compete
+   for its lease. */
+static void check_queue_is_new(const struct settings_reader *reader, struct cfg element,
                                const struct queue_settings *queue)
 {
     const struct settings *settings = reader->settings;
@@ -78,18 +85,17 @@ static void check_queue_is_new(const struct reader *reader, struct cfg element,
         const struct queue_settings *other = &settings->queues[i];
 
         if (strcmp(other->name, queue->name) == 0)
-            cfg_problem(element, "remove one", "queue \"%.*s\" stands in line %u already",
+            cfg_problem(element, "remove one", "queue \"%.*s\" is already in line %u",
                         UTF8_CUT_ARG(queue->name, 100), other->line);
         else if (strcmp(other->entity, queue->entity) == 0)
             cfg_problem(element, "let the ERP publish an entity to one queue",
-                        "entity \"%.*s\" has a queue in line %u already, and two queues have no "
-                        "order between them, so the last "
-                        "message published could not win",
+                        "entity \"%.*s\" already has a queue in line %u, and between two queues "
+                        "there is no order, so the message published last could not win",
                         UTF8_CUT_ARG(queue->entity, 60), other->line);
     }
 }
 
-static void advise_on_prefetch(struct reader *reader, struct cfg element,
+static void advise_on_prefetch(struct settings_reader *reader, struct cfg element,
                                const struct queue_settings *queue)
 {
     struct error err;
@@ -103,7 +109,7 @@ static void advise_on_prefetch(struct reader *reader, struct cfg element,
     error_list_add(&reader->settings->advice, &err);
 }
 
-static void read_queues(struct reader *reader)
+static void read_queues(struct settings_reader *reader)
 {
     struct settings *settings = reader->settings;
     struct cfg list = cfg_list(cfg_root(reader->file), "queues");
@@ -111,11 +117,11 @@ static void read_queues(struct reader *reader)
 
     settings->queues = calloc(cfg_count(list) + 1, sizeof(*settings->queues));
     if (settings->queues == NULL || names == NULL) {
-        reader_no_memory(reader);
+        settings_reader_no_memory(reader);
         free(names);
         return;
     }
-    option_names("queues", names);
+    config_option_names("queues", names);
     for (size_t i = 0; i < cfg_count(list); i++) {
         struct cfg element = cfg_item_group(list, i);
         struct queue_settings *queue = &settings->queues[settings->queue_count];
@@ -135,24 +141,24 @@ static void read_queues(struct reader *reader)
     free(names);
 }
 
-/* Finds a group, and says what in it is not known. */
-static struct cfg open_group(struct reader *reader, const char *name)
+/* Finds a group, and adds a problem for each member that is not known. */
+static struct cfg open_group(struct settings_reader *reader, const char *name)
 {
     struct cfg root = cfg_root(reader->file);
     struct cfg group = name[0] == '\0' ? root : cfg_group(root, name);
     const char **names = calloc(OPTION_COUNT + 1, sizeof(*names));
 
     if (names == NULL) {
-        reader_no_memory(reader);
+        settings_reader_no_memory(reader);
         return group;
     }
-    option_names(name, names);
+    config_option_names(name, names);
     cfg_known(group, names);
     free(names);
     return group;
 }
 
-static void read_all(struct reader *reader)
+static void read_all(struct settings_reader *reader)
 {
     struct cfg group = { reader->file, NULL };
 
@@ -161,17 +167,17 @@ static void read_all(struct reader *reader)
             continue;
         if (i == 0 || strcmp(OPTIONS[i].group, OPTIONS[i - 1].group) != 0)
             group = open_group(reader, OPTIONS[i].group);
-        reader_option(reader, &OPTIONS[i], group, reader->settings);
+        settings_reader_option(reader, &OPTIONS[i], group, reader->settings);
     }
     read_entity_files(reader);
     read_queues(reader);
-    reader_check(reader);
+    settings_reader_check(reader);
 }
 
 int settings_load(struct settings *settings, const char *path, enum settings_scope scope,
                   struct error_list *problems)
 {
-    struct reader reader = { .settings = settings, .scope = scope, .problems = problems };
+    struct settings_reader reader = { .settings = settings, .scope = scope, .problems = problems };
     bool failed;
 
     memset(settings, 0, sizeof(*settings));
@@ -179,7 +185,7 @@ int settings_load(struct settings *settings, const char *path, enum settings_sco
     settings->path = strdup(path);
     reader.refused = calloc(OPTION_COUNT, sizeof(*reader.refused));
     if (settings->path == NULL || reader.refused == NULL) {
-        reader_no_memory(&reader);
+        settings_reader_no_memory(&reader);
         free(reader.refused);
         return -1;
     }

@@ -1,6 +1,6 @@
 /*
- * kopru.cfg, read, checked and completed with defaults. Immutable once loaded; every string belongs
- * to the struct.
+ * The content of kopru.cfg: read, checked and completed with defaults. It does not change once it
+ * is loaded, and owns all of its strings.
  */
 #ifndef KOPRU_CONFIG_SETTINGS_H
 #define KOPRU_CONFIG_SETTINGS_H
@@ -13,18 +13,18 @@
 
 enum queue_order { QUEUE_ORDER_DELIVERY, QUEUE_ORDER_TIMESTAMP };
 
-/* What the caller is going to use. All that stands in the file is checked in both cases, but the
-   files that amqp names are looked at only with SETTINGS_ALL: a payload can be mapped on a machine
-   that has no passwords. */
+/* What the caller is going to use. Everything in the file is checked in both cases; but the files
+   that the group amqp names are looked at only with SETTINGS_ALL, because a payload can be mapped
+   on a machine that has no passwords. */
 enum settings_scope {
     SETTINGS_ALL,     /* amqp.uri, postgres.conninfo, queues and entity_files must be there */
-    SETTINGS_MAPPING, /* no server will be asked: of these only entity_files must be there, the
-                         others may be NULL or empty */
+    SETTINGS_MAPPING, /* no server will be asked: only entity_files must be there, and the other
+                         three may be NULL or empty */
 };
 
 struct queue_settings {
     char *name;
-    unsigned line; /* of the file, where this queue begins; for messages */
+    unsigned line; /* where this queue begins in the file; for messages */
     char *entity;
     int writers;
     int prefetch; /* messages, 1 to 65535 */
@@ -85,14 +85,14 @@ struct settings {
     } log;
     int shutdown_timeout_s;
 
-    struct error_list advice; /* accepted, but worth a look: for `check` to print and `run` to log;
-                                 kind ERROR_NONE */
+    /* What is accepted but worth a look, of kind ERROR_NONE: `check` prints it, `run` logs it. */
+    struct error_list advice;
 };
 
-/* Reads the file, applies the environment's overrides (an empty variable counts as not set) and the
-   defaults. Returns 0, or -1 with every problem added to problems (file:line, what, why, hint).
-   What was refused then has its default, or is NULL if it has none; refused queues are left out.
-   Release in both cases. */
+/* Reads the file and applies the defaults and the environment variables, of which an empty one
+   counts as not set. Returns 0, or -1 with every problem added to problems (file:line, what, why,
+   hint). An option that was refused then has its default, or is NULL if it has none, and a queue
+   that was refused is left out. Release in both cases. */
 int settings_load(struct settings *settings, const char *path, enum settings_scope scope,
                   struct error_list *problems);
 

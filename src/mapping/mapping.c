@@ -10,10 +10,15 @@ enum { ARENA_MAX_BYTES = 16 << 20 };
    applied again after the change. */
 static int digest_file(struct mapping *mapping, const struct cfg_file *file, const char *time_zone)
 {
+    char *contents = cfg_contents(file);
     const struct slice parts[] = { SLICE_LITERAL(MAPPING_ENGINE_VERSION "\n"), slice_of(time_zone),
-                                   SLICE_LITERAL("\n"), cfg_contents(file) };
+                                   SLICE_LITERAL("\n"), slice_of(contents) };
+    int result = -1;
 
-    return digest_sha256(mapping->digest, parts, sizeof(parts) / sizeof(parts[0]));
+    if (contents != NULL)
+        result = digest_sha256(mapping->digest, parts, sizeof(parts) / sizeof(parts[0]));
+    free(contents);
+    return result;
 }
 
 static void name_slots_below(struct mapping *mapping, const struct path_level *level, uint32_t top)

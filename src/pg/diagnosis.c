@@ -1,5 +1,6 @@
 #include "pg/diagnosis.h"
 
+#include "base/file_mode.h"
 #include "base/text.h"
 #include "pg/tls_reason.h"
 
@@ -108,7 +109,8 @@ static void hint_password(PGconn *pg, struct error *err)
 
     err->kind = ERROR_PERMISSION;
     find_option(pg, "passfile", path, sizeof(path));
-    if (path[0] != '\0' && stat(path, &found) == 0 && (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+    if (path[0] != '\0' && stat(path, &found) == 0 &&
+        file_mode_readers(found.st_mode) != FILE_READ_BY_OWNER)
         error_hint(
             err,
             "libpq does not read the passfile %s, because others than its owner may: chmod 600 %s",

@@ -9,7 +9,7 @@
 static const char *const VARIABLES[] = { "KOPRU_AMQP_URI", "KOPRU_POSTGRES_CONNINFO",
                                          "KOPRU_HTTP_LISTEN", "KOPRU_LOG_LEVEL" };
 
-static int64_t integer_of(const struct option *option, const void *base)
+static int64_t integer_of(const struct config_option *option, const void *base)
 {
     const char *field = (const char *)base + option->offset;
     int64_t value;
@@ -27,7 +27,7 @@ static int64_t integer_of(const struct option *option, const void *base)
 static void require_in_range(const char *group, const void *base)
 {
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &OPTIONS[i];
+        const struct config_option *option = &OPTIONS[i];
         bool of_queue = strcmp(option->group, "queues") == 0;
         int64_t value;
 

@@ -94,6 +94,20 @@ static void every_code_point_is_encoded_as_one_valid_character(void **state)
     }
 }
 
+static void plain_text_has_no_control_characters(void **state)
+{
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        const char text[] = { 'a', (char)byte, 'b' };
+
+        assert_int_equal(utf8_is_plain((struct slice){ text, 3 }),
+                         byte == '\t' || (byte >= 0x20 && byte < 0x7f));
+    }
+    assert_true(utf8_is_plain(SLICE_LITERAL("")));
+    assert_true(utf8_is_plain(SLICE_LITERAL("\tü€😀")));
+    assert_false(utf8_is_plain(SLICE_LITERAL("ü\n")));
+}
+
 static void cut_ends_between_characters(void **state)
 {
     struct slice text = SLICE_LITERAL("aü€😀");
@@ -118,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_nul_byte_is_well_formed),
         cmocka_unit_test(valid_len_sees_a_bad_byte_at_each_offset),
         cmocka_unit_test(every_code_point_is_encoded_as_one_valid_character),
+        cmocka_unit_test(plain_text_has_no_control_characters),
         cmocka_unit_test(cut_ends_between_characters),
     };
 

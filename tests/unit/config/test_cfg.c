@@ -109,13 +109,17 @@ static void integers_keep_64_bits(void **state)
         const char *key;
         int64_t value;
     } cases[] = {
-        { "wraps", 4294967301 }, { "wraps_negative", 2147483648 }, { "suffixed", 4294967301 },
-        { "hex", 0xFFFFFFFFFF }, { "largest", INT64_MAX },         { "negative", -4294967301 },
-        { "a2147483648b", 1 },
+        { "wraps", 4294967301 }, { "with_sign", 2147483648 }, { "suffixed", 4294967301 },
+        { "hex", 0xFFFFFFFFFF }, { "largest", INT64_MAX },    { "negative", -4294967301 },
+        { "least", INT64_MIN },  { "int_max", INT32_MAX },    { "int_min", INT32_MIN },
+        { "a2147483648b", 1 },   { "hex_max", 0x7FFFFFFF },   { "zeros", 10 },
     };
-    struct cfg root = open_text(*state, "wraps = 4294967301; wraps_negative = +2147483648; "
+    struct cfg root = open_text(*state, "wraps = 4294967301L; with_sign = +2147483648L; "
                                         "suffixed = 4294967301LL; hex = 0xFFFFFFFFFFL;\n"
-                                        "largest=9223372036854775807;negative=-4294967301;"
+                                        "largest=9223372036854775807L;negative=-4294967301L;"
+                                        "least = -9223372036854775808L;zeros = 010L;"
+                                        "int_max = 2147483647; int_min = -2147483648;"
+                                        "hex_max = 0x7fffffff;"
                                         "a2147483648b=1; text = \"2147483648 // #\";");
     const char *text;
 
@@ -132,7 +136,7 @@ static void integers_keep_64_bits(void **state)
 static void integers_are_held_against_their_range(void **state)
 {
     struct fixture *fixture = *state;
-    struct cfg root = open_text(fixture, "limits = {\n  depth = 4294967301;\n};\n");
+    struct cfg root = open_text(fixture, "limits = {\n  depth = 4294967301L;\n};\n");
     int depth = 3;
 
     assert_false(cfg_int(cfg_group(root, "limits"), "depth", 1, 1000, &depth));
@@ -314,6 +318,8 @@ static void syntax_errors_name_their_line(void **state)
     refuse(fixture, "a = 1;\nb = 9223372036854775808;\n", "a.cfg:2", "larger than 64 bit");
     refuse(fixture, "b = -99999999999999999999;\n", "a.cfg:1", "larger than 64 bit");
     refuse(fixture, "b = 0x10000000000000000;\n", "a.cfg:1", "larger than 64 bit");
+    refuse(fixture, "b = 9223372036854775808L;\n", "a.cfg:1", "larger than 64 bit");
+    refuse(fixture, "b = 0x8000000000000000L;\n", "a.cfg:1", "larger than 64 bit");
     refuse(fixture, "a = [ 1, \"b\" ];\n", "a.cfg:1", "mismatched element type in array");
     refuse(fixture, "a = ;", "a.cfg:1", "syntax error");
     refuse(fixture, "@include file\n", "a.cfg:1", "not followed by a path");
@@ -347,7 +353,7 @@ static void a_byte_order_mark_is_passed_over(void **state)
     assert_true(cfg_int(root, "a", 0, 9, &a));
 }
 
-static void includes_start_from_the_file_that_includes(void **state)
+static void includes_start_from_the_directory_of_the_main_file(void **state)
 {
     struct fixture *fixture = *state;
     char directory[128];
@@ -357,7 +363,7 @@ static void includes_start_from_the_file_that_includes(void **state)
     snprintf(directory, sizeof(directory), "%s/sub", fixture->scratch.directory);
     assert_int_equal(mkdir(directory, 0700), 0);
     scratch_write(&fixture->scratch, "sub/one.cfg",
-                  "\none = 1;\n@include \"two.cfg\"\nthree = \"x\";\n");
+                  "\none = 1;\n@include \"sub/two.cfg\"\nthree = \"x\";\n");
     scratch_write(&fixture->scratch, "sub/two.cfg", "two = 2.5;");
     root =
         open_text(fixture, "group = {\n  @include \"sub/one.cfg\" four = 4;\n  five = true;\n};\n");
@@ -472,7 +478,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(syntax_errors_name_their_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_that_are_no_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_byte_order_mark_is_passed_over, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(includes_start_from_the_file_that_includes, set_up,
+        cmocka_unit_test_setup_teardown(includes_start_from_the_directory_of_the_main_file, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(includes_that_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(paths_and_readability, set_up, tear_down),

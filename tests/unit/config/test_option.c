@@ -17,7 +17,7 @@
 
 static const char SAMPLE[] = "etc/kopru.cfg";
 
-static bool is_of_queue(const struct option *option)
+static bool is_of_queue(const struct config_option *option)
 {
     return strcmp(option->group, "queues") == 0;
 }
@@ -26,9 +26,9 @@ static void every_row_is_complete(void **state)
 {
     (void)state;
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &OPTIONS[i];
+        const struct config_option *option = &OPTIONS[i];
 
-        assert_ptr_equal(option_find(option->group, option->key),
+        assert_ptr_equal(config_option_find(option->group, option->key),
                          option); /* and so is there once */
         assert_non_null(option->help);
         assert_true(option->type == OPTION_LIST || option->size > 0);
@@ -51,11 +51,11 @@ static void every_row_is_complete(void **state)
             assert_int_equal(option->size, sizeof(int));
         }
     }
-    assert_null(option_find("amqp", "nothing"));
+    assert_null(config_option_find("amqp", "nothing"));
 }
 
 /* A file that says all that must be said and, in its right place, one setting more. */
-static void write_with(char *out, size_t size, const struct option *extra, const char *value)
+static void write_with(char *out, size_t size, const struct config_option *extra, const char *value)
 {
     char line[256];
     const char *const groups[] = { "amqp",       "postgres", "erp",  "limits", "batch",
@@ -81,7 +81,7 @@ static void write_with(char *out, size_t size, const struct option *extra, const
     assert_true(len < size);
 }
 
-static bool is_right_type(const struct option *option, const char *value)
+static bool is_right_type(const struct config_option *option, const char *value)
 {
     switch (option->type) {
     case OPTION_TEXT:
@@ -131,7 +131,8 @@ static void every_option_refuses_every_other_type(void **state)
 }
 
 /* Loads with one number set. Returns whether it was taken, or else refused for its range. */
-static bool takes_text(struct scratch *scratch, const struct option *option, const char *number)
+static bool takes_text(struct scratch *scratch, const struct config_option *option,
+                       const char *number)
 {
     struct settings settings;
     struct error_list problems;
@@ -150,11 +151,12 @@ static bool takes_text(struct scratch *scratch, const struct option *option, con
     return in_range;
 }
 
-static bool takes(struct scratch *scratch, const struct option *option, int64_t value)
+static bool takes(struct scratch *scratch, const struct config_option *option, int64_t value)
 {
     char number[32];
 
-    snprintf(number, sizeof(number), "%lld", (long long)value);
+    snprintf(number, sizeof(number), "%lld%s", (long long)value,
+             value > INT32_MAX || value < INT32_MIN ? "L" : "");
     return takes_text(scratch, option, number);
 }
 
@@ -165,7 +167,7 @@ static void every_integer_has_its_limits(void **state)
     (void)state;
     scratch_init(&scratch);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &OPTIONS[i];
+        const struct config_option *option = &OPTIONS[i];
 
         if (option->type != OPTION_INTEGER)
             continue;
@@ -190,7 +192,7 @@ static void every_decimal_has_its_limits(void **state)
     (void)state;
     scratch_init(&scratch);
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const struct option *option = &OPTIONS[i];
+        const struct config_option *option = &OPTIONS[i];
 
         if (option->type != OPTION_DECIMAL)
             continue;
@@ -246,7 +248,7 @@ static bool parse_line(const char *line, struct sample_line *out)
     return true;
 }
 
-static void check_sample_line(const struct option *option, const struct sample_line *line)
+static void check_sample_line(const struct config_option *option, const struct sample_line *line)
 {
     assert_int_equal(line->commented, !option->required);
     if (option->initial != NULL)
@@ -265,13 +267,13 @@ static void the_sample_shows_each_option_with_its_default_and_unit(void **state)
     for (char *line = strtok_r(text, "\n", &rest); line != NULL;
          line = strtok_r(NULL, "\n", &rest)) {
         struct sample_line parsed;
-        const struct option *option;
+        const struct config_option *option;
 
         if (line[0] == '}' || line[0] == ')')
             group[0] = '\0';
         if (!parse_line(line, &parsed))
             continue;
-        option = option_find(group, parsed.key);
+        option = config_option_find(group, parsed.key);
         if (parsed.opens)
             snprintf(group, sizeof(group), "%s", parsed.key);
         if (parsed.opens && option == NULL) {
@@ -333,7 +335,7 @@ static void load_clean(struct settings *settings, const char *path)
     error_list_release(&problems);
 }
 
-static void assert_same_field(const struct option *option, const void *a, const void *b)
+static void assert_same_field(const struct config_option *option, const void *a, const void *b)
 {
     const char *left = (const char *)a + option->offset;
     const char *right = (const char *)b + option->offset;

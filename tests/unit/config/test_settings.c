@@ -137,7 +137,7 @@ static void what_the_file_says_is_taken(void **state)
                     "           { name = \"r\"; entity = \"f\"; } );\n"
                     "entity_files = ( \"sub/e.cfg\", \"/etc/f.cfg\" );\n"
                     "erp = { time_zone = \"America/New_York\"; };\n"
-                    "limits = { max_depth = 5; max_unacknowledged_bytes = 8589934592; };\n"
+                    "limits = { max_depth = 5; max_unacknowledged_bytes = 8589934592L; };\n"
                     "http = { listen = \"\"; }; log = { level = \"debug\"; format = \"json\"; };\n"
                     "shutdown_timeout = 41;\n");
     char resolved[256];
@@ -163,8 +163,10 @@ static void what_the_file_says_is_taken(void **state)
 
 static void numbers_do_not_wrap(void **state)
 {
-    refuse(*state, LEAST "limits = {\n max_depth = 4294967301;\n};\n", "kopru.cfg:6",
+    refuse(*state, LEAST "limits = {\n max_depth = 4294967301L;\n};\n", "kopru.cfg:6",
            "limits.max_depth", "it is 4294967301, and must be 1 to 1000 levels");
+    refuse(*state, LEAST "limits = {\n max_depth = 4294967301;\n};\n", "kopru.cfg:6",
+           "cannot read the configuration", "more than 32 bits lacks the suffix L");
 }
 
 static void what_has_no_default_must_be_there(void **state)
@@ -258,12 +260,12 @@ static void queues_are_told_apart(void **state)
     refuse(fixture,
            AMQP POSTGRES ENTITY_FILES
            "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"q\"; entity = \"b\"; } );\n",
-           "kopru.cfg:6", "queues[1]", "queue \"q\" stands in line 5 already");
+           "kopru.cfg:6", "queues[1]", "queue \"q\" is already in line 5");
     refuse(fixture,
            AMQP POSTGRES ENTITY_FILES
            "queues = (\n{ name = \"q\"; entity = \"a\"; },\n{ name = \"r\"; entity = \"a\"; } );\n",
            "kopru.cfg:6", "queues[1]",
-           "two queues have no order between them, so the last message published could not win");
+           "between two queues there is no order, so the message published last could not win");
     refuse(fixture, AMQP POSTGRES QUEUES "entity_files = [ \"a.cfg\", \"a.cfg\" ];\n",
            "kopru.cfg:4", "entity_files[1]", "listed twice");
     refuse(fixture, LEAST QUEUES, "kopru.cfg:5", "cannot read", "duplicate setting name");

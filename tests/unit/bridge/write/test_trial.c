@@ -338,7 +338,7 @@ static void a_full_list_takes_no_more(void **state)
 /* What the configuration allows is over before the broker gets the message back. */
 static void the_longest_trial_fits_before_messages_are_given_back(void **state)
 {
-    const struct option *minutes = option_find("quarantine", "minutes");
+    const struct config_option *minutes = config_option_find("quarantine", "minutes");
 
     (void)state;
     assert_non_null(minutes);

@@ -1,4 +1,4 @@
-#include "config/reader.h"
+#include "config/settings_reader.h"
 
 #include "base/text.h"
 
@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-void reader_no_memory(struct reader *reader)
+/*
+ * One option after another gets its default, then the value of the file, then that of its
+ * environment variable; the last one wins. All three go through the same put_...() functions, which
+ * know from the table which field of which size they fill, so an option costs no code of its own.
+ * The value of the file is checked even if the environment overrides it: a wrong line that only
+ * shows when a variable goes away would show at the worst time.
+ */
+
+void settings_reader_no_memory(struct settings_reader *reader)
 {
     struct error err;
 
@@ -16,8 +24,8 @@ void reader_no_memory(struct reader *reader)
     error_list_add(reader->problems, &err);
 }
 
-void reader_problem(struct reader *reader, const struct option *option, struct origin origin,
-                    const char *hint, const char *why_format, ...)
+void settings_reader_problem(struct settings_reader *reader, const struct config_option *option,
+                             struct origin origin, const char *hint, const char *why_format, ...)
 {
     char why[512];
     char title[160];
@@ -43,14 +51,15 @@ void reader_problem(struct reader *reader, const struct option *option, struct o
 }
 
 /* An empty variable counts as not set: containers cannot always unset one. */
-static const char *environment_value(const struct option *option)
+static const char *environment_value(const struct config_option *option)
 {
     const char *value = option->environment != NULL ? getenv(option->environment) : NULL;
 
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-struct origin reader_origin(const struct reader *reader, const struct option *option)
+struct origin settings_reader_origin(const struct settings_reader *reader,
+                                     const struct config_option *option)
 {
     struct cfg group = cfg_root(reader->file);
 
@@ -60,22 +69,23 @@ struct origin reader_origin(const struct reader *reader, const struct option *op
                             environment_value(option) != NULL ? option->environment : NULL };
 }
 
-static void *field_of(const struct option *option, void *base)
+static void *field_of(const struct config_option *option, void *base)
 {
     return (char *)base + option->offset;
 }
 
-static void put_text(struct reader *reader, const struct option *option, void *base, char *text)
+static void put_text(struct settings_reader *reader, const struct config_option *option, void *base,
+                     char *text)
 {
     char **field = field_of(option, base);
 
     if (text == NULL)
-        reader_no_memory(reader);
+        settings_reader_no_memory(reader);
     free(*field);
     *field = text;
 }
 
-static void put_integer(const struct option *option, void *base, int64_t value)
+static void put_integer(const struct config_option *option, void *base, int64_t value)
 {
     void *field = field_of(option, base);
 
@@ -85,8 +95,8 @@ static void put_integer(const struct option *option, void *base, int64_t value)
         *(int *)field = (int)value;
 }
 
-/* False if it is so small that nothing would be kept. */
-static bool put_decimal(const struct option *option, void *base, double value)
+/* Returns false if the value is so small that it would be stored as 0. */
+static bool put_decimal(const struct config_option *option, void *base, double value)
 {
     int64_t kept = (int64_t)(value * option->factor + 0.5);
 
@@ -96,7 +106,7 @@ static bool put_decimal(const struct option *option, void *base, double value)
     return true;
 }
 
-int64_t option_integer(const struct option *option, const void *base)
+int64_t config_option_integer(const struct config_option *option, const void *base)
 {
     const char *field = (const char *)base + option->offset;
 
@@ -105,8 +115,9 @@ int64_t option_integer(const struct option *option, const void *base)
            option->factor;
 }
 
-/* An enum is kept as its index in names. */
-static bool put_choice(const struct option *option, void *base, const char *name, size_t len)
+/* Stores the index of name among the names, which is the enum's value. Returns false if it is none
+   of them. */
+static bool put_choice(const struct config_option *option, void *base, const char *name, size_t len)
 {
     for (int i = 0; option->names[i] != NULL; i++) {
         if (strlen(option->names[i]) == len && memcmp(option->names[i], name, len) == 0) {
@@ -117,7 +128,8 @@ static bool put_choice(const struct option *option, void *base, const char *name
     return false;
 }
 
-static void put_default(struct reader *reader, const struct option *option, void *base)
+static void put_default(struct settings_reader *reader, const struct config_option *option,
+                        void *base)
 {
     const char *text = option->initial;
 
@@ -145,8 +157,8 @@ static void put_default(struct reader *reader, const struct option *option, void
     }
 }
 
-static void read_text(struct reader *reader, const struct option *option, struct origin origin,
-                      const char *text, void *base)
+static void read_text(struct settings_reader *reader, const struct config_option *option,
+                      struct origin origin, const char *text, void *base)
 {
     const char *why = option->refuse != NULL ? option->refuse(text) : NULL;
 
@@ -154,18 +166,18 @@ static void read_text(struct reader *reader, const struct option *option, struct
         why = "it is empty";
     if (option->holds_password != NULL && origin.variable == NULL && option->holds_password(text) &&
         cfg_is_world_readable(origin.setting))
-        reader_problem(reader, option, origin, option->hint,
-                       "it holds a password, and everybody may read the file");
+        settings_reader_problem(reader, option, origin, option->hint,
+                                "it holds a password, and everybody may read the file");
     if (why != NULL)
-        reader_problem(reader, option, origin, option->hint, "%s", why);
+        settings_reader_problem(reader, option, origin, option->hint, "%s", why);
     else if (option->type == OPTION_FILE)
         put_text(reader, option, base, cfg_resolve(reader->file, text));
     else
         put_text(reader, option, base, strdup(text));
 }
 
-static void read_integer(struct reader *reader, const struct option *option, struct cfg setting,
-                         void *base)
+static void read_integer(struct settings_reader *reader, const struct config_option *option,
+                         struct cfg setting, void *base)
 {
     int64_t number;
 
@@ -174,14 +186,14 @@ static void read_integer(struct reader *reader, const struct option *option, str
     if (number >= option->min && number <= option->max)
         put_integer(option, base, number * option->factor);
     else
-        reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
-                       "it is %lld, and must be %lld to %lld %s", (long long)number,
-                       (long long)option->min, (long long)option->max, option->unit);
+        settings_reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
+                                "it is %lld, and must be %lld to %lld %s", (long long)number,
+                                (long long)option->min, (long long)option->max, option->unit);
 }
 
-/* Also refused: infinity and what is no number, which compare as neither. */
-static void read_decimal(struct reader *reader, const struct option *option, struct cfg setting,
-                         void *base)
+/* The comparison refuses infinity and NaN as well. */
+static void read_decimal(struct settings_reader *reader, const struct config_option *option,
+                         struct cfg setting, void *base)
 {
     double number;
 
@@ -189,14 +201,15 @@ static void read_decimal(struct reader *reader, const struct option *option, str
         return;
     if (!(number > (double)option->min && number <= (double)option->max) ||
         !put_decimal(option, base, number))
-        reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
-                       "it is %g, and must be more than %lld and at most %lld%s%s", number,
-                       (long long)option->min, (long long)option->max,
-                       option->unit != NULL ? " " : "", option->unit != NULL ? option->unit : "");
+        settings_reader_problem(reader, option, (struct origin){ setting, NULL }, option->hint,
+                                "it is %g, and must be more than %lld and at most %lld%s%s", number,
+                                (long long)option->min, (long long)option->max,
+                                option->unit != NULL ? " " : "",
+                                option->unit != NULL ? option->unit : "");
 }
 
-static void read_setting(struct reader *reader, const struct option *option, struct cfg setting,
-                         void *base)
+static void read_setting(struct settings_reader *reader, const struct config_option *option,
+                         struct cfg setting, void *base)
 {
     const char *text;
     int index;
@@ -225,20 +238,21 @@ static void read_setting(struct reader *reader, const struct option *option, str
     }
 }
 
-/* Only texts and choices can come from the environment. */
-static void read_environment(struct reader *reader, const struct option *option, const char *value,
-                             void *base)
+/* Only texts and choices have environment variables. */
+static void read_environment(struct settings_reader *reader, const struct config_option *option,
+                             const char *value, void *base)
 {
     struct origin origin = { { reader->file, NULL }, option->environment };
 
     if (option->type == OPTION_TEXT)
         read_text(reader, option, origin, value, base);
     else if (!put_choice(option, base, value, strlen(value)))
-        reader_problem(reader, option, origin, option->help,
-                       "it is none of the names that are known");
+        settings_reader_problem(reader, option, origin, option->help,
+                                "it is none of the names that are known");
 }
 
-static void report_missing(struct reader *reader, const struct option *option, struct cfg group)
+static void report_missing(struct settings_reader *reader, const struct config_option *option,
+                           struct cfg group)
 {
     char hint[100];
     char title[100];
@@ -258,7 +272,8 @@ static void report_missing(struct reader *reader, const struct option *option, s
     error_list_add(reader->problems, &err);
 }
 
-void reader_option(struct reader *reader, const struct option *option, struct cfg group, void *base)
+void settings_reader_option(struct settings_reader *reader, const struct config_option *option,
+                            struct cfg group, void *base)
 {
     struct cfg setting = cfg_get(group, option->key);
     const char *override = environment_value(option);
