@@ -11,7 +11,7 @@
 #define KOPRU_PG_ARGUMENTS_H
 
 #include "pg/array.h"
-#include "pg/conn.h"
+#include "pg/call.h"
 
 struct pg_arguments {
     struct pg_array *arrays; /* arrays[0] is parameter `scalars` + 1 */

@@ -1,4 +1,5 @@
 #include "pg/catalog_snapshot.h"
+#include "pg/round_trip.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -110,9 +111,9 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
     catalog->parts[COLUMNS].statement = &READ_COLUMNS;
     catalog->parts[UNIQUE].statement = &READ_UNIQUE;
     catalog->versions.statement = &READ_VERSIONS;
-    if (pg_conn_trip(conn, catalog->parts, PARTS, failure) != 0)
+    if (pg_conn_round_trip(conn, catalog->parts, PARTS, failure) != 0)
         goto failed;
-    if (may_read_versions(catalog) && pg_conn_trip(conn, &catalog->versions, 1, failure) != 0)
+    if (may_read_versions(catalog) && pg_conn_round_trip(conn, &catalog->versions, 1, failure) != 0)
         goto failed;
     *out = catalog;
     return 0;

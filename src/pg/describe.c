@@ -1,7 +1,12 @@
 #include "pg/describe.h"
 
 #include "pg/binary.h"
+#include "pg/dead_letters.h"
 #include "pg/lease.h"
+#include "pg/session_settings.h"
+#include "pg/store_changes.h"
+#include "pg/store_find.h"
+#include "pg/transaction.h"
 
 #include <stdlib.h>
 

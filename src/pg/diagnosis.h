@@ -5,14 +5,13 @@
 #ifndef KOPRU_PG_DIAGNOSIS_H
 #define KOPRU_PG_DIAGNOSIS_H
 
-#include "pg/conn.h"
+#include "pg/failure.h"
+
+#include <libpq-fe.h>
 
 /* The connection is of no more use. why may be NULL: libpq's own words. Keeps failure->sqlstate, if
    the server gave one before. */
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why);
-
-/* PQconnectPoll() failed. */
-void pg_diagnose_login(PGconn *pg, struct pg_failure *failure);
 
 /* The server answered a statement with an error, which may have ended the connection, too. */
 void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result,

@@ -1,6 +1,9 @@
 #include "pg/lease.h"
 
 #include "pg/binary.h"
+#include "pg/round_trip.h"
+#include "pg/session_settings.h"
+#include "pg/transaction.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,7 +33,7 @@ static const struct pg_statement PATIENCE = {
     .sql = "SELECT set_config('lock_timeout', '1000', true)",
 };
 
-/* A client that freezes between two trips is ended by the idle timeout of its transaction; one that
+/* A client that freezes between two round trips is ended by the idle timeout of its transaction; one that
    freezes while it sends is not by anything: its session waits for the rest of a message.
    RowShareLock: it looked at an epoch, or is about to take a queue. */
 static const struct pg_statement EVICT = {
@@ -79,7 +82,7 @@ static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t c
 {
     calls[0] = (struct pg_call){ .statement = &PG_BEGIN };
     calls[1] = (struct pg_call){ .statement = &PG_SETTINGS, .params = pg_conn_settings(conn) };
-    if (pg_conn_trip(conn, calls, count, failure) == 0 && pg_conn_commit(conn, failure) == 0)
+    if (pg_conn_round_trip(conn, calls, count, failure) == 0 && pg_conn_commit(conn, failure) == 0)
         return 0;
     if (!failure->connection_lost && pg_conn_rollback(conn) != 0)
         failure->connection_lost = true;

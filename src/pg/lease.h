@@ -7,6 +7,7 @@
 #define KOPRU_PG_LEASE_H
 
 #include "model/lease.h"
+#include "pg/call.h"
 #include "pg/conn.h"
 
 /* Looks without taking. A queue without a row gets one that nobody holds. */

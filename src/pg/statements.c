@@ -5,43 +5,6 @@
 
 enum { STATEMENT_MAX_BYTES = 1 << 20 };
 
-const struct pg_statement PG_CHECK_EPOCH = {
-    .name = "kopru_check_epoch",
-    .sql = "SELECT 1 FROM kopru.queues WHERE queue = $1 AND epoch = $2 FOR KEY SHARE",
-    .param_count = 2,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID },
-};
-
-const struct pg_statement PG_CHECK_CONSTRAINTS = { .name = "kopru_check_constraints",
-                                                   .sql = "SET CONSTRAINTS ALL IMMEDIATE" };
-
-const struct pg_statement PG_WRITE_DEAD_LETTERS = {
-    .name = "kopru_write_dead_letters",
-    .sql = "INSERT INTO kopru.dead_letters AS t (queue, entity, entity_id, reason, detail, "
-           "sqlstate, body, body_sha256,"
-           " content_type, message_id, properties, redelivered, occurrences)\n"
-           "SELECT $1, $2, i.entity_id, i.reason, i.detail, i.sqlstate, i.body, i.body_sha256, "
-           "i.content_type, i.message_id,"
-           " i.properties, i.redelivered, i.occurrences\n"
-           "FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], "
-           "$9::text[], $10::text[],"
-           " $11::jsonb[], $12::boolean[], $13::bigint[])"
-           " AS i(entity_id, reason, detail, sqlstate, body, body_sha256, content_type, "
-           "message_id, properties, redelivered,"
-           " occurrences)\n"
-           "ON CONFLICT (queue, body_sha256) WHERE status = 'open' DO UPDATE SET reason = "
-           "excluded.reason,"
-           " detail = excluded.detail, sqlstate = excluded.sqlstate, redelivered = "
-           "excluded.redelivered,"
-           " occurrences = t.occurrences + excluded.occurrences, last_seen_at = greatest(now(), "
-           "t.last_seen_at)",
-    .param_count = 2 + DEAD_LETTER_ARRAYS,
-    .param_types =
-        (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID,
-                       TEXT_ARRAY_OID, BYTEA_ARRAY_OID, BYTEA_ARRAY_OID, TEXT_ARRAY_OID,
-                       TEXT_ARRAY_OID, JSONB_ARRAY_OID, BOOL_ARRAY_OID, INT8_ARRAY_OID },
-};
-
 /* A statement under construction: its text, and the type of each parameter it takes. */
 struct draft {
     struct buffer sql;

@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "model/entity.h"
-#include "pg/conn.h"
+#include "pg/call.h"
 
 struct pg_child_statements {
     struct pg_statement load;   /* root keys -> all rows of these roots */
@@ -46,30 +46,5 @@ enum { ROOT_LOAD_HASH, ROOT_LOAD_SOURCE_TIME, ROOT_LOAD_UPDATED_AT, ROOT_LOAD_MO
 /* Returns 0, or -1 when there is no memory. Release in both cases. The entity must outlive it. */
 int pg_statements_init(struct pg_statements *statements, const struct entity *entity);
 void pg_statements_release(struct pg_statements *statements);
-
-/* Is the queue still this instance's? Parameters: queue, epoch. The row lock makes a takeover wait
-   for the transaction. */
-extern const struct pg_statement PG_CHECK_EPOCH;
-
-/* Parameters: queue, entity, then one array each of DEAD_LETTER_*. */
-extern const struct pg_statement PG_WRITE_DEAD_LETTERS;
-
-enum {
-    DEAD_LETTER_ENTITY_ID,
-    DEAD_LETTER_REASON,
-    DEAD_LETTER_DETAIL,
-    DEAD_LETTER_SQLSTATE,
-    DEAD_LETTER_BODY,
-    DEAD_LETTER_SHA256,
-    DEAD_LETTER_CONTENT_TYPE,
-    DEAD_LETTER_MESSAGE_ID,
-    DEAD_LETTER_PROPERTIES,
-    DEAD_LETTER_REDELIVERED,
-    DEAD_LETTER_OCCURRENCES,
-    DEAD_LETTER_ARRAYS,
-};
-
-/* Makes deferred constraints speak before a probe is rolled back. */
-extern const struct pg_statement PG_CHECK_CONSTRAINTS;
 
 #endif
