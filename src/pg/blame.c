@@ -5,7 +5,7 @@
 #include "pg/store_find.h"
 #include "pg/transaction.h"
 
-/* Bits; then two for each child table. */
+/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. */
 enum { FIND, LOAD, WRITE_ROOT, FIRST_CHILD };
 
 static uint64_t bit(size_t number)

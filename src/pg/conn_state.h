@@ -1,6 +1,7 @@
 /*
  * The inside of a connection, for the files that talk to libpq: conn.c, conn_wait.c, round_trip.c,
- * copy_in.c, transaction.c and session_settings.c. All others use conn.h, for which struct pg_conn is opaque.
+ * copy_in.c, transaction.c and session_settings.c. For all others struct pg_conn is opaque: they
+ * use conn.h.
  */
 #ifndef KOPRU_PG_CONN_STATE_H
 #define KOPRU_PG_CONN_STATE_H

@@ -1,5 +1,5 @@
 /*
- * Waiting for the server with a deadline: the only place where a thread blocks on a connection.
+ * Waits for the server, always with a deadline: nowhere else does a thread block on a connection.
  * Deadlines are monotonic milliseconds (clock_monotonic_ms()).
  *
  * After any of these functions has returned -1 the connection is of no more use, and

@@ -10,13 +10,19 @@
 
 #include <stdlib.h>
 
+/*
+ * The names of the parameters are written here a second time, apart from the code that fills them,
+ * since PostgreSQL knows parameters by number only. `kopru sql` is how a DBA looks at a statement
+ * that the server's log shows, and "$4" alone tells nothing.
+ */
+
 struct visitor {
     pg_describe_fn *visit;
     void *context;
 };
 
-/* Visits a statement whose parameters are the first columns of the table, then those in more (NULL
-   ends them). -1: no memory. */
+/* Visits a statement whose parameters are the first `columns` of the table, then those named in
+   more, which NULL ends. Returns 0, or -1 when there is no memory. */
 static int visit_one(const struct visitor *visitor, const struct pg_statement *statement,
                      const char *purpose, const struct table *table, size_t columns,
                      const char *const *more)
@@ -98,26 +104,28 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           "nothing in the transaction depends on settings of a role, a database or a pooler", NULL,
           timeouts },
         { &PG_CHECK_EPOCH,
-          "is the queue still this instance's; a takeover waits for the transaction", NULL, epoch },
+          "is the lease still held; whoever acquires it meanwhile waits for the transaction", NULL,
+          epoch },
         { &PG_WRITE_DEAD_LETTERS,
-          "keep the refused messages of the batch, or count them where they are open already", NULL,
+          "write the dead letters of the batch, or count them where they are open already", NULL,
           dead_letters },
         { &PG_CHECK_CONSTRAINTS,
-          "let deferred constraints speak before a probe for the message at fault is rolled back",
-          NULL, none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_READ], "who holds the queue, and for how long it was silent",
-          NULL, entity },
-        { PG_LEASE_STATEMENTS[PG_LEASE_PATIENCE], "the keeper has other queues to care for", NULL,
+          "check deferred constraints before a probe for the message at fault is rolled back", NULL,
           none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the queue's holder",
+        { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_READ],
+          "who holds the lease, and for how long the holder was silent", NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_PATIENCE],
+          "wait for a lock no longer than a second: there are other queues to care for", NULL,
+          none },
+        { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the lease's holder",
           NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_TAKE],
-          "take the queue over, unless another instance was quicker", NULL, take },
+          "acquire the lease, unless another instance was quicker", NULL, take },
         { PG_LEASE_STATEMENTS[PG_LEASE_EVICT],
           "end the sessions of a holder that froze while it sent", NULL, none },
         { PG_LEASE_STATEMENTS[PG_LEASE_RENEW],
-          "say every few seconds that the holder lives, and how fresh the queue is", NULL, renew },
+          "renew the lease every few seconds, and say how fresh the queue is", NULL, renew },
     };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -5,6 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * The server's words are not passed on, with one exception, because PostgreSQL quotes the value
+ * that it refuses: `invalid input syntax for type date: "..."`. A log that leaves the machine would
+ * carry personal data with it. What is passed on are the fields that hold names of tables, columns
+ * and constraints, and the SQLSTATE, for which sqlstate.h has words of its own.
+ */
+
 static void copy_field(char *out, size_t size, const PGresult *result, int code)
 {
     const char *text = PQresultErrorField(result, code);
@@ -17,7 +24,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Lines that say no more than the ones before them, or may say too much. */
+/* False for lines that say no more than the ones before them, or may quote a value. */
 static bool is_worth_a_word(const char *line)
 {
     static const char *const others[] = { "\t", "\n", "DETAIL:", "HINT:", "CONTEXT:", "LOCATION:" };
@@ -28,7 +35,7 @@ static bool is_worth_a_word(const char *line)
     return *line != '\0';
 }
 
-/* libpq has one line for each host it tried. */
+/* libpq has one line for each host that it tried. */
 static void join_lines(char *out, size_t size, const char *text)
 {
     out[0] = '\0';
@@ -70,9 +77,8 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
                    "check that the server runs and postgres.conninfo points to it");
 }
 
-/* The server's message may quote a value and stays away, but for names of its own objects: what an
-   error of our own statement, not of a function of the site, says about a missing table, column or
-   privilege. */
+/* The exception: what an error of our own statement, not of a function of the site, says about a
+   missing table, column or privilege. It can only name objects. NULL for any other error. */
 static const char *name_object(const struct pg_failure *failure, const PGresult *result)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -99,9 +105,9 @@ static enum error_kind kind_of(const struct pg_failure *failure)
     return ERROR_UNAVAILABLE;
 }
 
-/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL, which alone sends the untranslated
-   severity, to a parameter that it cannot read. If the session lives on, every batch would fail
-   like this one. */
+/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL gives it to a parameter that it cannot
+   read, and only PostgreSQL sends the untranslated severity. If the session lives on, every batch
+   would fail like this one. */
 static bool is_our_mistake(const struct pg_failure *failure, const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);

@@ -33,7 +33,7 @@ static const struct pg_statement PATIENCE = {
     .sql = "SELECT set_config('lock_timeout', '1000', true)",
 };
 
-/* A client that freezes between two round trips is ended by the idle timeout of its transaction; one that
+/* A client that freezes between two trips is ended by the idle timeout of its transaction; one that
    freezes while it sends is not by anything: its session waits for the rest of a message.
    RowShareLock: it looked at an epoch, or is about to take a queue. */
 static const struct pg_statement EVICT = {

@@ -3,6 +3,15 @@
 #include "pg/array.h"
 #include "pg/binary.h"
 
+/*
+ * A statement takes whole columns as arrays and unnests them into rows. So its text depends on the
+ * tables alone and never on the number of rows: it is prepared once a connection, a DBA finds one
+ * line for it in pg_stat_statements, and a batch of any size stays below the 65,535 parameters that
+ * the protocol allows.
+ *
+ * Every row is found by its key. PG_SETTINGS forbids the planner to do otherwise.
+ */
+
 enum { STATEMENT_MAX_BYTES = 1 << 20 };
 
 /* A statement under construction: its text, and the type of each parameter it takes. */
@@ -49,7 +58,7 @@ static void add_excluded(struct draft *draft, const struct table *table)
                              table->columns[i].name, table->columns[i].name);
 }
 
-/* Copies the draft into the arena and starts it anew. */
+/* Copies the draft into the arena and starts it anew. Returns 0, or -1 when there is no memory. */
 static int finish(struct draft *draft, struct arena *arena, const char *verb,
                   const struct table *table, struct pg_statement *out)
 {
@@ -77,21 +86,23 @@ static int make_find(struct draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
 
-    buffer_append_text(
-        &draft->sql,
-        "SELECT i.ordinal::integer, coalesce(t.payload_hash = i.hash AND (i.source_time IS NULL OR"
-        " i.source_time <= t.source_time), false)\nFROM unnest(");
+    buffer_append_text(&draft->sql,
+                       "SELECT i.ordinal::integer,"
+                       " coalesce(t.payload_hash = i.hash"
+                       " AND (i.source_time IS NULL OR i.source_time <= t.source_time), false)\n"
+                       "FROM unnest(");
     add_array(draft, pg_type_of(VALUE_TEXT));
     add_array(draft, &PG_TYPE_BYTEA);
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
-    buffer_append_format(
-        &draft->sql,
-        ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\nJOIN kopru.%s AS t ON t.%s = i.id",
-        table->name, table->columns[0].name);
+    buffer_append_format(&draft->sql,
+                         ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\n"
+                         "JOIN kopru.%s AS t ON t.%s = i.id",
+                         table->name, table->columns[0].name);
     return finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
-/* Ordered by bytes like the batches, so that whoever locks several rows locks them in one order. */
+/* Ordered by bytes as the batches are, so that whoever locks several rows locks them in one order.
+ */
 static int make_load(struct draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
@@ -99,41 +110,49 @@ static int make_load(struct draft *draft, struct pg_statements *statements)
     buffer_append_text(&draft->sql, "SELECT ");
     add_selected(draft, table);
     buffer_append_format(&draft->sql,
-                         ", payload_hash, source_time, updated_at\nFROM kopru.%s\nWHERE %s = ANY (",
+                         ", payload_hash, source_time, updated_at\n"
+                         "FROM kopru.%s\n"
+                         "WHERE %s = ANY (",
                          table->name, table->columns[0].name);
     add_array(draft, pg_type_of(VALUE_TEXT));
-    buffer_append_format(&draft->sql, ")\nORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE",
+    buffer_append_format(&draft->sql,
+                         ")\n"
+                         "ORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE",
                          table->columns[0].name);
     return finish(draft, &statements->arena, "load", table, &statements->load);
 }
 
+/* xmax is 0 in a row that was inserted, and not in one that was there and was locked. */
 static int make_write(struct draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
 
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s AS t (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql,
-                       ", payload_hash, source_time, created_at, updated_at)\nSELECT ");
+    buffer_append_text(&draft->sql, ", payload_hash, source_time, created_at, updated_at)\n"
+                                    "SELECT ");
     add_columns(draft, table, 0, table->column_count, "i.");
     buffer_append_text(&draft->sql, ", i.payload_hash, i.source_time, now(),"
                                     " CASE WHEN i.touched THEN greatest(now(), i.updated_at)"
-                                    " ELSE i.updated_at END\nFROM unnest(");
+                                    " ELSE i.updated_at END\n"
+                                    "FROM unnest(");
     add_arrays(draft, table, table->column_count);
     add_array(draft, &PG_TYPE_BYTEA);
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
     add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
     add_array(draft, pg_type_of(VALUE_BOOLEAN));
-    buffer_append_text(&draft->sql, ")\n  AS i(");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_format(
-        &draft->sql,
-        ", payload_hash, source_time, updated_at, touched)\nON CONFLICT (%s) DO UPDATE SET ",
-        table->columns[0].name);
+    buffer_append_format(&draft->sql,
+                         ", payload_hash, source_time, updated_at, touched)\n"
+                         "ON CONFLICT (%s) DO UPDATE SET ",
+                         table->columns[0].name);
     add_excluded(draft, table);
-    buffer_append_text(&draft->sql,
-                       ", payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
-                       " updated_at = excluded.updated_at\nRETURNING t.xmax = 0");
+    buffer_append_text(&draft->sql, ", payload_hash = excluded.payload_hash,"
+                                    " source_time = excluded.source_time,"
+                                    " updated_at = excluded.updated_at\n"
+                                    "RETURNING t.xmax = 0");
     return finish(draft, &statements->arena, "write", table, &statements->write);
 }
 
@@ -142,8 +161,11 @@ static int make_child_load(struct draft *draft, struct arena *arena, const struc
 {
     buffer_append_text(&draft->sql, "SELECT ");
     add_selected(draft, table);
-    buffer_append_format(&draft->sql, "\nFROM kopru.%s\nWHERE %s = ANY (", table->name,
-                         table->columns[0].name);
+    buffer_append_format(&draft->sql,
+                         "\n"
+                         "FROM kopru.%s\n"
+                         "WHERE %s = ANY (",
+                         table->name, table->columns[0].name);
     add_array(draft, pg_type_of(VALUE_TEXT));
     buffer_append_text(&draft->sql, ")");
     return finish(draft, arena, "load", table, out);
@@ -152,11 +174,16 @@ static int make_child_load(struct draft *draft, struct arena *arena, const struc
 static int make_child_remove(struct draft *draft, struct arena *arena, const struct table *table,
                              struct pg_statement *out)
 {
-    buffer_append_format(&draft->sql, "DELETE FROM kopru.%s AS t\nUSING unnest(", table->name);
+    buffer_append_format(&draft->sql,
+                         "DELETE FROM kopru.%s AS t\n"
+                         "USING unnest(",
+                         table->name);
     add_arrays(draft, table, table->key_count);
-    buffer_append_text(&draft->sql, ")\n  AS i(");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
     add_columns(draft, table, 0, table->key_count, "");
-    buffer_append_text(&draft->sql, ")\nWHERE (");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "WHERE (");
     add_columns(draft, table, 0, table->key_count, "t.");
     buffer_append_text(&draft->sql, ") = (");
     add_columns(draft, table, 0, table->key_count, "i.");
@@ -169,13 +196,17 @@ static int make_child_write(struct draft *draft, struct arena *arena, const stru
 {
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s (", table->name);
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql, ")\nSELECT ");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "SELECT ");
     add_columns(draft, table, 0, table->column_count, "i.");
-    buffer_append_text(&draft->sql, "\nFROM unnest(");
+    buffer_append_text(&draft->sql, "\n"
+                                    "FROM unnest(");
     add_arrays(draft, table, table->column_count);
-    buffer_append_text(&draft->sql, ")\n  AS i(");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
     add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql, ")\nON CONFLICT (");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "ON CONFLICT (");
     add_columns(draft, table, 0, table->key_count, "");
     buffer_append_text(&draft->sql, ") DO UPDATE SET ");
     add_excluded(draft, table);

@@ -17,8 +17,8 @@
 
 struct pg_store;
 
-/* The round trips of one call of pg_store_write() at most, each of the length that
-   pg_conn_round_trip() has at most: those of the transaction, and ROLLBACK. */
+/* The round trips that one call of pg_store_write() makes at most: those of the transaction, and a
+   ROLLBACK. All of a COPY counts as one, since it has the time limit of one. */
 enum { PG_STORE_MAX_ROUND_TRIPS = 6 };
 
 /* What is the same for all writers of a queue. Whatever it points to must outlive the store. */

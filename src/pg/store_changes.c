@@ -174,8 +174,8 @@ static int check_inserts(struct store_transaction *tx, size_t inserts)
                      inserted);
 }
 
-/* Every message can be a dead letter, so what refuses one is the table, and the messages that go
-   with it must not be suspected. */
+/* Every message can be a dead letter, so it is the table that is wrong when one is refused, and the
+   other messages of the batch must not be blamed. */
 static void judge_dead_letters(struct pg_failure *failure)
 {
     if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)
