@@ -16,9 +16,9 @@
  * host and address, and nothing bounds the wait for an answer. So the login is a poll loop of our
  * own, and the connection is non-blocking from then on; conn_wait.h does all the waiting.
  *
- * Verbosity decides what of a server's error gets into this process at all. During the login it is
- * at its highest, because only then does libpq's text hold the SQLSTATE, and a login knows no
- * values. Afterwards it is the SQLSTATE alone, since the text of an error may quote a row.
+ * Verbosity decides how much of a server's error libpq puts into its text. During the login it is
+ * at its highest, because only then does the text hold the SQLSTATE, and a login knows no values.
+ * Afterwards it is the SQLSTATE alone, since the server's message may quote a row.
  */
 
 void pg_conn_refused(struct pg_conn *conn, struct pg_failure *failure, const PGresult *result,

@@ -15,8 +15,7 @@
 int pg_wait_socket(struct pg_conn *conn, short events, int64_t deadline_ms);
 
 /* Waits until all that libpq has buffered is sent, and meanwhile reads what arrives. Returns 0, or
-   -1. When nothing can be sent any more because the server ended what it was sent for, libpq
-   reports that with the next result: this is no failure here. */
+   -1. When libpq itself cannot send any more this returns 0, too: the next result says why. */
 int pg_wait_sent(struct pg_conn *conn, int64_t deadline_ms);
 
 /* Waits for the next result and gives it to the caller, who clears it; *result is NULL at the end

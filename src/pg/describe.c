@@ -16,6 +16,8 @@
  * that the server's log shows, and "$4" alone tells nothing.
  */
 
+static const char *const none[] = { NULL };
+
 struct visitor {
     pg_describe_fn *visit;
     void *context;
@@ -41,9 +43,21 @@ static int visit_one(const struct visitor *visitor, const struct pg_statement *s
     return 0;
 }
 
+static int visit_child_changes(const struct visitor *visitor,
+                               const struct pg_child_statements *child, const struct table *table)
+{
+    if (visit_one(visitor, &child->remove, "delete the child rows that the payload has no more",
+                  table, table->key_count, none) != 0 ||
+        visit_one(visitor, &child->write, "write the child rows that are new or differ", table,
+                  table->column_count, none) != 0 ||
+        visit_one(visitor, &child->copy, "the same, where the roots are new and the rows are many",
+                  table, 0, none) != 0)
+        return -1;
+    return 0;
+}
+
 int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit, void *context)
 {
-    static const char *const none[] = { NULL };
     static const char *const found[] = { "payload_hash", "source_time", NULL };
     static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time",
                                                               "updated_at", "touched", NULL };
@@ -66,26 +80,15 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
                   "write the roots that are new or differ; tells which of them are new", root,
                   root->column_count, written) != 0)
         return -1;
-    for (size_t i = 0; i < entity->child_count; i++) {
-        const struct table *table = &entity->children[i].table;
-
-        if (visit_one(&visitor, &statements->children[i].remove,
-                      "delete the child rows that the payload has no more", table, table->key_count,
-                      none) != 0 ||
-            visit_one(&visitor, &statements->children[i].write,
-                      "write the child rows that are new or differ", table, table->column_count,
-                      none) != 0 ||
-            visit_one(&visitor, &statements->children[i].copy,
-                      "the same, where the roots are new and the rows are many", table, 0,
-                      none) != 0)
+    for (size_t i = 0; i < entity->child_count; i++)
+        if (visit_child_changes(&visitor, &statements->children[i], &entity->children[i].table) !=
+            0)
             return -1;
-    }
     return 0;
 }
 
 void pg_describe_common(pg_describe_fn *visit, void *context)
 {
-    static const char *const none[] = { NULL };
     static const char *const timeouts[] = { "statement_timeout", "lock_timeout" };
     static const char *const epoch[] = { "queue", "epoch" };
     static const char *const dead_letters[] = { "queue",      "entity",      "entity_id",
