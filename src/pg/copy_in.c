@@ -4,8 +4,8 @@
 #include "pg/conn_wait.h"
 
 /*
- * libpq's pipeline mode knows no COPY. So the connection leaves that mode for the time of a COPY,
- * and every statement is waited for before the next one is sent. That is why COPY has round trips
+ * libpq's pipeline mode does not allow COPY. So the connection leaves that mode for the time of a
+ * COPY and waits for each statement before it sends the next one. That is why COPY has round trips
  * of its own, and why it only pays where there are many rows.
  */
 

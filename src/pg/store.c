@@ -11,9 +11,10 @@
 
 /*
  * Rows are read, changed in memory and written back, where one upsert a message would be simpler.
- * But the mapping is not to be said in SQL: what a message does not name stays, an array that it
+ * But SQL cannot well express the mapping: what a message does not name stays, an array that it
  * names replaces rows, what has no column is merged into `extra`, and a late message must not undo
- * a newer one. And a batch that is folded first costs one row an entity, whatever its messages.
+ * a newer one. Besides, a batch that is folded first writes each entity once, however many of its
+ * messages are about it.
  *
  * Nothing that another session does between the read and the write can slip in: stored roots are
  * locked, and a root that appears meanwhile makes the transaction fail and start over.

@@ -4,10 +4,10 @@
 #include "pg/store_copy.h"
 
 /*
- * One statement a table and a kind of change, whatever the number of rows: a statement costs the
- * server more than a row. All of them go in one round trip. Their order is that of the foreign
- * keys, roots before children, and within a table removals come before writes, since a unique
- * constraint of the site may hold over rows of which one makes room for another.
+ * There is one statement for each table and kind of change, whatever the number of rows, since a
+ * statement costs the server more than a row does. All of them go in one round trip. Roots come
+ * before children, as the foreign keys demand, and removals before writes, because a unique
+ * constraint of the site may allow a new row only after an old one has gone.
  *
  * A statement without rows is not sent, so a call is only added with its first row.
  */
@@ -17,14 +17,21 @@ const struct pg_statement PG_CHECK_CONSTRAINTS = {
     .sql = "SET CONSTRAINTS ALL IMMEDIATE",
 };
 
-/* The arguments of the statement; *arguments is NULL until its first row. Returns its arrays, or
-   NULL when there is no memory. */
-static struct pg_array *arrays_of(struct store_transaction *tx, struct pg_arguments **arguments,
-                                  const struct pg_statement *statement)
+/* A statement that may get rows. */
+struct row_call {
+    const struct pg_statement *statement;
+    struct pg_arguments *arguments; /* NULL until the first row adds the call */
+};
+
+/* The arrays that take the next row. NULL when there is no memory; tx->failure is filled then. */
+static struct pg_array *next_row(struct store_transaction *tx, struct row_call *call)
 {
-    if (*arguments == NULL)
-        *arguments = pg_pipeline_add(&tx->pipeline, statement, 0);
-    return *arguments != NULL ? (*arguments)->arrays : NULL;
+    if (call->arguments == NULL)
+        call->arguments = pg_pipeline_add(&tx->pipeline, call->statement, 0);
+    if (call->arguments != NULL)
+        return call->arguments->arrays;
+    store_no_memory(tx);
+    return NULL;
 }
 
 static void put_row(struct pg_array *arrays, size_t columns, const struct value *values)
@@ -59,7 +66,7 @@ static void put_root(struct pg_array *arrays, const struct table *table,
 static int add_roots(struct store_transaction *tx, size_t *inserts)
 {
     const struct write_set *set = &tx->set;
-    struct pg_arguments *arguments = NULL;
+    struct row_call call = { .statement = &tx->target->statements->write };
 
     for (size_t i = 0; i < set->count; i++) {
         const struct write_set_entity *entity = &set->entities[i];
@@ -67,64 +74,59 @@ static int add_roots(struct store_transaction *tx, size_t *inserts)
 
         if (!entity->difference.root)
             continue;
-        arrays = arrays_of(tx, &arguments, &tx->target->statements->write);
+        arrays = next_row(tx, &call);
         if (arrays == NULL)
-            return store_no_memory(tx);
+            return -1;
         put_root(arrays, &set->entity->root, entity);
         *inserts += !entity->before.exists;
     }
     return 0;
 }
 
-/* Adds those of the rows that are of that child, by their first columns. */
-static int add_child_rows(struct store_transaction *tx, const struct pg_statement *statement,
-                          struct pg_arguments **arguments, size_t child, size_t columns,
-                          const struct child_row *rows, size_t count)
+static int add_removals(struct store_transaction *tx, size_t child)
 {
-    for (size_t r = 0; r < count; r++) {
-        struct pg_array *arrays;
+    const struct table *table = &tx->set.entity->children[child].table;
+    struct row_call call = { .statement = &tx->target->statements->children[child].remove };
 
-        if (rows[r].child != child)
-            continue;
-        arrays = arrays_of(tx, arguments, statement);
-        if (arrays == NULL)
-            return store_no_memory(tx);
-        put_row(arrays, columns, rows[r].values);
+    for (size_t i = 0; i < tx->set.count; i++) {
+        const struct fold_difference *difference = &tx->set.entities[i].difference;
+
+        for (size_t r = 0; r < difference->delete_count; r++) {
+            struct pg_array *arrays;
+
+            if (difference->deletes[r].child != child)
+                continue;
+            arrays = next_row(tx, &call);
+            if (arrays == NULL)
+                return -1;
+            put_row(arrays, table->key_count, difference->deletes[r].values);
+        }
     }
     return 0;
 }
 
-static int add_removals(struct store_transaction *tx, size_t child)
-{
-    const struct pg_statement *statement = &tx->target->statements->children[child].remove;
-    size_t columns = tx->set.entity->children[child].table.key_count;
-    struct pg_arguments *arguments = NULL;
-    int result = 0;
-
-    for (size_t i = 0; result == 0 && i < tx->set.count; i++) {
-        const struct fold_difference *difference = &tx->set.entities[i].difference;
-
-        result = add_child_rows(tx, statement, &arguments, child, columns, difference->deletes,
-                                difference->delete_count);
-    }
-    return result;
-}
-
 static int add_writes(struct store_transaction *tx, size_t child)
 {
-    const struct pg_statement *statement = &tx->target->statements->children[child].write;
-    size_t columns = tx->set.entity->children[child].table.column_count;
-    struct pg_arguments *arguments = NULL;
-    int result = 0;
+    const struct table *table = &tx->set.entity->children[child].table;
+    struct row_call call = { .statement = &tx->target->statements->children[child].write };
 
-    for (size_t i = 0; result == 0 && i < tx->set.count; i++) {
+    for (size_t i = 0; i < tx->set.count; i++) {
         const struct write_set_entity *entity = &tx->set.entities[i];
+        size_t count = store_copy_has(tx, entity) ? 0 : entity->difference.write_count;
 
-        if (!store_copy_has(tx, entity))
-            result = add_child_rows(tx, statement, &arguments, child, columns,
-                                    entity->difference.writes, entity->difference.write_count);
+        for (size_t r = 0; r < count; r++) {
+            const struct child_row *row = &entity->difference.writes[r];
+            struct pg_array *arrays;
+
+            if (row->child != child)
+                continue;
+            arrays = next_row(tx, &call);
+            if (arrays == NULL)
+                return -1;
+            put_row(arrays, table->column_count, row->values);
+        }
     }
-    return result;
+    return 0;
 }
 
 static int add_dead_letters(struct store_transaction *tx)
