@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A linear search: an entity has a handful of statements, and comparing addresses costs less than
+   hashing one. */
 const char *pg_prepared_name(const struct pg_prepared *prepared,
                              const struct pg_statement *statement)
 {

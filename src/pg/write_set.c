@@ -2,6 +2,12 @@
 
 #include <string.h>
 
+/*
+ * The writer sorts a batch by entity, so the messages of one entity are neighbours and a group is a
+ * piece of the request's own array. Refused messages may stand anywhere but between those of one
+ * entity; without that promise of struct write_request a group would need an array of its own.
+ */
+
 static bool same_entity(const struct message *a, const struct message *b)
 {
     return slice_equal(a->change->id, b->change->id);
