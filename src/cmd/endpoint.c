@@ -92,10 +92,12 @@ static const struct http_route ROUTES[] = {
 
 static int64_t silence_limit_ms(const struct settings *settings)
 {
-    const int64_t trip_ms = (int64_t)settings->postgres.statement_timeout_ms + PG_CLIENT_GRACE_MS;
+    const int64_t round_trip_ms =
+        (int64_t)settings->postgres.statement_timeout_ms + PG_CLIENT_GRACE_MS;
 
     return (int64_t)settings->amqp.connect_timeout_ms + settings->amqp.rpc_timeout_ms +
-           settings->postgres.connect_timeout_ms + PG_STORE_MAX_TRIPS * trip_ms + SILENCE_MARGIN_MS;
+           settings->postgres.connect_timeout_ms + PG_STORE_MAX_ROUND_TRIPS * round_trip_ms +
+           SILENCE_MARGIN_MS;
 }
 
 int endpoint_open(struct endpoint *endpoint, const struct settings *settings, struct error *err)

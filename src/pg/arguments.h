@@ -1,5 +1,6 @@
 /*
- * The parameters of one statement under construction: some scalars, then arrays of equal length.
+ * The parameters of one statement while they are put together: some scalars first, then arrays of
+ * equal length.
  *
  *     pg_arguments_init(&arguments, &statement, scalars, max_bytes)
  *     pg_arguments_scalar(&arguments, 0, "queue", 5)
@@ -11,7 +12,7 @@
 #define KOPRU_PG_ARGUMENTS_H
 
 #include "pg/array.h"
-#include "pg/conn.h"
+#include "pg/call.h"
 
 struct pg_arguments {
     struct pg_array *arrays; /* arrays[0] is parameter `scalars` + 1 */
@@ -19,21 +20,23 @@ struct pg_arguments {
     size_t scalars;
     const char **values;
     int *lengths;
-    struct pg_params params;
+    struct pg_params params; /* points to the two above; complete after pg_arguments_finish() */
 };
 
-/* Returns 0, or -1 when there is no memory. Release in both cases. */
+/* scalars: how many of the statement's parameters, its first ones, are no arrays. max_bytes: what
+   one array may take. Returns 0, or -1 when there is no memory. Release in both cases. */
 int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement,
                       size_t scalars, size_t max_bytes);
 
-/* Of an argument that was only zeroed, too. */
+/* Arguments that were only zeroed may be released, too. */
 void pg_arguments_release(struct pg_arguments *arguments);
 
-/* The bytes, in the parameter's binary form, must outlive the arguments. */
+/* Sets scalar parameter number `number`, counted from 0. The bytes, in the parameter's binary form,
+   must outlive the arguments. */
 void pg_arguments_scalar(struct pg_arguments *arguments, size_t number, const void *bytes,
                          size_t len);
 
-/* Returns 0, or -1 when an array outgrew its limit or memory. */
+/* Completes the arrays. Returns 0, or -1 when one of them outgrew its limit or memory. */
 int pg_arguments_finish(struct pg_arguments *arguments);
 
 #endif

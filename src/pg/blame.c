@@ -1,6 +1,11 @@
 #include "pg/blame.h"
 
-/* Bits; then two for each child table. */
+#include "pg/dead_letters.h"
+#include "pg/session_settings.h"
+#include "pg/store_find.h"
+#include "pg/transaction.h"
+
+/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. */
 enum { FIND, LOAD, WRITE_ROOT, FIRST_CHILD };
 
 static uint64_t bit(size_t number)
@@ -20,12 +25,12 @@ static size_t write_of(size_t child)
 
 _Static_assert(FIRST_CHILD + 2 * ENTITY_MAX_CHILDREN <= 64, "a bit for each statement");
 
-uint64_t pg_blame_used(const struct plan *plan, bool copies)
+uint64_t pg_blame_used(const struct write_set *set, bool copies)
 {
-    uint64_t used = plan->count > 0 ? bit(FIND) : 0;
+    uint64_t used = set->count > 0 ? bit(FIND) : 0;
 
-    for (size_t i = 0; i < plan->count; i++) {
-        const struct plan_entity *entity = &plan->entities[i];
+    for (size_t i = 0; i < set->count; i++) {
+        const struct write_set_entity *entity = &set->entities[i];
         const struct fold_difference *difference = &entity->difference;
 
         used |= entity->loaded ? bit(LOAD) : 0;
@@ -39,7 +44,7 @@ uint64_t pg_blame_used(const struct plan *plan, bool copies)
 }
 
 /* Names are compared as pointers: a failure names the statement that was sent. */
-uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *statements,
+uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements *statements,
                          const struct pg_failure *failure)
 {
     const char *name = failure->statement;
@@ -63,5 +68,5 @@ uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *st
         if (name == child->write.name)
             return bit(write_of(c));
     }
-    return pg_blame_used(plan, false);
+    return pg_blame_used(set, false);
 }

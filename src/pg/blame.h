@@ -1,21 +1,23 @@
 /*
- * Which statements a transaction went through, and which of them failed, as bits: whether the
- * neighbours of a message that fails again and again committed through the same statements.
+ * Which statements a transaction went through, and which of them failed, as one bit for each. By
+ * these the writer sees whether other messages have committed through the very statements in which
+ * one message fails again and again; only then is that message at fault.
  */
 #ifndef KOPRU_PG_BLAME_H
 #define KOPRU_PG_BLAME_H
 
-#include "pg/plan.h"
+#include "pg/failure.h"
 #include "pg/statements.h"
+#include "pg/write_set.h"
 
-/* What a transaction of that plan uses, as far as it is known: before the plan is folded only its
-   first statement. copies: the child rows of new roots went by COPY, which proves nothing about the
-   statement that writes others. */
-uint64_t pg_blame_used(const struct plan *plan, bool copies);
+/* The statements that a transaction of that write set uses, as far as they are known: before the
+   set is folded, only the first. copies: the child rows of new roots went by COPY, which proves
+   nothing about the statement that writes the others. */
+uint64_t pg_blame_used(const struct write_set *set, bool copies);
 
-/* The one that failed; all that were used where the server did not say which, as at COMMIT. 0: none
-   that says anything about a message. */
-uint64_t pg_blame_failed(const struct plan *plan, const struct pg_statements *statements,
+/* The statement that failed; all that were used where the server did not say which, as at COMMIT. 0
+   when what failed says nothing about a message, as BEGIN. */
+uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements *statements,
                          const struct pg_failure *failure);
 
 #endif

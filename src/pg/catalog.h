@@ -1,9 +1,10 @@
 /*
  * What the database has, compared with what kopru needs: schema, tables, columns, keys, privileges,
- * migrations, settings. The catalog is read once, in two trips; the checks ask no server.
+ * migrations, settings. The catalog is read once, in two round trips; the checks ask no server.
  *
- *     if (catalog_load(&catalog, conn, &failure) != 0) ... could not be asked; says nothing about
- * the schema report = (struct catalog_report){ &problems, &warnings };
+ *     if (catalog_load(&catalog, conn, &failure) != 0)
+ *         ... the server could not be asked, which says nothing about the schema
+ *     report = (struct catalog_report){ &problems, &warnings };
  *     catalog_check_server(catalog, "0.1.0", &report);
  *     catalog_check_entity(catalog, mapping_entity(mapping), &report);
  *     catalog_free(catalog);
@@ -26,33 +27,34 @@ struct catalog_report {
     struct error_list *warnings; /* NULL: not wanted */
 };
 
-/* Returns 0, or -1 with failure filled. The connection is left outside any transaction. */
+/* Returns 0, or -1 with *failure filled and *out NULL. The connection is left outside any
+   transaction. Free what it gives; the connection may be closed before. */
 int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *failure);
 
 /* NULL is allowed. */
 void catalog_free(struct catalog *catalog);
 
-/* The server, the migrations applied, and kopru's own tables (dead_letters, queues,
+/* Checks the server, the migrations applied, and kopru's own tables (dead_letters, queues,
    schema_version). version is that of this kopru. Returns 0 if there is no problem, -1 if there is
-   one, added to the report as memory allows. */
+   any; all of them are added to the report, as far as memory allows. */
 int catalog_check_server(const struct catalog *catalog, const char *version,
                          const struct catalog_report *report);
 
-/* The tables of one entity: that they, their columns, types, unique keys and privileges fit what
-   the writer does. Returns likewise; a missing schema, which catalog_check_server() names, is not
-   named again. */
+/* Checks the tables of one entity: whether they, their columns, types, unique keys and privileges
+   fit what the writer does. Returns 0 or -1 as catalog_check_server() does, which has named a
+   missing schema: that is not named again here. */
 int catalog_check_entity(const struct catalog *catalog, const struct entity *entity,
                          const struct catalog_report *report);
 
-/* The migrations that this kopru needs, oldest first; their numbers are 1 to count. */
+/* The names of the migrations that this kopru needs, oldest first; their numbers are 1 to count. */
 const char *const *catalog_migrations(size_t *count);
 
 /* The migration that brings a table, or a column of it (column may be NULL: the table); NULL if
    none of the above does. */
 const char *catalog_migration_of(const char *table, const char *column);
 
-/* <0, 0, >0 as release a is older than, equal to or newer than b: "0.9.1" and "0.10"; what follows
-   the numbers is not looked at. */
+/* Less than 0, 0 or more than 0 as release a is older than, equal to or newer than b, as "0.9.1" is
+   older than "0.10". What follows the numbers is not looked at. */
 int catalog_compare_versions(const char *a, const char *b);
 
 #endif

@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * A review goes on after a problem, so that a DBA gets the whole list at once and not one line a
+ * run. Every problem ends with a command or a file: its reader is called at night, and knows the
+ * database but not kopru.
+ */
+
 enum { OBJECT_MAX_BYTES = 200 };
 
 void review_problem(struct review *review, const struct error *err)
@@ -32,23 +38,23 @@ static int migration_number(const char *migration)
     return atoi(migration);
 }
 
-/* Whose job it is to bring the object, and how. */
+/* Says which migration brings the object and how to run it, or that somebody has to write one. */
 static void hint_migration(const struct review *review, struct error *err, const char *table,
                            const char *column)
 {
     const char *migration = catalog_migration_of(table, column);
 
     if (migration == NULL)
-        error_hint(err, "no migration of this kopru brings it: write one (migrations/README.md "
-                        "says how), or correct the entity file");
+        error_hint(err,
+                   "no migration of this kopru brings it: write one (migrations/README.md says "
+                   "how), or correct the entity file");
     else if (catalog_knows_versions(review->catalog) &&
              catalog_is_applied(review->catalog, migration_number(migration)))
         error_hint(err,
                    "migration %s is applied: what it made, put back as it stands in "
-                   "migrations/deploy/%s.sql "
-                   "(docs/operations.md, A column that was put back); what you added to the entity "
-                   "file needs a migration of its "
-                   "own (migrations/README.md)",
+                   "migrations/deploy/%s.sql (docs/operations.md, A column that was put back); "
+                   "what you added to the entity file needs a migration of its own "
+                   "(migrations/README.md)",
                    migration, migration);
     else
         error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY,
@@ -138,9 +144,9 @@ static void check_key(struct review *review, const struct wanted_table *table)
     review_problem(review, &err);
 }
 
-static const char *privilege_name(char letter)
+static const char *privilege_name(char initial)
 {
-    switch (letter) {
+    switch (initial) {
     case 'S':
         return "SELECT";
     case 'I':
@@ -160,27 +166,26 @@ static void check_privileges(struct review *review, const struct wanted_table *t
     char object[OBJECT_MAX_BYTES];
     struct error err;
 
-    for (const char *letter = table->privileges; *letter != '\0'; letter++) {
-        if (strchr(granted, *letter) == NULL)
+    for (const char *initial = table->privileges; *initial != '\0'; initial++) {
+        if (strchr(granted, *initial) == NULL)
             text_append(missing, sizeof(missing), "%s%s", missing[0] != '\0' ? ", " : "",
-                        privilege_name(*letter));
+                        privilege_name(*initial));
     }
     if (missing[0] == '\0')
         return;
     error_set(&err, ERROR_PERMISSION, "missing privilege", object_name(object, table->name, NULL),
               "user %s lacks %s", user, missing);
     if (catalog_migration_of(table->name, NULL) != NULL)
-        error_hint(&err,
-                   "migration 06-grants gives it to kopru_writer "
-                   "(migrations/deploy/06-grants.sql); run, as a superuser: GRANT "
-                   "kopru_writer TO %s; or, if it is a member already, as kopru_owner: GRANT %s ON "
-                   "%s TO kopru_writer",
-                   user, missing, object);
+        error_hint(
+            &err,
+            "migration 06-grants gives it to kopru_writer (migrations/deploy/06-grants.sql); "
+            "run, as a superuser: GRANT kopru_writer TO %s; or, if it is a member already, "
+            "as kopru_owner: GRANT %s ON %s TO kopru_writer",
+            user, missing, object);
     else
         error_hint(&err,
                    "the table is this site's, so the migration that made it has to grant as well "
-                   "(migrations/README.md); run, as "
-                   "kopru_owner: GRANT %s ON %s TO kopru_writer",
+                   "(migrations/README.md); run, as kopru_owner: GRANT %s ON %s TO kopru_writer",
                    missing, object);
     review_problem(review, &err);
 }

@@ -29,11 +29,13 @@ struct wanted_table {
     const char *const *key; /* columns of a unique index, in any order */
     size_t key_count;       /* 0: none is needed */
     const char *predicate;  /* of that index, "" for none */
-    const char *privileges; /* letters as in struct catalog_table */
+    const char *privileges; /* as in struct catalog_table */
 };
 
+/* Compares the table with the catalog and adds what is wrong with it to the report. */
 void review_table(struct review *review, const struct wanted_table *wanted);
 
+/* Add to the report, as memory allows; a problem also sets review->result. */
 void review_problem(struct review *review, const struct error *err);
 void review_warning(struct review *review, const struct error *err);
 

@@ -1,13 +1,23 @@
 /*
- * The parts of the database's catalog that kopru looks at, as read once. For the catalog files
- * only; all others use catalog.h.
+ * The parts of the database's catalog that kopru looks at, as catalog_load() has read them. For the
+ * catalog files only; all others use catalog.h.
+ *
+ * Lookups fail only by not finding. The strings they give live as long as the catalog.
  */
 #ifndef KOPRU_PG_CATALOG_SNAPSHOT_H
 #define KOPRU_PG_CATALOG_SNAPSHOT_H
 
+#include "pg/call.h"
 #include "pg/catalog.h"
 
 #include <stdbool.h>
+
+enum { CATALOG_SERVER, CATALOG_TABLES, CATALOG_COLUMNS, CATALOG_UNIQUE, CATALOG_PARTS };
+
+struct catalog {
+    struct pg_call parts[CATALOG_PARTS]; /* each with its result */
+    struct pg_call versions;             /* result NULL: schema_version could not be read */
+};
 
 /* Columns of the single row about the server. */
 enum server_fact {
@@ -27,7 +37,8 @@ enum server_fact {
 
 struct catalog_table {
     const char *kind;       /* pg_class.relkind */
-    const char *privileges; /* letters of those the user has: S(elect) I(nsert) U(pdate) D(elete) */
+    const char *privileges; /* the initials of those the user has: "SIUD" for SELECT, INSERT, UPDATE
+                               and DELETE */
 };
 
 struct catalog_column {

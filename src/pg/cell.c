@@ -2,6 +2,12 @@
 
 #include "pg/binary.h"
 
+/*
+ * Rows go to the server in binary form: nothing has to be quoted, the server need not parse text,
+ * and a bytea is not twice as long. The price is that each type is encoded here as its recv
+ * function wants it, which is more than a copy only for numeric.
+ */
+
 enum { JSONB_VERSION = 1, NUMERIC_NEGATIVE = 0x4000, NUMERIC_DIGIT_PLACES = 4 };
 
 void pg_cell_null(struct buffer *out)

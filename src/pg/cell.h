@@ -1,7 +1,9 @@
 /*
- * One value in PostgreSQL's binary form, behind its length or -1 for null: an element of a binary
- * array (array_recv) and a field of binary COPY alike. Formats: the *_recv functions of
- * src/backend/utils/adt.
+ * One value in PostgreSQL's binary form, after its length, or a length of -1 for null. The elements
+ * of a binary array (array_recv) and the fields of binary COPY both have this form. Formats: the
+ * *_recv functions in PostgreSQL's src/backend/utils/adt.
+ *
+ * Appending does not fail; buffer_failed() tells whether it did.
  */
 #ifndef KOPRU_PG_CELL_H
 #define KOPRU_PG_CELL_H
@@ -14,7 +16,8 @@
 void pg_cell_null(struct buffer *out);
 void pg_cell_bytes(struct buffer *out, struct slice bytes);         /* text, bytea */
 void pg_cell_integer(struct buffer *out, Oid type, int64_t number); /* in the width of the type */
-void pg_cell_value(struct buffer *out, Oid type,
-                   const struct value *value); /* the type as pg_type_of() has it */
+
+/* type: the element type that pg_type_of() gives for the type of the value's column. */
+void pg_cell_value(struct buffer *out, Oid type, const struct value *value);
 
 #endif

@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * libpq has no call that reads a connection string as PQconnectdb() would, with environment,
+ * service file and defaults. PQconninfoParse() knows only the string, PQconndefaults() only the
+ * rest. So a connection is begun that is bound to stop before it asks anybody, and libpq is asked
+ * what it would have used.
+ *
+ * libpq's own words about a wrong string quote it, password and all. They are looked at here for
+ * what is wrong and never passed on.
+ */
+
 static const char *value_of(const PQconninfoOption *options, const char *keyword)
 {
     for (; options->keyword != NULL; options++)
@@ -34,8 +44,8 @@ static bool any_remote(const char *hosts)
     return false;
 }
 
-/* Whether a host or port cannot be one: of a URI whose password has an @ or / that is not
-   percent-encoded, libpq takes pieces for them. */
+/* Whether a host or port cannot be one. libpq takes pieces of a password for them when the password
+   stands in a URI and has an @ or / that is not percent-encoded. */
 static bool has_stray_password(const PQconninfoOption *options)
 {
     const char *hosts = value_of(options, "host");
@@ -47,9 +57,8 @@ static bool has_stray_password(const PQconninfoOption *options)
     return port[strspn(port, "0123456789,")] != '\0';
 }
 
-/* libpq brings in the environment and the service file only when it connects. A channel_binding
-   that is none stops it before it asks anybody, a passfile that is none before it looks for a
-   password. NULL when there is no memory. */
+/* All options as libpq would use them. An invalid channel_binding stops it before it asks anybody,
+   and a passfile that cannot exist before it looks for a password. NULL when there is no memory. */
 static PQconninfoOption *resolve(const char *conninfo)
 {
     const char *const keywords[] = { "dbname", "passfile", "channel_binding", NULL };
@@ -100,8 +109,8 @@ static void describe(const PQconninfoOption *given, const PQconninfoOption *all,
         default_sslmode(given, all) != NULL || strcmp(value_of(all, "sslmode"), "verify-full") == 0;
 }
 
-/* The keyword that libpq does not know, as it quotes it in `said`; in *len its length, 0 where that
-   may be a piece of a password: of `password=a b=c` it is b. */
+/* The keyword that libpq does not know, as quoted in what it said; *len is its length, and 0 where
+   the keyword may be a piece of a password, as b is in `password=a b=c`. */
 static const char *unknown_keyword(const char *conninfo, const char *said, size_t *len)
 {
     static const char *const starts[] = { "invalid connection option \"",
@@ -157,7 +166,8 @@ static bool is_one_of(const char *const *values, const char *value)
     return false;
 }
 
-/* Only what the text itself says: an environment or a service file is not postgres.conninfo. */
+/* Checks only what the string itself says: the environment and the service file are not
+   postgres.conninfo. */
 static int check_values(const PQconninfoOption *given, struct error *err)
 {
     for (; given->keyword != NULL; given++) {
@@ -181,7 +191,8 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
 
     memset(out, 0, sizeof(*out));
     if (given == NULL) {
-        /* A restart may help then; status 78 would tell a service manager that it cannot. */
+        /* A restart may help when memory is short; exit status 78 would tell a service manager
+           that it cannot. */
         if (said == NULL || strstr(said, "out of memory") != NULL)
             error_no_memory(err);
         else

@@ -1,6 +1,6 @@
 /*
- * Rows as COPY ... FROM STDIN (FORMAT binary) takes them: the cheapest way into a table, for rows
- * that cannot be there yet.
+ * Rows in the form that COPY ... FROM STDIN (FORMAT binary) takes: the cheapest way into a table,
+ * for rows that cannot be there yet. copy_in.h sends them.
  *
  *     pg_copy_init(&copy, max_bytes)
  *     pg_copy_row(&copy, table, values)        // for each row
@@ -15,16 +15,17 @@
 
 struct pg_copy {
     struct buffer bytes;
-    size_t rows;
+    size_t rows; /* so far */
 };
 
+/* max_bytes: what all rows together may take. */
 void pg_copy_init(struct pg_copy *copy, size_t max_bytes);
 void pg_copy_release(struct pg_copy *copy);
 
-/* values: one per column of the table. */
+/* Appends a row. values: one for each column of the table. */
 void pg_copy_row(struct pg_copy *copy, const struct table *table, const struct value *values);
 
-/* Returns 0, or -1 when the rows outgrew max_bytes or memory. */
+/* Appends the trailer. Returns 0, or -1 when the rows outgrew max_bytes or memory. */
 int pg_copy_finish(struct pg_copy *copy);
 
 #endif

@@ -1,17 +1,30 @@
 #include "pg/describe.h"
 
 #include "pg/binary.h"
+#include "pg/dead_letters.h"
 #include "pg/lease.h"
+#include "pg/session_settings.h"
+#include "pg/store_changes.h"
+#include "pg/store_find.h"
+#include "pg/transaction.h"
 
 #include <stdlib.h>
+
+/*
+ * The names of the parameters are written here a second time, apart from the code that fills them,
+ * since PostgreSQL knows parameters by number only. `kopru sql` is how a DBA looks at a statement
+ * that the server's log shows, and "$4" alone tells nothing.
+ */
+
+static const char *const none[] = { NULL };
 
 struct visitor {
     pg_describe_fn *visit;
     void *context;
 };
 
-/* Visits a statement whose parameters are the first columns of the table, then those in more (NULL
-   ends them). -1: no memory. */
+/* Visits a statement whose parameters are the first `columns` of the table, then those named in
+   more, which NULL ends. Returns 0, or -1 when there is no memory. */
 static int visit_one(const struct visitor *visitor, const struct pg_statement *statement,
                      const char *purpose, const struct table *table, size_t columns,
                      const char *const *more)
@@ -30,9 +43,21 @@ static int visit_one(const struct visitor *visitor, const struct pg_statement *s
     return 0;
 }
 
+static int visit_child_changes(const struct visitor *visitor,
+                               const struct pg_child_statements *child, const struct table *table)
+{
+    if (visit_one(visitor, &child->remove, "delete the child rows that the payload has no more",
+                  table, table->key_count, none) != 0 ||
+        visit_one(visitor, &child->write, "write the child rows that are new or differ", table,
+                  table->column_count, none) != 0 ||
+        visit_one(visitor, &child->copy, "the same, where the roots are new and the rows are many",
+                  table, 0, none) != 0)
+        return -1;
+    return 0;
+}
+
 int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit, void *context)
 {
-    static const char *const none[] = { NULL };
     static const char *const found[] = { "payload_hash", "source_time", NULL };
     static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time",
                                                               "updated_at", "touched", NULL };
@@ -55,26 +80,15 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
                   "write the roots that are new or differ; tells which of them are new", root,
                   root->column_count, written) != 0)
         return -1;
-    for (size_t i = 0; i < entity->child_count; i++) {
-        const struct table *table = &entity->children[i].table;
-
-        if (visit_one(&visitor, &statements->children[i].remove,
-                      "delete the child rows that the payload has no more", table, table->key_count,
-                      none) != 0 ||
-            visit_one(&visitor, &statements->children[i].write,
-                      "write the child rows that are new or differ", table, table->column_count,
-                      none) != 0 ||
-            visit_one(&visitor, &statements->children[i].copy,
-                      "the same, where the roots are new and the rows are many", table, 0,
-                      none) != 0)
+    for (size_t i = 0; i < entity->child_count; i++)
+        if (visit_child_changes(&visitor, &statements->children[i], &entity->children[i].table) !=
+            0)
             return -1;
-    }
     return 0;
 }
 
 void pg_describe_common(pg_describe_fn *visit, void *context)
 {
-    static const char *const none[] = { NULL };
     static const char *const timeouts[] = { "statement_timeout", "lock_timeout" };
     static const char *const epoch[] = { "queue", "epoch" };
     static const char *const dead_letters[] = { "queue",      "entity",      "entity_id",
@@ -83,7 +97,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "message_id", "properties",  "redelivered",
                                                 "occurrences" };
     static const char *const entity[] = { "queue", "entity" };
-    static const char *const lock_timeout[] = { "milliseconds" };
+    static const char *const milliseconds[] = { "milliseconds" };
     static const char *const acquire[] = { "queue", "epoch", "holder", "instance" };
     static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at",
                                          "state" };
@@ -94,27 +108,29 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           "nothing in the transaction depends on settings of a role, a database or a pooler", NULL,
           timeouts },
         { &PG_CHECK_EPOCH,
-          "is the lease still this instance's; a takeover waits for the transaction", NULL, epoch },
+          "is the lease still held; whoever acquires it meanwhile waits for the transaction", NULL,
+          epoch },
         { &PG_WRITE_DEAD_LETTERS,
-          "keep the refused messages of the batch, or count them where they are open already", NULL,
+          "write the dead letters of the batch, or count them where they are open already", NULL,
           dead_letters },
         { &PG_CHECK_CONSTRAINTS,
-          "let deferred constraints speak before a probe for the message at fault is rolled back",
-          NULL, none },
+          "check deferred constraints before a probe for the message at fault is rolled back", NULL,
+          none },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
-          "who holds the lease, and for how long was the holder silent", NULL, entity },
+          "who holds the lease, and for how long the holder was silent", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK_TIMEOUT],
-          "do not wait long: the leases on other queues are to be renewed meanwhile", NULL,
-          lock_timeout },
+          "wait for a lock no longer than this: the leases on other queues must be renewed", NULL,
+          milliseconds },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the lease's holder",
           NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_ACQUIRE],
           "acquire the lease, unless another instance was quicker", NULL, acquire },
         { PG_LEASE_STATEMENTS[PG_LEASE_END_FROZEN],
-          "end the database sessions of a holder that froze while it sent", NULL, lock_timeout },
+          "end the sessions of a holder that froze for this long while it sent", NULL,
+          milliseconds },
         { PG_LEASE_STATEMENTS[PG_LEASE_RENEW],
-          "say every second that the holder lives, and how fresh the queue is", NULL, renew },
+          "renew the lease every second, and say how fresh the queue is", NULL, renew },
         { PG_LEASE_STATEMENTS[PG_LEASE_RELEASE], "release the lease at the end", NULL, renew },
     };
 

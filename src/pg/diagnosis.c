@@ -1,14 +1,16 @@
 #include "pg/diagnosis.h"
 
-#include "base/file_mode.h"
 #include "base/text.h"
-#include "pg/tls_reason.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum { SQLSTATE_LENGTH = 5 };
+/*
+ * The server's words are not passed on, with one exception, because PostgreSQL quotes the value
+ * that it refuses: `invalid input syntax for type date: "..."`. A log that leaves the machine would
+ * carry personal data with it. What is passed on are the fields that hold names of tables, columns
+ * and constraints, and the SQLSTATE, for which sqlstate.h has words of its own.
+ */
 
 static void copy_field(char *out, size_t size, const PGresult *result, int code)
 {
@@ -22,7 +24,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Lines that say no more than the ones before them, or may say too much. */
+/* False for lines that say no more than the ones before them, or may quote a value. */
 static bool is_worth_a_word(const char *line)
 {
     static const char *const others[] = { "\t", "\n", "DETAIL:", "HINT:", "CONTEXT:", "LOCATION:" };
@@ -33,7 +35,7 @@ static bool is_worth_a_word(const char *line)
     return *line != '\0';
 }
 
-/* libpq has one line for each host it tried. */
+/* libpq has one line for each host that it tried. */
 static void join_lines(char *out, size_t size, const char *text)
 {
     out[0] = '\0';
@@ -75,142 +77,8 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
                    "check that the server runs and postgres.conninfo points to it");
 }
 
-/* libpq has no field for the SQLSTATE of a refused login, but with PQERRORS_VERBOSE it stands
-   behind the severity, which the server translates: "FATAL:  28P01: password ...". */
-static const char *find_state(const char *text)
-{
-    for (const char *at = strstr(text, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
-        const char *state = at + strlen(":  ");
-
-        if (strspn(state, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == SQLSTATE_LENGTH &&
-            starts_with(state + SQLSTATE_LENGTH, ": "))
-            return state;
-    }
-    return NULL;
-}
-
-/* What libpq used, from wherever it had it. */
-static void find_option(PGconn *pg, const char *keyword, char *out, size_t size)
-{
-    PQconninfoOption *options = PQconninfo(pg);
-
-    out[0] = '\0';
-    for (PQconninfoOption *option = options; option != NULL && option->keyword != NULL; option++)
-        if (strcmp(option->keyword, keyword) == 0 && option->val != NULL)
-            snprintf(out, size, "%s", option->val);
-    PQconninfoFree(options);
-}
-
-/* libpq passes over a passfile that others may read, with a word on stderr only. */
-static void hint_password(PGconn *pg, struct error *err)
-{
-    char path[256];
-    struct stat found;
-
-    err->kind = ERROR_PERMISSION;
-    find_option(pg, "passfile", path, sizeof(path));
-    if (path[0] != '\0' && stat(path, &found) == 0 &&
-        file_mode_readers(found.st_mode) != FILE_READ_BY_OWNER)
-        error_hint(
-            err,
-            "libpq does not read the passfile %s, because others than its owner may: chmod 600 %s",
-            path, path);
-    else
-        error_hint(err, "the server wants a password and none was found: name a passfile in "
-                        "postgres.conninfo whose line fits host, "
-                        "port, dbname and user");
-}
-
-static const char VERIFY_FAILED[] = "certificate verify failed";
-
-/* What libpq says where TLS is refused, and what to do about it. Returns false for all else. */
-static bool hint_tls(struct error *err)
-{
-    static const struct {
-        const char *said;
-        const char *hint;
-    } rows[] = {
-        { VERIFY_FAILED, "the server's certificate is expired, or of an authority that sslrootcert "
-                         "does not hold: see "
-                         "openssl s_client -starttls postgres -connect HOST:PORT -CAfile FILE" },
-        { "does not match host name",
-          "sslmode=verify-full wants the host of postgres.conninfo among the names of the server's "
-          "certificate: correct the host, or have a certificate made for it" },
-        { "root certificate file",
-          "name the file with the certificate of the server's authority: sslrootcert=FILE in "
-          "postgres.conninfo" },
-        { "server does not support SSL",
-          "postgres.conninfo asks for TLS, also where it does not name an sslmode and the host is "
-          "not "
-          "local: set ssl = on at the server; kopru does not fall back to plain text" },
-        { "valid client certificate",
-          "the server wants a client certificate: name sslcert=FILE and sslkey=FILE in "
-          "postgres.conninfo" },
-        { "protocol version", "the server offers no version of TLS that is new enough: raise its "
-                              "ssl_max_protocol_version" },
-        { "unsupported protocol", "the server offers no version of TLS that is new enough: raise "
-                                  "its ssl_max_protocol_version" },
-        { "unknown ca", "the server does not know the authority of the client's certificate: look "
-                        "at its ssl_ca_file" },
-        { "no encryption",
-          "the server wants TLS here (pg_hba.conf): set sslmode=verify-full in postgres.conninfo" },
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (strstr(err->why, rows[i].said) != NULL) {
-            error_hint(err, "%s", rows[i].hint);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* libpq does not say which of the reasons it is; tls_reason.h finds out. */
-static void hint_certificate(PGconn *pg, struct error *err)
-{
-    char ca_file[256];
-    char reason[128];
-    const char *address = PQhostaddr(pg);
-
-    find_option(pg, "sslrootcert", ca_file, sizeof(ca_file));
-    if (ca_file[0] != '\0' && address != NULL &&
-        pg_tls_reason(address, PQport(pg), ca_file, reason, sizeof(reason)))
-        error_hint(err, "the server's certificate is refused: %s", reason);
-}
-
-/* The SQLSTATE says it, else libpq's words about a password or TLS. A login that a person has to
-   allow first is a pause. */
-void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
-{
-    const char *state = find_state(PQerrorMessage(pg));
-
-    if (state != NULL)
-        snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%.*s", (int)SQLSTATE_LENGTH, state);
-    pg_diagnose_loss(pg, failure, "cannot connect to the database", NULL);
-    if (state != NULL && sqlstate_classify(failure->sqlstate) == SQLSTATE_PAUSE)
-        failure->class = SQLSTATE_PAUSE;
-    if (PQconnectionNeedsPassword(pg) == 1) {
-        failure->class = SQLSTATE_PAUSE;
-        hint_password(pg, &failure->error);
-        return;
-    }
-    if (starts_with(failure->sqlstate, "28") || strcmp(failure->sqlstate, "42501") == 0) {
-        failure->error.kind = ERROR_PERMISSION;
-        error_hint(&failure->error, "check user and password (a passfile, not postgres.conninfo), "
-                                    "CONNECT on the database, and the "
-                                    "server's pg_hba.conf");
-    } else if (strcmp(failure->sqlstate, "3D000") == 0) {
-        error_hint(&failure->error, "check dbname in postgres.conninfo");
-    }
-    if (!hint_tls(&failure->error))
-        return;
-    if (strstr(failure->error.why, VERIFY_FAILED) != NULL)
-        hint_certificate(pg, &failure->error);
-}
-
-/* The server's message may quote a value and stays away, but for names of its own objects: what an
-   error of our own statement, not of a function of the site, says about a missing table, column or
-   privilege. */
+/* The exception: what an error of our own statement, not of a function of the site, says about a
+   missing table, column or privilege. It can only name objects. NULL for any other error. */
 static const char *name_object(const struct pg_failure *failure, const PGresult *result)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -237,9 +105,9 @@ static enum error_kind kind_of(const struct pg_failure *failure)
     return ERROR_UNAVAILABLE;
 }
 
-/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL, which alone sends the untranslated
-   severity, to a parameter that it cannot read. If the session lives on, every batch would fail
-   like this one. */
+/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL gives it to a parameter that it cannot
+   read, and only PostgreSQL sends the untranslated severity. If the session lives on, every batch
+   would fail like this one. */
 static bool is_our_mistake(const struct pg_failure *failure, const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);

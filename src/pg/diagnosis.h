@@ -1,20 +1,21 @@
 /*
- * What went wrong with a connection, in words for a person: from the server's fields and libpq's
- * text to a pg_failure. No values of rows, and nothing of the server's DETAIL, get into it.
+ * Says what went wrong with a connection: makes a pg_failure of the server's fields and of libpq's
+ * text. Neither values of rows nor anything of the server's DETAIL gets into it. A refused login
+ * has a header of its own, login_diagnosis.h.
  */
 #ifndef KOPRU_PG_DIAGNOSIS_H
 #define KOPRU_PG_DIAGNOSIS_H
 
-#include "pg/conn.h"
+#include "pg/failure.h"
 
-/* The connection is of no more use. why may be NULL: libpq's own words. Keeps failure->sqlstate, if
-   the server gave one before. */
+#include <libpq-fe.h>
+
+/* The connection is of no more use. what: which step failed, in words; why: the reason, or NULL for
+   libpq's own words. Keeps failure->sqlstate, if the server gave one before. */
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why);
 
-/* PQconnectPoll() failed. */
-void pg_diagnose_login(PGconn *pg, struct pg_failure *failure);
-
-/* The server answered a statement with an error, which may have ended the connection, too. */
+/* The server answered the statement of that name with an error, which may also have ended the
+   connection. */
 void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result,
                          const char *statement);
 

@@ -2,6 +2,9 @@
 
 #include "model/value.h"
 #include "pg/binary.h"
+#include "pg/round_trip.h"
+#include "pg/session_settings.h"
+#include "pg/transaction.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -109,7 +112,7 @@ static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t c
 {
     calls[0] = (struct pg_call){ .statement = &PG_BEGIN };
     calls[1] = (struct pg_call){ .statement = &PG_SETTINGS, .params = pg_conn_settings(conn) };
-    if (pg_conn_trip(conn, calls, count, failure) == 0 && pg_conn_commit(conn, failure) == 0)
+    if (pg_conn_round_trip(conn, calls, count, failure) == 0 && pg_conn_commit(conn, failure) == 0)
         return 0;
     if (!failure->connection_lost && pg_conn_rollback(conn) != 0)
         failure->connection_lost = true;

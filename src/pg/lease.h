@@ -7,6 +7,7 @@
 #define KOPRU_PG_LEASE_H
 
 #include "model/lease.h"
+#include "pg/call.h"
 #include "pg/conn.h"
 
 /* How long an acquisition waits for others. */

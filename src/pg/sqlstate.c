@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-/* A whole SQLSTATE is looked up before its class. */
+/* A whole SQLSTATE is looked up before its class of two characters, so the order of the rows does
+   not matter; they are grouped for the reader. A row that is wrong is worse than one that is
+   missing: what is missing is retried, and no message is lost by that. */
 static const struct sqlstate_row TABLE[] = {
     /* about a value: the allow-list of dead letters */
     { "22", SQLSTATE_REFUSE, "data exception" },

@@ -1,234 +1,160 @@
 #include "pg/statements.h"
 
 #include "pg/array.h"
-#include "pg/binary.h"
+#include "pg/sql_draft.h"
 
-enum { STATEMENT_MAX_BYTES = 1 << 20 };
+/*
+ * A statement takes whole columns as arrays and unnests them into rows. So its text depends on the
+ * tables alone and never on the number of rows: it is prepared once a connection, a DBA finds one
+ * line for it in pg_stat_statements, and a batch of any size stays below the 65,535 parameters that
+ * the protocol allows.
+ *
+ * Every row is found by its key. PG_SETTINGS forbids the planner to do otherwise.
+ */
 
-const struct pg_statement PG_CHECK_EPOCH = {
-    .name = "kopru_check_epoch",
-    .sql = "SELECT 1 FROM kopru.queues WHERE queue = $1 AND epoch = $2 FOR KEY SHARE",
-    .param_count = 2,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID },
-};
+enum { ALL_MAX_BYTES = 16 * SQL_DRAFT_MAX_BYTES };
 
-const struct pg_statement PG_CHECK_CONSTRAINTS = { .name = "kopru_check_constraints",
-                                                   .sql = "SET CONSTRAINTS ALL IMMEDIATE" };
-
-const struct pg_statement PG_WRITE_DEAD_LETTERS = {
-    .name = "kopru_write_dead_letters",
-    .sql = "INSERT INTO kopru.dead_letters AS t (queue, entity, entity_id, reason, detail, "
-           "sqlstate, body, body_sha256,"
-           " content_type, message_id, properties, redelivered, occurrences)\n"
-           "SELECT $1, $2, i.entity_id, i.reason, i.detail, i.sqlstate, i.body, i.body_sha256, "
-           "i.content_type, i.message_id,"
-           " i.properties, i.redelivered, i.occurrences\n"
-           "FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[], $8::bytea[], "
-           "$9::text[], $10::text[],"
-           " $11::jsonb[], $12::boolean[], $13::bigint[])"
-           " AS i(entity_id, reason, detail, sqlstate, body, body_sha256, content_type, "
-           "message_id, properties, redelivered,"
-           " occurrences)\n"
-           "ON CONFLICT (queue, body_sha256) WHERE status = 'open' DO UPDATE SET reason = "
-           "excluded.reason,"
-           " detail = excluded.detail, sqlstate = excluded.sqlstate, redelivered = "
-           "excluded.redelivered,"
-           " occurrences = t.occurrences + excluded.occurrences, last_seen_at = greatest(now(), "
-           "t.last_seen_at)",
-    .param_count = 2 + DEAD_LETTER_ARRAYS,
-    .param_types =
-        (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID,
-                       TEXT_ARRAY_OID, BYTEA_ARRAY_OID, BYTEA_ARRAY_OID, TEXT_ARRAY_OID,
-                       TEXT_ARRAY_OID, JSONB_ARRAY_OID, BOOL_ARRAY_OID, INT8_ARRAY_OID },
-};
-
-/* A statement under construction: its text, and the type of each parameter it takes. */
-struct draft {
-    struct buffer sql;
-    Oid types[1700]; /* one per column: PostgreSQL allows 1,600 */
-    int count;
-};
-
-/* "$3::text[]", the next parameter. */
-static void add_array(struct draft *draft, const struct pg_type *type)
-{
-    draft->types[draft->count++] = type->array;
-    buffer_append_format(&draft->sql, "%s$%d::%s", draft->count > 1 ? ", " : "", draft->count,
-                         type->array_name);
-}
-
-/* "a, b, c" of the columns [from, to), each with the prefix. */
-static void add_columns(struct draft *draft, const struct table *table, size_t from, size_t to,
-                        const char *prefix)
-{
-    for (size_t i = from; i < to; i++)
-        buffer_append_format(&draft->sql, "%s%s%s", i > from ? ", " : "", prefix,
-                             table->columns[i].name);
-}
-
-static void add_arrays(struct draft *draft, const struct table *table, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        add_array(draft, pg_type_of(table->columns[i].type));
-}
-
-static void add_selected(struct draft *draft, const struct table *table)
-{
-    for (size_t i = 0; i < table->column_count; i++)
-        buffer_append_format(&draft->sql, "%s%s%s", i > 0 ? ", " : "", table->columns[i].name,
-                             pg_type_of(table->columns[i].type)->read_cast);
-}
-
-static void add_excluded(struct draft *draft, const struct table *table)
-{
-    for (size_t i = table->key_count; i < table->column_count; i++)
-        buffer_append_format(&draft->sql, "%s%s = excluded.%s", i > table->key_count ? ", " : "",
-                             table->columns[i].name, table->columns[i].name);
-}
-
-/* Copies the draft into the arena and starts it anew. */
-static int finish(struct draft *draft, struct arena *arena, const char *verb,
-                  const struct table *table, struct pg_statement *out)
-{
-    struct buffer name;
-    Oid *types = arena_alloc_array(arena, (size_t)draft->count, sizeof(*types));
-
-    buffer_init(&name, STATEMENT_MAX_BYTES);
-    buffer_append_format(&name, "kopru_%s_%s", verb, table->name);
-    out->name = arena_copy(arena, name.data, name.len);
-    out->sql = arena_copy(arena, draft->sql.data, draft->sql.len);
-    out->param_count = draft->count;
-    out->param_types = types;
-    if (buffer_failed(&name))
-        out->name = NULL;
-    buffer_release(&name);
-    if (types == NULL || out->name == NULL || out->sql == NULL || buffer_failed(&draft->sql))
-        return -1;
-    memcpy(types, draft->types, (size_t)draft->count * sizeof(*types));
-    buffer_clear(&draft->sql);
-    draft->count = 0;
-    return 0;
-}
-
-static int make_find(struct draft *draft, struct pg_statements *statements)
+static int make_find(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
 
-    buffer_append_text(
-        &draft->sql,
-        "SELECT i.ordinal::integer, coalesce(t.payload_hash = i.hash AND (i.source_time IS NULL OR"
-        " i.source_time <= t.source_time), false)\nFROM unnest(");
-    add_array(draft, pg_type_of(VALUE_TEXT));
-    add_array(draft, &PG_TYPE_BYTEA);
-    add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
-    buffer_append_format(
-        &draft->sql,
-        ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\nJOIN kopru.%s AS t ON t.%s = i.id",
-        table->name, table->columns[0].name);
-    return finish(draft, &statements->arena, "find", table, &statements->find);
+    buffer_append_text(&draft->sql,
+                       "SELECT i.ordinal::integer,"
+                       " coalesce(t.payload_hash = i.hash"
+                       " AND (i.source_time IS NULL OR i.source_time <= t.source_time), false)\n"
+                       "FROM unnest(");
+    sql_draft_array(draft, pg_type_of(VALUE_TEXT));
+    sql_draft_array(draft, &PG_TYPE_BYTEA);
+    sql_draft_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
+    buffer_append_format(&draft->sql,
+                         ") WITH ORDINALITY AS i(id, hash, source_time, ordinal)\n"
+                         "JOIN kopru.%s AS t ON t.%s = i.id",
+                         table->name, table->columns[0].name);
+    return sql_draft_finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
-/* Ordered by bytes like the batches, so that whoever locks several rows locks them in one order. */
-static int make_load(struct draft *draft, struct pg_statements *statements)
+/* Ordered by bytes as the batches are, so that whoever locks several rows locks them in one order.
+ */
+static int make_load(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
 
     buffer_append_text(&draft->sql, "SELECT ");
-    add_selected(draft, table);
+    sql_draft_selected(draft, table);
     buffer_append_format(&draft->sql,
-                         ", payload_hash, source_time, updated_at\nFROM kopru.%s\nWHERE %s = ANY (",
+                         ", payload_hash, source_time, updated_at\n"
+                         "FROM kopru.%s\n"
+                         "WHERE %s = ANY (",
                          table->name, table->columns[0].name);
-    add_array(draft, pg_type_of(VALUE_TEXT));
-    buffer_append_format(&draft->sql, ")\nORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE",
+    sql_draft_array(draft, pg_type_of(VALUE_TEXT));
+    buffer_append_format(&draft->sql,
+                         ")\n"
+                         "ORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE",
                          table->columns[0].name);
-    return finish(draft, &statements->arena, "load", table, &statements->load);
+    return sql_draft_finish(draft, &statements->arena, "load", table, &statements->load);
 }
 
-static int make_write(struct draft *draft, struct pg_statements *statements)
+/* xmax is 0 in a row that was inserted, and not in one that was there and was locked. */
+static int make_write(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;
 
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s AS t (", table->name);
-    add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql,
-                       ", payload_hash, source_time, created_at, updated_at)\nSELECT ");
-    add_columns(draft, table, 0, table->column_count, "i.");
+    sql_draft_columns(draft, table, 0, table->column_count, "");
+    buffer_append_text(&draft->sql, ", payload_hash, source_time, created_at, updated_at)\n"
+                                    "SELECT ");
+    sql_draft_columns(draft, table, 0, table->column_count, "i.");
     buffer_append_text(&draft->sql, ", i.payload_hash, i.source_time, now(),"
                                     " CASE WHEN i.touched THEN greatest(now(), i.updated_at)"
-                                    " ELSE i.updated_at END\nFROM unnest(");
-    add_arrays(draft, table, table->column_count);
-    add_array(draft, &PG_TYPE_BYTEA);
-    add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
-    add_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
-    add_array(draft, pg_type_of(VALUE_BOOLEAN));
-    buffer_append_text(&draft->sql, ")\n  AS i(");
-    add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_format(
-        &draft->sql,
-        ", payload_hash, source_time, updated_at, touched)\nON CONFLICT (%s) DO UPDATE SET ",
-        table->columns[0].name);
-    add_excluded(draft, table);
-    buffer_append_text(&draft->sql,
-                       ", payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
-                       " updated_at = excluded.updated_at\nRETURNING t.xmax = 0");
-    return finish(draft, &statements->arena, "write", table, &statements->write);
+                                    " ELSE i.updated_at END\n"
+                                    "FROM unnest(");
+    sql_draft_arrays(draft, table, table->column_count);
+    sql_draft_array(draft, &PG_TYPE_BYTEA);
+    sql_draft_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
+    sql_draft_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
+    sql_draft_array(draft, pg_type_of(VALUE_BOOLEAN));
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
+    sql_draft_columns(draft, table, 0, table->column_count, "");
+    buffer_append_format(&draft->sql,
+                         ", payload_hash, source_time, updated_at, touched)\n"
+                         "ON CONFLICT (%s) DO UPDATE SET ",
+                         table->columns[0].name);
+    sql_draft_excluded(draft, table);
+    buffer_append_text(&draft->sql, ", payload_hash = excluded.payload_hash,"
+                                    " source_time = excluded.source_time,"
+                                    " updated_at = excluded.updated_at\n"
+                                    "RETURNING t.xmax = 0");
+    return sql_draft_finish(draft, &statements->arena, "write", table, &statements->write);
 }
 
-static int make_child_load(struct draft *draft, struct arena *arena, const struct table *table,
+static int make_child_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
                            struct pg_statement *out)
 {
     buffer_append_text(&draft->sql, "SELECT ");
-    add_selected(draft, table);
-    buffer_append_format(&draft->sql, "\nFROM kopru.%s\nWHERE %s = ANY (", table->name,
-                         table->columns[0].name);
-    add_array(draft, pg_type_of(VALUE_TEXT));
+    sql_draft_selected(draft, table);
+    buffer_append_format(&draft->sql,
+                         "\n"
+                         "FROM kopru.%s\n"
+                         "WHERE %s = ANY (",
+                         table->name, table->columns[0].name);
+    sql_draft_array(draft, pg_type_of(VALUE_TEXT));
     buffer_append_text(&draft->sql, ")");
-    return finish(draft, arena, "load", table, out);
+    return sql_draft_finish(draft, arena, "load", table, out);
 }
 
-static int make_child_remove(struct draft *draft, struct arena *arena, const struct table *table,
-                             struct pg_statement *out)
+static int make_child_remove(struct sql_draft *draft, struct arena *arena,
+                             const struct table *table, struct pg_statement *out)
 {
-    buffer_append_format(&draft->sql, "DELETE FROM kopru.%s AS t\nUSING unnest(", table->name);
-    add_arrays(draft, table, table->key_count);
-    buffer_append_text(&draft->sql, ")\n  AS i(");
-    add_columns(draft, table, 0, table->key_count, "");
-    buffer_append_text(&draft->sql, ")\nWHERE (");
-    add_columns(draft, table, 0, table->key_count, "t.");
+    buffer_append_format(&draft->sql,
+                         "DELETE FROM kopru.%s AS t\n"
+                         "USING unnest(",
+                         table->name);
+    sql_draft_arrays(draft, table, table->key_count);
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
+    sql_draft_columns(draft, table, 0, table->key_count, "");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "WHERE (");
+    sql_draft_columns(draft, table, 0, table->key_count, "t.");
     buffer_append_text(&draft->sql, ") = (");
-    add_columns(draft, table, 0, table->key_count, "i.");
+    sql_draft_columns(draft, table, 0, table->key_count, "i.");
     buffer_append_text(&draft->sql, ")");
-    return finish(draft, arena, "remove", table, out);
+    return sql_draft_finish(draft, arena, "remove", table, out);
 }
 
-static int make_child_write(struct draft *draft, struct arena *arena, const struct table *table,
+static int make_child_write(struct sql_draft *draft, struct arena *arena, const struct table *table,
                             struct pg_statement *out)
 {
     buffer_append_format(&draft->sql, "INSERT INTO kopru.%s (", table->name);
-    add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql, ")\nSELECT ");
-    add_columns(draft, table, 0, table->column_count, "i.");
-    buffer_append_text(&draft->sql, "\nFROM unnest(");
-    add_arrays(draft, table, table->column_count);
-    buffer_append_text(&draft->sql, ")\n  AS i(");
-    add_columns(draft, table, 0, table->column_count, "");
-    buffer_append_text(&draft->sql, ")\nON CONFLICT (");
-    add_columns(draft, table, 0, table->key_count, "");
+    sql_draft_columns(draft, table, 0, table->column_count, "");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "SELECT ");
+    sql_draft_columns(draft, table, 0, table->column_count, "i.");
+    buffer_append_text(&draft->sql, "\n"
+                                    "FROM unnest(");
+    sql_draft_arrays(draft, table, table->column_count);
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
+    sql_draft_columns(draft, table, 0, table->column_count, "");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "ON CONFLICT (");
+    sql_draft_columns(draft, table, 0, table->key_count, "");
     buffer_append_text(&draft->sql, ") DO UPDATE SET ");
-    add_excluded(draft, table);
-    return finish(draft, arena, "write", table, out);
+    sql_draft_excluded(draft, table);
+    return sql_draft_finish(draft, arena, "write", table, out);
 }
 
-static int make_child_copy(struct draft *draft, struct arena *arena, const struct table *table,
+static int make_child_copy(struct sql_draft *draft, struct arena *arena, const struct table *table,
                            struct pg_statement *out)
 {
     buffer_append_format(&draft->sql, "COPY kopru.%s (", table->name);
-    add_columns(draft, table, 0, table->column_count, "");
+    sql_draft_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ") FROM STDIN (FORMAT binary)");
-    return finish(draft, arena, "copy", table, out);
+    return sql_draft_finish(draft, arena, "copy", table, out);
 }
 
-static int make_children(struct draft *draft, struct pg_statements *statements)
+static int make_children(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct entity *entity = statements->entity;
     struct arena *arena = &statements->arena;
@@ -252,17 +178,17 @@ static int make_children(struct draft *draft, struct pg_statements *statements)
 
 int pg_statements_init(struct pg_statements *statements, const struct entity *entity)
 {
-    struct draft draft = { .count = 0 };
+    struct sql_draft draft;
     int result;
 
     *statements = (struct pg_statements){ .entity = entity };
-    arena_init(&statements->arena, 16 * (size_t)STATEMENT_MAX_BYTES);
-    buffer_init(&draft.sql, STATEMENT_MAX_BYTES);
+    arena_init(&statements->arena, ALL_MAX_BYTES);
+    sql_draft_init(&draft);
     result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 &&
                      make_write(&draft, statements) == 0 && make_children(&draft, statements) == 0
                  ? 0
                  : -1;
-    buffer_release(&draft.sql);
+    sql_draft_release(&draft);
     return result;
 }
 

@@ -2,36 +2,36 @@
  * The SQL of one entity, generated from its mapping once at start: what `kopru sql` prints and the
  * writers prepare.
  *
- * The statements take arrays: `load` one of keys, the others one per column, which they unnest into
- * rows. COPY takes none.
+ * `find`, `remove` and both kinds of `write` take arrays, one for each column, which they unnest
+ * into rows; `load` takes one array of root keys; `copy` takes no parameters.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H
 
 #include "base/arena.h"
 #include "model/entity.h"
-#include "pg/conn.h"
+#include "pg/call.h"
 
 struct pg_child_statements {
-    struct pg_statement load;   /* root keys -> all rows of these roots */
-    struct pg_statement remove; /* keys of rows */
-    struct pg_statement write;  /* rows */
-    struct pg_statement
-        copy; /* the same for many rows that cannot be there yet: no parameters, the rows follow */
+    struct pg_statement load;   /* takes root keys; gives all rows of these roots */
+    struct pg_statement remove; /* takes keys of rows */
+    struct pg_statement write;  /* takes rows */
+    struct pg_statement copy;   /* for many rows that cannot be there yet; the rows follow it */
 };
 
 struct pg_statements {
     const struct entity *entity;
-    struct pg_statement find; /* root keys, hashes, source times -> ordinal, whether the payload is
-                                 the one applied last */
-    struct pg_statement load; /* root keys -> rows, locked */
-    struct pg_statement
-        write; /* rows, and touched, and the updated_at before -> whether each was inserted */
-    struct pg_child_statements *children;
-    struct arena arena; /* holds all texts */
+    struct pg_statement find;  /* takes root keys, payload hashes and source times; gives, for each
+                                  that is stored, its ordinal in the arrays and whether that payload
+                                  is the one applied last */
+    struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
+    struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted */
+    struct pg_child_statements *children; /* one for each child of the entity */
+    struct arena arena;                   /* holds all texts */
 };
 
-/* What follows a root table's own columns as parameters of `write`, in this order. */
+/* The parameters of `write` after those of a root table's own columns, in this order. TOUCHED says
+   whether updated_at moves; UPDATED_AT is the stored one. */
 enum {
     ROOT_WRITE_HASH,
     ROOT_WRITE_SOURCE_TIME,
@@ -40,36 +40,12 @@ enum {
     ROOT_WRITE_MORE
 };
 
-/* What follows a root table's own columns in a row of `load`. */
+/* The columns of a row of `load` after a root table's own ones. */
 enum { ROOT_LOAD_HASH, ROOT_LOAD_SOURCE_TIME, ROOT_LOAD_UPDATED_AT, ROOT_LOAD_MORE };
 
-/* Returns 0, or -1 when there is no memory. Release in both cases. The entity must outlive it. */
+/* Returns 0, or -1 when there is no memory. Release in both cases. The entity must outlive the
+   statements, and the statements every connection that has sent one. */
 int pg_statements_init(struct pg_statements *statements, const struct entity *entity);
 void pg_statements_release(struct pg_statements *statements);
-
-/* Is the queue still this instance's? Parameters: queue, epoch. The row lock makes a takeover wait
-   for the transaction. */
-extern const struct pg_statement PG_CHECK_EPOCH;
-
-/* Parameters: queue, entity, then one array each of DEAD_LETTER_*. */
-extern const struct pg_statement PG_WRITE_DEAD_LETTERS;
-
-enum {
-    DEAD_LETTER_ENTITY_ID,
-    DEAD_LETTER_REASON,
-    DEAD_LETTER_DETAIL,
-    DEAD_LETTER_SQLSTATE,
-    DEAD_LETTER_BODY,
-    DEAD_LETTER_SHA256,
-    DEAD_LETTER_CONTENT_TYPE,
-    DEAD_LETTER_MESSAGE_ID,
-    DEAD_LETTER_PROPERTIES,
-    DEAD_LETTER_REDELIVERED,
-    DEAD_LETTER_OCCURRENCES,
-    DEAD_LETTER_ARRAYS,
-};
-
-/* Makes deferred constraints speak before a probe is rolled back. */
-extern const struct pg_statement PG_CHECK_CONSTRAINTS;
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * Writes messages of one queue into the tables of its entity, a batch in one transaction. Owned by
- * one writer thread; it connects when it must and drops the connection when it is of no more use.
+ * one writer thread. It connects when it has to, keeps the connection from one batch to the next,
+ * and closes it when it is of no more use.
  *
- * A transaction: is the queue still ours; which entities are there and which payloads are the ones
- * applied last; lock and read the rows of those that differ; apply the messages in memory; write
- * the difference and the dead letters; copy the child rows of new roots where they are many;
- * commit.
+ * A transaction asks whether the lease of the queue is still held; finds out which entities are
+ * stored and which of them had this very payload applied last; locks and reads the rows of the
+ * others; applies the messages in memory; writes the difference and the dead letters; copies the
+ * child rows of new roots where they are many; and commits.
  */
 #ifndef KOPRU_PG_STORE_H
 #define KOPRU_PG_STORE_H
@@ -16,26 +17,29 @@
 
 struct pg_store;
 
-/* The trips to the server of one call of pg_store_write() at most: of the transaction, and
-   ROLLBACK. */
-enum { PG_STORE_MAX_TRIPS = 6 };
+/* The round trips that one call of pg_store_write() makes at most: those of the transaction, and a
+   ROLLBACK. All of a COPY counts as one, since it has the time limit of one. */
+enum { PG_STORE_MAX_ROUND_TRIPS = 6 };
 
-/* What stays the same for all writers of a queue. All that it points to must outlive the store. */
+/* What is the same for all writers of a queue. Whatever it points to must outlive the store. */
 struct pg_store_target {
     const struct pg_settings *settings;
     const struct pg_statements *statements;
     const char *queue;
-    size_t max_batch_bytes; /* of the memory a batch may take while it is written */
+    size_t max_batch_bytes; /* of the memory that a batch may take while it is written */
 };
 
-/* NULL when there is no memory. */
+/* NULL when there is no memory. Does not connect yet. */
 struct pg_store *pg_store_new(const struct pg_store_target *target);
+
+/* NULL is allowed. */
 void pg_store_free(struct pg_store *store);
 
-/* Blocks for at most the connect timeout and PG_STORE_MAX_TRIPS trips (pg_conn_trip()). Fills
-   *report whatever comes; its error says why nothing was committed, except for WRITE_LEASE_LOST.
-   epoch: under which the queue was taken; another one in its row means that the place is lost. Not
-   for two threads at once. */
+/* Writes the batch in one transaction, whole or not at all. epoch is the one under which the lease
+   is held; when the queue's row has another one, the lease is lost and nothing is written
+   (WRITE_LEASE_LOST). Blocks for the connect timeout and PG_STORE_MAX_ROUND_TRIPS round trips at
+   most. Fills *report whatever the outcome; its error says why nothing was committed, but is empty
+   for a lost lease. */
 enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
                                   const struct write_request *request, struct write_report *report);
 

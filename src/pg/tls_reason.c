@@ -9,9 +9,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+/* For connecting, sending and receiving alike, in seconds: the daemon is only waiting to try again,
+   but `kopru check` has a person before it. */
 enum { STEP_TIMEOUT_S = 2 };
 
-/* -1 when nobody answers in time. */
+/* Returns a socket, or -1 when nobody answers in time. */
 static int connect_to(const char *address, const char *port)
 {
     const struct timeval timeout = { .tv_sec = STEP_TIMEOUT_S };
@@ -33,7 +35,8 @@ static int connect_to(const char *address, const char *port)
     return fd;
 }
 
-/* PostgreSQL begins in plain text: the client asks for TLS, the server says S or N. */
+/* PostgreSQL begins in plain text: the client sends the code 80877103, and the server answers S
+   when it is ready for TLS, else N. */
 static bool ask_for_tls(int fd)
 {
     static const char request[] = { 0, 0, 0, 8, 0x04, (char)0xd2, 0x16, 0x2f };
@@ -43,7 +46,8 @@ static bool ask_for_tls(int fd)
            recv(fd, &answer, 1, 0) == 1 && answer == 'S';
 }
 
-/* The handshake is gone through whatever the certificate is, and then given up. */
+/* The handshake is completed whatever the certificate is, and the connection then dropped. Returns
+   OpenSSL's verdict, X509_V_OK also when there was no handshake. */
 static long verdict(SSL_CTX *context, int fd)
 {
     SSL *ssl = SSL_new(context);

@@ -1,7 +1,7 @@
 /*
  * Why the certificate of a PostgreSQL server is refused. libpq says "certificate verify failed" and
- * no more, so the handshake is made once again, for its verdict alone: nothing but the request for
- * TLS is sent, no name and no password.
+ * no more, so the handshake is made once more, only for its verdict: nothing is sent but the
+ * request for TLS, neither a name nor a password.
  */
 #ifndef KOPRU_PG_TLS_REASON_H
 #define KOPRU_PG_TLS_REASON_H
@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Writes OpenSSL's words ("certificate has expired") into out; false when there is no telling.
-   Takes some seconds at most. address is a numeric one, ca_file that of sslrootcert. */
+/* Writes OpenSSL's words ("certificate has expired") into out, at most size bytes with the NUL.
+   Returns false when there is nothing to tell: the server cannot be reached, has no TLS, or its
+   certificate is in order. Blocks for a few seconds at most. address and port are numeric, ca_file
+   is the file that sslrootcert names. */
 bool pg_tls_reason(const char *address, const char *port, const char *ca_file, char *out,
                    size_t size);
 

@@ -6,8 +6,13 @@
 #include "base/civil_time.h"
 #include "mapping/mapper.h"
 #include "pg/conninfo.h"
+#include "pg/copy_in.h"
 #include "pg/dead_letters.h"
+#include "pg/round_trip.h"
+#include "pg/session_settings.h"
 #include "pg/store.h"
+#include "pg/store_find.h"
+#include "pg/transaction.h"
 #include "scarce_memory.h"
 
 #include <setjmp.h>
@@ -40,8 +45,8 @@ static bool is_open;
 int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
                         struct pg_failure *failure);
 void __wrap_pg_conn_close(struct pg_conn *conn);
-int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
-                        struct pg_failure *failure);
+int __wrap_pg_conn_round_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
+                              struct pg_failure *failure);
 int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
                         struct pg_failure *failure);
 int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
@@ -211,8 +216,8 @@ int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, s
     return 0;
 }
 
-int __wrap_pg_conn_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
-                        struct pg_failure *failure)
+int __wrap_pg_conn_round_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
+                              struct pg_failure *failure)
 {
     (void)failure;
     assert_ptr_equal(conn, &is_open);
@@ -385,6 +390,16 @@ static void statements_are_generated_or_memory_is_short(void **state)
     assert_true(scarce.round > 3);
 }
 
+static int encode_dead_letters(struct pg_arguments *arguments, struct message **messages,
+                               size_t count)
+{
+    if (pg_arguments_init(arguments, &PG_WRITE_DEAD_LETTERS, PG_DEAD_LETTER_SCALARS,
+                          MAX_BATCH_BYTES) != 0 ||
+        pg_dead_letters_fill(arguments, "queue", "subscription", messages, count) != 0)
+        return -1;
+    return pg_arguments_finish(arguments);
+}
+
 /* libcrypto asks for memory, too. */
 static void dead_letters_are_encoded_or_memory_is_short(void **state)
 {
@@ -395,8 +410,7 @@ static void dead_letters_are_encoded_or_memory_is_short(void **state)
         scarce.everywhere = false;
     while (scarce_next(&scarce)) {
         struct pg_arguments arguments = { 0 };
-        int result = pg_dead_letters_encode(&arguments, "queue", "subscription",
-                                            &batch->messages[4], 3, MAX_BATCH_BYTES);
+        int result = encode_dead_letters(&arguments, &batch->messages[4], 3);
         bool failed = scarce_end(&scarce);
 
         assert_true(result == 0 || failed);

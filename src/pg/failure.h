@@ -1,0 +1,26 @@
+/*
+ * Why something that was asked of the database failed: for the program a class that says what to do
+ * about it, for a person an error in words. Filled by the functions of a connection and by
+ * diagnosis.h; a plain value, nothing in it is to be freed.
+ */
+#ifndef KOPRU_PG_FAILURE_H
+#define KOPRU_PG_FAILURE_H
+
+#include "base/error.h"
+#include "pg/sqlstate.h"
+
+struct pg_failure {
+    enum sqlstate_class class; /* what to do about it */
+    bool connection_lost;      /* the connection can only be closed */
+    const char *statement;     /* the name of the statement that was refused, NULL if none was */
+    bool unreplicated;         /* also set for a COMMIT that succeeded: somebody ended its wait for
+                                  the synchronous standby */
+    bool timed_out;   /* lost because a round trip took longer, or received more, than it may */
+    char sqlstate[6]; /* this and what follows: "" where the server did not say */
+    char table[64];   /* longer names are cut off */
+    char constraint[64];
+    char column[64];
+    struct error error; /* without values: the server's DETAIL never gets here */
+};
+
+#endif

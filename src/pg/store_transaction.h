@@ -1,0 +1,41 @@
+/*
+ * The transaction that writes one batch, in progress. store.c runs its steps in this order, each a
+ * file and a round trip of its own:
+ *
+ *     store_find.h       is the lease still held; which entities are stored, with which payload
+ *     store_load.h       lock and read the rows of those that differ
+ *     store_changes.h    write what is different, and the dead letters
+ *     store_copy.h       copy the child rows of new roots, where they are many
+ *
+ * Each step returns 0, or -1 with tx->failure filled; after a failure no other step is run.
+ */
+#ifndef KOPRU_PG_STORE_TRANSACTION_H
+#define KOPRU_PG_STORE_TRANSACTION_H
+
+#include "pg/failure.h"
+#include "pg/pipeline.h"
+#include "pg/store.h"
+#include "pg/write_set.h"
+
+struct store_transaction {
+    const struct pg_store_target *target;
+    struct pg_conn *conn; /* borrowed from the store */
+    struct write_set set;
+    struct pg_pipeline pipeline;
+    int64_t epoch_wire; /* big-endian: an argument of the first round trip */
+    bool copies; /* the child rows of new roots are copied; never those of one entity alone, so that
+                    no message is judged by COPY */
+    bool copy_refused; /* COPY into these tables is not possible, as with row-level security; kept
+                          by the store for the transactions to come */
+    struct pg_failure failure;
+    bool out_of_memory; /* in this process, not in the server */
+};
+
+/* Sends the calls of the pipeline and waits for their results. Returns 0, or -1 with tx->failure.
+   pg_pipeline_clear() has to follow. */
+int store_send(struct store_transaction *tx);
+
+/* Fills tx->failure. Returns -1. */
+int store_no_memory(struct store_transaction *tx);
+
+#endif

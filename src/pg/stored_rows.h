@@ -1,0 +1,25 @@
+/*
+ * The rows that are stored for the entities of a write set, read from what the statements of
+ * statements.h returned.
+ *
+ * Rows of entities that the set does not have are passed over, and so are child rows of an entity
+ * whose root was not read before, and rows of an array that the mapping no longer names.
+ */
+#ifndef KOPRU_PG_STORED_ROWS_H
+#define KOPRU_PG_STORED_ROWS_H
+
+#include "pg/write_set.h"
+
+#include <libpq-fe.h>
+
+/* From the result of `find`: which entities are stored, and which of them are identical. */
+void stored_rows_mark_found(struct write_set *set, const PGresult *result);
+
+/* From the result of `load`: the root rows. Returns 0, or -1 when there is no memory. */
+int stored_rows_read_roots(struct write_set *set, const PGresult *result);
+
+/* From the result of a child's `load`, after the roots: the rows of that child table. Returns 0, or
+   -1 when there is no memory. */
+int stored_rows_read_children(struct write_set *set, size_t child, const PGresult *result);
+
+#endif
