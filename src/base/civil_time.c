@@ -7,11 +7,12 @@
  */
 #include "base/civil_time.h"
 
+#include "base/clock.h"
+
 #include <time.h>
 
 #define US_PER_S INT64_C(1000000)
 #define S_PER_DAY INT64_C(86400)
-#define PG_EPOCH_S INT64_C(946684800)     /* 2000-01-01 00:00 UTC */
 #define YEAR_0001_S INT64_C(-62135596800) /* 0001-01-01 00:00 UTC */
 #define YEAR_10000_S INT64_C(253402300800)
 
@@ -31,12 +32,12 @@ static bool in_years(int64_t seconds)
 
 static int64_t pg_days_of(int64_t seconds)
 {
-    return floor_div(seconds - PG_EPOCH_S, S_PER_DAY);
+    return floor_div(seconds - POSTGRES_EPOCH_S, S_PER_DAY);
 }
 
 int64_t civil_date_of(int64_t instant_pg_us)
 {
-    int64_t unix_s = floor_div(instant_pg_us, US_PER_S) + PG_EPOCH_S;
+    int64_t unix_s = floor_div(instant_pg_us, US_PER_S) + POSTGRES_EPOCH_S;
 
     return pg_days_of(unix_s + civil_zone_offset(unix_s));
 }
@@ -167,7 +168,7 @@ bool civil_read_timestamp(struct slice text, struct civil_moment *moment)
     unix_s = has_offset ? civil_s - offset_s : civil_zone_instant(civil_s);
     if (!in_years(unix_s))
         return false;
-    moment->instant_pg_us = (unix_s - PG_EPOCH_S) * US_PER_S + time_us % US_PER_S;
+    moment->instant_pg_us = (unix_s - POSTGRES_EPOCH_S) * US_PER_S + time_us % US_PER_S;
     if (has_offset)
         civil_s = unix_s + civil_zone_offset(unix_s);
     moment->date_pg_days = pg_days_of(civil_s);
@@ -209,7 +210,7 @@ static void write_date(const struct tm *date, struct buffer *out)
 
 void civil_write_date(int64_t pg_days, struct buffer *out)
 {
-    struct tm date = calendar(pg_days * S_PER_DAY + PG_EPOCH_S);
+    struct tm date = calendar(pg_days * S_PER_DAY + POSTGRES_EPOCH_S);
 
     write_date(&date, out);
 }
@@ -229,7 +230,7 @@ void civil_write_instant(int64_t instant_pg_us, struct buffer *out)
 {
     int64_t instant_pg_s = floor_div(instant_pg_us, US_PER_S);
     int fraction_us = (int)(instant_pg_us - instant_pg_s * US_PER_S);
-    struct tm time = calendar(instant_pg_s + PG_EPOCH_S);
+    struct tm time = calendar(instant_pg_s + POSTGRES_EPOCH_S);
 
     write_date(&time, out);
     buffer_append_format(out, "T%02d:%02d:%02d", time.tm_hour, time.tm_min, time.tm_sec);

@@ -15,7 +15,7 @@ static void take_timestamp(struct change *change, const struct delivery *deliver
                        delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S &&
                        delivery->timestamp_s <= latest;
     if (change->has_time)
-        change->source_time = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
+        change->source_time_pg_us = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
 }
 
 static void note_order(struct subscription *subscription, struct message *message)

@@ -24,9 +24,9 @@ struct row_set {
 struct change {
     struct slice id;
     uint8_t hash[DIGEST_BYTES]; /* over body, mapping and time zone */
-    bool has_time;              /* a usable AMQP timestamp; see change.source_time */
-    bool may_be_late;           /* compare source_time with the stored one before applying */
-    int64_t source_time;        /* microseconds since 2000-01-01 UTC */
+    bool has_time;              /* a usable AMQP timestamp, in source_time_pg_us */
+    bool may_be_late;           /* compare source_time_pg_us with the stored one before applying */
+    int64_t source_time_pg_us;
 
     struct slice
         *names; /* the message's top-level names: what it speaks about, sorted by slice_compare */

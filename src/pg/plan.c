@@ -53,15 +53,15 @@ const uint8_t *plan_entity_hash(const struct plan_entity *entity)
     return hash;
 }
 
-bool plan_entity_time(const struct plan_entity *entity, int64_t *source_time)
+bool plan_entity_time(const struct plan_entity *entity, int64_t *source_time_pg_us)
 {
     bool found = false;
 
     for (size_t i = 0; i < entity->count; i++) {
         const struct change *change = entity->messages[i]->change;
 
-        if (change->has_time && (!found || change->source_time > *source_time)) {
-            *source_time = change->source_time;
+        if (change->has_time && (!found || change->source_time_pg_us > *source_time_pg_us)) {
+            *source_time_pg_us = change->source_time_pg_us;
             found = true;
         }
     }
@@ -161,10 +161,11 @@ static void take_metadata(struct plan_entity *entity, const PGresult *result, in
     }
     if (!PQgetisnull(result, row, first + ROOT_LOAD_SOURCE_TIME)) {
         before->has_time = true;
-        before->source_time = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_SOURCE_TIME));
+        before->source_time_pg_us =
+            pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_SOURCE_TIME));
     }
     entity->has_updated_at = true;
-    entity->updated_at = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_UPDATED_AT));
+    entity->updated_at_pg_us = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_UPDATED_AT));
 }
 
 int plan_take_roots(struct plan *plan, const PGresult *result)

@@ -19,7 +19,7 @@ struct plan_entity {
     bool identical; /* nothing to do: the payload was applied last */
     bool loaded;
     bool has_updated_at;
-    int64_t updated_at; /* of the stored row, microseconds since 2000-01-01 UTC */
+    int64_t updated_at_pg_us; /* of the stored row */
     struct fold_state before;
     struct fold_state after;
     struct fold_difference difference;
@@ -48,7 +48,7 @@ void plan_release(struct plan *plan);
 const uint8_t *plan_entity_hash(const struct plan_entity *entity);
 
 /* The newest timestamp of the group; false if no message has one. */
-bool plan_entity_time(const struct plan_entity *entity, int64_t *source_time);
+bool plan_entity_time(const struct plan_entity *entity, int64_t *source_time_pg_us);
 
 /* Take over what the statements find and load returned. -1: no memory. */
 int plan_take_found(struct plan *plan, const PGresult *result);

@@ -128,7 +128,7 @@ static int add_find(struct transaction *tx)
     for (size_t i = 0; i < tx->plan.count; i++) {
         const struct plan_entity *entity = &tx->plan.entities[i];
         const uint8_t *hash = plan_entity_hash(entity);
-        int64_t source_time;
+        int64_t source_time_pg_us;
 
         pg_array_bytes(&arguments->arrays[0], entity->id);
         if (hash != NULL)
@@ -136,8 +136,8 @@ static int add_find(struct transaction *tx)
                            (struct slice){ (const char *)hash, DIGEST_BYTES });
         else
             pg_array_null(&arguments->arrays[1]);
-        if (plan_entity_time(entity, &source_time))
-            pg_array_integer(&arguments->arrays[2], source_time);
+        if (plan_entity_time(entity, &source_time_pg_us))
+            pg_array_integer(&arguments->arrays[2], source_time_pg_us);
         else
             pg_array_null(&arguments->arrays[2]);
     }
@@ -254,11 +254,11 @@ static void put_root(struct pg_array *arrays, const struct table *table,
     pg_array_bytes(&more[ROOT_WRITE_HASH],
                    (struct slice){ (const char *)state->hash, DIGEST_BYTES });
     if (state->has_time)
-        pg_array_integer(&more[ROOT_WRITE_SOURCE_TIME], state->source_time);
+        pg_array_integer(&more[ROOT_WRITE_SOURCE_TIME], state->source_time_pg_us);
     else
         pg_array_null(&more[ROOT_WRITE_SOURCE_TIME]);
     if (entity->has_updated_at)
-        pg_array_integer(&more[ROOT_WRITE_UPDATED_AT], entity->updated_at);
+        pg_array_integer(&more[ROOT_WRITE_UPDATED_AT], entity->updated_at_pg_us);
     else
         pg_array_null(&more[ROOT_WRITE_UPDATED_AT]);
     pg_array_integer(&more[ROOT_WRITE_TOUCHED], entity->difference.touched);
