@@ -122,8 +122,8 @@ void json_out_end(struct json_out *out)
     }
 }
 
-/* Returns a json-c string in which U+FFFD stands for each byte that is not UTF-8, or NULL when there
-   is no memory. */
+/* Returns a json-c string in which U+FFFD stands for each byte that is not UTF-8, or NULL when
+   there is no memory. */
 static struct json_object *new_string(struct slice text)
 {
     struct buffer repaired;
