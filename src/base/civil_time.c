@@ -84,7 +84,7 @@ static bool take_date(struct slice *text, int64_t *midnight_s)
     return date.tm_mon == month - 1 && date.tm_mday == day && in_years(*midnight_s);
 }
 
-/* Takes the digits behind the point, at least one. */
+/* Takes the digits after the point, at least one. */
 static bool take_fraction(struct slice *text, int64_t *fraction_us, bool *exact)
 {
     int64_t weight = US_PER_S / 10;

@@ -151,17 +151,17 @@ static void write_object(struct writer *writer, const struct json_node *object)
 {
     const struct json_doc *doc = writer->doc;
     size_t first = writer->count;
-    size_t behind;
+    size_t end;
 
     for (const struct json_node *member = json_first(doc, object); member != NULL;
          member = json_next(doc, object, member))
         if (!push_member(writer, member))
             return;
-    behind = writer->count;
-    if (behind > first)
-        json_sort_by_name(doc, writer->members + first, behind - first);
+    end = writer->count;
+    if (end > first)
+        json_sort_by_name(doc, writer->members + first, end - first);
     buffer_append_byte(writer->out, '{');
-    for (size_t i = first; i < behind; i++) {
+    for (size_t i = first; i < end; i++) {
         const struct json_node *member = &doc->nodes[writer->members[i]];
 
         if (i > first)
