@@ -1,3 +1,11 @@
+/*
+ * Blocks double from 2 KiB up to steps of 1 MiB, so that a small message costs one malloc() and a
+ * large one few, and what is allocated stays close to what is used. When a doubled block no longer
+ * fits under the maximum, a block of exactly the size asked for is tried: the limit is about the
+ * input, and must not depend on how the blocks happened to grow. arena_clear() keeps the newest
+ * block, usually the largest, so that a thread that maps one message after another soon allocates
+ * nothing.
+ */
 #include "base/arena.h"
 
 #include <stdalign.h>
@@ -73,7 +81,7 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
     return block;
 }
 
-/* Aligned, and with whatever was there before. */
+/* Returns aligned memory that still holds whatever was there before. */
 static void *take(struct arena *arena, size_t size)
 {
     struct arena_block *block = arena->blocks;

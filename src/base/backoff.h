@@ -1,6 +1,11 @@
 /*
- * Retry policy is data: delays double from base to cap, each with full jitter in its upper half, so
- * that many clients of one restarted server do not return in step.
+ * Waits between attempts. The step doubles from base to cap, and each wait is a random time between
+ * half of the step and all of it, so that many clients of a restarted server do not return in step.
+ *
+ *     backoff_init(&backoff, policy);
+ *     while (attempt() != 0)
+ *         wait(backoff_next_ms(&backoff));
+ *     backoff_reset(&backoff);
  */
 #ifndef KOPRU_BASE_BACKOFF_H
 #define KOPRU_BASE_BACKOFF_H
@@ -12,7 +17,7 @@ struct backoff_policy {
 
 struct backoff {
     struct backoff_policy policy;
-    int step_ms;       /* the undithered delay of the next wait */
+    int step_ms;       /* the next wait, before the random part is taken off */
     unsigned attempts; /* failures since the last success */
     unsigned seed;
 };

@@ -1,11 +1,12 @@
 /*
- * Functions that may not be called: the compiler refuses their names. It is put before every file
- * of src by the build, and includes first what declares them.
+ * Functions that may not be called: the compiler refuses their names. The build includes this file
+ * before every file of src. It first includes the headers that declare the functions.
  *
- *   without a bound       strcpy strcat stpcpy sprintf vsprintf     use text_set(), text_append()
- * or struct buffer bounded but silent    strncpy strncat                           the same: they
- * cut without a word, or leave out the NUL one answer for all    strtok asctime ctime gmtime
- * localtime     other threads overwrite it: use the _r forms
+ *     strcpy strcat stpcpy sprintf vsprintf    know no bound: use text_set(), text_append() or
+ *                                              struct buffer
+ *     strncpy strncat                          cut silently or leave out the NUL: use the same
+ *     strtok asctime ctime gmtime localtime    return memory that all threads share: use the _r
+ *                                              forms
  */
 #ifndef KOPRU_BASE_BANNED_H
 #define KOPRU_BASE_BANNED_H
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-/* A name that a library uses in its headers, as OpenSSL does rand, cannot be here. */
+/* A name that the headers of a library use, as OpenSSL's use rand, cannot be listed here. */
 #pragma GCC poison strcpy strcat stpcpy sprintf vsprintf strncpy strncat
 #pragma GCC poison strtok asctime ctime gmtime localtime
 

@@ -25,7 +25,7 @@ void buffer_clear(struct buffer *buf)
         buf->data[0] = '\0';
 }
 
-/* Makes room for len bytes and the NUL behind them. */
+/* Makes room for len bytes and the NUL after them. */
 static bool grow(struct buffer *buf, size_t len)
 {
     size_t capacity = buf->capacity == 0 ? FIRST_CAPACITY : buf->capacity;

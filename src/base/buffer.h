@@ -1,8 +1,15 @@
 /*
  * A growing byte buffer with a maximum given at init. An append that does not fit or finds no
- * memory marks the buffer as failed and appends nothing; so a writer appends freely and asks once,
- * at the end, with buffer_failed(). The content is always followed by a NUL byte that does not
- * count.
+ * memory marks the buffer as failed and appends nothing. A writer therefore appends freely and asks
+ * once, at the end, with buffer_failed(). Once anything was appended, the content is followed by a
+ * NUL byte that len does not count; before that data may be NULL.
+ *
+ *     buffer_init(&text, MAX_BYTES);
+ *     buffer_append_format(&text, "%s: ", name);
+ *     buffer_append_slice(&text, value);
+ *     if (!buffer_failed(&text))
+ *         use(buffer_slice(&text));
+ *     buffer_release(&text);
  */
 #ifndef KOPRU_BASE_BUFFER_H
 #define KOPRU_BASE_BUFFER_H
@@ -19,7 +26,8 @@ struct buffer {
     bool failed;
 };
 
-/* max_bytes bounds the content; the memory is at most 256 bytes or some twice the content. */
+/* max_bytes bounds the content. The memory is at most 256 bytes or about twice the content,
+   whichever is more. */
 void buffer_init(struct buffer *buf, size_t max_bytes);
 void buffer_release(struct buffer *buf);
 
@@ -33,12 +41,12 @@ void buffer_append_slice(struct buffer *buf, struct slice slice);
 void buffer_append_format(struct buffer *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Big-endian, as PostgreSQL's and AMQP's protocols have it. */
+/* Append the value in big-endian order, as the protocols of PostgreSQL and AMQP have it. */
 void buffer_append_u32(struct buffer *buf, uint32_t value);
 void buffer_append_u64(struct buffer *buf, uint64_t value);
 
-/* Appends len bytes to be filled by the caller. NULL when they do not fit. Valid until the next
-   append. */
+/* Appends len bytes for the caller to fill and returns them, or NULL when they do not fit. The
+   pointer is valid until the next append. */
 char *buffer_reserve(struct buffer *buf, size_t len);
 
 static inline bool buffer_failed(const struct buffer *buf)

@@ -1,12 +1,22 @@
+/*
+ * The forms that the ERP writes are read by hand, because strptime() skips white space, accepts
+ * fewer digits and follows the locale. The calendar is the C library's: timegm() and gmtime_r()
+ * count the proleptic Gregorian calendar without leap seconds, as PostgreSQL does, for every day of
+ * the years 0001 to 9999. Inside this file times are seconds since 1970-01-01, which is what the C
+ * library and civil_zone speak; only the functions of the header convert to PostgreSQL's epoch.
+ */
 #include "base/civil_time.h"
 
-#include <inttypes.h>
+#include "base/clock.h"
+
+#include <time.h>
 
 #define US_PER_S INT64_C(1000000)
 #define S_PER_DAY INT64_C(86400)
-#define UNIX_DAYS INT64_C(10957) /* from 1970-01-01 to 2000-01-01 */
+#define YEAR_0001_S INT64_C(-62135596800) /* 0001-01-01 00:00 UTC */
+#define YEAR_10000_S INT64_C(253402300800)
 
-enum { FIRST_YEAR = 1, LAST_YEAR = 9999, LONGEST_OFFSET_HOUR = 15 };
+enum { FIRST_YEAR = 1, LONGEST_OFFSET_HOUR = 15 };
 
 static int64_t floor_div(int64_t value, int64_t divisor)
 {
@@ -15,65 +25,21 @@ static int64_t floor_div(int64_t value, int64_t divisor)
     return quotient - (value % divisor < 0);
 }
 
-/* Days of the Gregorian calendar since 2000-01-01. The year is counted from March, so that the leap
-   day is its last. */
-static int64_t days_of(int64_t year, int month, int day)
+static bool in_years(int64_t seconds)
 {
-    int64_t from_march = year - (month <= 2);
-    int64_t era = floor_div(from_march, 400);
-    int64_t year_of_era = from_march - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-
-    return era * 146097 + day_of_era - 719468 - UNIX_DAYS;
+    return seconds >= YEAR_0001_S && seconds < YEAR_10000_S;
 }
 
-struct civil_date {
-    int64_t year;
-    int month;
-    int day;
-};
-
-static struct civil_date date_of(int64_t days)
+static int64_t pg_days_of(int64_t seconds)
 {
-    int64_t shifted = days + UNIX_DAYS + 719468;
-    int64_t era = floor_div(shifted, 146097);
-    int64_t day_of_era = shifted - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t month_from_march = (5 * day_of_year + 2) / 153;
-    int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-
-    return (struct civil_date){
-        .year = year_of_era + era * 400 + (month <= 2),
-        .month = month,
-        .day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1),
-    };
+    return floor_div(seconds - POSTGRES_EPOCH_S, S_PER_DAY);
 }
 
-static bool in_years(int64_t days)
+int64_t civil_date_of(int64_t instant_pg_us)
 {
-    return days >= days_of(FIRST_YEAR, 1, 1) && days <= days_of(LAST_YEAR, 12, 31);
-}
+    int64_t unix_s = floor_div(instant_pg_us, US_PER_S) + POSTGRES_EPOCH_S;
 
-static bool is_leap_year(int year)
-{
-    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-static int days_in_month(int year, int month)
-{
-    static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-
-    return lengths[month - 1] + (month == 2 && is_leap_year(year));
-}
-
-int64_t civil_date_of(int64_t instant_us)
-{
-    int64_t unix_s = floor_div(instant_us, US_PER_S) + UNIX_DAYS * S_PER_DAY;
-
-    return floor_div(unix_s + civil_zone_offset(unix_s), S_PER_DAY) - UNIX_DAYS;
+    return pg_days_of(unix_s + civil_zone_offset(unix_s));
 }
 
 /* Takes exactly count digits. */
@@ -101,8 +67,42 @@ static bool take_byte(struct slice *text, char byte)
     return true;
 }
 
-static bool take_date(struct slice *text, int64_t *days)
+/* timegm() takes a lock and some 600 instructions, which would be 2 % of a message with many dates.
+   So each thread keeps the months that it last met. */
+struct cached_month {
+    int number; /* months since the year 0 */
+    int days;
+    int64_t first_s; /* its first midnight */
+};
+
+enum { CACHED_MONTHS = 256 };
+
+static _Thread_local struct cached_month months[CACHED_MONTHS];
+
+static int64_t first_midnight(int year, int month)
 {
+    struct tm first = { .tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = 1 };
+
+    return timegm(&first);
+}
+
+/* A month of the years 0001 to 9999. timegm() takes month 13 for the next January. */
+static const struct cached_month *look_up_month(int year, int month)
+{
+    int number = year * 12 + month - 1;
+    struct cached_month *cached = &months[number % CACHED_MONTHS];
+
+    if (cached->number != number) {
+        cached->number = number;
+        cached->first_s = first_midnight(year, month);
+        cached->days = (int)((first_midnight(year, month + 1) - cached->first_s) / S_PER_DAY);
+    }
+    return cached;
+}
+
+static bool take_date(struct slice *text, int64_t *midnight_s)
+{
+    const struct cached_month *found;
     int year;
     int month;
     int day;
@@ -110,13 +110,14 @@ static bool take_date(struct slice *text, int64_t *days)
     if (!take_number(text, 4, &year) || !take_byte(text, '-') || !take_number(text, 2, &month) ||
         !take_byte(text, '-') || !take_number(text, 2, &day))
         return false;
-    if (year < FIRST_YEAR || month < 1 || month > 12 || day < 1 || day > days_in_month(year, month))
+    if (year < FIRST_YEAR || month < 1 || month > 12)
         return false;
-    *days = days_of(year, month, day);
-    return true;
+    found = look_up_month(year, month);
+    *midnight_s = found->first_s + (day - 1) * S_PER_DAY;
+    return day >= 1 && day <= found->days;
 }
 
-/* Takes the digits behind the point, at least one. */
+/* Takes the digits after the point, at least one. */
 static bool take_fraction(struct slice *text, int64_t *fraction_us, bool *exact)
 {
     int64_t weight = US_PER_S / 10;
@@ -177,6 +178,7 @@ static bool take_offset(struct slice *text, int64_t *offset_s)
 
 bool civil_read_timestamp(struct slice text, struct civil_moment *moment)
 {
+    int64_t midnight_s;
     int64_t time_us = 0;
     int64_t offset_s = 0;
     int64_t civil_s;
@@ -184,7 +186,7 @@ bool civil_read_timestamp(struct slice text, struct civil_moment *moment)
     bool has_offset;
 
     *moment = (struct civil_moment){ .exact = true };
-    if (!take_date(&text, &moment->days))
+    if (!take_date(&text, &midnight_s))
         return false;
     if (text.len > 0) {
         if (!take_byte(&text, 'T') && !take_byte(&text, ' '))
@@ -195,36 +197,55 @@ bool civil_read_timestamp(struct slice text, struct civil_moment *moment)
     has_offset = text.len > 0;
     if (has_offset && (!take_offset(&text, &offset_s) || text.len > 0))
         return false;
-    civil_s = (moment->days + UNIX_DAYS) * S_PER_DAY + time_us / US_PER_S;
+    civil_s = midnight_s + time_us / US_PER_S;
     unix_s = has_offset ? civil_s - offset_s : civil_zone_instant(civil_s);
-    if (!in_years(floor_div(unix_s, S_PER_DAY) - UNIX_DAYS))
+    if (!in_years(unix_s))
         return false;
-    moment->instant_us = (unix_s - UNIX_DAYS * S_PER_DAY) * US_PER_S + time_us % US_PER_S;
+    moment->instant_pg_us = (unix_s - POSTGRES_EPOCH_S) * US_PER_S + time_us % US_PER_S;
     if (has_offset)
-        moment->days = civil_date_of(moment->instant_us);
-    moment->has_days = in_years(moment->days);
+        civil_s = unix_s + civil_zone_offset(unix_s);
+    moment->date_pg_days = pg_days_of(civil_s);
+    moment->has_date = in_years(civil_s);
     return true;
 }
 
-bool civil_read_date(struct slice text, int64_t *days, bool *exact)
+bool civil_read_date(struct slice text, int64_t *pg_days, bool *exact)
 {
     struct civil_moment moment;
     struct slice rest = text;
+    int64_t midnight_s;
 
-    *exact = take_date(&rest, days) && rest.len == 0;
-    if (*exact)
+    *exact = take_date(&rest, &midnight_s) && rest.len == 0;
+    if (*exact) {
+        *pg_days = pg_days_of(midnight_s);
         return true;
-    if (!civil_read_timestamp(text, &moment) || !moment.has_days)
+    }
+    if (!civil_read_timestamp(text, &moment) || !moment.has_date)
         return false;
-    *days = moment.days;
+    *pg_days = moment.date_pg_days;
     return true;
 }
 
-void civil_write_date(int64_t days, struct buffer *out)
+static struct tm calendar(int64_t seconds)
 {
-    struct civil_date date = date_of(days);
+    time_t instant = (time_t)seconds;
+    struct tm result = { 0 };
 
-    buffer_append_format(out, "%04" PRId64 "-%02d-%02d", date.year, date.month, date.day);
+    gmtime_r(&instant, &result);
+    return result;
+}
+
+static void write_date(const struct tm *date, struct buffer *out)
+{
+    buffer_append_format(out, "%04d-%02d-%02d", date->tm_year + 1900, date->tm_mon + 1,
+                         date->tm_mday);
+}
+
+void civil_write_date(int64_t pg_days, struct buffer *out)
+{
+    struct tm date = calendar(pg_days * S_PER_DAY + POSTGRES_EPOCH_S);
+
+    write_date(&date, out);
 }
 
 static void write_fraction(int fraction_us, struct buffer *out)
@@ -238,15 +259,14 @@ static void write_fraction(int fraction_us, struct buffer *out)
     buffer_append_format(out, ".%0*d", width, fraction_us);
 }
 
-void civil_write_instant(int64_t instant_us, struct buffer *out)
+void civil_write_instant(int64_t instant_pg_us, struct buffer *out)
 {
-    int64_t instant_s = floor_div(instant_us, US_PER_S);
-    int64_t days = floor_div(instant_s, S_PER_DAY);
-    int time_s = (int)(instant_s - days * S_PER_DAY);
-    int fraction_us = (int)(instant_us - instant_s * US_PER_S);
+    int64_t instant_pg_s = floor_div(instant_pg_us, US_PER_S);
+    int fraction_us = (int)(instant_pg_us - instant_pg_s * US_PER_S);
+    struct tm time = calendar(instant_pg_s + POSTGRES_EPOCH_S);
 
-    civil_write_date(days, out);
-    buffer_append_format(out, "T%02d:%02d:%02d", time_s / 3600, time_s / 60 % 60, time_s % 60);
+    write_date(&time, out);
+    buffer_append_format(out, "T%02d:%02d:%02d", time.tm_hour, time.tm_min, time.tm_sec);
     if (fraction_us != 0)
         write_fraction(fraction_us, out);
     buffer_append_byte(out, 'Z');

@@ -4,8 +4,8 @@
  *     if (civil_zone_set("Europe/Istanbul", &err) != 0) ...        once, before any thread
  *     if (civil_read_timestamp(text, &moment)) ...                 from any thread
  *
- * A date is a number of days since 2000-01-01, an instant a number of microseconds since 2000-01-01
- * 00:00 UTC: PostgreSQL's own binary forms.
+ * A date is a number of days since 2000-01-01 (pg_days), an instant a number of microseconds since
+ * 2000-01-01 00:00 UTC (pg_us). These are PostgreSQL's own binary forms.
  */
 #ifndef KOPRU_BASE_CIVIL_TIME_H
 #define KOPRU_BASE_CIVIL_TIME_H
@@ -17,32 +17,33 @@
 #include <stdint.h>
 
 struct civil_moment {
-    int64_t instant_us;
-    int64_t days;  /* the civil date: as written if the text has no offset, else that of the instant
-                      in the zone */
-    bool has_days; /* false if that date is outside the years 0001 to 9999 */
-    bool exact; /* false if digits beyond microseconds were cut: the column does not hold all that
-                   was sent */
+    int64_t instant_pg_us;
+    int64_t date_pg_days; /* the civil date: as written if the text has no offset, else that of the
+                             instant in the zone */
+    bool has_date;        /* false if that date is outside the years 0001 to 9999 */
+    bool exact; /* false if digits beyond microseconds were cut, so that the column does not hold
+                   everything that was sent */
 };
 
-/* Reads `YYYY-MM-DD` (midnight in the zone), or that and `T` or a space and `hh:mm[:ss[.f]]` and
-   optionally `Z`, `+-hh:mm` or `+-hhmm` (up to 15:59 as in PostgreSQL). Nothing is trimmed, no hour
-   24, no second 60, no lower-case t or z. Returns false if the text does not fit: another form, no
-   real day, a year 0000, or an instant that in UTC is outside the years 0001 to 9999. */
+/* Reads `YYYY-MM-DD` (midnight in the zone), or that followed by `T` or a space and
+   `hh:mm[:ss[.f]]` and optionally `Z`, `+-hh:mm` or `+-hhmm` (up to 15:59 as in PostgreSQL). White
+   space, hour 24, second 60 and a lower-case t or z are refused. Returns false if the text has
+   another form or names a day that does not exist, if the year is 0000, or if the instant in UTC is
+   outside the years 0001 to 9999. */
 bool civil_read_timestamp(struct slice text, struct civil_moment *moment);
 
-/* Reads `YYYY-MM-DD`, years 0001 to 9999, or a timestamp as above, of which the date is the civil
-   date in the zone. *exact is false for a timestamp: the date does not hold its time of day.
-   Returns false if the text does not fit. */
-bool civil_read_date(struct slice text, int64_t *days, bool *exact);
+/* Reads `YYYY-MM-DD` of the years 0001 to 9999, or a timestamp as above, of which the date is the
+   civil date in the zone. *exact is false for a timestamp, because the date does not hold its time
+   of day. Returns false if the text does not fit. */
+bool civil_read_date(struct slice text, int64_t *pg_days, bool *exact);
 
-/* The civil date on which an instant falls in the zone. */
-int64_t civil_date_of(int64_t instant_us);
+/* Returns the civil date, in days since 2000-01-01, on which an instant falls in the zone. */
+int64_t civil_date_of(int64_t instant_pg_us);
 
 /* Appends YYYY-MM-DD. */
-void civil_write_date(int64_t days, struct buffer *out);
+void civil_write_date(int64_t pg_days, struct buffer *out);
 
 /* Appends YYYY-MM-DDThh:mm:ss[.f]Z in UTC, the fraction without trailing zeros. */
-void civil_write_instant(int64_t instant_us, struct buffer *out);
+void civil_write_instant(int64_t instant_pg_us, struct buffer *out);
 
 #endif

@@ -12,8 +12,8 @@
 
 enum { LONGEST_NAME = 200 };
 
-/* A name is a path below the tzdata directory; it must not lead out of it, and TZ must not read it
-   as a POSIX rule. Zones below right/ count leap seconds, which PostgreSQL does not. */
+/* A name is a path below the tzdata directory. It must not lead out of there, and TZ must not take
+   it for a POSIX rule. Zones below right/ count leap seconds, which PostgreSQL does not. */
 static bool is_zone_name(const char *iana)
 {
     static const char allowed[] =
@@ -45,8 +45,8 @@ bool civil_zone_exists(const char *iana)
     return len == (int)sizeof(magic) && memcmp(magic, "TZif", sizeof(magic)) == 0;
 }
 
-/* Grows with each call of civil_zone_set(), so that no thread keeps offsets of another zone. 0 is
-   the zone before the first call. */
+/* Grows with each call of civil_zone_set(), so that no thread keeps the offsets of an earlier zone.
+   It is 0 until the first call, while the zone is UTC. */
 static unsigned zone_generation;
 
 int civil_zone_set(const char *iana, struct error *err)
@@ -78,9 +78,9 @@ static int64_t look_up_offset(int64_t unix_s)
     return local.tm_gmtoff;
 }
 
-/* localtime_r takes a lock and some hundred nanoseconds; the offsets at both ends of a UTC day are
-   kept, by thread. No zone ever changed its clocks twice within a day and ended as it began, so
-   equal ends mean one offset for the day. */
+/* localtime_r() takes a lock and some hundred nanoseconds, so each thread keeps the offsets at both
+   ends of a UTC day. No zone ever changed its clocks twice within a day and ended as it began, so
+   equal offsets at both ends mean that there is one offset for the whole day. */
 struct cached_day {
     int64_t day;
     unsigned generation;

@@ -1,6 +1,6 @@
 /*
- * Condition variables that wait on the monotonic clock: a jump of the wall clock must neither
- * shorten nor stretch a wait.
+ * Condition variables that wait on the monotonic clock, because a jump of the wall clock must
+ * neither shorten nor lengthen a wait.
  */
 #ifndef KOPRU_BASE_CONDITION_H
 #define KOPRU_BASE_CONDITION_H
@@ -10,8 +10,8 @@
 
 void condition_init(pthread_cond_t *condition);
 
-/* As pthread_cond_timedwait(): the lock is held before and after, and it may wake up early.
-   deadline_ms as clock_monotonic_ms(). */
+/* Waits like pthread_cond_timedwait(): the caller holds the lock, and the wait may end early.
+   deadline_ms is a time of clock_monotonic_ms(). */
 void condition_wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t deadline_ms);
 
 #endif

@@ -3,8 +3,8 @@
 #include <openssl/evp.h>
 #include <pthread.h>
 
-/* Looked up once: EVP_sha256() is looked up anew with every use, which costs more than hashing a
-   short message. */
+/* Fetched once. With EVP_sha256() libcrypto looks the algorithm up at each use, which costs more
+   than hashing a short message. */
 static EVP_MD *sha256;
 
 static void fetch_sha256(void)

@@ -1,5 +1,7 @@
-/* SHA-256 by libcrypto, which the broker's TLS brings along anyway, and a quick hash for what needs
-   no secrecy. */
+/*
+ * SHA-256 by libcrypto, which is linked anyway for the broker's TLS, and a quick hash for keys that
+ * nobody attacks.
+ */
 #ifndef KOPRU_BASE_DIGEST_H
 #define KOPRU_BASE_DIGEST_H
 
@@ -9,10 +11,10 @@
 
 enum { DIGEST_BYTES = 32 };
 
-/* Over the parts, one after another. Returns 0, or -1 when libcrypto finds no memory. */
+/* Hashes the parts as if they were one text. Returns 0, or -1 when libcrypto finds no memory. */
 int digest_sha256(uint8_t out[DIGEST_BYTES], const struct slice *parts, size_t part_count);
 
-/* FNV-1a: spreads keys, and tells texts apart that nobody chose to collide. */
+/* FNV-1a. It spreads keys evenly, but anyone can construct texts that collide. */
 uint64_t digest_quick(struct slice text);
 
 #endif

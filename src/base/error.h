@@ -1,7 +1,6 @@
 /*
  * Errors are values. A function that can fail returns -1 (or NULL) and fills the caller's struct
- * error; nothing is printed until the top. An error says what failed, on what, why, and what to
- * check.
+ * error; only the command prints it. An error says what failed, on what, why, and what to check.
  *
  *     struct error err;
  *     error_set(&err, ERROR_CONFIG, "cannot read the configuration", path, "%s", strerror(errno));
@@ -25,27 +24,27 @@ enum error_kind {
     ERROR_NO_INPUT = 66,    /* an input file is missing */
     ERROR_UNAVAILABLE = 69, /* the broker or the database cannot be reached */
     ERROR_INTERNAL = 70,    /* a bug, or no memory */
-    ERROR_PERMISSION = 77,  /* something that is there may not be used */
+    ERROR_PERMISSION = 77,  /* something exists, but may not be used */
     ERROR_CONFIG = 78,      /* configuration, mapping, schema version */
 };
 
 struct error {
     enum error_kind kind;
     char what[160];    /* what failed: "cannot connect to the broker" */
-    char subject[256]; /* on what: a file:line, a host, an object; "" if nothing */
+    char subject[256]; /* on what: a file:line, a host, an object; "" if on nothing in particular */
     char why[512];     /* the reason, "" if unknown */
     char hint[512];    /* what to check, "" if there is nothing to say */
 };
 
-/* subject may be NULL. Clears the hint. Returns -1, so that a caller can `return error_set(...)`.
- */
+/* Fills err and clears its hint. subject may be NULL. Returns -1, so that a caller can
+   `return error_set(...)`. */
 int error_set(struct error *err, enum error_kind kind, const char *what, const char *subject,
               const char *why_format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Adds or replaces the hint. Returns -1. */
 int error_hint(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Returns -1 with the one text for a failed allocation. */
+/* Fills err with the text that every failed allocation has. Returns -1. */
 int error_no_memory(struct error *err);
 
 /* Writes `what "subject": why (hint)` into out, always NUL-terminated. Returns out. */
@@ -56,13 +55,14 @@ struct error_list {
     struct error *items;
     size_t count;
     size_t capacity;
-    bool incomplete; /* there was no memory for some: an empty list is no good news then */
+    bool incomplete; /* there was no memory for some problems, so that an empty list does not mean
+                        that there are none */
 };
 
 void error_list_init(struct error_list *list);
 void error_list_release(struct error_list *list);
 
-/* Copies err. Returns 0, or -1 when there is no memory; the list then says so of itself. */
+/* Adds a copy of err. Returns 0, or -1 when there is no memory; the list is then incomplete. */
 int error_list_add(struct error_list *list, const struct error *err);
 
 #endif

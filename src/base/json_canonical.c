@@ -1,3 +1,11 @@
+/*
+ * kopru decides in memory whether a jsonb column changes, and must not rewrite a row that holds the
+ * same value in another spelling. So the text written here has to be the one that PostgreSQL sends
+ * back for the value, byte for byte: the order of names, the spaces, the escapes and the numbers.
+ * The end-to-end tests compare it with a running server. The members of an object are sorted in one
+ * array that serves as a stack for all levels, so that a document costs one allocation and not one
+ * for each object.
+ */
 #include "base/json_canonical.h"
 #include "base/json_read.h"
 
@@ -12,8 +20,7 @@ enum { CANONICAL_MAX_EXPONENT = 64 };
 struct writer {
     const struct json_doc *doc;
     struct buffer *out;
-    uint32_t *members; /* indexes of nodes: of each object on the way down, those not yet sorted and
-                          written */
+    uint32_t *members; /* a stack of node indexes: the members of each object on the way down */
     size_t count;
     size_t capacity;
 };
@@ -70,7 +77,7 @@ void json_write_string(struct slice text, struct buffer *out)
     buffer_append_byte(out, '"');
 }
 
-/* A string as it stands in the text, with its escapes spelt as jsonb spells them. */
+/* Writes a string that stands in the text, and spells its escapes as jsonb does. */
 static void write_raw_string(struct slice raw, bool escaped, struct buffer *out)
 {
     const char *at = raw.data;
@@ -144,17 +151,17 @@ static void write_object(struct writer *writer, const struct json_node *object)
 {
     const struct json_doc *doc = writer->doc;
     size_t first = writer->count;
-    size_t behind;
+    size_t end;
 
     for (const struct json_node *member = json_first(doc, object); member != NULL;
          member = json_next(doc, object, member))
         if (!push_member(writer, member))
             return;
-    behind = writer->count;
-    if (behind > first)
-        json_sort_by_name(doc, writer->members + first, behind - first);
+    end = writer->count;
+    if (end > first)
+        json_sort_by_name(doc, writer->members + first, end - first);
     buffer_append_byte(writer->out, '{');
-    for (size_t i = first; i < behind; i++) {
+    for (size_t i = first; i < end; i++) {
         const struct json_node *member = &doc->nodes[writer->members[i]];
 
         if (i > first)
@@ -167,7 +174,7 @@ static void write_object(struct writer *writer, const struct json_node *object)
     writer->count = first;
 }
 
-/* Recursive, at most as deep as json_read() let the document be. */
+/* Recurses as deep as the document is nested, which json_read() has limited. */
 static void write_value(struct writer *writer, const struct json_node *node)
 {
     switch ((enum json_type)node->type) {

@@ -1,14 +1,23 @@
+/*
+ * json-c builds the document and prints it. Three things remain here, because json-c (0.16 to 0.19)
+ * does not do them. It passes bytes that are not UTF-8 through, so they are replaced before it sees
+ * them. When it finds no memory while it prints, it leaves the piece out, goes on and reports
+ * success; a document that lacks a piece may still be valid JSON, so errno and the length decide
+ * whether the text is whole. And 0.16, which Debian 12 has, breaks the line inside an empty object
+ * or array where later versions do not, so an empty container is printed as a constant.
+ */
 #include "base/json_out.h"
 
-#include "base/json_canonical.h"
 #include "base/utf8.h"
 
-#include <inttypes.h>
+#include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 32 };
+/* json-c counts bytes in an int, and 0.16 leaves out what would exceed it without setting errno. No
+   piece is longer than half of that, so a document that lost one is longer than the other half. */
+enum { MAX_DEPTH = 32, MAX_BYTES = INT_MAX / 2 - 64 };
 
 struct json_out {
     struct json_object *document;
@@ -87,18 +96,34 @@ void json_out_array(struct json_out *out, const char *name)
         put_container(out, name, json_object_new_array());
 }
 
-void json_out_end(struct json_out *out)
+static void print_as(struct json_object *value, char *json, json_object_delete_fn *delete_json)
 {
-    if (!is_usable(out))
-        return;
-    if (out->depth == 0)
-        out->failed = true;
-    else
-        out->depth--;
+    json_object_set_serializer(value, json_object_userdata_to_json_string, json, delete_json);
 }
 
-/* A string of json-c in which each byte that is no UTF-8 is U+FFFD. NULL when there is no memory.
- */
+void json_out_end(struct json_out *out)
+{
+    static char empty_object[] = "{}";
+    static char empty_array[] = "[]";
+    struct json_object *ended;
+
+    if (!is_usable(out))
+        return;
+    if (out->depth == 0) {
+        out->failed = true;
+        return;
+    }
+    ended = out->open[--out->depth];
+    if (json_object_is_type(ended, json_type_array)) {
+        if (json_object_array_length(ended) == 0)
+            print_as(ended, empty_array, NULL);
+    } else if (json_object_object_length(ended) == 0) {
+        print_as(ended, empty_object, NULL);
+    }
+}
+
+/* Returns a json-c string in which U+FFFD stands for each byte that is not UTF-8, or NULL when
+   there is no memory. */
 static struct json_object *new_string(struct slice text)
 {
     struct buffer repaired;
@@ -106,7 +131,7 @@ static struct json_object *new_string(struct slice text)
 
     if (text.len == 0 || utf8_is_valid(text))
         return json_object_new_string_len(text.len > 0 ? text.data : "", (int)text.len);
-    buffer_init(&repaired, INT_MAX);
+    buffer_init(&repaired, MAX_BYTES);
     while (text.len > 0) {
         size_t valid = utf8_valid_len(text);
 
@@ -127,7 +152,7 @@ void json_out_string(struct json_out *out, const char *name, struct slice value)
 {
     if (!is_usable(out))
         return;
-    if (value.len > INT_MAX)
+    if (value.len > MAX_BYTES)
         out->failed = true;
     else
         put(out, name, new_string(value));
@@ -153,17 +178,11 @@ void json_out_bool(struct json_out *out, const char *name, bool value)
         put(out, name, json_object_new_boolean(value));
 }
 
-/* json-c has no object for null, and NULL means no memory to us: null is raw text like any other.
- */
+/* json-c's null is the pointer NULL, which here means that there was no memory, so null is raw
+   text. */
 void json_out_null(struct json_out *out, const char *name)
 {
     json_out_raw(out, name, SLICE_LITERAL("null"));
-}
-
-static void free_raw(struct json_object *value, void *raw)
-{
-    (void)value;
-    free(raw);
 }
 
 void json_out_raw(struct json_out *out, const char *name, struct slice json)
@@ -174,14 +193,14 @@ void json_out_raw(struct json_out *out, const char *name, struct slice json)
     if (!is_usable(out))
         return;
     value = json_object_new_int(0);
-    copy = json.len > 0 && json.len <= INT_MAX ? strndup(json.data, json.len) : NULL;
+    copy = json.len > 0 && json.len <= MAX_BYTES ? strndup(json.data, json.len) : NULL;
     if (value == NULL || copy == NULL) {
         json_object_put(value);
         free(copy);
         out->failed = true;
         return;
     }
-    json_object_set_userdata(value, copy, free_raw);
+    print_as(value, copy, json_object_free_userdata);
     put(out, name, value);
 }
 
@@ -191,83 +210,20 @@ void json_out_fail(struct json_out *out)
         out->failed = true;
 }
 
-/*
- * Printing is not left to json-c: where it finds no memory for a piece, it goes on behind it and
- * says nothing.
- */
-static void print_value(struct json_object *value, enum json_out_style style, int level,
-                        struct buffer *text);
-
-static void print_line(enum json_out_style style, int level, struct buffer *text)
-{
-    if (style == JSON_OUT_PRETTY)
-        buffer_append_format(text, "\n%*s", 2 * level, "");
-}
-
-static void print_object(struct json_object *object, enum json_out_style style, int level,
-                         struct buffer *text)
-{
-    struct json_object_iterator at = json_object_iter_begin(object);
-    struct json_object_iterator end = json_object_iter_end(object);
-    bool any = false;
-
-    buffer_append_byte(text, '{');
-    for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-        if (any)
-            buffer_append_byte(text, ',');
-        any = true;
-        print_line(style, level + 1, text);
-        json_write_string(slice_of(json_object_iter_peek_name(&at)), text);
-        buffer_append_text(text, style == JSON_OUT_PRETTY ? ": " : ":");
-        print_value(json_object_iter_peek_value(&at), style, level + 1, text);
-    }
-    if (any)
-        print_line(style, level, text);
-    buffer_append_byte(text, '}');
-}
-
-static void print_array(struct json_object *array, enum json_out_style style, int level,
-                        struct buffer *text)
-{
-    size_t count = json_object_array_length(array);
-
-    buffer_append_byte(text, '[');
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            buffer_append_byte(text, ',');
-        print_line(style, level + 1, text);
-        print_value(json_object_array_get_idx(array, i), style, level + 1, text);
-    }
-    if (count > 0)
-        print_line(style, level, text);
-    buffer_append_byte(text, ']');
-}
-
-static void print_value(struct json_object *value, enum json_out_style style, int level,
-                        struct buffer *text)
-{
-    const char *raw = json_object_get_userdata(value);
-
-    if (raw != NULL)
-        buffer_append_text(text, raw);
-    else if (json_object_is_type(value, json_type_object))
-        print_object(value, style, level, text);
-    else if (json_object_is_type(value, json_type_array))
-        print_array(value, style, level, text);
-    else if (json_object_is_type(value, json_type_string))
-        json_write_string((struct slice){ json_object_get_string(value),
-                                          (size_t)json_object_get_string_len(value) },
-                          text);
-    else if (json_object_is_type(value, json_type_boolean))
-        buffer_append_text(text, json_object_get_boolean(value) ? "true" : "false");
-    else
-        buffer_append_format(text, "%" PRId64, json_object_get_int64(value));
-}
-
 int json_out_print(const struct json_out *out, enum json_out_style style, struct buffer *text)
 {
+    int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+    const char *printed;
+    size_t len;
+
     if (!is_usable(out) || out->document == NULL || out->depth > 0)
         return -1;
-    print_value(out->document, style, 0, text);
+    if (style == JSON_OUT_PRETTY)
+        flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+    errno = 0;
+    printed = json_object_to_json_string_length(out->document, flags, &len);
+    if (printed == NULL || errno != 0 || len > MAX_BYTES)
+        return -1;
+    buffer_append(text, printed, len);
     return buffer_failed(text) ? -1 : 0;
 }

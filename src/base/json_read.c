@@ -1,3 +1,12 @@
+/*
+ * The reader keeps offsets in one flat array of nodes, and neither copies text nor recurses. So the
+ * memory of a document is 24 bytes a value with room to grow, whatever the text says, a document of
+ * brackets alone cannot use up the stack, and a column can hold the characters that were sent.
+ * While a container is open its `end` names the container around it, which makes the array its own
+ * stack. Faults are found in the order in which the contract ranks them: UTF-8 is checked before
+ * parsing, and escapes that are grammatical but cannot be stored are only noted, because a later
+ * syntax error is the reason that counts.
+ */
 #include "base/json_read.h"
 
 #include "base/json_string.h"
@@ -8,8 +17,8 @@
 
 enum {
     FIRST_NODES = 128,
-    KEPT_NODES = 32768, /* a larger document's memory is not kept for the next */
-    FEW_MEMBERS = 16,   /* up to here each name is compared with each */
+    KEPT_NODES = 32768, /* the memory of a larger document is not kept for the next one */
+    FEW_MEMBERS = 16,   /* up to here each name is compared with every other */
 };
 
 #define NO_NODE UINT32_MAX
@@ -19,13 +28,12 @@ struct reader {
     struct json_doc *doc;
     const char *at;
     const char *end;
-    uint32_t open; /* the innermost open container; while it is open, its `end` holds the one around
-                      it */
+    uint32_t open; /* the innermost open container. While it is open, its `end` is the index of the
+                      one around it */
     unsigned depth;
     unsigned max_depth;
-    size_t nul_escape; /* offsets of the first of each, NOWHERE if none: they matter only if the
-                          syntax is right */
-    size_t lone_surrogate;
+    size_t nul_escape;     /* the offset of the first one, or NOWHERE */
+    size_t lone_surrogate; /* the offset of the first one, or NOWHERE */
     struct json_fault *fault;
 };
 
@@ -118,7 +126,7 @@ static void note(size_t *first, size_t offset)
         *first = offset;
 }
 
-/* Takes `\uXXXX`, or two of them that are one character. */
+/* Takes `\uXXXX`, or two of them that form one character. */
 static bool read_unicode_escape(struct reader *reader)
 {
     const char *start = reader->at;
@@ -238,8 +246,8 @@ static bool open_container(struct reader *reader, enum json_type type, const str
     return true;
 }
 
-/* Marks all but the last of equal names by sorting: many members must not cost the square of their
-   number. */
+/* Marks all but the last of equal names by sorting, so that many members do not cost the square of
+   their number. */
 static bool shadow_many(struct json_doc *doc, uint32_t first)
 {
     uint32_t *members;
@@ -263,8 +271,7 @@ static bool shadow_many(struct json_doc *doc, uint32_t first)
     return true;
 }
 
-/* Marks the members of the object whose first one is the node `first` and whose last one is the
-   last node read. */
+/* Marks the shadowed members of the object that was just read. `first` is its first member. */
 static bool shadow_duplicates(struct json_doc *doc, uint32_t first)
 {
     struct json_node *members[FEW_MEMBERS];
@@ -295,12 +302,12 @@ static bool close_container(struct reader *reader)
     container->end = doc->count;
     container->len = offset_of(reader, reader->at) - container->start;
     if (container->type != JSON_OBJECT ||
-        reader->lone_surrogate != NOWHERE) /* such a name has no decoded form to compare */
+        reader->lone_surrogate != NOWHERE) /* a name that holds one cannot be decoded */
         return true;
     return shadow_duplicates(doc, index + 1) || fail(reader, JSON_FAULT_MEMORY, reader->at);
 }
 
-/* Takes a scalar, or the beginning of a container. */
+/* Takes a scalar, or the opening bracket of a container. */
 static bool read_value(struct reader *reader, const struct name *name)
 {
     const char *start = reader->at;
@@ -342,7 +349,7 @@ static bool read_value(struct reader *reader, const struct name *name)
     return add_node(reader, type, start, name, escaped);
 }
 
-/* Takes what comes next inside the open container: a member, an element, or its end. */
+/* Takes the next thing inside the open container: a member, an element, or its closing bracket. */
 static bool read_item(struct reader *reader)
 {
     const struct json_node *container = &reader->doc->nodes[reader->open];
@@ -382,7 +389,7 @@ static bool read_document(struct reader *reader)
     return true;
 }
 
-/* Escapes that are right by the grammar and yet cannot be stored. */
+/* Reports an escape that the grammar allows and PostgreSQL cannot store. */
 static bool has_bad_escape(const struct reader *reader)
 {
     if (reader->nul_escape != NOWHERE)

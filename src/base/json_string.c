@@ -1,3 +1,10 @@
+/*
+ * Most strings and names of a payload have no escapes, so everything here has a fast path that
+ * leaves the bytes where they are. Plain text is scanned eight bytes at a time, because strings are
+ * most of a payload. Names must be compared in decoded form, or "a" and "\u0061" would be two
+ * members; a cursor decodes them byte by byte, so that comparing needs no memory and cannot fail in
+ * the middle of a sort.
+ */
 #include "base/json_string.h"
 
 #include "base/arena.h"
@@ -9,7 +16,8 @@
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
-/* Sets the high bit of each byte below `limit`; bytes behind the first such may be set wrongly. */
+/* Sets the high bit of each byte below `limit`. Bytes after the first such byte may be set by
+   mistake. */
 static inline uint64_t bytes_below(uint64_t word, unsigned char limit)
 {
     return (word - EACH_BYTE(limit)) & ~word & EACH_BYTE(0x80);
@@ -22,7 +30,7 @@ const char *json_plain_end(const char *at, const char *end)
         uint64_t found;
 
         memcpy(&word, at, sizeof(word));
-        word = le64toh(word); /* so that the first byte of the text is the lowest */
+        word = le64toh(word); /* the first byte of the text becomes the lowest */
         found = bytes_below(word, 0x20) | bytes_below(word ^ EACH_BYTE('"'), 1) |
                 bytes_below(word ^ EACH_BYTE('\\'), 1);
         if (found != 0)
@@ -101,7 +109,7 @@ struct slice json_raw_name(const struct json_doc *doc, const struct json_node *m
     return (struct slice){ doc->text.data + member->key, member->key_len };
 }
 
-/* Decoded text is never longer than its escapes. */
+/* The decoded text is never longer than the raw one. */
 static struct slice unescape(struct slice raw, struct arena *arena)
 {
     const char *at = raw.data;
@@ -141,12 +149,11 @@ struct slice json_name(const struct json_doc *doc, const struct json_node *node,
     return node->key_escaped ? unescape(raw, arena) : raw;
 }
 
-/* Decodes a name byte by byte, so that names can be compared without memory. */
 struct name_cursor {
     const char *at;
     const char *end;
     bool escaped;
-    char pending[4]; /* of the last escape, [next, count) not yet given */
+    char pending[4]; /* bytes of the last escape, of which [next, count) are still to come */
     size_t next;
     size_t count;
 };
@@ -156,7 +163,7 @@ static struct name_cursor cursor_of(struct slice raw, bool escaped)
     return (struct name_cursor){ .at = raw.data, .end = raw.data + raw.len, .escaped = escaped };
 }
 
-/* The next byte as an unsigned char, -1 at the end. */
+/* Returns the next byte as an unsigned char, or -1 at the end. */
 static int cursor_next(struct name_cursor *cursor)
 {
     if (cursor->next < cursor->count)

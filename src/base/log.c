@@ -1,3 +1,12 @@
+/*
+ * A line is put together on the stack and written with one write(), so that threads need no lock,
+ * logging needs no memory, and lines of several processes never mix in a pipe. That gives a line a
+ * fixed size, and room for its end is kept free: a line that is too long is cut inside a field and
+ * is still valid JSON, or a text whose quotes are closed. Names and texts may come from outside
+ * (queues, ids, messages of a server), so every character that could end the line, close a quote or
+ * steer a terminal is escaped in both formats. json-c is not used: it allocates, and writes what is
+ * not UTF-8.
+ */
 #include "base/log.h"
 
 #include "base/clock.h"
@@ -8,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line of at most PIPE_BUF bytes is written to a pipe whole, never mixed with that of another
+/* PIPE_BUF: up to here a pipe takes a line whole, and never mixes it with that of another
    process. */
 enum { LINE_BYTES = 4096, END_BYTES = sizeof("...\",\"cut\":true}\n") };
 
@@ -16,7 +25,7 @@ struct line {
     char data[LINE_BYTES];
     size_t len;
     bool json;
-    bool cut; /* something did not fit: nothing more is added but the end */
+    bool cut; /* something did not fit, so that only the end is still added */
 };
 
 static enum log_level max_level = LOG_INFO;
@@ -45,7 +54,7 @@ const char *log_level_name(enum log_level level)
     return names[level];
 }
 
-/* Adds all of it or nothing; the room for the end of the line stays free. */
+/* Adds all of the data or nothing. The room for the end of the line stays free. */
 static bool put(struct line *line, const char *data, size_t len)
 {
     if (line->cut || line->len + len > LINE_BYTES - END_BYTES) {
@@ -62,7 +71,7 @@ static bool put_text(struct line *line, const char *text)
     return put(line, text, strlen(text));
 }
 
-/* Into the room that put() leaves. */
+/* Adds text in the room that put() keeps free. */
 static void put_end(struct line *line, const char *text)
 {
     size_t len = strlen(text);
@@ -71,14 +80,15 @@ static void put_end(struct line *line, const char *text)
     line->len += len;
 }
 
-/* Control characters, also those from U+0080 to U+009F, some of which terminals obey. */
+/* Also true for U+0080 to U+009F, because terminals obey some of these. */
 static bool is_control(const unsigned char *bytes, size_t len)
 {
     return (len == 1 && (bytes[0] < ' ' || bytes[0] == 0x7F)) ||
            (len == 2 && bytes[0] == 0xC2 && bytes[1] < 0xA0);
 }
 
-/* The bytes of the character at the start of a text that is not empty; 0 if they are none. */
+/* Returns the number of bytes of the first character of a text that is not empty, or 0 if it does
+   not begin with a character. */
 static size_t character_len(struct slice text)
 {
     size_t len = 1;
@@ -96,7 +106,8 @@ static void put_character(struct line *line, const char *bytes, size_t len, bool
     char escape[8];
 
     if (len == 0)
-        put_text(line, "\xEF\xBF\xBD"); /* U+FFFD, as everywhere for what is no character */
+        put_text(line,
+                 "\xEF\xBF\xBD"); /* U+FFFD, as everywhere in place of a byte that is not UTF-8 */
     else if (bytes[0] == '\n')
         put_text(line, "\\n");
     else if (bytes[0] == '\\')
@@ -124,7 +135,7 @@ static void put_characters(struct line *line, struct slice text, bool quoted)
         put_end(line, "...");
 }
 
-/* Returns whether it stands there, perhaps cut. */
+/* Returns whether the text was added, perhaps cut. */
 static bool put_quoted(struct line *line, struct slice text)
 {
     if (!put_text(line, "\""))
@@ -134,7 +145,7 @@ static bool put_quoted(struct line *line, struct slice text)
     return true;
 }
 
-/* Whether a value of the text format can stand without quotes. */
+/* Returns whether the text format can show the value without quotes. */
 static bool is_word(struct slice text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -167,7 +178,7 @@ static bool put_value(struct line *line, const struct log_field *field)
     return put(line, field->text.data, field->text.len);
 }
 
-/* A field stands whole, with its text cut, or not at all. */
+/* Adds the whole field, or the field with its text cut, or nothing. */
 static void put_field(struct line *line, const struct log_field *field)
 {
     size_t start = line->len;
@@ -226,7 +237,7 @@ static void write_line(const struct line *line)
         if (wrote > 0)
             done += (size_t)wrote;
         else if (wrote == 0 || errno != EINTR)
-            return; /* nobody reads, or not fast enough: the work goes on without */
+            return; /* nobody reads, or not fast enough; work goes on without the line */
     }
 }
 

@@ -1,11 +1,11 @@
 /*
- * Structured logs on stderr, one line an event, for people (text) or machines (json: one object a
- * line with ts, level, event, msg and the fields). Safe from any thread; a line is one write(2) of
- * at most 4096 bytes, and one that was cut says so. Fields carry entity ids, queue names,
- * SQLSTATEs, counts and JSON paths, never payload values.
+ * Structured logs on stderr: one line for each event, as text for people or as JSON for machines
+ * (one object a line, with ts, level, event, msg and the fields). Any thread may log. A line is one
+ * write(2) of at most 4096 bytes, and a line that was cut says so. Fields carry entity ids, queue
+ * names, SQLSTATEs, counts and JSON paths, never payload values.
  *
- *     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", name),
- * LOG_NUMBER("prefetch", 500));
+ *     log_event(LOG_INFO, "consuming", "the queue is being consumed",
+ *               LOG_TEXT("queue", name), LOG_NUMBER("prefetch", 500));
  */
 #ifndef KOPRU_BASE_LOG_H
 #define KOPRU_BASE_LOG_H
@@ -17,23 +17,23 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 enum log_format {
-    LOG_FORMAT_AUTO,
+    LOG_FORMAT_AUTO, /* text on a terminal, else JSON */
     LOG_FORMAT_TEXT,
-    LOG_FORMAT_JSON
-}; /* auto: text on a terminal, else json */
+    LOG_FORMAT_JSON,
+};
 
 struct log_field {
     const char *name; /* snake_case; NULL ends the list */
     bool is_number;
     int64_t number;
-    struct slice text; /* data NULL: the field is left out */
+    struct slice text; /* the field is left out if data is NULL */
 };
 
 #define LOG_TEXT(name, value) ((struct log_field){ (name), false, 0, slice_of(value) })
 #define LOG_SLICE(name, value) ((struct log_field){ (name), false, 0, (value) })
 #define LOG_NUMBER(name, value) ((struct log_field){ (name), true, (int64_t)(value), { NULL, 0 } })
 
-/* Until called: level info, format auto. Call before threads start. */
+/* Must be called before other threads start. Until then the level is info and the format auto. */
 void log_configure(enum log_level level, enum log_format format);
 
 bool log_enabled(enum log_level level);
@@ -45,11 +45,11 @@ void log_write(enum log_level level, const char *event, const char *message,
     log_write((level), (event), (message),                                                         \
               (const struct log_field[]){ __VA_ARGS__ __VA_OPT__(, ){ 0 } })
 
-/* Logs an error value: its what as the message, subject, why and hint as fields. */
+/* Logs an error value: its what is the message, and subject, why and hint are fields. */
 void log_error(enum log_level level, const char *event, const struct error *err,
                const struct log_field *fields);
 
-/* The names of the configuration: "error", "warning", "info", "debug". */
+/* Returns the name that the configuration uses: "error", "warning", "info" or "debug". */
 const char *log_level_name(enum log_level level);
 
 #endif

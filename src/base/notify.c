@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A path, or with @ in front a name of Linux's abstract namespace. */
+/* The name is a path, or begins with @ and is a name of Linux's abstract namespace. */
 static int take_address(struct notifier *notifier, const char *name, struct error *err)
 {
     size_t bytes = strlen(name);
@@ -14,20 +14,20 @@ static int take_address(struct notifier *notifier, const char *name, struct erro
     if ((name[0] != '/' && name[0] != '@') || name[1] == '\0' ||
         bytes >= sizeof(notifier->address.sun_path)) {
         error_set(err, ERROR_CONFIG, "cannot reach the service manager", name,
-                  "NOTIFY_SOCKET is no path and no abstract name");
+                  "NOTIFY_SOCKET is neither a path nor an abstract name");
         return error_hint(err, "unset NOTIFY_SOCKET, or start kopru from a unit with Type=notify");
     }
     notifier->address.sun_family = AF_UNIX;
     memcpy(notifier->address.sun_path, name, bytes);
     notifier->address_bytes = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + bytes);
     if (name[0] == '@')
-        notifier->address.sun_path[0] = '\0'; /* its end is the length's */
+        notifier->address.sun_path[0] = '\0'; /* such a name has no NUL; its length ends it */
     else
         notifier->address_bytes++;
     return 0;
 }
 
-/* 0 if the manager does not watch this process. */
+/* Returns 0 if the manager does not watch this process. */
 static int64_t watchdog_ms(void)
 {
     const char *interval = getenv("WATCHDOG_USEC");

@@ -1,3 +1,9 @@
+/*
+ * A number never becomes a binary one: a double would change 0.1 and lose digits, and a 64-bit
+ * integer would cut the ERP's longer ones. numeric keeps the scale as well (1.50 is not 1.5 there),
+ * so the digits that were sent are moved, never computed. Places are counted from the first digit
+ * of the integer, which makes an exponent a shift of the decimal point.
+ */
 #include "base/numeric.h"
 
 enum { EXPONENT_LIMIT = 1000000 };
@@ -27,8 +33,8 @@ static int exponent_value(struct slice digits, bool negative)
     return negative ? -value : value;
 }
 
-/* Reads what may follow the mantissa. Returns the offset behind it, or 0 with *at set to the byte
-   at fault. */
+/* Takes the exponent, if there is one. Returns the offset after it, or 0 with *fault set to the
+   offset of the byte at fault. */
 static size_t scan_exponent(struct slice text, size_t at, struct numeric *number, size_t *fault)
 {
     bool negative = false;
@@ -49,7 +55,7 @@ static size_t scan_exponent(struct slice text, size_t at, struct numeric *number
     return at + digits;
 }
 
-/* As numeric_scan(), with both results wanted. */
+/* Does the work of numeric_scan() with both pointers given. */
 static size_t scan(struct slice text, struct numeric *number, size_t *fault)
 {
     size_t at = text.len > 0 && text.data[0] == '-';
@@ -98,8 +104,8 @@ bool numeric_fits(const struct numeric *number)
            number->exponent <= NUMERIC_MAX_EXPONENT && number->exponent >= -NUMERIC_MAX_EXPONENT;
 }
 
-/* The digit at a place counted from the first one of the integer; zeros stand around what was sent.
- */
+/* Returns the digit at a place, counted from the first one of the integer. There are zeros on both
+   sides of the digits that were sent. */
 static char digit_at(const struct numeric *number, long place)
 {
     long integer = (long)number->integer.len;
@@ -109,7 +115,7 @@ static char digit_at(const struct numeric *number, long place)
     return place < integer ? number->integer.data[place] : number->fraction.data[place - integer];
 }
 
-/* The place of the first digit that is not zero, or end if there is none before. */
+/* Returns the place of the first digit that is not zero, or end if there is none before it. */
 static long first_nonzero(const struct numeric *number, long end)
 {
     long place = 0;

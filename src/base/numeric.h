@@ -1,6 +1,5 @@
 /*
- * JSON numbers as decimal text, and how PostgreSQL's numeric prints them. Nothing here rounds: what
- * goes in comes out.
+ * JSON numbers as decimal text, and how PostgreSQL's numeric prints them. Nothing here rounds.
  *
  *     struct numeric number;
  *     if (numeric_parse(text, &number) && numeric_fits(&number))
@@ -12,7 +11,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
-/* What the contract lets into a numeric column. */
+/* The limits of a numeric column, by the contract. */
 enum { NUMERIC_MAX_DIGITS = 1000, NUMERIC_MAX_EXPONENT = 1000 };
 
 /* The parts of a number's text; the slices point into it. */
@@ -20,13 +19,13 @@ struct numeric {
     bool negative;
     bool has_exponent;
     struct slice integer;  /* at least one digit */
-    struct slice fraction; /* the digits behind the point, maybe none */
+    struct slice fraction; /* the digits after the point, perhaps none */
     int exponent;          /* saturates at +-1,000,000 */
 };
 
 /* Takes the longest JSON number (RFC 8259) from the beginning of text. Returns its length in bytes,
- *or 0 if there is none; then fault_at (if not NULL) is the offset of the first byte that cannot be
- *part of one. number may be NULL. */
+   or 0 if there is none; fault_at (if not NULL) is then the offset of the first byte that cannot be
+   part of one. number may be NULL. */
 size_t numeric_scan(struct slice text, struct numeric *number, size_t *fault_at);
 
 /* True if the whole text is one JSON number. */
@@ -36,8 +35,8 @@ bool numeric_parse(struct slice text, struct numeric *number);
 bool numeric_fits(const struct numeric *number);
 
 /* Appends the number as PostgreSQL's numeric prints it: no exponent, no needless leading zeros,
-   trailing zeros of the fraction kept, no minus before zero: 1e5 as 100000, 1.0e1 as 10, 1.50
-   as 1.50, -0.0 as 0.0. The text grows by the size of the exponent. */
+   the trailing zeros of the fraction, no minus before zero: 1e5 as 100000, 1.0e1 as 10, 1.50 as
+   1.50, -0.0 as 0.0. The text grows with the exponent, so the caller checks that first. */
 void numeric_write(const struct numeric *number, struct buffer *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A string as pointer and length. It owns nothing and need not end in a NUL byte; data may be NULL
- * only when len is 0.
+ * A string as a pointer and a length. It owns nothing and need not end in a NUL byte. data may be
+ * NULL only when len is 0.
  */
 #ifndef KOPRU_BASE_SLICE_H
 #define KOPRU_BASE_SLICE_H
@@ -33,7 +33,7 @@ static inline bool slice_is(struct slice a, const char *text)
     return slice_equal(a, slice_of(text));
 }
 
-/* Byte order, a shorter string before its extensions. */
+/* Compares by bytes. A string comes before its extensions. */
 static inline int slice_compare(struct slice a, struct slice b)
 {
     size_t common = a.len < b.len ? a.len : b.len;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Writes behind the first `used` bytes. */
+/* Writes after the first `used` bytes. */
 __attribute__((format(printf, 4, 0))) static void put(char *out, size_t size, size_t used,
                                                       const char *format, va_list args)
 {

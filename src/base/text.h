@@ -1,6 +1,6 @@
 /*
- * Text put together in an array of fixed size, for errors, findings and names. What does not fit is
- * cut at a whole character of UTF-8, and the text then ends in "..." instead of ending silently.
+ * Text in an array of fixed size, for errors, findings and names. A text that does not fit is cut
+ * after a whole UTF-8 character and ends in "...", so that a reader sees the cut.
  *
  *     char names[200] = "";
  *     for (...)
@@ -12,19 +12,19 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-/* For fields that are left out when they are empty. */
+/* Returns NULL for an empty text, for fields that are left out when they are empty. */
 static inline const char *text_or_null(const char *text)
 {
     return text[0] != '\0' ? text : NULL;
 }
 
-/* Writes the text into out, which has room for size bytes, at least 4, the NUL among them. */
+/* Write the text into out, which has room for size bytes including the NUL. size is at least 4. */
 void text_set(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void text_set_list(char *out, size_t size, const char *format, va_list args)
     __attribute__((format(printf, 3, 0)));
 
-/* Writes it behind what is there already, unless that was cut. */
+/* Appends to the text in out, unless that text was cut. */
 void text_append(char *out, size_t size, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -7,9 +7,9 @@ static bool is_continuation(unsigned char byte)
     return (byte & 0xC0) == 0x80;
 }
 
-/* The length of the character at bytes, of which left are there; 0 if it is ill-formed. The second
-   byte's narrower ranges are what keeps out overlong forms, surrogates and what lies beyond
-   U+10FFFF. */
+/* Returns the length of the character at bytes, of which `left` can be read, or 0 if it is
+   ill-formed. The narrower ranges of the second byte keep out overlong forms, surrogates and code
+   points beyond U+10FFFF. */
 static size_t character_len(const unsigned char *bytes, size_t left)
 {
     unsigned char first = bytes[0];
@@ -55,7 +55,7 @@ size_t utf8_valid_len(struct slice text)
         }
         while (at < text.len && bytes[at] < 0x80)
             at++;
-        /* Letters of one script stand together: stay here while they do. */
+        /* The letters of a script other than Latin stand together, so stay in this loop. */
         while (at < text.len && bytes[at] >= 0x80) {
             len = character_len(bytes + at, text.len - at);
             if (len == 0)

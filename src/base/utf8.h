@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-/* The number of bytes before the first ill-formed sequence; text.len if there is none. NUL bytes
-   are well-formed. */
+/* Returns the number of bytes before the first ill-formed sequence, or text.len if there is none.
+   NUL bytes are well-formed. */
 size_t utf8_valid_len(struct slice text);
 
 static inline bool utf8_is_valid(struct slice text)
@@ -21,15 +21,16 @@ static inline bool utf8_is_valid(struct slice text)
 /* Whether text is valid and has no control character but tab, so that a message may repeat it. */
 bool utf8_is_plain(struct slice text);
 
-/* The longest beginning of a valid text that has at most max_bytes and ends with a whole character.
- */
+/* Returns the longest beginning of a valid text that has at most max_bytes and ends with a whole
+   character. */
 struct slice utf8_cut(struct slice text, size_t max_bytes);
 
-/* The same of a valid string, for printf: "%.80s" may end within a character, printf("%.*s",
-   UTF8_CUT_ARG(name, 80)) does not. */
+/* Cuts a valid string for printf("%.*s", UTF8_CUT_ARG(name, 80)). "%.80s" could end inside a
+   character. */
 #define UTF8_CUT_ARG(text, max_bytes) SLICE_ARG(utf8_cut(slice_of(text), (max_bytes)))
 
-/* Writes a code point (at most U+10FFFF, no surrogate) and returns its number of bytes, 1 to 4. */
+/* Writes a code point (at most U+10FFFF, not a surrogate) and returns its number of bytes, from 1
+   to 4. */
 size_t utf8_encode(uint32_t code_point, char out[4]);
 
 #endif

@@ -45,9 +45,9 @@ static int init_pipeline(struct pipeline *pipeline, const struct bridge_queue *f
 static int start_pipeline(struct pipeline *pipeline, struct error *err)
 {
     return writers_start(&pipeline->writers, err) == 0 &&
-                   consumer_start(&pipeline->consumer, err) == 0 ?
-               0 :
-               -1;
+                   consumer_start(&pipeline->consumer, err) == 0
+               ? 0
+               : -1;
 }
 
 static void log_summary(struct queue *queue)

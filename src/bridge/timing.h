@@ -11,7 +11,8 @@ static const struct backoff_policy RETRY_POLICY = { .base_ms = 100, .cap_ms = 50
 static const struct backoff_policy PAUSE_POLICY = { .base_ms = 1000, .cap_ms = 10000 };
 
 enum {
-    IDLE_WAIT_MS = 500, /* the longest a thread sleeps before it looks around; nothing waits for it */
+    IDLE_WAIT_MS =
+        500, /* the longest a thread sleeps before it looks around; nothing waits for it */
 
     /* Leases. */
     LEASE_RENEW_MS = 1000,
@@ -19,7 +20,7 @@ enum {
                                      session of one that stands still for longer is ended */
     LEASE_ACQUIRE_WAIT_MS = 1000, /* for the transactions of the holder before: other queues are to
                                      be kept meanwhile */
-    FENCE_MARGIN_MS = 3000,       /* a holder leaves the broker so long before a successor subscribes:
+    FENCE_MARGIN_MS = 3000, /* a holder leaves the broker so long before a successor subscribes:
                                      time for a look around and a polite close */
 
     /* What the broker may still hold for the consumer before. */
@@ -29,25 +30,26 @@ enum {
     PREDECESSOR_HEARTBEATS = 3,   /* after as many the broker has dropped a silent consumer */
 
     /* The consumer. */
-    REDELIVERED_SILENCE_MS = 500,        /* ends the redelivered messages of a subscription */
-    REDELIVERED_RESERVE = 4,             /* one part in four of max_unacknowledged_bytes is for them
+    REDELIVERED_SILENCE_MS = 500, /* ends the redelivered messages of a subscription */
+    REDELIVERED_RESERVE = 4,      /* one part in four of max_unacknowledged_bytes is for them
                                             alone */
-    UNDER_WAY_MS = 200,                  /* after as long without a delivery none is under way */
-    UNDER_WAY_LIMIT_MS = 2000,           /* a daemon that stops waits no longer for that */
+    UNDER_WAY_MS = 200,           /* after as long without a delivery none is under way */
+    UNDER_WAY_LIMIT_MS = 2000,    /* a daemon that stops waits no longer for that */
     UNACKNOWLEDGED_LIMIT_MS = 15 * 60000, /* half of RabbitMQ's consumer timeout: give messages back
                                              before the broker takes them back */
-    STALLED_HEARTBEATS = 3,              /* after as long without a delivery and with nothing
+    STALLED_HEARTBEATS = 3,               /* after as long without a delivery and with nothing
                                             unacknowledged the broker is asked what is ready */
-    STALLED_DOUBLINGS = 5,               /* of that time, one for each subscription that was renewed in
+    STALLED_DOUBLINGS = 5,         /* of that time, one for each subscription that was renewed in
                                             vain */
-    PREFETCH_FULL_MS = 5000,             /* a connection that is lost after max_unacknowledged_bytes was
+    PREFETCH_FULL_MS = 5000,       /* a connection that is lost after max_unacknowledged_bytes was
                                             reached for this long was cut because nobody read it */
-    PREFETCH_GROW_MS = 10 * 60000,       /* after as long below max_unacknowledged_bytes the prefetch may
+    PREFETCH_GROW_MS = 10 * 60000, /* after as long below max_unacknowledged_bytes the prefetch may
                                             grow again */
-    FUTURE_TIMESTAMP_S = 3600,           /* a timestamp further in the future counts as absent */
+    FUTURE_TIMESTAMP_S = 3600,     /* a timestamp further in the future counts as absent */
 
     /* The writers. */
-    CONFLICT_TAKES_MS = 2000, /* a writer that fails for longer is reported as failing: a deadlock or
+    CONFLICT_TAKES_MS =
+        2000, /* a writer that fails for longer is reported as failing: a deadlock or
                                  a restart is over by then */
     QUARANTINE_INTERVAL_MIN_MS = 10,
     QUARANTINE_INTERVAL_FIRST_MS = 1000, /* or the maximum below, if a setting makes that shorter */

@@ -1,3 +1,10 @@
+/*
+ * Problems and warnings are collected by area and printed at the end, because a check that stops at
+ * the first problem costs the operator one run for each. Both forms are made from the same lists.
+ * The exit status is the first of 78, 69, 77 and 1 that applies, in the order in which an operator
+ * has to act: a wrong configuration makes what the servers answered worthless, and a server that
+ * cannot be reached hides missing privileges.
+ */
 #include "cmd/check_report.h"
 
 #include "base/json_out.h"
@@ -116,9 +123,9 @@ void check_report_text(const struct check_report *report, struct buffer *out)
     if (report->has_memory)
         buffer_append_format(
             out,
-            "%-13s  at most %.0f MiB: %.0f MiB fixed + %zu queue%s x (%.1f MiB in hand + 3 x %.0f "
-            "MiB, the largest "
-            "message RabbitMQ admits by default) + %" PRId64 " writer%s x %.0f MiB\n",
+            "%-13s  at most %.0f MiB: %.0f MiB fixed + %zu queue%s x (%.1f MiB unacknowledged + "
+            "3 x %.0f MiB, the largest message RabbitMQ admits by default) + %" PRId64
+            " writer%s x %.0f MiB\n",
             "memory", mib(memory->total_bytes), mib(memory->fixed_bytes), memory->queue_count,
             memory->queue_count == 1 ? "" : "s", mib(memory->unacknowledged_bytes),
             mib(memory->largest_message_bytes), memory->writer_count,

@@ -12,9 +12,9 @@ enum check_area { CHECK_CONFIGURATION, CHECK_BROKER, CHECK_DATABASE, CHECK_AREAS
 
 struct check_section {
     bool skipped;
-    struct buffer summary;      /* what was looked at, or why it was skipped */
+    struct buffer summary;      /* what was checked, or why it was skipped */
     struct error_list problems; /* each makes the check fail */
-    struct error_list warnings; /* what weakens a promise */
+    struct error_list warnings; /* findings that weaken a promise; they do not count */
 };
 
 struct check_report {
@@ -26,14 +26,14 @@ struct check_report {
 void check_report_init(struct check_report *report);
 void check_report_release(struct check_report *report);
 
-/* The exit status: the first that applies of 78, 69, 77, 1, 0. */
+/* Returns the exit status: the first that applies of 78, 69, 77, 1, 0. */
 int check_report_status(const struct check_report *report);
 
-/* "configuration", "broker", "database" */
+/* Returns "configuration", "broker" or "database". */
 const char *check_area_name(enum check_area area);
 
-/* Append the report to out: lines for people, or one JSON object. The latter returns -1 when there
-   is no memory. */
+/* Append the report to out: as lines for people, or as one JSON object. check_report_json() returns
+   -1 when there is no memory. */
 void check_report_text(const struct check_report *report, struct buffer *out);
 int check_report_json(const struct check_report *report, struct buffer *out);
 

@@ -1,3 +1,11 @@
+/*
+ * The check asks in the order in which things depend on each other (files, broker, database) and
+ * goes on after a problem wherever the next question still makes sense, so that one run names
+ * everything. It uses the daemon's own functions to connect, to declare passively and to compare
+ * the catalog: a check of its own could pass where the daemon fails. Whatever only weakens a
+ * promise is a warning and does not change the exit status, so that the command can stand before
+ * the daemon's start in a script.
+ */
 #include "amqp/target.h"
 #include "base/address.h"
 #include "cmd/check_report.h"

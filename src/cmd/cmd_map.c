@@ -1,3 +1,9 @@
+/*
+ * The command needs no server, because an entity file is written and tested before the tables
+ * exist. It uses the daemon's own mapper with the daemon's limits, so that what it prints is what
+ * the daemon would write. It reads one byte more than limits.max_message_bytes: that is enough to
+ * see that a body is too large, and an endless input must not fill the memory.
+ */
 #include "base/json_out.h"
 #include "cmd/cmd.h"
 #include "cmd/configuration.h"

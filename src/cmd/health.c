@@ -71,7 +71,7 @@ bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool ver
 
 /* What is known of it, in one sentence; otherwise when nothing went wrong yet. */
 static const char *last_error_text(const struct last_error *last, const char *otherwise, char *out,
-                                size_t size)
+                                   size_t size)
 {
     size_t used;
 
@@ -102,7 +102,8 @@ static const char *breaker_text(const struct breaker_status *breaker, char *out,
 }
 
 /* Nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
-static const char *quarantine_text(const struct quarantine_status *quarantine, char *out, size_t size)
+static const char *quarantine_text(const struct quarantine_status *quarantine, char *out,
+                                   size_t size)
 {
     size_t used = 0;
 
@@ -112,12 +113,14 @@ static const char *quarantine_text(const struct quarantine_status *quarantine, c
                                 quarantine->entities == 1 ? "entity fails" : "entities fail",
                                 quarantine->entities == 1 ? "s" : "");
     for (size_t i = 0; i < quarantine->shown_count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)",
-                                 i > 0 ? ", " : "", quarantine->shown[i].id,
-                                 quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
-                                 quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
+        used +=
+            (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "",
+                             quarantine->shown[i].id,
+                             quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
+                             quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
     if (quarantine->entities > quarantine->shown_count && used < size)
-        snprintf(out + used, size - used, ", and %zu more", quarantine->entities - quarantine->shown_count);
+        snprintf(out + used, size - used, ", and %zu more",
+                 quarantine->entities - quarantine->shown_count);
     return out;
 }
 
@@ -134,9 +137,9 @@ static void add_queue(struct health *health, const struct bridge_status *status,
         add_part(health, true, "queue %s consuming%s", name,
                  quarantine_text(&queue->quarantine, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
-        add_part(
-            health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
-            last_error_text(&queue->database_error, "a transaction is being repeated", text, sizeof(text)));
+        add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
+                 last_error_text(&queue->database_error, "a transaction is being repeated", text,
+                                 sizeof(text)));
     else if (!status->database_ok)
         add_part(health, false, "queue %s not consuming: waits for the database", name);
     else if (!queue->lease_held && queue->holder[0] != '\0')
@@ -149,8 +152,9 @@ static void add_queue(struct health *health, const struct bridge_status *status,
                  "queue %s not consuming: waits until the broker has dropped the consumer before",
                  name);
     else
-        add_part(health, false, "queue %s not consuming: %s", name,
-                 last_error_text(&queue->broker_error, "connecting to the broker", text, sizeof(text)));
+        add_part(
+            health, false, "queue %s not consuming: %s", name,
+            last_error_text(&queue->broker_error, "connecting to the broker", text, sizeof(text)));
 }
 
 bool health_readyz(const struct bridge_status *status, bool verbose, struct buffer *out)

@@ -1,3 +1,11 @@
+/*
+ * The golden cases are read against this output, so it shows what the database will hold and not
+ * how kopru keeps it: dates and instants are text, and so is a numeric, because a JSON number would
+ * pass through somebody's double. jsonb is printed verbatim for the same reason. A column that the
+ * payload does not mention is left out, one that it clears is null, and a child table appears only
+ * when the payload replaces at least one of its arrays, because the contract tells absent from
+ * empty.
+ */
 #include "cmd/map_print.h"
 
 #include "base/civil_time.h"
@@ -55,7 +63,7 @@ static size_t leftovers_bytes(const struct change *change)
 
     for (size_t i = 0; i < change->leftover_count; i++)
         bytes += 6 * change->leftovers[i].name.len + change->leftovers[i].text.len +
-                 6; /* the longest escape is \u001f */
+                 6; /* quotes, colon, comma and spaces; an escaped byte takes 6, as in \u001f */
     return bytes;
 }
 

@@ -1,5 +1,6 @@
 /*
- * The result of mapping one payload as the JSON object that `kopru map` prints.
+ * Adds the result of mapping one payload, as the JSON object that `kopru map` prints, to a
+ * document.
  */
 #ifndef KOPRU_CMD_MAP_PRINT_H
 #define KOPRU_CMD_MAP_PRINT_H

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 struct memory_bound {
-    int64_t fixed_bytes;   /* the program, its libraries, threads and connections */
-    int64_t unacknowledged_bytes; /* limits.max_unacknowledged_bytes: messages with what they mean */
+    int64_t fixed_bytes; /* the program, its libraries, threads and connections */
+    int64_t
+        unacknowledged_bytes; /* limits.max_unacknowledged_bytes: messages with what they mean */
     size_t queue_count;
     int64_t writer_bytes; /* the rows of a batch, as they are and as they go to the server */
     int64_t writer_count; /* of all queues together */

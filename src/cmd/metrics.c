@@ -31,10 +31,10 @@ struct family {
     .kind = (kind_of_it), .offset = offsetof(struct queue_status, member)
 
 static const struct family QUEUE_FAMILIES[] = {
-    { "kopru_lease_held", GAUGE, "Whether this instance holds the lease on the queue: the right to write for it.",
+    { "kopru_lease_held", GAUGE,
+      "Whether this instance holds the lease on the queue: the right to write for it.",
       FIELD(FIELD_BOOL, lease_held) },
-    { "kopru_lease_epoch", GAUGE,
-      "Epoch of the lease that this instance holds or held last.",
+    { "kopru_lease_epoch", GAUGE, "Epoch of the lease that this instance holds or held last.",
       FIELD(FIELD_SIGNED, epoch) },
     { "kopru_queue_consuming", GAUGE, "Whether this instance consumes the queue.",
       FIELD(FIELD_CONSUMING, stage) },
@@ -71,7 +71,8 @@ static const struct family QUEUE_FAMILIES[] = {
       "Memory of the messages delivered and not yet acknowledged.",
       FIELD(FIELD_COUNT, unacknowledged_bytes) },
     { "kopru_unacknowledged_oldest_age_seconds", GAUGE,
-      "Time since the oldest unacknowledged message was delivered.", FIELD(FIELD_MS, oldest_age_ms) },
+      "Time since the oldest unacknowledged message was delivered.",
+      FIELD(FIELD_MS, oldest_age_ms) },
     { "kopru_last_message_timestamp_seconds", GAUGE,
       "When the last message was delivered, 0 for never.", FIELD(FIELD_US, last_message_us) },
     { "kopru_last_commit_timestamp_seconds", GAUGE,

@@ -51,12 +51,12 @@ static enum convert_fit to_numeric(struct reading *reading, struct sent sent, st
 
 static enum convert_fit to_date(struct sent sent, struct value *value)
 {
-    int64_t days;
+    int64_t pg_days;
     bool exact;
 
-    if (sent.type != JSON_STRING || !civil_read_date(sent.text, &days, &exact))
+    if (sent.type != JSON_STRING || !civil_read_date(sent.text, &pg_days, &exact))
         return CONVERT_MISFIT;
-    *value = value_of_number(days);
+    *value = value_of_number(pg_days);
     return exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 
@@ -66,9 +66,9 @@ static enum convert_fit to_instant(struct sent sent, struct value *value, struct
 
     if (sent.type != JSON_STRING || !civil_read_timestamp(sent.text, &moment))
         return CONVERT_MISFIT;
-    *value = value_of_number(moment.instant_us);
-    if (date != NULL && moment.has_days)
-        *date = value_of_number(moment.days);
+    *value = value_of_number(moment.instant_pg_us);
+    if (date != NULL && moment.has_date)
+        *date = value_of_number(moment.date_pg_days);
     return moment.exact ? CONVERT_HELD : CONVERT_IN_PART;
 }
 

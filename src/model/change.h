@@ -25,8 +25,8 @@ struct change {
     struct slice id;
     uint8_t hash[DIGEST_BYTES]; /* over body, mapping and time zone */
     bool has_time;              /* the message has an AMQP timestamp that is usable */
-    bool may_be_late;           /* compare source_time with the stored one before applying */
-    int64_t source_time;        /* the timestamp: microseconds since 2000-01-01 UTC */
+    bool may_be_late;           /* compare source_time_pg_us with the stored one before applying */
+    int64_t source_time_pg_us;  /* the timestamp */
 
     /* The top-level names that the message speaks about, sorted by slice_compare(). */
     struct slice *names;

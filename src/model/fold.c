@@ -144,15 +144,16 @@ static int apply_sets(struct fold_state *state, const struct change *change, str
 enum fold_result fold_apply(struct fold_state *state, const struct change *change,
                             struct arena *arena)
 {
-    bool newer = change->has_time && (!state->has_time || change->source_time > state->source_time);
+    bool newer = change->has_time &&
+                 (!state->has_time || change->source_time_pg_us > state->source_time_pg_us);
 
     if (change->may_be_late && change->has_time && state->has_time &&
-        change->source_time < state->source_time)
+        change->source_time_pg_us < state->source_time_pg_us)
         return FOLD_STALE;
     if (state->has_hash && memcmp(state->hash, change->hash, DIGEST_BYTES) == 0) {
         if (newer) {
             state->has_time = true;
-            state->source_time = change->source_time;
+            state->source_time_pg_us = change->source_time_pg_us;
         }
         return FOLD_IDENTICAL;
     }
@@ -168,7 +169,7 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
     state->has_hash = true;
     memcpy(state->hash, change->hash, DIGEST_BYTES);
     state->has_time = change->has_time;
-    state->source_time = change->has_time ? change->source_time : 0;
+    state->source_time_pg_us = change->has_time ? change->source_time_pg_us : 0;
     return FOLD_APPLIED;
 }
 
@@ -266,7 +267,8 @@ static bool same_metadata(const struct fold_state *stored, const struct fold_sta
 {
     return stored->has_hash == state->has_hash &&
            memcmp(stored->hash, state->hash, DIGEST_BYTES) == 0 &&
-           stored->has_time == state->has_time && stored->source_time == state->source_time;
+           stored->has_time == state->has_time &&
+           stored->source_time_pg_us == state->source_time_pg_us;
 }
 
 int fold_compare(const struct fold_state *stored, const struct fold_state *state,

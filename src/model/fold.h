@@ -30,7 +30,7 @@ struct fold_state {
     bool has_hash;
     uint8_t hash[DIGEST_BYTES];
     bool has_time;
-    int64_t source_time;  /* microseconds since 2000-01-01 UTC */
+    int64_t source_time_pg_us;
     struct row_set *sets; /* per set of the entity; the rows are in any order */
 };
 

@@ -31,7 +31,7 @@ struct lease {
     enum lease_state state;     /* of that holder */
     int64_t silent_ms;          /* since the holder renewed it, by the server's clock; INT64_MAX for
                                    never */
-    int sessions_ended;         /* database sessions that were ended because they kept the lease from
+    int sessions_ended; /* database sessions that were ended because they kept the lease from
                                    being acquired */
 };
 

@@ -50,26 +50,26 @@ struct write_request {
 
 /* How the transaction ended. Only after COMMITTED anything was written. */
 enum write_outcome {
-    WRITE_COMMITTED,  /* a probe would have been committed */
-    WRITE_REFUSED,    /* the database does not take a value in it: isolate the message */
-    WRITE_RETRY,      /* an outage or a conflict: nothing is known to be wrong with the messages */
-    WRITE_PAUSE,      /* a person must change something first, such as a missing column or privilege:
+    WRITE_COMMITTED, /* a probe would have been committed */
+    WRITE_REFUSED,   /* the database does not take a value in it: isolate the message */
+    WRITE_RETRY,     /* an outage or a conflict: nothing is known to be wrong with the messages */
+    WRITE_PAUSE,     /* a person must change something first, such as a missing column or privilege:
                          retry slowly */
     WRITE_LEASE_LOST, /* another instance holds the lease: drop everything */
 };
 
 struct write_report {
-    char sqlstate[6];    /* "" where the server said none */
-    char table[64];      /* of a refusal; "" if unknown, as in the two that follow */
+    char sqlstate[6]; /* "" where the server said none */
+    char table[64];   /* of a refusal; "" if unknown, as in the two that follow */
     char constraint[64];
     char column[64];
-    struct error error;  /* of every outcome but WRITE_COMMITTED; without values */
+    struct error error; /* of every outcome but WRITE_COMMITTED; without values */
     unsigned roots_written;
-    unsigned stale;      /* late messages that changed nothing */
-    bool unreplicated;   /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
-    bool too_much;       /* of WRITE_RETRY: it took too long or too much memory, so fewer messages may
+    unsigned stale;    /* late messages that changed nothing */
+    bool unreplicated; /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
+    bool too_much;     /* of WRITE_RETRY: it took too long or too much memory, so fewer messages may
                             succeed */
-    bool unclassified;   /* of WRITE_RETRY: the SQLSTATE has no rule, so it may be about a message */
+    bool unclassified; /* of WRITE_RETRY: the SQLSTATE has no rule, so it may be about a message */
     uint64_t statements; /* one bit for each statement that it went through; of an unclassified
                             failure, those that may have failed */
 };

@@ -5,6 +5,7 @@
 #ifndef KOPRU_MODEL_VALUE_H
 #define KOPRU_MODEL_VALUE_H
 
+#include "base/clock.h"
 #include "base/slice.h"
 
 #include <stdint.h>
@@ -13,8 +14,8 @@ enum value_type {
     VALUE_TEXT,
     VALUE_NUMERIC,     /* text in numeric's canonical spelling, without an exponent, so that equal
                           texts mean equal values */
-    VALUE_DATE,        /* number: days since 2000-01-01 */
-    VALUE_TIMESTAMPTZ, /* number: microseconds since 2000-01-01 00:00 UTC */
+    VALUE_DATE,        /* number: pg_days, days since 2000-01-01 */
+    VALUE_TIMESTAMPTZ, /* number: pg_us, microseconds since 2000-01-01 00:00 UTC */
     VALUE_BOOLEAN,     /* number: 0 or 1 */
     VALUE_JSONB,       /* text as jsonb prints it (json_write_canonical) */
     VALUE_INTEGER,     /* number: 32 bits */
@@ -48,9 +49,6 @@ static inline struct slice value_text(const struct value *value)
 
 /* Returns PostgreSQL's name of the type, as the catalog prints it: "timestamp with time zone". */
 const char *value_type_name(enum value_type type);
-
-/* Seconds from the Unix epoch to PostgreSQL's (2000-01-01). */
-#define POSTGRES_EPOCH_S INT64_C(946684800)
 
 static inline bool value_is_text(enum value_type type)
 {

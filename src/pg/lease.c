@@ -1,6 +1,6 @@
 #include "pg/lease.h"
 
-#include "model/value.h"
+#include "base/clock.h"
 #include "pg/binary.h"
 #include "pg/round_trip.h"
 #include "pg/session_settings.h"
@@ -79,8 +79,7 @@ static const struct pg_statement RENEW = {
            " last_commit_at = greatest(last_commit_at, $4)"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
     .param_count = 5,
-    .param_types =
-        (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID },
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID },
 };
 
 static const struct pg_statement RELEASE = {
@@ -145,8 +144,9 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
     const struct pg_params both = { 2, values, lengths };
     const struct pg_params first = { 1, values, lengths };
-    struct pg_call calls[4] = { [2] = { .statement = &ADD, .params = &both },
-                                [3] = { .statement = &READ, .params = &first } };
+    struct pg_call calls[4] = {
+        [2] = { .statement = &ADD, .params = &both }, [3] = { .statement = &READ, .params = &first }
+    };
     int result = run_transaction(conn, calls, 4, failure);
 
     *lease = (struct lease){ .silent_ms = INT64_MAX };
@@ -220,7 +220,8 @@ static int update(struct pg_conn *conn, const char *queue, int64_t epoch, const 
                        wire_of_unix_us(freshness->last_commit_us) };
     const char *values[] = { queue, (const char *)&wire[0],
                              freshness->last_message_us != 0 ? (const char *)&wire[1] : NULL,
-                             freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL, state };
+                             freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL,
+                             state };
     const int lengths[] = { (int)strlen(queue), 8, 8, 8, state != NULL ? (int)strlen(state) : 0 };
     const struct pg_params params = { state != NULL ? 5 : 4, values, lengths };
     struct pg_call calls[3] = { [2] = { .statement = state != NULL ? &RENEW : &RELEASE,

@@ -57,8 +57,8 @@ static void put_root(struct pg_array *arrays, const struct table *table,
     put_row(arrays, table->column_count, state->root);
     pg_array_bytes(&more[ROOT_WRITE_HASH],
                    (struct slice){ (const char *)state->hash, DIGEST_BYTES });
-    put_time(&more[ROOT_WRITE_SOURCE_TIME], state->has_time, state->source_time);
-    put_time(&more[ROOT_WRITE_UPDATED_AT], entity->has_updated_at, entity->updated_at);
+    put_time(&more[ROOT_WRITE_SOURCE_TIME], state->has_time, state->source_time_pg_us);
+    put_time(&more[ROOT_WRITE_UPDATED_AT], entity->has_updated_at, entity->updated_at_pg_us);
     pg_array_integer(&more[ROOT_WRITE_TOUCHED], entity->difference.touched);
 }
 

@@ -30,15 +30,15 @@ static int add_epoch_check(struct store_transaction *tx, int64_t epoch)
 static void put_entity(struct pg_array *arrays, const struct write_set_entity *entity)
 {
     const uint8_t *hash = write_set_entity_hash(entity);
-    int64_t source_time;
+    int64_t source_time_pg_us;
 
     pg_array_bytes(&arrays[0], entity->id);
     if (hash != NULL)
         pg_array_bytes(&arrays[1], (struct slice){ (const char *)hash, DIGEST_BYTES });
     else
         pg_array_null(&arrays[1]);
-    if (write_set_entity_time(entity, &source_time))
-        pg_array_integer(&arrays[2], source_time);
+    if (write_set_entity_time(entity, &source_time_pg_us))
+        pg_array_integer(&arrays[2], source_time_pg_us);
     else
         pg_array_null(&arrays[2]);
 }

@@ -108,10 +108,11 @@ static void read_metadata(struct write_set_entity *entity, const PGresult *resul
     }
     if (!PQgetisnull(result, row, first + ROOT_LOAD_SOURCE_TIME)) {
         before->has_time = true;
-        before->source_time = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_SOURCE_TIME));
+        before->source_time_pg_us =
+            pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_SOURCE_TIME));
     }
     entity->has_updated_at = true;
-    entity->updated_at = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_UPDATED_AT));
+    entity->updated_at_pg_us = pg_read_i64(PQgetvalue(result, row, first + ROOT_LOAD_UPDATED_AT));
 }
 
 int stored_rows_read_roots(struct write_set *set, const PGresult *result)

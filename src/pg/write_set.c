@@ -63,8 +63,8 @@ bool write_set_entity_time(const struct write_set_entity *entity, int64_t *sourc
     for (size_t i = 0; i < entity->count; i++) {
         const struct change *change = entity->messages[i]->change;
 
-        if (change->has_time && (!found || change->source_time > *source_time)) {
-            *source_time = change->source_time;
+        if (change->has_time && (!found || change->source_time_pg_us > *source_time)) {
+            *source_time = change->source_time_pg_us;
             found = true;
         }
     }

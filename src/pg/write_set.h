@@ -24,7 +24,7 @@ struct write_set_entity {
     bool identical; /* the payload that was applied last is this one: nothing is to be done */
     bool loaded;    /* before holds its stored rows */
     bool has_updated_at;
-    int64_t updated_at; /* of the stored row, microseconds since 2000-01-01 UTC */
+    int64_t updated_at_pg_us; /* of the stored row */
     struct fold_state before;
     struct fold_state after;
     struct fold_difference difference;

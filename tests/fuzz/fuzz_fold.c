@@ -116,7 +116,7 @@ static void make_message(const struct fuzz_mapping *mapping, struct dice *dice,
     time = roll(dice, 16);
     message->change->has_time = (time & 1) != 0;
     message->change->may_be_late = (time & 2) != 0;
-    message->change->source_time = message->change->has_time ? time >> 2 : 0;
+    message->change->source_time_pg_us = message->change->has_time ? time >> 2 : 0;
     buffer_release(&body);
 }
 
@@ -152,7 +152,7 @@ static struct fold_state reload(const struct fold_state *state, struct arena *ar
     again.has_hash = state->has_hash;
     memcpy(again.hash, state->hash, sizeof(again.hash));
     again.has_time = state->has_time;
-    again.source_time = state->source_time;
+    again.source_time_pg_us = state->source_time_pg_us;
     for (size_t c = 0, s = 0; c < entity->child_count; c++) {
         for (size_t end = s + entity->children[c].set_count; s < end; s++) {
             const struct row_set *set = &state->sets[s];
@@ -240,12 +240,13 @@ static void require_applied(const struct fold_state *before, const struct change
 static void require_time(const struct fold_state *before, const struct change *change,
                          enum fold_result result, const struct fold_state *after)
 {
-    bool newer =
-        change->has_time && (!before->has_time || change->source_time > before->source_time);
+    bool newer = change->has_time &&
+                 (!before->has_time || change->source_time_pg_us > before->source_time_pg_us);
     bool moves = result == FOLD_APPLIED || (result == FOLD_IDENTICAL && newer);
 
     REQUIRE(after->has_time == (moves ? change->has_time : before->has_time));
-    REQUIRE(after->source_time == (moves ? change->source_time : before->source_time));
+    REQUIRE(after->source_time_pg_us ==
+            (moves ? change->source_time_pg_us : before->source_time_pg_us));
 }
 
 static void apply(struct fold_state *state, const struct fuzz_mapped *messages, size_t count,
@@ -256,7 +257,7 @@ static void apply(struct fold_state *state, const struct fuzz_mapped *messages, 
         struct fold_state before = *state;
         enum fold_result result = fold_apply(state, change, arena);
         bool late = change->may_be_late && change->has_time && before.has_time &&
-                    change->source_time < before.source_time;
+                    change->source_time_pg_us < before.source_time_pg_us;
 
         REQUIRE(result != FOLD_NO_MEMORY);
         REQUIRE(late == (result == FOLD_STALE));

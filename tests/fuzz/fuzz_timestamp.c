@@ -13,32 +13,32 @@ static const int64_t FIRST_DAY = -730119; /* 0001-01-01, in days since 2000-01-0
 static const int64_t LAST_DAY = 2921939;  /* 9999-12-31 */
 static const int64_t US_PER_DAY = INT64_C(86400000000);
 
-static void require_date(int64_t days)
+static void require_date(int64_t pg_days)
 {
     struct buffer text;
     int64_t again;
     bool exact;
 
-    REQUIRE(days >= FIRST_DAY && days <= LAST_DAY);
+    REQUIRE(pg_days >= FIRST_DAY && pg_days <= LAST_DAY);
     buffer_init(&text, 64);
-    civil_write_date(days, &text);
+    civil_write_date(pg_days, &text);
     REQUIRE(text.len == 10);
     REQUIRE(civil_read_date(buffer_slice(&text), &again, &exact));
-    REQUIRE(again == days && exact);
+    REQUIRE(again == pg_days && exact);
     buffer_release(&text);
 }
 
-static void require_instant(int64_t instant_us)
+static void require_instant(int64_t instant_pg_us)
 {
     struct civil_moment again;
     struct buffer text;
 
-    REQUIRE(instant_us >= FIRST_DAY * US_PER_DAY && instant_us < (LAST_DAY + 1) * US_PER_DAY);
+    REQUIRE(instant_pg_us >= FIRST_DAY * US_PER_DAY && instant_pg_us < (LAST_DAY + 1) * US_PER_DAY);
     buffer_init(&text, 64);
-    civil_write_instant(instant_us, &text);
+    civil_write_instant(instant_pg_us, &text);
     REQUIRE(!buffer_failed(&text));
     REQUIRE(civil_read_timestamp(buffer_slice(&text), &again));
-    REQUIRE(again.instant_us == instant_us && again.exact);
+    REQUIRE(again.instant_pg_us == instant_pg_us && again.exact);
     buffer_release(&text);
 }
 
@@ -55,31 +55,31 @@ static void require_agreement(struct slice text, const struct civil_moment *mome
     if (copy[10] == ' ')
         copy[10] = 'T';
     REQUIRE(strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm) != NULL);
-    REQUIRE(((int64_t)timegm(&tm) - INT64_C(946684800)) * 1000000 == moment->instant_us);
+    REQUIRE(((int64_t)timegm(&tm) - INT64_C(946684800)) * 1000000 == moment->instant_pg_us);
 }
 
 static void try_times(struct slice text)
 {
     struct civil_moment moment = { 0 };
     bool is_timestamp = civil_read_timestamp(text, &moment);
-    int64_t days = 0;
+    int64_t pg_days = 0;
     bool exact = false;
-    bool is_date = civil_read_date(text, &days, &exact);
+    bool is_date = civil_read_date(text, &pg_days, &exact);
 
     /* A bare day may be in the years of a date while its midnight is outside those of an instant.
      */
-    REQUIRE(is_date == (is_timestamp && moment.has_days) || (is_date && text.len == 10));
+    REQUIRE(is_date == (is_timestamp && moment.has_date) || (is_date && text.len == 10));
     if (!is_timestamp)
         return;
-    require_instant(moment.instant_us);
+    require_instant(moment.instant_pg_us);
     require_agreement(text, &moment);
-    if (!moment.has_days)
+    if (!moment.has_date)
         return;
-    REQUIRE(days == moment.days);
+    REQUIRE(pg_days == moment.date_pg_days);
     REQUIRE(exact == (text.len == 10));
-    require_date(days);
+    require_date(pg_days);
     if (text.data[text.len - 1] == 'Z')
-        REQUIRE(civil_date_of(moment.instant_us) == days);
+        REQUIRE(civil_date_of(moment.instant_pg_us) == pg_days);
 }
 
 static void try_number(struct slice text)

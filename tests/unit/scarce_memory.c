@@ -1,5 +1,6 @@
 #include "scarce_memory.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +36,7 @@ static bool fails(void)
         return false;
     }
     state.failed = true;
+    errno = ENOMEM; /* as the C library's own allocator does */
     if (!state.lasting)
         state.until = 0;
     return true;

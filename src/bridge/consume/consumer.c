@@ -21,7 +21,7 @@ static void take_timestamp(struct change *change, const struct delivery *deliver
                        delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S &&
                        delivery->timestamp_s <= latest;
     if (change->has_time)
-        change->source_time = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
+        change->source_time_pg_us = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
 }
 
 static void note_order(struct subscription *subscription, struct message *message)
@@ -30,11 +30,12 @@ static void note_order(struct subscription *subscription, struct message *messag
     bool late = message->delivery->redelivered && !subscription->redelivered.open;
 
     if (late && atomic_fetch_add(&queue->counters.late, 1) == 0)
-        log_event(LOG_WARNING, "late_redelivery",
-                  "the broker returned a message out of order, an older state may show for a moment",
-                  LOG_TEXT("queue", queue->name),
-                  LOG_TEXT("hint",
-                           "a quorum queue keeps the order under a policy with a delivery-limit"));
+        log_event(
+            LOG_WARNING, "late_redelivery",
+            "the broker returned a message out of order, an older state may show for a moment",
+            LOG_TEXT("queue", queue->name),
+            LOG_TEXT("hint",
+                     "a quorum queue keeps the order under a policy with a delivery-limit"));
     if (message->change == NULL)
         return;
     take_timestamp(message->change, message->delivery);
@@ -54,8 +55,8 @@ static struct message *map_delivery(const struct queue *queue, void *mapper,
         delivery_free(delivery);
         return NULL;
     }
-    outcome = port->map(mapper, delivery->body, &message->arena, &message->change,
-                        &message->refusal);
+    outcome =
+        port->map(mapper, delivery->body, &message->arena, &message->change, &message->refusal);
     if (outcome == MAP_NO_MEMORY) {
         message_free(message);
         return NULL;
@@ -113,13 +114,13 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     if (!drained)
         prefetch_full(subscription->prefetches);
     if (result != 0 && prefetch_lost(subscription->prefetches, subscription->unacked.count))
-        log_event(LOG_WARNING, "prefetch_reduced",
-                  "the connection was lost while there was no room for more messages, so fewer are "
-                  "prefetched from now on",
-                  LOG_TEXT("queue", queue->name),
-                  LOG_NUMBER("messages", subscription->unacked.count),
-                  LOG_TEXT("hint",
-                           "raise limits.max_unacknowledged_bytes, or lower prefetch of the queue"));
+        log_event(
+            LOG_WARNING, "prefetch_reduced",
+            "the connection was lost while there was no room for more messages, so fewer are "
+            "prefetched from now on",
+            LOG_TEXT("queue", queue->name), LOG_NUMBER("messages", subscription->unacked.count),
+            LOG_TEXT("hint",
+                     "raise limits.max_unacknowledged_bytes, or lower prefetch of the queue"));
     return result;
 }
 
@@ -136,9 +137,9 @@ static bool breaker_holds(const struct subscription *subscription)
    more. */
 static bool is_under_way(const struct subscription *subscription)
 {
-    int64_t last_ms = subscription->last_delivery_ms > subscription->last_ack_ms ?
-                          subscription->last_delivery_ms :
-                          subscription->last_ack_ms;
+    int64_t last_ms = subscription->last_delivery_ms > subscription->last_ack_ms
+                          ? subscription->last_delivery_ms
+                          : subscription->last_ack_ms;
 
     return subscription->unacked.count < (size_t)subscription->prefetch &&
            clock_monotonic_ms() - last_ms < UNDER_WAY_MS;
@@ -200,7 +201,8 @@ static void note_ack(struct subscription *subscription)
     subscription->last_ack_ms = now_ms;
     if (subscription->unacked.count < subscription->redelivered.prefetch &&
         subscription->redelivered.open)
-        subscription->last_delivery_ms = now_ms; /* more may come from now on: the silence was ours */
+        subscription->last_delivery_ms =
+            now_ms; /* more may come from now on: the silence was ours */
 }
 
 /* Of messages, or of bytes. */
@@ -294,8 +296,9 @@ static int check_for_better(struct subscription *subscription, struct error *err
         return 0;
     }
     if (prefetch_may_grow(subscription->prefetches))
-        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
-                         "there was room for some time, so more messages are prefetched from now on");
+        return error_set(
+            err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
+            "there was room for some time, so more messages are prefetched from now on");
     stalled = stalled_check(subscription->stalled, &queue->ports.broker, subscription->broker,
                             &state, err);
     if (stalled <= 0)
@@ -432,10 +435,9 @@ static void *consumer_main(void *argument)
 void consumer_init(struct consumer *consumer, struct queue *queue, struct writers *writers,
                    const struct consume_settings *settings)
 {
-    *consumer =
-        (struct consumer){ .queue = queue, .writers = writers, .settings = *settings };
-    prefetch_init(&consumer->prefetch, settings->prefetch_limit > 0 ? settings->prefetch_limit :
-                                                                      settings->prefetch);
+    *consumer = (struct consumer){ .queue = queue, .writers = writers, .settings = *settings };
+    prefetch_init(&consumer->prefetch,
+                  settings->prefetch_limit > 0 ? settings->prefetch_limit : settings->prefetch);
 }
 
 int consumer_start(struct consumer *consumer, struct error *err)

@@ -12,9 +12,9 @@ void redelivered_begin(struct redelivered *redelivered, int prefetch, bool queue
 
 size_t redelivered_room(const struct redelivered *redelivered, size_t max_unacknowledged_bytes)
 {
-    return redelivered->open ?
-               max_unacknowledged_bytes :
-               max_unacknowledged_bytes - max_unacknowledged_bytes / REDELIVERED_RESERVE;
+    return redelivered->open
+               ? max_unacknowledged_bytes
+               : max_unacknowledged_bytes - max_unacknowledged_bytes / REDELIVERED_RESERVE;
 }
 
 void redelivered_release(struct redelivered *redelivered, const char *why)

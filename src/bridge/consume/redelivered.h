@@ -24,13 +24,13 @@
 
 struct redelivered {
     struct writers *writers;
-    const char *queue;        /* for the log */
-    size_t max_messages;      /* the queue's prefetch setting: what a predecessor may have had */
-    size_t prefetch;          /* messages: the broker delivers no more before some are acknowledged */
-    bool open;                /* redelivered messages are held back, and are not late */
-    bool first_expected;      /* the queue held messages when the subscription began, and none has come
+    const char *queue;     /* for the log */
+    size_t max_messages;   /* the queue's prefetch setting: what a predecessor may have had */
+    size_t prefetch;       /* messages: the broker delivers no more before some are acknowledged */
+    bool open;             /* redelivered messages are held back, and are not late */
+    bool first_expected;   /* the queue held messages when the subscription began, and none has come
                                  yet: silence means nothing */
-    struct message *first;    /* held, linked by `next` */
+    struct message *first; /* held, linked by `next` */
     struct message *last;
     size_t held;
     size_t total; /* of the subscription so far */

@@ -11,10 +11,11 @@
 
 /* Of one queue, over all its subscriptions. A zeroed one is not stalled. */
 struct stalled {
-    unsigned in_vain;      /* subscriptions in a row that ended as stalled */
-    unsigned found;        /* answers in a row that told of messages */
-    bool asked;            /* no answer yet */
-    int64_t quiet_from_ms; /* monotonic: when there last was something unacknowledged, or an answer */
+    unsigned in_vain; /* subscriptions in a row that ended as stalled */
+    unsigned found;   /* answers in a row that told of messages */
+    bool asked;       /* no answer yet */
+    int64_t
+        quiet_from_ms; /* monotonic: when there last was something unacknowledged, or an answer */
 };
 
 /* A subscription begins, or something is unacknowledged. */

@@ -80,10 +80,10 @@ size_t subscription_room(const struct subscription *subscription)
 static bool lease_expired(const struct subscription *subscription, const struct lease_view *lease)
 {
     const struct broker_port *port = &subscription->queue->ports.broker;
-    int64_t limit_ms = LEASE_EXPIRES_MS +
-                       (int64_t)PREDECESSOR_HEARTBEATS * 1000 *
-                           port->heartbeat_s(subscription->broker) -
-                       FENCE_MARGIN_MS;
+    int64_t limit_ms =
+        LEASE_EXPIRES_MS +
+        (int64_t)PREDECESSOR_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker) -
+        FENCE_MARGIN_MS;
 
     return clock_monotonic_ms() - lease->renewed_at_ms > limit_ms;
 }
@@ -135,8 +135,8 @@ static int fail_to_begin(const struct subscription *subscription, const char *wh
 /* A predecessor that is silent, or our own last connection, may still hold deliveries, which the
    broker will hand out again, late: waits until the broker has dropped it. Returns -1 when the
    connection fails or the lease is lost meanwhile, 0 otherwise, also when the daemon stops. */
-static int wait_for_predecessor(struct subscription *subscription,
-                                struct broker_queue_state *state, struct error *err)
+static int wait_for_predecessor(struct subscription *subscription, struct broker_queue_state *state,
+                                struct error *err)
 {
     struct queue *queue = subscription->queue;
     const struct broker_port *port = &queue->ports.broker;

@@ -42,11 +42,11 @@ enum subscription_state {
 
 enum subscription_event {
     SUBSCRIPTION_CONNECTED,
-    SUBSCRIPTION_ALONE,      /* the broker holds nothing for whoever consumed before */
-    SUBSCRIPTION_CONFIRMED,  /* basic.consume-ok */
-    SUBSCRIPTION_STOP,       /* the daemon stops */
-    SUBSCRIPTION_CANCEL,     /* basic.cancel is about to be sent */
-    SUBSCRIPTION_EXHAUSTED,  /* the cancelled subscription delivers no more */
+    SUBSCRIPTION_ALONE,     /* the broker holds nothing for whoever consumed before */
+    SUBSCRIPTION_CONFIRMED, /* basic.consume-ok */
+    SUBSCRIPTION_STOP,      /* the daemon stops */
+    SUBSCRIPTION_CANCEL,    /* basic.cancel is about to be sent */
+    SUBSCRIPTION_EXHAUSTED, /* the cancelled subscription delivers no more */
     SUBSCRIPTION_SETTLED,   /* nothing is unacknowledged, and the broker knows */
     SUBSCRIPTION_LEAVE,     /* nothing is unacknowledged, and nobody can be told: the database is
                                away */

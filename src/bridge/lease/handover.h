@@ -19,8 +19,8 @@
 /* What is left of the consumer before, in the order of how long it takes to be gone. */
 enum handover {
     HANDOVER_NONE,
-    HANDOVER_COUNTED,   /* deliveries of a connection that counts as a consumer as long as it lives */
-    HANDOVER_CLOSED,    /* of a connection whose socket was closed on this machine: the broker learns
+    HANDOVER_COUNTED, /* deliveries of a connection that counts as a consumer as long as it lives */
+    HANDOVER_CLOSED,  /* of a connection whose socket was closed on this machine: the broker learns
                            of it at once, but that takes a moment */
     HANDOVER_UNCOUNTED, /* of a connection that may live without being counted */
 };

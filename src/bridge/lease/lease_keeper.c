@@ -188,9 +188,10 @@ static bool keep(struct lease_keeper *keeper, void *session, struct error *err)
 static int leave_in_row(const struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                         enum handover left, struct error *err)
 {
-    log_event(LOG_WARNING, "lease_not_released",
-              "a connection to the broker was lost, the next holder will wait until the broker knows",
-              LOG_TEXT("queue", mine->queue));
+    log_event(
+        LOG_WARNING, "lease_not_released",
+        "a connection to the broker was lost, the next holder will wait until the broker knows",
+        LOG_TEXT("queue", mine->queue));
     return renew(keeper, session, mine,
                  left == HANDOVER_COUNTED ? LEASE_STATE_CONSUMING : LEASE_STATE_DISCONNECTED, err);
 }

@@ -171,7 +171,8 @@ void counters_read_writer(const struct writer_marks *marks, struct queue_status 
     status->writers++;
     status->writers_busy += !liveness_rests(&marks->liveness);
     status->writers_failing +=
-        paused || (failing_since_ms != 0 && clock_monotonic_ms() - failing_since_ms > CONFLICT_TAKES_MS);
+        paused ||
+        (failing_since_ms != 0 && clock_monotonic_ms() - failing_since_ms > CONFLICT_TAKES_MS);
     status->paused = status->paused || paused;
     if (silent_ms > status->writer_silent_ms)
         status->writer_silent_ms = silent_ms;

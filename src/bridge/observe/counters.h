@@ -12,8 +12,9 @@
 
 struct counters {
     /* By the consumer thread. */
-    atomic_int stage;             /* enum consumer_stage */
-    atomic_llong stage_since_us;  /* wall clock, since 1970-01-01 UTC: when consuming began or ended */
+    atomic_int stage; /* enum consumer_stage */
+    atomic_llong
+        stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming began or ended */
     atomic_llong last_message_us; /* the same clock; 0 for never */
     atomic_ullong delivered;
     atomic_ullong late;          /* redelivered, but not among the first of a subscription */
@@ -35,9 +36,10 @@ struct counters {
     atomic_ullong broken;  /* array elements that became no row, of committed messages */
     atomic_ullong roots_written;
     atomic_ullong transactions; /* committed */
-    atomic_ullong unreplicated; /* of these, the ones that did not wait for the synchronous standby */
-    atomic_ullong refusals;     /* transactions that the database refused for a value in them */
-    atomic_ullong retries;      /* transactions that failed for a reason outside their messages */
+    atomic_ullong
+        unreplicated;       /* of these, the ones that did not wait for the synchronous standby */
+    atomic_ullong refusals; /* transactions that the database refused for a value in them */
+    atomic_ullong retries;  /* transactions that failed for a reason outside their messages */
     atomic_ullong quarantine_rejected; /* dead letters after repeated failures, with no rule for the
                                           error */
     struct last_error_slot database_error; /* why a writer could not commit */

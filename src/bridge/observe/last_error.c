@@ -16,7 +16,7 @@ void last_error_release(struct last_error_slot *slot)
 }
 
 void last_error_set(struct last_error_slot *slot, const char *event, const struct error *err,
-                  const char *sqlstate, size_t others)
+                    const char *sqlstate, size_t others)
 {
     pthread_mutex_lock(&slot->lock);
     snprintf(slot->last.event, sizeof(slot->last.event), "%s", event);

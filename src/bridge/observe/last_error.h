@@ -12,13 +12,13 @@
 #include <stdint.h>
 
 struct last_error {
-    char event[32];     /* as the log names it; "" when nothing ever went wrong */
+    char event[32]; /* as the log names it; "" when nothing ever went wrong */
     struct error error;
-    char sqlstate[6];   /* "" where there is none */
-    size_t others;      /* problems found together with it, which only the log names */
-    int64_t at_us;      /* wall clock, since 1970-01-01 UTC */
-    uint64_t count;     /* errors in this place so far */
-    bool current;       /* as far as is known, it is not over yet */
+    char sqlstate[6]; /* "" where there is none */
+    size_t others;    /* problems found together with it, which only the log names */
+    int64_t at_us;    /* wall clock, since 1970-01-01 UTC */
+    uint64_t count;   /* errors in this place so far */
+    bool current;     /* as far as is known, it is not over yet */
 };
 
 struct last_error_slot {

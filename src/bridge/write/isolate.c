@@ -300,9 +300,9 @@ static bool run(struct isolation *isolation)
             return false;
         if (end == COMMIT_BREAKER_CLOSED)
             forgive(isolation, NULL);
-    } while (end != COMMIT_ABANDONED &&
-             (isolation->dead_count > 0 ||
-              count_in(isolation, GROUP_DECIDED) < isolation->group_count));
+    } while (
+        end != COMMIT_ABANDONED &&
+        (isolation->dead_count > 0 || count_in(isolation, GROUP_DECIDED) < isolation->group_count));
     return end != COMMIT_ABANDONED;
 }
 

@@ -17,7 +17,7 @@
 #include <pthread.h>
 
 enum {
-    QUARANTINE_MAX = 16, /* entities of one writer: more at a time are an outage */
+    QUARANTINE_MAX = 16,           /* entities of one writer: more at a time are an outage */
     QUARANTINE_ID_MAX_BYTES = 255, /* no key is longer */
     STATEMENTS_MAX = 64,           /* the bits of write_report.statements */
 };
@@ -43,9 +43,10 @@ struct quarantine {
     atomic_size_t messages;
     atomic_bool tried_last; /* the daemon stops, and all had their last trial */
 
-    int64_t proven_ms[STATEMENTS_MAX]; /* monotonic, for each statement: when a transaction that went
+    int64_t
+        proven_ms[STATEMENTS_MAX]; /* monotonic, for each statement: when a transaction that went
                                           through it committed last */
-    unsigned failed_in_a_row;          /* entities that failed alone since the last commit */
+    unsigned failed_in_a_row;      /* entities that failed alone since the last commit */
 };
 
 /* A message may be at fault after so many attempts over span_ms, so trials are as frequent as that

@@ -25,7 +25,7 @@ struct trial {
     struct quarantined_entity *entity;
     struct message **messages; /* all of the entity, in order */
     size_t count;
-    struct message **kept;     /* those that the database takes */
+    struct message **kept; /* those that the database takes */
     size_t kept_count;
     struct message **request; /* what is decided: the dead letters, then the messages kept before
                                  the first one that is not decided */

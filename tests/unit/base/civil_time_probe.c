@@ -27,10 +27,10 @@ int main(int argc, char **argv)
             continue;
         }
         buffer_clear(&out);
-        civil_write_date(civil_date_of(moment.instant_us), &out);
+        civil_write_date(civil_date_of(moment.instant_pg_us), &out);
         buffer_append_byte(&out, ' ');
-        civil_write_instant(moment.instant_us, &out);
-        printf("%" PRId64 " %.*s\n", moment.instant_us, SLICE_ARG(buffer_slice(&out)));
+        civil_write_instant(moment.instant_pg_us, &out);
+        printf("%" PRId64 " %.*s\n", moment.instant_pg_us, SLICE_ARG(buffer_slice(&out)));
     }
     buffer_release(&out);
     return 0;

@@ -25,19 +25,19 @@ static const char *read_instant(const char *text)
     if (!civil_read_timestamp(slice_of(text), &moment))
         return "misfit";
     buffer_init(&out, sizeof(written) - 1);
-    civil_write_instant(moment.instant_us, &out);
+    civil_write_instant(moment.instant_pg_us, &out);
     memcpy(written, out.data, out.len + 1);
     buffer_release(&out);
     return written;
 }
 
-static const char *write_date(int64_t days)
+static const char *write_date(int64_t pg_days)
 {
     static char written[64];
     struct buffer out;
 
     buffer_init(&out, sizeof(written) - 1);
-    civil_write_date(days, &out);
+    civil_write_date(pg_days, &out);
     memcpy(written, out.data, out.len + 1);
     buffer_release(&out);
     return written;
@@ -49,39 +49,39 @@ static const char *read_twin(const char *text)
     struct civil_moment moment;
 
     assert_true(civil_read_timestamp(slice_of(text), &moment));
-    return moment.has_days ? write_date(moment.days) : "none";
+    return moment.has_date ? write_date(moment.date_pg_days) : "none";
 }
 
 static const char *read_date(const char *text)
 {
-    int64_t days;
+    int64_t pg_days;
     bool exact;
 
-    return civil_read_date(slice_of(text), &days, &exact) ? write_date(days) : "misfit";
+    return civil_read_date(slice_of(text), &pg_days, &exact) ? write_date(pg_days) : "misfit";
 }
 
 static void the_numbers_are_postgresqls(void **state)
 {
     struct civil_moment moment;
-    int64_t days;
+    int64_t pg_days;
     bool exact;
 
     (void)state;
     set_zone("UTC");
-    assert_true(civil_read_date(SLICE_LITERAL("2000-01-01"), &days, &exact));
-    assert_int_equal(days, 0);
-    assert_true(civil_read_date(SLICE_LITERAL("1970-01-01"), &days, &exact));
-    assert_int_equal(days, -10957);
-    assert_true(civil_read_date(SLICE_LITERAL("2021-08-13"), &days, &exact));
-    assert_int_equal(days, 7895);
-    assert_true(civil_read_date(SLICE_LITERAL("0001-01-01"), &days, &exact));
-    assert_int_equal(days, -730119);
-    assert_true(civil_read_date(SLICE_LITERAL("9999-12-31"), &days, &exact));
-    assert_int_equal(days, 2921939);
+    assert_true(civil_read_date(SLICE_LITERAL("2000-01-01"), &pg_days, &exact));
+    assert_int_equal(pg_days, 0);
+    assert_true(civil_read_date(SLICE_LITERAL("1970-01-01"), &pg_days, &exact));
+    assert_int_equal(pg_days, -10957);
+    assert_true(civil_read_date(SLICE_LITERAL("2021-08-13"), &pg_days, &exact));
+    assert_int_equal(pg_days, 7895);
+    assert_true(civil_read_date(SLICE_LITERAL("0001-01-01"), &pg_days, &exact));
+    assert_int_equal(pg_days, -730119);
+    assert_true(civil_read_date(SLICE_LITERAL("9999-12-31"), &pg_days, &exact));
+    assert_int_equal(pg_days, 2921939);
     assert_true(civil_read_timestamp(SLICE_LITERAL("1999-12-31T23:59:59.999999Z"), &moment));
-    assert_int_equal(moment.instant_us, -1);
+    assert_int_equal(moment.instant_pg_us, -1);
     assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13T00:00:00Z"), &moment));
-    assert_int_equal(moment.instant_us, INT64_C(7895) * 86400 * 1000000);
+    assert_int_equal(moment.instant_pg_us, INT64_C(7895) * 86400 * 1000000);
 }
 
 static void every_day_is_written_as_it_was_read(void **state)
@@ -93,15 +93,15 @@ static void every_day_is_written_as_it_was_read(void **state)
     (void)state;
     assert_true(civil_read_date(SLICE_LITERAL("0001-01-01"), &first, &exact));
     assert_true(civil_read_date(SLICE_LITERAL("9999-12-31"), &last, &exact));
-    for (int64_t days = first; days <= last; days++) {
+    for (int64_t pg_days = first; pg_days <= last; pg_days++) {
         struct buffer out;
         int64_t again;
 
         buffer_init(&out, 16);
-        civil_write_date(days, &out);
+        civil_write_date(pg_days, &out);
         assert_true(civil_read_date(buffer_slice(&out), &again, &exact));
         buffer_release(&out);
-        assert_int_equal(again, days);
+        assert_int_equal(again, pg_days);
     }
 }
 
@@ -239,12 +239,12 @@ static void timestamps_that_do_not_fit(void **state)
 static void a_nul_byte_does_not_end_a_text(void **state)
 {
     struct civil_moment moment;
-    int64_t days;
+    int64_t pg_days;
     bool exact;
 
     (void)state;
     assert_false(civil_read_timestamp(SLICE_LITERAL("2021-08-13T10:20:30\0"), &moment));
-    assert_false(civil_read_date(SLICE_LITERAL("2021-08-13\0"), &days, &exact));
+    assert_false(civil_read_date(SLICE_LITERAL("2021-08-13\0"), &pg_days, &exact));
 }
 
 static void a_text_that_ends_early_is_not_read_beyond(void **state)
@@ -320,7 +320,7 @@ static void twins_are_civil_dates_in_the_zone(void **state)
 static void what_is_lost_is_told(void **state)
 {
     struct civil_moment moment;
-    int64_t days;
+    int64_t pg_days;
     bool exact;
 
     (void)state;
@@ -331,9 +331,9 @@ static void what_is_lost_is_told(void **state)
     assert_true(moment.exact);
     assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13T10:20:30.1234560Z"), &moment));
     assert_false(moment.exact);
-    assert_true(civil_read_date(SLICE_LITERAL("2021-08-13"), &days, &exact));
+    assert_true(civil_read_date(SLICE_LITERAL("2021-08-13"), &pg_days, &exact));
     assert_true(exact);
-    assert_true(civil_read_date(SLICE_LITERAL("2021-08-13T00:00"), &days, &exact));
+    assert_true(civil_read_date(SLICE_LITERAL("2021-08-13T00:00"), &pg_days, &exact));
     assert_false(exact);
 }
 
@@ -407,7 +407,7 @@ static void unknown_zones_are_refused_and_the_old_one_stays(void **state)
 static void instants_are_written_without_needless_digits(void **state)
 {
     static const struct {
-        int64_t instant_us;
+        int64_t instant_pg_us;
         const char *written;
     } cases[] = {
         { 0, "2000-01-01T00:00:00Z" },
@@ -425,7 +425,7 @@ static void instants_are_written_without_needless_digits(void **state)
         struct buffer out;
 
         buffer_init(&out, 64);
-        civil_write_instant(cases[i].instant_us, &out);
+        civil_write_instant(cases[i].instant_pg_us, &out);
         assert_string_equal(out.data, cases[i].written);
         buffer_release(&out);
     }

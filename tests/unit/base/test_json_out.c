@@ -74,6 +74,38 @@ static void pretty_differs_only_in_space(void **state)
     assert_printed(out, JSON_OUT_PLAIN, packed);
 }
 
+static void pretty_has_one_layout(void **state)
+{
+    struct json_out *out = json_out_new();
+    struct buffer text;
+
+    (void)state;
+    json_out_object(out, NULL);
+    json_out_text(out, "text", "a");
+    json_out_array(out, "none");
+    json_out_end(out);
+    json_out_array(out, "some");
+    json_out_object(out, NULL);
+    json_out_end(out);
+    json_out_null(out, NULL);
+    json_out_raw(out, NULL, SLICE_LITERAL("{\"b\": [1]}"));
+    json_out_end(out);
+    json_out_end(out);
+    buffer_init(&text, 4096);
+    assert_int_equal(json_out_print(out, JSON_OUT_PRETTY, &text), 0);
+    assert_string_equal(text.data, "{\n"
+                                   "  \"text\": \"a\",\n"
+                                   "  \"none\": [],\n"
+                                   "  \"some\": [\n"
+                                   "    {},\n"
+                                   "    null,\n"
+                                   "    {\"b\": [1]}\n"
+                                   "  ]\n"
+                                   "}");
+    buffer_release(&text);
+    json_out_free(out);
+}
+
 static void raw_text_survives(void **state)
 {
     struct json_out *out = json_out_new();
@@ -98,6 +130,19 @@ static void strings_are_escaped_no_more_than_needed(void **state)
     json_out_end(out);
     assert_printed(out, JSON_OUT_PLAIN,
                    "{\"a/\\\"b\\\"\":\"İŞĞ / \\\"\\\\\\n\\u0001\\u0000x\",\"empty\":\"\"}");
+}
+
+static void only_control_characters_are_escaped(void **state)
+{
+    struct json_out *out = json_out_new();
+
+    (void)state;
+    json_out_array(out, NULL);
+    json_out_text(out, NULL, "\b\f\n\r\t\x01\x1f\x7f");
+    json_out_text(out, NULL, "\xe2\x80\xa8\xc2\x80"); /* U+2028, U+0080 */
+    json_out_end(out);
+    assert_printed(out, JSON_OUT_PLAIN,
+                   "[\"\\b\\f\\n\\r\\t\\u0001\\u001f\x7f\",\"\xe2\x80\xa8\xc2\x80\"]");
 }
 
 static void what_is_no_utf8_is_replaced(void **state)
@@ -206,8 +251,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prints_all_types),
         cmocka_unit_test(pretty_differs_only_in_space),
+        cmocka_unit_test(pretty_has_one_layout),
         cmocka_unit_test(raw_text_survives),
         cmocka_unit_test(strings_are_escaped_no_more_than_needed),
+        cmocka_unit_test(only_control_characters_are_escaped),
         cmocka_unit_test(what_is_no_utf8_is_replaced),
         cmocka_unit_test(a_scalar_is_a_document),
         cmocka_unit_test(misuse_fails_at_the_end),

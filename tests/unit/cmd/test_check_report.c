@@ -58,7 +58,7 @@ static void text_shows_findings_below_their_area(void **state)
                                   "  warning: missing thing \"a.b\": it is gone\n"
                                   "    hint: bring it back\n"
                                   "memory         at most 28 MiB: 1 MiB fixed + 2 queues x (2.0 "
-                                  "MiB in hand + 3 x 3 MiB, the largest message "
+                                  "MiB unacknowledged + 3 x 3 MiB, the largest message "
                                   "RabbitMQ admits by default) + 1 writer x 5 MiB\n");
     buffer_release(&out);
     check_report_release(&report);

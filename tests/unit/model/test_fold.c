@@ -182,13 +182,13 @@ static void the_same_payload_again_is_identical(void **state)
     says_name(change, "a");
     says_name(later, "a");
     later->has_time = true;
-    later->source_time = 5;
+    later->source_time_pg_us = 5;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_IDENTICAL);
     assert_false(folded.has_time);
     assert_int_equal(fold_apply(&folded, later, &arena), FOLD_IDENTICAL);
     assert_true(folded.has_time);
-    assert_int_equal(folded.source_time, 5);
+    assert_int_equal(folded.source_time_pg_us, 5);
 }
 
 /* smaller is stale, equal and absent are applied */
@@ -199,27 +199,27 @@ static void only_late_messages_are_compared_by_time(void **state)
 
     (void)state;
     folded.exists = folded.has_time = true;
-    folded.source_time = 10;
+    folded.source_time_pg_us = 10;
     says_name(change, "a");
     change->has_time = true;
-    change->source_time = 9;
+    change->source_time_pg_us = 9;
     change->may_be_late = true;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_STALE);
     assert_false(folded.root[1].present);
-    change->source_time = 10;
+    change->source_time_pg_us = 10;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
     change->hash[0] = 2;
     change->has_time = false;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
     assert_false(folded.has_time); /* that of the last message applied, none if it had none */
     folded.has_time = true;
-    folded.source_time = 10;
+    folded.source_time_pg_us = 10;
     change->hash[0] = 3;
     change->has_time = true;
-    change->source_time = 9;
+    change->source_time_pg_us = 9;
     change->may_be_late = false;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
-    assert_int_equal(folded.source_time, 9);
+    assert_int_equal(folded.source_time_pg_us, 9);
 }
 
 static void only_the_difference_is_written(void **state)

@@ -168,11 +168,11 @@ static void the_newest_time_of_a_group_counts(void **state)
 
     assert_false(write_set_entity_time(entity, &time));
     batch->small[0].change.has_time = true;
-    batch->small[0].change.source_time = -5;
+    batch->small[0].change.source_time_pg_us = -5;
     assert_true(write_set_entity_time(entity, &time));
     assert_int_equal(time, -5);
     batch->small[1].change.has_time = true;
-    batch->small[1].change.source_time = -7;
+    batch->small[1].change.source_time_pg_us = -7;
     assert_true(write_set_entity_time(entity, &time));
     assert_int_equal(time, -5);
 }
@@ -212,7 +212,7 @@ static void rows_go_to_their_entity_in_any_order(void **state)
     PQclear(children);
     assert_false(set->entities[0].loaded);
     assert_true(set->entities[1].loaded);
-    assert_int_equal(set->entities[1].updated_at, 6);
+    assert_int_equal(set->entities[1].updated_at_pg_us, 6);
     assert_int_equal(set->entities[1].before.sets[0].count, 1);
     assert_int_equal(set->entities[1].before.sets[1].count, 3);
     assert_int_equal(set->entities[1].before.sets[1].rows[2][2].number, 7);
