@@ -53,7 +53,8 @@ static void print_commands(FILE *out)
 {
     fputs("usage: kopru COMMAND [OPTION]...\n"
           "\n"
-          "Keeps PostgreSQL tables in step with the notifications an ERP publishes to RabbitMQ.\n"
+          "Keeps PostgreSQL tables in step with the notifications that an ERP publishes\n"
+          "to RabbitMQ.\n"
           "\n"
           "commands:\n",
           out);
@@ -65,10 +66,16 @@ static void print_commands(FILE *out)
           "  -h, --help     print this help; after a command, its help\n"
           "  -V, --version  print the version\n"
           "\n"
-          "exit status: 0 ok; 1 a check found problems; 64 usage; 65 bad input data; 66 input "
-          "missing; 69 broker or\n"
-          "database unreachable; 70 internal error; 77 no permission; 78 configuration or schema "
-          "version\n",
+          "exit status:\n"
+          "  0   success\n"
+          "  1   kopru check found problems; kopru run could not commit everything\n"
+          "  64  wrong usage\n"
+          "  65  wrong input: the message would be a dead letter\n"
+          "  66  an input file is missing\n"
+          "  69  the broker or the database cannot be reached\n"
+          "  70  internal error\n"
+          "  77  missing permission or privilege\n"
+          "  78  wrong configuration or schema version\n",
           out);
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -76,7 +77,17 @@ def test_version_is_that_of_the_build() -> None:
 def test_help_fits_a_terminal() -> None:
     for arguments in (["help"], *(["help", command] for command in COMMANDS)):
         longest = max(text(run_kopru(*arguments).stdout).splitlines(), key=len)
-        assert len(longest) <= 120, longest
+        assert len(longest) <= 80, longest
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_help_begins_with_an_example(command: str) -> None:
+    usage, empty, example, *_ = text(run_kopru("help", command).stdout).splitlines()
+    assert (usage.split()[:3], empty) == (["usage:", "kopru", command], "")
+    words = shlex.split(example.partition(">")[0])
+    assert words[:3] == ["example:", "kopru", command] and len(words) > 3
+    known = re.findall(r"^ .*(--[a-z]+)", text(run_kopru("help", command).stdout), re.MULTILINE)
+    assert {word for word in words if word.startswith("-")} <= set(known)
 
 
 # usage errors
