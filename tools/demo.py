@@ -8,7 +8,6 @@ Started by ./dev demo. Everything is private and temporary: servers in directori
 import argparse
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from demo.kept import KeptDemo, KeptError  # noqa: E402
 from demo.messages import CUSTOMERS, ENTITIES, Publication, compose, expected_rows  # noqa: E402
 from demo.screen import Screen  # noqa: E402
 from demo.stage import Stage  # noqa: E402
+from demo.tables import Table, parts_of  # noqa: E402
 from support import database, daemon  # noqa: E402
 from support.process import unwind_on_signals  # noqa: E402
 
@@ -119,14 +119,15 @@ def publish_late_customer(screen: Screen, stage: Stage, body: bytes) -> None:
 
 
 def show(screen: Screen, stage: Stage, file: str) -> None:
-    env = {**database.clean_environment(), "PGCLIENTENCODING": "UTF8"}
-    command = ["psql", "--no-psqlrc", f"--pset=columns={screen.columns}", "--dbname", stage.database.admin_dsn,
-               "--set=ON_ERROR_STOP=1", "--file", str(_SQL / file)]
-    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
-    if done.returncode != 0:
-        raise Failure(f"psql -f {file}", done.stderr)
-    for line in done.stdout.rstrip().splitlines():
-        screen.line(line.rstrip())
+    """The results of a file that psql could run too, drawn for this terminal."""
+    with failing_as(f"showing {file}"), stage.database.admin() as connection:
+        space = ""
+        for part in parts_of((_SQL / file).read_text(encoding="utf-8")):
+            if part.title:
+                screen.line(space + part.title)
+                space = "\n"
+            elif (table := Table.of(connection, part.statement)) is not None:
+                screen.table(table, part.as_records)
 
 
 def show_counts(screen: Screen, stage: Stage, publication: Publication, late: bytes) -> list[str]:
@@ -158,22 +159,27 @@ def tell_how_to_look_around(screen: Screen, stage: Stage) -> None:
     screen.line(f"""
   database   psql '{stage.database.admin_dsn}'
   broker     {stage.broker.uri}
-  kopru      pid {stage.kopru.pid}, configuration {stage.kopru.config_path}
+  kopru      process {stage.kopru.pid}
+             configuration {stage.kopru.config_path}
              log {stage.kopru.stderr_path}
-             curl 'http://{stage.endpoint}/readyz?verbose', and /metrics
+             curl 'http://{stage.endpoint}/readyz?verbose'
+             curl 'http://{stage.endpoint}/metrics'
 
 Look around, in psql:
   \\d+ kopru.customers
   select * from kopru.contact_mediums where customer_id = '134719';
   set timezone = 'America/New_York';
-  select completion_start, completion_start_date from kopru.subscriptions where subscription_id = '123462';
-  select name, value, value_date, value_numeric from kopru.subscription_characteristics
+  select completion_start, completion_start_date from kopru.subscriptions
    where subscription_id = '123462';
-  select entity, entity_id, reason, detail from kopru.dead_letters where status = 'open';
+  select name, value, value_date, value_numeric
+    from kopru.subscription_characteristics where subscription_id = '123462';
+  select entity, entity_id, reason, detail from kopru.dead_letters
+   where status = 'open';
   select queue, last_message_at, last_commit_at from kopru.queues;
 
 Publish a message by hand, then look again:
-  echo '{{"id":"134719","status":"Passive"}}' | ./dev demo --publish {CUSTOMERS}
+  echo '{{"id":"134719","status":"Passive"}}' |
+    ./dev demo --publish {CUSTOMERS}
 
 Stop all of it and remove it:
   ./dev demo --stop""")

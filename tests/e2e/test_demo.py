@@ -39,13 +39,15 @@ def demo_command(*arguments: str) -> list[str]:
     return [sys.executable, str(REPOSITORY / "tools" / "demo.py"), *arguments]
 
 
-def environment(tmp: Path) -> dict[str, str]:
-    return {**os.environ, "TMPDIR": str(tmp), "COLUMNS": "120"}
+def environment(tmp: Path, columns: int = 120) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(tmp), "COLUMNS": str(columns)}
 
 
-def run_demo(tmp: Path, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(demo_command(*arguments), input=stdin.decode(), env=environment(tmp), capture_output=True,
-                          encoding="utf-8", timeout=DEADLINE_S * patience(), check=False)
+def run_demo(tmp: Path, *arguments: str, stdin: bytes = b"",
+             columns: int = 120) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(demo_command(*arguments), input=stdin.decode(),
+                          env=environment(tmp, columns), capture_output=True, encoding="utf-8",
+                          timeout=DEADLINE_S * patience(), check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
 
@@ -151,7 +153,8 @@ def test_unknown_arguments_are_refused(tmp: Path):
 
 
 def test_kept_it_can_be_looked_at_written_to_and_stopped(tmp: Path):
-    output = run_demo(tmp, "--keep", "--messages", "100").stdout
+    output = run_demo(tmp, "--keep", "--messages", "100", columns=80).stdout
+    assert [line for line in output.splitlines() if len(line) > 80] == []
     (dsn,) = re.findall(r"psql '(.+)'$", output, re.M)
     with psycopg.connect(dsn, autocommit=True) as connection:
         for zone in ("Europe/Istanbul", "UTC", "America/New_York"):
@@ -160,11 +163,11 @@ def test_kept_it_can_be_looked_at_written_to_and_stopped(tmp: Path):
         looked = connection.execute("SELECT status FROM kopru.customers WHERE customer_id = '134719'").fetchone()
         assert looked == ("Active",)
 
-        (endpoint,) = re.findall(r"curl '(http://\S+)'", output)
+        (endpoint,) = re.findall(r"curl '(http://\S+verbose)'", output)
         with urllib.request.urlopen(endpoint, timeout=DEADLINE_S) as answer:
             assert b"readyz check passed" in answer.read()
 
-        (by_hand,) = re.findall(r"echo '(.+)' \| \./dev demo (--publish \S+)", output)
+        (by_hand,) = re.findall(r"echo '(.+)' \|\s+\./dev demo (--publish \S+)", output)
         run_demo(tmp, *by_hand[1].split(), stdin=by_hand[0].encode())
         wait_until(lambda: connection.execute("SELECT status, name FROM kopru.customers WHERE customer_id = '134719'").fetchone()
                    == ("Passive", "Customer Name Here"), 30, "the message published by hand to arrive")
