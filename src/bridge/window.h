@@ -1,9 +1,9 @@
 /*
  * How many messages the broker may deliver ahead. It is the queue's prefetch, until so many did not
- * fit in max_unacknowledged_bytes: a broker whose messages are not read cuts the connection (RabbitMQ 3.10
- * after 30 s), takes all of them back and delivers them again, over and over while the hand is
- * full. After that only as many as did fit are asked for; when that went well for a while, twice as
- * many.
+ * fit in max_unacknowledged_bytes: a broker whose messages are not read cuts the connection
+ * (RabbitMQ 3.10 after 30 s), takes all of them back and delivers them again, over and over while
+ * the hand is full. After that only as many as did fit are asked for; when that went well for a
+ * while, twice as many.
  */
 #ifndef KOPRU_BRIDGE_WINDOW_H
 #define KOPRU_BRIDGE_WINDOW_H

@@ -27,8 +27,8 @@ struct memory_bound {
 void memory_bound_compute(const struct settings *settings, struct memory_bound *bound);
 
 /* How many messages are taken ahead: the queue's prefetch, but not more than fit in
-   limits.max_unacknowledged_bytes at the size of usual messages. All of such a window can come back after
-   a loss, acknowledged in vain or not, and should fit in one leading run. */
+   limits.max_unacknowledged_bytes at the size of usual messages. All of such a window can come back
+   after a loss, acknowledged in vain or not, and should fit in one leading run. */
 int memory_prefetch(const struct settings *settings, const struct queue_settings *queue);
 
 #endif

@@ -12,15 +12,16 @@ _WINDOW = 1000
 
 
 class BulkPublisher:
-    """Sends an iterator of (body, properties) to one queue, in order, with a bounded number of open confirms.
+    """Sends an iterator of (body, properties) to one queue, in order, with a bounded number of open
+    confirms.
 
-    on_confirm(n) is called when the broker has confirmed the n-th message, counted from 1; once each, not
-    always in order. run() returns the number of messages when all are confirmed; it raises what went wrong,
-    and then only what on_confirm was told is certain.
+    on_confirm(n) is called when the broker has confirmed the n-th message, counted from 1; once
+    each, not always in order. run() returns the number of messages when all are confirmed; it
+    raises what went wrong, and then only what on_confirm was told is certain.
     """
 
-    def __init__(self, parameters: pika.connection.Parameters, queue: str, messages: Iterator[Message],
-                 on_confirm: Callable[[int], None]):
+    def __init__(self, parameters: pika.connection.Parameters, queue: str,
+                 messages: Iterator[Message], on_confirm: Callable[[int], None]):
         self._queue = queue
         self._messages = messages
         self._on_confirm = on_confirm
@@ -86,7 +87,8 @@ class BulkPublisher:
             self._sent += 1
             self._open.add(self._sent)
             self._channel.basic_publish(
-                "", self._queue, body, pika.BasicProperties(delivery_mode=2, **properties), mandatory=True)
+                "", self._queue, body, pika.BasicProperties(delivery_mode=2, **properties),
+                mandatory=True)
         if self._finished():
             self._connection.close()
 
@@ -95,7 +97,8 @@ class BulkPublisher:
         settled = sorted(n for n in self._open if n <= tag) if multiple else [tag]
         self._open.difference_update(settled)
         if isinstance(frame.method, pika.spec.Basic.Nack):
-            self._fail(RuntimeError(f"queue {self._queue!r}: the broker refused {len(settled)} messages"))
+            self._fail(RuntimeError(f"queue {self._queue!r}: the broker refused "
+                                    f"{len(settled)} messages"))
             return
         for n in settled:
             self._on_confirm(n)

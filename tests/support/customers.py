@@ -6,7 +6,8 @@ COUNT = 20
 
 
 def body(entity_id: str, name: str = "name 1") -> bytes:
-    return json.dumps({"id": entity_id, "name": name, "contactMedium": [{"city": "Ankara"}]}).encode()
+    return json.dumps({"id": entity_id, "name": name,
+                       "contactMedium": [{"city": "Ankara"}]}).encode()
 
 
 def only_customers(queues) -> list[dict]:

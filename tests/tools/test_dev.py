@@ -27,16 +27,20 @@ def run_steps(folder: Path, *steps: tuple[str, int]) -> subprocess.CompletedProc
 
 def test_verdicts_are_repeated(tmp_path: Path):
     done = run_steps(tmp_path, ("noise\n100% tests passed, 0 tests failed out of 3\nTotal\n", 0),
-                     ("..\n===== 2 passed in 1.0s =====\nnoise\n", 0), ("a  1.0  b\n3 of 3 mutants caught in 9 s\n", 0))
+                     ("..\n===== 2 passed in 1.0s =====\nnoise\n", 0),
+                     ("a  1.0  b\n3 of 3 mutants caught in 9 s\n", 0))
     assert done.returncode == 0
-    assert done.stdout.endswith("\n\n--- 0\n100% tests passed, 0 tests failed out of 3\n--- 1\n===== 2 passed in 1.0s =====\n"
+    assert done.stdout.endswith("\n\n--- 0\n100% tests passed, 0 tests failed out of 3\n--- "
+                                "1\n===== 2 passed in 1.0s =====\n"
                                 "--- 2\n3 of 3 mutants caught in 9 s\n")
 
 
 def test_a_runner_that_gave_up_does_not_look_as_if_it_passed(tmp_path: Path):
-    done = run_steps(tmp_path, ("!!! Exit: still running !!!\n===== 12 passed in 900.0s =====\n", 1), ("===== 1 passed in 1.0s =====\n", 0))
+    done = run_steps(tmp_path, ("!!! Exit: still running !!!\n===== 12 passed in 900.0s =====\n",
+                                1), ("===== 1 passed in 1.0s =====\n", 0))
     assert done.returncode == 1
-    assert done.stdout.endswith("\n\n--- 0\nFAILED, status 1: ===== 12 passed in 900.0s =====\n--- 1\n===== 1 passed in 1.0s =====\n")
+    assert done.stdout.endswith("\n\n--- 0\nFAILED, status 1: ===== 12 passed in 900.0s =====\n--- "
+                                "1\n===== 1 passed in 1.0s =====\n")
 
 
 def test_a_runner_without_a_verdict_has_its_last_words_repeated(tmp_path: Path):
@@ -47,8 +51,8 @@ def test_a_runner_without_a_verdict_has_its_last_words_repeated(tmp_path: Path):
 
 # mistakes
 
-COMMANDS = ["setup", "build", "demo", "test", "chaos", "mutants", "bench", "fuzz", "coverage", "lint",
-            "fmt"]
+COMMANDS = ["setup", "build", "demo", "test", "chaos", "mutants", "bench", "fuzz", "coverage",
+            "lint", "fmt"]
 
 
 @pytest.fixture
@@ -88,7 +92,8 @@ def started(root: Path) -> list[str]:
     "test tests/gold", "test tests/gold/test_map.py::test", "fuzz --seconds 0", "fuzz nothing",
     "lint src", "fmt -x", "coverage --quick", "setup demo", "dmeo", "--kep",
 ])
-def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path, words: str) -> None:
+def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
+                                                                     words: str) -> None:
     done = run_dev(bare, *words.split())
     assert (done.returncode, done.stdout) == (64, "")
     assert re.fullmatch(r"dev: .+\n", done.stderr)

@@ -1,7 +1,8 @@
 """Every kind of fault: what it touches, how often it comes, and what it does.
 
-A fault is a generator that yields how many seconds it wants to wait; all run in one thread, the main one, because what starts
-processes must live as long as they do. When it ends, what it broke is whole again.
+A fault is a generator that yields how many seconds it wants to wait; all run in one thread, the
+main one, because what starts processes must live as long as they do. When it ends, what it broke is
+whole again.
 """
 
 import random
@@ -157,7 +158,8 @@ def _freeze_postmaster(world: World, seconds: float) -> Act:
     world.server.thaw()
 
 
-_TABLES = ("customers", "contact_mediums", "subscriptions", "subscription_characteristics", "engaged_parties", "dead_letters", "queues")
+_TABLES = ("customers", "contact_mediums", "subscriptions", "subscription_characteristics",
+           "engaged_parties", "dead_letters", "queues")
 
 
 def _table_arguments(choice: random.Random) -> Arguments:
@@ -179,7 +181,9 @@ def _entity_arguments(choice: random.Random) -> Arguments:
 
 
 def _read_only(world: World, seconds: float) -> Act:
-    """As after a failover to a standby: connections end, and new ones find a server that takes no writes."""
+    """As after a failover to a standby: connections end, and new ones find a server that takes no
+    writes.
+    """
     world.set_read_only(True)
     yield seconds
     world.set_read_only(False)
@@ -188,7 +192,8 @@ def _read_only(world: World, seconds: float) -> Act:
 def _revoke(world: World, table: str, seconds: float) -> Act:
     world.sql(f"REVOKE INSERT, UPDATE, DELETE ON kopru.{table} FROM kopru_writer")
     yield seconds
-    world.sql(f"GRANT {'INSERT, UPDATE' if table in ('dead_letters', 'queues') else 'INSERT, UPDATE, DELETE'} ON kopru.{table} TO kopru_writer")
+    rights = "INSERT, UPDATE" + ("" if table in ("dead_letters", "queues") else ", DELETE")
+    world.sql(f"GRANT {rights} ON kopru.{table} TO kopru_writer")
 
 
 def _rename_table(world: World, table: str, seconds: float) -> Act:
@@ -207,7 +212,8 @@ def _kill_pooler(world: World, seconds: float) -> Act:
 # ---- RabbitMQ ----
 
 def _close_connections(world: World) -> Act:
-    world.broker_run('[rabbit_networking:close_connection(P, "chaos") || P <- rabbit_networking:connections()].')
+    world.broker_run('[rabbit_networking:close_connection(P, "chaos") || P <- '
+                     'rabbit_networking:connections()].')
     yield 0
 
 
@@ -232,7 +238,8 @@ def _memory_alarm(world: World, seconds: float) -> Act:
 def _policy(world: World, seconds: float) -> Act:
     """Lazy for classic queues, another limit for quorum queues."""
     for name, definition in (("queue-mode", '<<"lazy">>'), ("delivery-limit", "500")):
-        world.broker_run(f'rabbit_policy:set(<<"/">>, <<"chaos-{name}">>, <<"^chaos">>, [{{<<"{name}">>, {definition}}}], '
+        world.broker_run(f'rabbit_policy:set(<<"/">>, <<"chaos-{name}">>, <<"^chaos">>, '
+                         f'[{{<<"{name}">>, {definition}}}], '
                          '0, <<"queues">>, <<"chaos">>).')
         yield seconds / 2
     for name in ("queue-mode", "delivery-limit"):
@@ -296,20 +303,23 @@ def _limit(networks: list[Network], direction: str, count: int) -> Act:
 
 
 def _limit_arguments(choice: random.Random) -> Arguments:
-    return {"direction": choice.choice(("to_server", "to_client")), "count": int(10 ** choice.uniform(0.5, 5.5))}
+    return {"direction": choice.choice(("to_server", "to_client")),
+            "count": int(10 ** choice.uniform(0.5, 5.5))}
 
 
 def _network_kinds(name: str, side: str) -> Iterator[Kind]:
     touches = frozenset({side})
     for what, weight, arguments, act, settles_s in (
-        ("cut", 1.0, _nothing, _cut, 1.0), ("reset", 1.0, _nothing, _reset, 1.0), ("stall", 1.0, _stall_arguments, _stall, 1.0),
-        ("delay", 0.7, _delay_arguments, _delay, 1.0), ("limit", 2.0, _limit_arguments, _limit, 3.0),
+        ("cut", 1.0, _nothing, _cut, 1.0), ("reset", 1.0, _nothing, _reset, 1.0),
+        ("stall", 1.0, _stall_arguments, _stall, 1.0),
+        ("delay", 0.7, _delay_arguments, _delay, 1.0),
+        ("limit", 2.0, _limit_arguments, _limit, 3.0),
     ):
         yield Kind(f"{name} {what}", touches, weight, arguments, _network(side, act), settles_s)
 
 
-def _kind(name: str, touches: str, weight: float, arguments: Callable[[random.Random], Arguments], act: Callable[..., Act],
-          settles_s: float = 1.0) -> Kind:
+def _kind(name: str, touches: str, weight: float, arguments: Callable[[random.Random], Arguments],
+          act: Callable[..., Act], settles_s: float = 1.0) -> Kind:
     return Kind(name, frozenset(touches.split()), weight, arguments, act, settles_s)
 
 

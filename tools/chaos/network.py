@@ -1,4 +1,6 @@
-"""A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after so many bytes, in either direction."""
+"""A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after so many bytes, in
+either direction.
+"""
 
 import ctypes
 import errno
@@ -19,7 +21,9 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Tap(Protocol):
-    """Sees the bytes of one connection as they come to the proxy; each direction calls from its own thread."""
+    """Sees the bytes of one connection as they come to the proxy; each direction calls from its own
+    thread.
+    """
 
     def saw(self, to_server: bool, data: bytes) -> None: ...
 
@@ -27,7 +31,8 @@ class Tap(Protocol):
 class Network:
     """Listens on a free port of 127.0.0.1 and passes everything to and from another port there.
 
-    A fault concerns the connections that are there; a stall, a delay and a limit also those that come while it lasts.
+    A fault concerns the connections that are there; a stall, a delay and a limit also those that
+    come while it lasts.
     """
 
     def __init__(self, port: int, tap: Callable[[], Tap] | None = None):
@@ -123,7 +128,8 @@ class Network:
 class _Link:
     """One connection: two sockets and two threads."""
 
-    def __init__(self, network: Network, client: socket.socket, server: socket.socket, tap: Tap | None):
+    def __init__(self, network: Network, client: socket.socket, server: socket.socket,
+                 tap: Tap | None):
         self._network = network
         self._client = client
         self._server = server
@@ -137,7 +143,8 @@ class _Link:
         return self._running == 0
 
     def start(self) -> None:
-        for ends in ((self._client, self._server, TO_SERVER), (self._server, self._client, TO_CLIENT)):
+        for ends in ((self._client, self._server, TO_SERVER),
+                     (self._server, self._client, TO_CLIENT)):
             threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
     def cut(self) -> None:
@@ -177,7 +184,9 @@ def _shut(end: socket.socket) -> None:
 
 
 def _reset(end: socket.socket) -> None:
-    """connect() to no address at all: Linux answers the peer with RST, and wakes who reads or writes here."""
+    """connect() to no address at all: Linux answers the peer with RST, and wakes who reads or
+    writes here.
+    """
     if _libc.connect(end.fileno(), _SOCKADDR_UNSPEC, len(_SOCKADDR_UNSPEC)) != 0:
         error = ctypes.get_errno()
         if error != errno.EBADF:  # closed already

@@ -1,4 +1,6 @@
-"""What the daemons use while they run: memory, descriptors, threads, processor time, and what they say of themselves."""
+"""What the daemons use while they run: memory, descriptors, threads, processor time, and what they
+say of themselves.
+"""
 
 import os
 import re
@@ -35,11 +37,14 @@ class Usage:
 
 
 def usage(pid: int, ports: Mapping[int, str] = MappingProxyType({})) -> Usage:
-    """Of a process that runs; OSError if it does not. ports: what is at the other end of a connection."""
+    """Of a process that runs; OSError if it does not. ports: what is at the other end of a
+    connection.
+    """
     process = Path(f"/proc/{pid}")
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, _mib(status["VmRSS"]), _mib(status["VmHWM"]),
+    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, _mib(status["VmRSS"]),
+                 _mib(status["VmHWM"]),
                  int(status["Threads"]), tuple(sorted(_descriptors(pid, ports))))
 
 
@@ -73,7 +78,8 @@ class Watch(threading.Thread):
     late: dict[tuple[str, int], float] = field(default_factory=dict)
     peak_mib: float = 0
     not_live: list[str] = field(default_factory=list)
-    busy: list[str] = field(default_factory=list)  # where processor time went while nothing was delivered
+    # where processor time went while nothing was delivered
+    busy: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -114,11 +120,15 @@ class Watch(threading.Thread):
 
     def _ask(self, instance: Instance, key: tuple[str, int]) -> None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/metrics", timeout=_ANSWER_S) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/metrics",
+                                        timeout=_ANSWER_S) as answer:
                 samples = prometheus.parse(answer.read().decode())
-            self.late[key] = sum(value for name, value in samples.items() if name[0] == "kopru_messages_late_total")
-            urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/livez", timeout=_ANSWER_S).close()
+            self.late[key] = sum(value for name, value in samples.items()
+                                 if name[0] == "kopru_messages_late_total")
+            urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/livez",
+                                   timeout=_ANSWER_S).close()
         except urllib.error.HTTPError as error:
-            self.not_live.append(f"the {instance.name} daemon, run {instance.run}: {error.code} at {time.strftime('%T')}")
+            self.not_live.append(f"the {instance.name} daemon, run {instance.run}: {error.code} at "
+                                 f"{time.strftime('%T')}")
         except OSError:  # not yet, no more, or frozen just now
             pass

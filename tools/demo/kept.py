@@ -51,10 +51,12 @@ class Process:
             return
         os.kill(self.pid, self.stop_signal)
         try:
-            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S, f"{self.name} (pid {self.pid}) to end")
+            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S,
+                       f"{self.name} (pid {self.pid}) to end")
         except TimeoutError:
             os.kill(self.pid, signal.SIGKILL)
-            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S, f"{self.name} (pid {self.pid}) to end when killed")
+            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S,
+                       f"{self.name} (pid {self.pid}) to end when killed")
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ class KeptDemo:
         # Others may write to the directory, so: a new file, ours alone.
         path = _state_path()
         path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w",
+                       encoding="utf-8") as file:
             json.dump(asdict(self), file)
 
     @classmethod

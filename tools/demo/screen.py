@@ -40,13 +40,15 @@ class Step:
         self._drawn = now
         text = f"{done:,} of {total:,} {what}"
         if self._screen.is_live:
-            self._screen.live(self._name, f"[{'#' * (_BAR_WIDTH * done // max(total, 1)):<{_BAR_WIDTH}}] {text}")
+            bar = "#" * (_BAR_WIDTH * done // max(total, 1))
+            self._screen.live(self._name, f"[{bar:<{_BAR_WIDTH}}] {text}")
         else:
             self._screen.named_line(self._name, text)
 
     def end(self) -> None:
         self._screen.clear()
-        self._screen.named_line(self._name, f"{self.text}  ({self.seconds():.1f}\N{NO-BREAK SPACE}s)")
+        self._screen.named_line(self._name,
+                                f"{self.text}  ({self.seconds():.1f}\N{NO-BREAK SPACE}s)")
 
 
 class Screen:

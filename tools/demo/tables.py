@@ -95,7 +95,9 @@ class Part:
 
 
 def parts_of(script: str) -> Iterator[Part]:
-    """The titles (\\echo) and the statements of a file for psql that knows only \\x and \\pset else."""
+    """The titles (\\echo) and the statements of a file for psql that knows only \\x and \\pset
+    else.
+    """
     as_records = False
     statement: list[str] = []
     for line in script.splitlines():
