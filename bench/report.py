@@ -79,7 +79,7 @@ def throughput(results: Results) -> list[str]:
     for entity, workload in _measured(results):
         rows.append([f"{entity}: {workload}",
                      *(_rate(figures.rates(results["runs"], (entity, workload, contender)))
-                                               for contender in _NAMES)])
+                       for contender in _NAMES)])
     return _table(["messages a second", *_NAMES.values()], rows)
 
 

@@ -409,8 +409,8 @@ def _bags() -> Iterator[Hostile]:
     values = ["NaN", "Infinity", "+1", "1,5", "0x1", "", " 1", "1e1001", "1_0"]
     yield _subscription("bag-no-numbers", '"characteristic":' + json.dumps([
         {"name": f"v{n}", "valueType": "Float", "value": value} for n, value in enumerate(values)]),
-        subscription_characteristics=[row(f"v{n}", value_type="Float", value=value)
-                                      for n, value in enumerate(values)])
+                        subscription_characteristics=[row(f"v{n}", value_type="Float", value=value)
+                                                      for n, value in enumerate(values)])
     yield _subscription("bag-value-is-json",
                         '"characteristic":[{"name":"a","value":{"x" : '
                         '[1.10]}},{"name":"b","value":[ ]},{"name":"c","value":1E5}]',
