@@ -142,8 +142,8 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
     endpoint_close(&watch->endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped",
-              status == 0 ? "everything in hand is settled"
-                          : "not all in hand is settled; the broker delivers the rest again",
+              status == 0 ? "every message is committed and acknowledged"
+                          : "some messages are not acknowledged; the broker delivers them again",
               LOG_NUMBER("status", status));
     return status;
 }
@@ -177,7 +177,7 @@ static int run_bridge(const struct configuration *configuration, const sigset_t 
     do {
         number = wait_for_end(&watch, bridge, -1);
     } while (number == 0);
-    log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand",
+    log_event(LOG_INFO, "stopping", "accepting no more deliveries, finishing those received",
               LOG_TEXT("signal", strsignal(number)),
               LOG_NUMBER("shutdown_timeout_s", settings->shutdown_timeout_s));
     status = finish(bridge, &watch, settings->shutdown_timeout_s);

@@ -112,7 +112,7 @@ _DAMAGE = {
                                    "body, body_sha256, properties, redelivered) SELECT queue, entity, reason, body, body_sha256, properties, "
                                    "false FROM kopru.dead_letters LIMIT 1", {"P4", "P6"}),
     "an entity that was never written": ("DELETE FROM history.states WHERE entity_id = 'M-1'", {"P7"}),
-    "a dead letter that was written late": ("DELETE FROM history.letters; UPDATE kopru.dead_letters SET occurrences = 2", {"P7"}),
+    "a dead letter that was written late": ("DELETE FROM history.dead_letters; UPDATE kopru.dead_letters SET occurrences = 2", {"P7"}),
 }
 
 
@@ -268,7 +268,7 @@ def test_the_tap_knows_what_is_acknowledged_when():
     ([(1, True), (2, True), (3, False), (4, False)], {}),
     ([(1, False), (2, True)], {2: "a first delivery"}),
     ([(1, True), (2, False), (3, True)], {1: "a first delivery", 3: "a first delivery"}),
-    ([(1, True), (2, True), (3, True), (4, True)], dict.fromkeys([1, 2, 3, 4], "a full window")),
+    ([(1, True), (2, True), (3, True), (4, True)], dict.fromkeys([1, 2, 3, 4], "a full prefetch")),
     ([(1, True), (2, True), (3, True), (4, False)], {}),
     ([(1, True), None, (2, True)], dict.fromkeys([1, 2], "silence")),
     ([(1, True), None, (2, False)], {}),

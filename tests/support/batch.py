@@ -14,7 +14,7 @@ from support.rabbitmq import RabbitMQ
 _DEADLINE_S = 30
 
 
-def _in_hand(daemon: Kopru, queue: str) -> float:
+def _unacknowledged(daemon: Kopru, queue: str) -> float:
     address = daemon.settings["http"]["listen"]  # type: ignore[index]
     connection = http.client.HTTPConnection(address, timeout=_DEADLINE_S)
     try:
@@ -39,5 +39,5 @@ def held_back(broker: RabbitMQ, db: Database, daemon: Kopru, queue: str, count: 
         daemon.wait_until(lambda: db.value(waiting), _DEADLINE_S, "the writer to wait")
         yield
         # Not the broker's count: what it has sent may still be on its way.
-        daemon.wait_until(lambda: _in_hand(daemon, queue) == 1 + count, _DEADLINE_S,
-                          "everything to be in the writer's hands")
+        daemon.wait_until(lambda: _unacknowledged(daemon, queue) == 1 + count, _DEADLINE_S,
+                          "the daemon to have received every message")

@@ -8,7 +8,7 @@ from pika.channel import Channel
 
 Message = tuple[bytes, dict[str, object]]
 
-_WINDOW = 1000
+_MOST_OPEN = 1000
 
 
 class BulkPublisher:
@@ -74,7 +74,7 @@ class BulkPublisher:
 
     def _fill(self) -> None:
         assert self._channel is not None
-        while not self._exhausted and self._failure is None and len(self._open) < _WINDOW:
+        while not self._exhausted and self._failure is None and len(self._open) < _MOST_OPEN:
             try:
                 message = next(self._messages, None)
             except Exception as failure:  # the caller's generator; run() raises it
@@ -94,13 +94,13 @@ class BulkPublisher:
 
     def _answered(self, frame: pika.frame.Method) -> None:
         tag, multiple = frame.method.delivery_tag, frame.method.multiple
-        settled = sorted(n for n in self._open if n <= tag) if multiple else [tag]
-        self._open.difference_update(settled)
+        confirmed = sorted(n for n in self._open if n <= tag) if multiple else [tag]
+        self._open.difference_update(confirmed)
         if isinstance(frame.method, pika.spec.Basic.Nack):
             self._fail(RuntimeError(f"queue {self._queue!r}: the broker refused "
-                                    f"{len(settled)} messages"))
+                                    f"{len(confirmed)} messages"))
             return
-        for n in settled:
+        for n in confirmed:
             self._on_confirm(n)
         if self._failure is None:
             self._fill()

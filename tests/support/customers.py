@@ -33,7 +33,7 @@ def unacked(broker, queues) -> int:
 
 
 def wait_for_state(daemon, event: str, sqlstate: str, count: int = 1) -> dict:
-    """The daemon says so many times that this is what the database answers."""
+    """Wait until the daemon has logged count times that the database answers with sqlstate."""
     def told():
         lines = [line for line in daemon.events(event) if line.get("sqlstate") == sqlstate]
         return lines if len(lines) >= count else None

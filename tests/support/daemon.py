@@ -161,7 +161,7 @@ class Kopru:
 
     def wait_for_event(self, event: str, deadline_s: float = _READY_DEADLINE_S,
                        count: int = 1) -> list[dict]:
-        """Wait until the latest run has logged the event so many times; the lines."""
+        """Wait until the latest run has logged the event count times; the lines."""
 
         def enough() -> list[dict]:
             lines = self.events(event)

@@ -90,7 +90,7 @@ def check(db: Database, entries: list[Entry]) -> Verdict:
     """
     verdict = Verdict(sum(entry.confirmed for entry in entries))
     _check_rows(db, entries, verdict)
-    _check_letters(db, entries, verdict)
+    _check_dead_letters(db, entries, verdict)
     for entity, entity_id, before, number in db.query(_STEPS_BACK):
         verdict.stale.append(f"{entity} {entity_id} showed {before}, then {number}")
     for entity, entity_id, number in db.query(_SHOWN_TWICE):
@@ -119,11 +119,12 @@ def _check_rows(db: Database, entries: list[Entry], verdict: Verdict) -> None:
                 verdict.lost.append(f"{table} {key} is {have}, not {want}")
 
 
-def _check_letters(db: Database, entries: list[Entry], verdict: Verdict) -> None:
+def _check_dead_letters(db: Database, entries: list[Entry], verdict: Verdict) -> None:
     may = {(entry.queue, entry.body, entry.reason) for entry in entries if entry.reason is not None}
     must = {(entry.queue, entry.body, entry.reason) for entry in entries
             if entry.reason is not None and entry.confirmed}
-    letters = Counter((row["queue"], row["body"], row["reason"]) for row in read_dead_letters(db))
-    verdict.lost += [f"dead letter {key}" for key in must - letters.keys()]
-    verdict.refused += [f"dead letter {key}" for key in letters.keys() - may]
-    verdict.duplicated += [f"dead letter {key}" for key, count in letters.items() if count > 1]
+    dead_letters = Counter((row["queue"], row["body"], row["reason"])
+                           for row in read_dead_letters(db))
+    verdict.lost += [f"dead letter {key}" for key in must - dead_letters.keys()]
+    verdict.refused += [f"dead letter {key}" for key in dead_letters.keys() - may]
+    verdict.duplicated += [f"dead letter {key}" for key, count in dead_letters.items() if count > 1]

@@ -73,7 +73,7 @@ class PgWatch(Watch):
 
 
 class _Conversation:
-    """One connection. The client waits for the end of each of its trips, so the statements of a
+    """One connection. The client waits for the end of each round trip, so the statements of a
     transaction do not change while the server answers the last of them."""
 
     def __init__(self, _number: int, watch: Watch):

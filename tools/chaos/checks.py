@@ -37,9 +37,9 @@ _STATES = """
 SELECT entity, entity_id, number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8
 FROM history.states ORDER BY n
 """
-_LETTERS = """
+_DEAD_LETTERS = """
 SELECT queue, body_sha256, min(extract(epoch FROM pg_xact_commit_timestamp(xmin)))::float8
-FROM history.letters GROUP BY 1, 2
+FROM history.dead_letters GROUP BY 1, 2
 """
 
 # What must find nothing, whatever was published.
@@ -99,7 +99,7 @@ class Evidence:
     traffic: Traffic
     depths: dict[str, tuple[int, int]]  # ready and unacknowledged at the end, by queue
     baseline: Usage  # of a daemon that has nothing to do, before the first fault
-    end: Usage  # likewise after the last
+    end: Usage  # after the last
     sql_connections: int  # that it may have
     memory_mib: float  # what kopru check says to plan for
     peak_mib: float
@@ -111,12 +111,12 @@ class Evidence:
     late: int  # as the daemons count
     logs: list[Path]
     ends: list[End]
-    letters: list[dict] = field(init=False)
+    dead_letters: list[dict] = field(init=False)
     # number and time of commit, in the order of writing
     states: dict[Key, list[tuple[int, float]]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.letters = read_dead_letters(self.db)
+        self.dead_letters = read_dead_letters(self.db)
         self.states = defaultdict(list)
         for entity, entity_id, number, at in self.db.query(_STATES):
             self.states[entity, entity_id].append((number, at))
@@ -138,8 +138,8 @@ class Published:
         self.latest: dict[Key, int] = {}  # good and confirmed
         self.key_of: dict[int, Key] = {}  # of what names an entity
         # queue and digest of what may become a dead letter
-        self.letter_of: dict[int, tuple[str, bytes]] = {}
-        self.must: dict[tuple[str, bytes, str], int] = {}  # letters, with their numbers
+        self.dead_letter_of: dict[int, tuple[str, bytes]] = {}
+        self.must: dict[tuple[str, bytes, str], int] = {}  # with their numbers
         self.may: dict[tuple[str, bytes, str], int] = {}
         self.confirmed_numbers: set[int] = set()
         everything, confirmed = Expected(), Expected()
@@ -154,13 +154,14 @@ class Published:
             if key is not None:
                 self.key_of[entry.number] = key
             if entry.reason is not None:
-                letter = (entry.queue, entry.body, entry.reason)
-                self.letter_of[entry.number] = (entry.queue, hashlib.sha256(entry.body).digest())
-                self.may[letter] = entry.number
+                dead_letter = (entry.queue, entry.body, entry.reason)
+                digest = hashlib.sha256(entry.body).digest()
+                self.dead_letter_of[entry.number] = (entry.queue, digest)
+                self.may[dead_letter] = entry.number
                 if entry.confirmed:
-                    self.must[letter] = entry.number
+                    self.must[dead_letter] = entry.number
                     if key is not None:
-                        waiting[key].append(letter)
+                        waiting[key].append(dead_letter)
                 continue
             assert key is not None
             payload = entry.payload
@@ -169,8 +170,8 @@ class Published:
                 confirmed.apply(entry.entity, payload)
                 self.latest[key] = entry.number
             if "status" in payload:  # it covers what was refused, if both are folded
-                for letter in waiting.pop(key, ()):
-                    del self.must[letter]
+                for dead_letter in waiting.pop(key, ()):
+                    del self.must[dead_letter]
         self.rows = confirmed.rows()
         if self.rows != everything.rows():
             raise RuntimeError("what was not confirmed makes a difference: the publisher did not "
@@ -179,7 +180,7 @@ class Published:
 
 def run(evidence: Evidence) -> list[Result]:
     return [check(evidence) for check in (
-        _reflected, _drained, _folded, _letters, _no_step_back, _consistent,
+        _reflected, _drained, _folded, _dead_letters, _no_step_back, _consistent,
         _acknowledged_after_commit, _resources, _quiet, _nothing_personal, _ended_as_asked)]
 
 
@@ -192,7 +193,7 @@ def _reflected(evidence: Evidence) -> Result:
             f"{shown.get((entity, entity_id))}"
             for (entity, entity_id), number in published.latest.items()
             if (shown.get((entity, entity_id)) or 0) < number]
-    found = _found_letters(evidence)
+    found = _found_dead_letters(evidence)
     lost += [f"message {number}: no dead letter ({reason}, queue {queue})"
              for (queue, body, reason), number in published.must.items()
              if (queue, body, reason) not in found]
@@ -204,8 +205,8 @@ def _reflected(evidence: Evidence) -> Result:
                   lost)
 
 
-def _found_letters(evidence: Evidence) -> Counter:
-    return Counter((row["queue"], row["body"], row["reason"]) for row in evidence.letters)
+def _found_dead_letters(evidence: Evidence) -> Counter:
+    return Counter((row["queue"], row["body"], row["reason"]) for row in evidence.dead_letters)
 
 
 def _drained(evidence: Evidence) -> Result:
@@ -227,8 +228,8 @@ def _folded(evidence: Evidence) -> Result:
                   f"rows {sum(map(len, expected.values()))}, different {len(wrong)}", wrong)
 
 
-def _letters(evidence: Evidence) -> Result:
-    published, found = evidence.published, _found_letters(evidence)
+def _dead_letters(evidence: Evidence) -> Result:
+    published, found = evidence.published, _found_dead_letters(evidence)
     problems = [f"missing: message {number} ({reason}, queue {queue})"
                 for (queue, body, reason), number in published.must.items()
                 if (queue, body, reason) not in found]
@@ -284,10 +285,13 @@ def _consistent(evidence: Evidence) -> Result:
 def _acknowledged_after_commit(evidence: Evidence) -> Result:
     published = evidence.published
     committed = {key: _rising(states) for key, states in evidence.states.items()}
-    letters = {(queue, bytes(digest)): at for queue, digest, at in evidence.db.query(_LETTERS)}
+    dead_letters = {(queue, bytes(digest)): at
+                    for queue, digest, at in evidence.db.query(_DEAD_LETTERS)}
     early, margins = [], []
     for number, at in evidence.traffic.acknowledged.items():
-        times = [letters.get(published.letter_of[number])] if number in published.letter_of else []
+        times = []
+        if number in published.dead_letter_of:
+            times.append(dead_letters.get(published.dead_letter_of[number]))
         times.append(_time_of(committed.get(published.key_of.get(number), ([], [])), number))
         first = min((time for time in times if time is not None), default=None)
         if first is None:

@@ -86,7 +86,7 @@ def _with_second(world: World, end: str, seconds: float) -> Act:
 
 
 def _take_over(world: World, end: str, seconds: float) -> Act:
-    """The second gets the place, because the first dies or freezes; then it goes in turn."""
+    """The second acquires the lease, because the first dies or freezes; then the second ends."""
     world.second.launch()
     yield 1.5
     if end == "freeze":

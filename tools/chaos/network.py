@@ -1,5 +1,5 @@
-"""A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after so many bytes, in
-either direction.
+"""A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after a number of bytes,
+in either direction.
 """
 
 import ctypes
@@ -70,11 +70,11 @@ class Network:
             self._open[direction].clear()
 
     def delay(self, seconds: float) -> None:
-        """Hold each piece so long."""
+        """Hold each piece for that time."""
         self._delay_s = seconds
 
     def limit(self, direction: bool, count: int) -> None:
-        """After so many more bytes in this direction, over all connections, everything is cut."""
+        """Cut everything after count more bytes in this direction, over all connections."""
         with self._lock:
             self._left[direction] = count
 

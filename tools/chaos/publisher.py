@@ -58,7 +58,7 @@ class Publisher(threading.Thread):
         self.failure: BaseException | None = None
 
     def warm_up(self, count: int) -> None:
-        """Before it is started: so many messages."""
+        """Publish count messages, before the thread is started."""
         self._burst(count)
 
     def finish(self, deadline_s: float) -> None:

@@ -14,7 +14,7 @@ from typing import TextIO
 from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, HEADER, Frame, FrameSplitter
 
 _CHANNEL_OPEN = (20, 10)
-_SILENCE_S = 0.4  # kopru ends its leading run after 0.5 s
+_SILENCE_S = 0.4  # kopru releases the redelivered messages after 0.5 s
 
 # The properties of a content header in the order of their flags, from the highest bit, up to
 # message-id.
@@ -47,10 +47,10 @@ class Traffic:
 class AmqpTap:
     """One connection. Both directions take the traffic's lock.
 
-    kopru holds back what is redelivered first, its leading run, and so shows no older state. The
-    run ends with a full prefetch window, with a silence, and with a first delivery. When more that
-    is redelivered comes after that, the rows may step back for a moment, to a message of the run or
-    to one that follows it: its documented exception.
+    kopru holds back the redelivered messages that come first after a subscription, and so shows no
+    older state. They end with a full prefetch, with a silence, or with a first delivery. If more
+    redelivered messages come after that, the rows may step back for a moment, to one of the
+    messages held back or to one that follows them: this is kopru's documented exception.
     """
 
     def __init__(self, traffic: Traffic, prefetch: int, clock: Callable[[], float] = time.time):
@@ -78,8 +78,8 @@ class AmqpTap:
     def _begin(self) -> None:
         self._open: dict[int, int] = {}  # number by tag, tags rising
         self._count = 0
-        self._run: list[int] = []  # the leading run
-        self._run_ended_by: str | None = None
+        self._held_back: list[int] = []  # the redelivered messages that came first
+        self._held_back_until: str | None = None
         self._last_at = 0.0
 
     def _from_client(self, frame: Frame, now: float) -> None:
@@ -112,18 +112,19 @@ class AmqpTap:
         self._traffic.deliveries += 1
         self._traffic.redelivered += redelivered
         self._traffic.subscriptions += self._count == 0
-        if self._run_ended_by is None:
+        if self._held_back_until is None:
             if not redelivered:
-                self._run_ended_by = "a first delivery"
+                self._held_back_until = "a first delivery"
             elif self._count >= self._prefetch:
-                self._run_ended_by = "a full window"
+                self._held_back_until = "a full prefetch"
             elif self._count > 0 and now - self._last_at > _SILENCE_S:
-                self._run_ended_by = "silence"
+                self._held_back_until = "silence"
             else:
-                self._run.append(number)
-        if redelivered and self._run_ended_by is not None:
-            self._traffic.late.update(dict.fromkeys([*self._run, number], self._run_ended_by))
-            self._run = []
+                self._held_back.append(number)
+        if redelivered and self._held_back_until is not None:
+            late = [*self._held_back, number]
+            self._traffic.late.update(dict.fromkeys(late, self._held_back_until))
+            self._held_back = []
         self._count += 1
         self._last_at = now
         self._open[tag] = number

@@ -49,7 +49,7 @@ def usage(pid: int, ports: Mapping[int, str] = MappingProxyType({})) -> Usage:
 
 
 def _descriptors(pid: int, names: Mapping[int, str]) -> Iterator[str]:
-    """Connections as what is at the other end, files by their place, all else by its kind."""
+    """Connections by what is at the other end, files by their path, others by their kind."""
     sockets = {}
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()

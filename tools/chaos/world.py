@@ -55,16 +55,16 @@ $$;
 GRANT USAGE ON SCHEMA history TO kopru_writer;
 CREATE TRIGGER site_rule BEFORE INSERT OR UPDATE ON kopru.subscriptions
     FOR EACH ROW EXECUTE FUNCTION history.site_rule();
-CREATE TABLE history.letters (queue text NOT NULL, body_sha256 bytea NOT NULL);
-CREATE FUNCTION history.note_letter() RETURNS trigger
+CREATE TABLE history.dead_letters (queue text NOT NULL, body_sha256 bytea NOT NULL);
+CREATE FUNCTION history.note_dead_letter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-    INSERT INTO history.letters VALUES (NEW.queue, NEW.body_sha256);
+    INSERT INTO history.dead_letters VALUES (NEW.queue, NEW.body_sha256);
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters
-    FOR EACH ROW EXECUTE FUNCTION history.note_letter();
+    FOR EACH ROW EXECUTE FUNCTION history.note_dead_letter();
 """
 
 _ROOTS = {"customer": ("customers", "customer_id"),

@@ -1,7 +1,7 @@
 """Query results as tables that fit the terminal: cells are wrapped between words, never inside one.
 
-psql's own wrapped format fits too, but it breaks words. A table whose words do not fit beside each
-other is drawn as records, one column per line.
+psql's own wrapped format fits too, but it breaks words. A table whose widest words do not fit in
+one line is drawn as records, one column per line.
 """
 
 import re
