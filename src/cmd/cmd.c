@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * Every command shares one way in and one way out. The way in finds the command, parses its options
+ * and answers --help, so that a command's function sees only valid values. The way out flushes
+ * stdout and prints the collected errors, and it decides the exit status when several problems were
+ * found: a full disk behind a pipe must not look like success, and a script must be able to rely on
+ * the same status for the same mistake, whichever command it runs.
+ */
+
 /* In the order of `kopru --help`. */
 static const struct command *const COMMANDS[] = { &CMD_RUN, &CMD_CHECK, &CMD_MAP, &CMD_SQL };
 

@@ -13,6 +13,14 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/*
+ * The main thread only supervises: it waits for signals, tells the service manager how the daemon
+ * is doing, and ends it. Signals come from a descriptor and not from a handler, because they must
+ * not interrupt the threads that talk to the servers. Where an orderly end is not possible (a
+ * second signal, shutdown_timeout) the process leaves without freeing anything: threads may still
+ * use it all, and what is not acknowledged is delivered again.
+ */
+
 enum { FINISH_LOOK_MS = 20 };
 
 static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
@@ -189,7 +197,7 @@ out:
     return status;
 }
 
-/* What was accepted but is worth a look. */
+/* Advice is about settings that are valid but probably not intended. */
 static void log_advice(const struct error_list *advice)
 {
     for (size_t i = 0; i < advice->count; i++)

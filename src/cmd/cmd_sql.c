@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * The statements come from the same generator that kopru run uses, so that a DBA reviews and
+ * explains exactly what will be sent. Text and JSON walk through them in the same order, that of a
+ * transaction.
+ */
+
 static const char *const FORMATS[] = { "sql", "json", NULL };
 
 static const struct option_spec OPTIONS[] = {

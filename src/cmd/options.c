@@ -9,9 +9,16 @@
 
 const char *const OUTPUT_FORMATS[] = { "table", "json", NULL };
 
-enum {
-    LONG_OPTION_BASE = 256
-}; /* above every letter: tells a long option's value from a short one's */
+/*
+ * getopt_long() parses, because it knows every spelling that people expect (-cFILE, --config=FILE,
+ * options behind arguments, --). It is given nothing but the table: its messages are switched off
+ * and replaced, because kopru's errors name the option, say why and end with a hint. Values are
+ * stored in the order of the table and looked up by name, so that a command can neither miss an
+ * option nor read one that it does not have.
+ */
+
+/* Above every letter: tells a long option's value from a short one's. */
+enum { LONG_OPTION_BASE = 256 };
 
 static size_t option_count(const struct option_spec *options)
 {
