@@ -258,9 +258,7 @@ class Course:
 
 
 def own_hashes(db: Database, workload: Workload, bodies: Path) -> None:
-    """Payload hashes as the hand-written consumer computes them, as if it had written the entities
-    at rest.
-    """
+    """Payload hashes, as if the hand-written consumer had written the entities at rest."""
     table, key = site.TABLES_OF[workload.entity][0], site.KEY_OF[workload.entity]
     if workload.name != "unchanged":
         return  # no hash is equal, whoever computed it

@@ -176,9 +176,7 @@ def drain_alone(broker: RabbitMQ, server: Postgres) -> Drained:
 
 
 def drain_by_hand(broker: RabbitMQ, db: Database, entity: str, connections: int) -> Drained:
-    """The hand-written consumer in so many processes; all are connected and warm before they may
-    begin.
-    """
+    """Run the hand-written consumer in several processes, connected and warm before they begin."""
     before = site.work_so_far(db)
     processor = processor_so_far(broker, db.server)
     command = [sys.executable, "-m", "bench.handwritten", broker.uri, QUEUE, db.daemon_dsn, entity]

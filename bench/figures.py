@@ -54,9 +54,7 @@ def rates(runs: Iterable[Run], which: Which) -> Summary | None:
 
 
 def ratios(runs: Iterable[Run], one: Which, other: Which) -> Summary | None:
-    """How many times as fast one is as the other, repetition by repetition: what slows the machine
-    slows both.
-    """
+    """How many times as fast one is as the other, per repetition: a slow machine slows both."""
     found = list(runs)
     others = {run["repetition"]: rate(run) for run in select(found, other)}
     pairs = [rate(run) / others[run["repetition"]] for run in select(found, one)
@@ -111,9 +109,7 @@ FLOORS = [
 
 @dataclass(frozen=True)
 class Verdict:
-    """A promise beside what was measured; figure and met are None where this run did not measure
-    it.
-    """
+    """A promise and what was measured; figure and met are None if it was not measured."""
 
     what: str
     promise: str

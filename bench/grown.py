@@ -23,8 +23,7 @@ def database(site: Site) -> Database:
 
 
 def grow(site: Site, originals: int, wanted: int) -> None:
-    """Copies the template with so many originals until there are as many subscriptions as wanted.
-    """
+    """Copy the template's originals until there are as many subscriptions as wanted."""
     db = site.restore(f"{RESTING} subscription")
     with db.admin() as connection:
         # Foreign keys hold by construction; checking 13 million rows one by one would take minutes.

@@ -87,9 +87,7 @@ def of_kopru(broker: RabbitMQ, db: Database, bodies: Path, count: int) -> dict[s
 
 
 def stage_rows(db: Database) -> list[str]:
-    """Move the rows into tables of their own, read by the floor's transactions; the statements of
-    one message.
-    """
+    """Copy the rows into tables for the floor to read; the statements of one message."""
     statements = []
     with db.admin() as connection:
         for table in TABLES_OF["subscription"]:

@@ -64,9 +64,7 @@ def _share(entity: str, connections: int, number: int) -> str:
 
 
 def finished_rows(db: Database, entity: str, connections: int) -> list[dict[str, bytes]]:
-    """For each connection its share of the rows of each table, as COPY takes it, in the order of
-    their keys.
-    """
+    """For each connection its share of each table in COPY format, in the order of the keys."""
     shares = []
     with db.admin() as connection:
         for number in range(connections):
@@ -83,9 +81,7 @@ def finished_rows(db: Database, entity: str, connections: int) -> list[dict[str,
 
 def copy_rows(broker: RabbitMQ, db: Database, shares: list[dict[str, bytes]],
               messages: int) -> Drained:
-    """The limit of new ids: each connection copies its share in one transaction, roots before
-    children.
-    """
+    """The limit of new ids: each connection copies its share in one transaction, roots first."""
 
     def work(connection: psycopg.Connection, share: dict[str, bytes]) -> Callable[[], None]:
         def run() -> None:
@@ -128,9 +124,7 @@ def _binary_array(oid: int, values: Sequence[object]) -> bytes:
 
 @dataclass(frozen=True)
 class Changes:
-    """The statements, and for each connection its batches: parameters of the child's statement and
-    of the root's.
-    """
+    """The statements, and for each connection the parameters of its batches, child before root."""
 
     child: bytes
     root: bytes
@@ -157,9 +151,7 @@ def _statements(entity: str) -> tuple[bytes, bytes]:
 
 def known_changes(db: Database, entity: str, since_xid: int, order: Sequence[str],
                   connections: int) -> Changes:
-    """What kopru wrote since that transaction, in batches of its size and in the order of
-    publication.
-    """
+    """What kopru wrote since that transaction, in batches of its size, in the order published."""
     key = KEY_OF[entity]
     table, keys, changed = _CHURN[entity]
     columns = [key, *(name for name, _ in keys), *(name for name, *_ in changed)]
@@ -195,8 +187,8 @@ def _require(result: pq.abc.PGresult) -> None:
 
 
 def apply_changes(broker: RabbitMQ, db: Database, changes: Changes) -> Drained:
-    """The limit of churn: prepared statements, one transaction a batch, as many connections as
-    writers.
+    """The limit of churn: prepared statements, one transaction per batch, one connection per
+    writer.
     """
 
     def connect() -> pq.PGconn:

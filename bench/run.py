@@ -1,6 +1,4 @@
-"""./dev bench: everything side by side on private servers, and the results as a table, as JSON and
-as charts.
-"""
+"""./dev bench: kopru and the alternatives on private servers; results as table, JSON and charts."""
 
 import argparse
 import os

@@ -43,9 +43,7 @@ _BY_ITSELF = ("payload_hash", "source_time", "created_at", "updated_at")
 
 @dataclass(frozen=True)
 class Work:
-    """What the database was made to do: WAL in bytes, rows of the data tables by what happened to
-    them.
-    """
+    """What the database had to do: WAL in bytes, and rows of the data tables by operation."""
 
     wal_bytes: int
     inserted: int
@@ -59,9 +57,7 @@ def programs() -> Path:
 
 
 class Site:
-    """Use as a context; measured databases are copies of templates that restore() makes afresh each
-    time.
-    """
+    """A context. Measured databases are copies of templates; restore() makes a new copy."""
 
     RUN = "bench_run"
 
@@ -155,9 +151,7 @@ def others_connected(db: Database) -> int:
 
 
 def digest(db: Database, entity: str) -> dict[str, tuple[int, str]]:
-    """Count and digest of the rows of each table, without what says when and by whom they were
-    written.
-    """
+    """Count and digest of the rows of each table, without the columns that say when and by whom."""
     found = {}
     for table in TABLES_OF[entity]:
         (row,) = db.query(f"SELECT count(*), sum(hashtextextended((to_jsonb(t) - "

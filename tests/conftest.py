@@ -33,9 +33,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def watched_for_personal_values() -> Iterator[None]:
-    """What a module publishes is searched for in all that its daemons and commands say: see
-    support/privacy.py.
-    """
+    """Search all that daemons and commands say for what the module publishes: privacy.py."""
     privacy.WATCH.enabled = True
     yield
     privacy.WATCH.forget()

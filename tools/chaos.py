@@ -42,8 +42,8 @@ _WARM_UP_DEADLINE_S = 20
 
 
 class Course:
-    """Lets the faults of a plan happen: one thread, each fault a generator of pauses, never two on
-    the same thing.
+    """Makes the faults of a plan happen: one thread, each fault a generator of pauses, and never
+    two faults on the same thing.
     """
 
     def __init__(self, stage: World, faults: list[Fault]):

@@ -113,9 +113,7 @@ def consume_all(screen: Screen, stage: Stage, total: int) -> float:
 
 
 def publish_late_customer(screen: Screen, stage: Stage, body: bytes) -> None:
-    """The two queues have no order between them: a subscription may come first, and waits without
-    being held up.
-    """
+    """The queues have no order between them: a subscription may come before its customer."""
     waiting = "SELECT count(*) FROM kopru.engaged_parties_without_customer"
     with (failing_as("publishing the late customer"),
           screen.step("late", "a customer after its subscription") as step):

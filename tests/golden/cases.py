@@ -1,5 +1,4 @@
-"""Reads the golden cases; README.md in this folder describes their format. Nothing here writes one.
-"""
+"""Reads the golden cases; README.md describes their format. Nothing here writes a case."""
 
 import base64
 import json
@@ -21,9 +20,7 @@ REASONS = ("too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul
 
 @dataclass(frozen=True)
 class Table:
-    """A table as far as the cases look at it: its key, of which the first column is the root's, and
-    its other columns.
-    """
+    """A table of the cases: its key, which begins with the root's key, and its other columns."""
 
     key: tuple[str, ...]
     columns: tuple[str, ...]
@@ -147,9 +144,7 @@ class Case:
 
     @property
     def clears(self) -> tuple[str, ...]:
-        """What the entity file clears when a message leaves it out: ("*",) for everything, else
-        names of properties.
-        """
+        """What the entity file clears if a message omits it: ("*",) or names of properties."""
         return tuple(self.content.get("absent_clears", ()))
 
     def messages(self) -> list[Message]:
@@ -164,9 +159,7 @@ class Case:
         return result
 
     def expected_output(self) -> dict[str, Any]:
-        """For a single message: what kopru map prints; of a dead letter only what the case says
-        about it.
-        """
+        """What kopru map prints for a single message; of a dead letter only what the case names."""
         expect = self.content["expect"]
         if "dead_letter" in expect:
             return expect
@@ -175,8 +168,8 @@ class Case:
         return {**expect, "entity": self.entity_name, "rows": rows}
 
     def expected_tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every table of the entity with all columns; of dead letters only the columns that the
-        case names.
+        """Every table of the entity with all columns; dead letters with the columns that the case
+        names.
         """
         tables = self.content.get("tables")
         if tables is None:

@@ -120,9 +120,7 @@ def _run(broker: RabbitMQ, db: Database, queues: list[Queue], changes: dict[str,
 
 
 def _as_printed(row: Row) -> Row:
-    """A row as row_to_json() gives it in a UTC session, with instants and numerics in the spelling
-    of the cases.
-    """
+    """A row of row_to_json() in a UTC session; instants and numerics spelled as in the cases."""
     for column, value in row.items():
         if column in _INSTANTS and value is not None:
             row[column] = re.sub(r"\+00:00$", "Z", value)

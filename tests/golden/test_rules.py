@@ -1,6 +1,4 @@
-"""The golden cases themselves: every rule has a case, every case a rule, and no file says what
-nobody reads.
-"""
+"""Every rule has a golden case, every case a rule, and every property of a case is read."""
 
 import hashlib
 from collections import Counter

@@ -47,8 +47,7 @@ def require_no_sanitizer_report(text: str, source: str) -> None:
 
 def run_kopru(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None,
               deadline_s: float = _COMMAND_DEADLINE_S) -> subprocess.CompletedProcess[bytes]:
-    """Run one command to its end, whatever its exit code; stdout and stderr are captured as bytes.
-    """
+    """Run one command to its end, whatever its exit code; stdout and stderr are bytes."""
     if arguments[:1] == ("map",):
         privacy.WATCH.published(stdin, {})
     done = subprocess.run([str(binary()), *arguments], input=stdin, capture_output=True,
@@ -62,9 +61,7 @@ def run_kopru(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None
 
 
 def default_settings(amqp_uri: str, conninfo: str, queues: Mapping[str, str]) -> dict[str, object]:
-    """A configuration for tests: queues maps a queue's name to its entity, customer or
-    subscription.
-    """
+    """A configuration for tests; queues maps names of queues to customer or subscription."""
     return {
         "erp": {"time_zone": "Europe/Istanbul"},
         "amqp": {"uri": amqp_uri},
@@ -104,8 +101,8 @@ class Kopru:
 
     def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None,
                  keep: bool = False, prefix: Sequence[str] = ()):
-        """keep: the daemon outlives this program unless stopped. prefix: what becomes the daemon,
-        such as prlimit.
+        """keep: the daemon outlives this program. prefix: a command that starts it, such as
+        prlimit.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="kopru-run-"))
         self.config_path = self.directory / "kopru.cfg"
@@ -186,8 +183,8 @@ class Kopru:
             raise TimeoutError(f"{error}\n{self.tail()}") from None
 
     def terminate(self, number: int = signal.SIGTERM, deadline_s: float | None = None) -> int:
-        """Ask it to finish and return its exit code; the default deadline is its own
-        shutdown_timeout and a bit.
+        """Ask it to end; its exit code. The default deadline is somewhat above its
+        shutdown_timeout.
         """
         self._ask_endpoint()
         if deadline_s is None:
@@ -197,8 +194,8 @@ class Kopru:
         return self.wait_until_exit(deadline_s)
 
     def wait_until_exit(self, deadline_s: float) -> int:
-        """Its exit code (negative: the signal that ended it); TimeoutError with the log's end if it
-        goes on.
+        """Its exit code (negative: the signal that ended it), or TimeoutError with the end of the
+        log.
         """
         assert self._popen is not None
         try:
@@ -268,9 +265,7 @@ class Kopru:
         return "its log ends:\n" + "\n".join(self.stderr_text().splitlines()[-lines:])
 
     def log_lines(self) -> list[dict]:
-        """The latest run's log, parsed. A last line still being written is left out; so is what is
-        no JSON object.
-        """
+        """The latest run's log, without a last incomplete line and lines that are no JSON."""
         parsed = []
         for line in self.stderr_text().splitlines():
             try:

@@ -25,9 +25,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def run_psql(dsn: str, file: Path, role: str | None = None) -> str:
-    """Run one SQL file as a DBA does, optionally as another role; its output, or RuntimeError with
-    it.
-    """
+    """Run one SQL file as a DBA does, optionally as another role; its output, or RuntimeError."""
     env = clean_environment()
     if role is not None:
         env["PGOPTIONS"] = f"-c role={role}"
@@ -48,8 +46,7 @@ class Database:
 
     @property
     def daemon_dsn(self) -> str:
-        """What the daemon connects with: a login that is a member of kopru_writer and nothing more.
-        """
+        """The daemon's login, which is a member of kopru_writer and nothing more."""
         return self.server.dsn(self.name, DAEMON)
 
     @property

@@ -58,9 +58,7 @@ def _triplet(name: str, value_type: str, value: str) -> dict[str, str]:
 
 
 class _Dice:
-    """Random.choice and Random.randrange, several times faster; fairness to the last bit does not
-    matter here.
-    """
+    """Random.choice and Random.randrange, several times faster and not perfectly fair."""
 
     def __init__(self, seed: int, kind: int, number: int):
         self.roll: Callable[[], float] = random.Random(seed << 64 | kind << 56 | number).random

@@ -56,9 +56,7 @@ def install(db: Database) -> None:
 
 
 def writers(db: Database) -> list[str]:
-    """The application names under which states were written, in order; each once for all that it
-    wrote in a row.
-    """
+    """The application names under which states were written, in order; repeats count once."""
     return [name for (name,) in db.query("""
         SELECT writer
         FROM (SELECT n, writer, lag(writer) OVER (ORDER BY n) AS before
@@ -86,8 +84,7 @@ class Verdict:
 
 
 def check(db: Database, entries: list[Entry]) -> Verdict:
-    """Reads only the ledger and the database. Messages that nobody confirmed may be there or not.
-    """
+    """Reads only the ledger and the database. An unconfirmed message may be there or not."""
     verdict = Verdict(sum(entry.confirmed for entry in entries))
     _check_rows(db, entries, verdict)
     _check_dead_letters(db, entries, verdict)

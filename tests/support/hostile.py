@@ -1,6 +1,4 @@
-"""Random messages in which anything may happen that a publisher can do: for comparing one way to
-apply them with another.
-"""
+"""Random messages with anything that a publisher can do, to compare two ways of applying them."""
 
 import json
 import random

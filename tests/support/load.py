@@ -57,9 +57,7 @@ class Load:
         self.finish()
 
     def finish(self) -> None:
-        """Publish what has to be followed up, and end. After a failure nothing is followed up: it
-        shall be seen soon.
-        """
+        """Publish what has to be followed up and end; after a failure, end at once."""
         self._stop.set()
         self._thread.join()
         if self._failure is not None and not self._given_up.is_set():

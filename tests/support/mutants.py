@@ -22,9 +22,7 @@ class Edit:
     new: str
 
     def apply(self, text: str) -> str:
-        """The text with its one occurrence of `old` replaced. White space may differ, so that
-        formatting does not matter.
-        """
+        """The text with its one occurrence of `old` replaced, however white space differs."""
         pattern = re.compile(r"\s+".join(re.escape(word) for word in self.old.split()))
         count = len(pattern.findall(text))
         if count != 1:

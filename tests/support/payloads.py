@@ -29,8 +29,8 @@ _NAMES = ("CAMPAIGN", "MONTAGE_DATE", "PANELNO", "STAGE", "TOTAL_PAST_DUE_INSTAL
 
 @dataclass(frozen=True)
 class Message:
-    """One message. reason: why kopru must refuse it, None if it must not; payload is then what it
-    says.
+    """One message. reason: why kopru must refuse it; None if it must accept it, then with a
+    payload.
     """
 
     entity: str
@@ -50,9 +50,7 @@ class Payloads:
 
     def message(self, entity: str, number: int, entity_id: str | None = None,
                 full: bool = False) -> Message:
-        """A good message; full: one that says something about every property that any message
-        speaks of.
-        """
+        """A good message. full: it has every property that any message has."""
         entity_id = entity_id or self._choice.choice(self._ids[entity])
         properties = dict(self._customer() if entity == "customer" else self._subscription())
         if not full:

@@ -81,9 +81,7 @@ class PgBouncer:
         self._child.stop()
 
     def console(self) -> psycopg.Connection:
-        """Its admin console, which takes PAUSE, RESUME, KILL, RECONNECT, SHOW; the caller closes
-        it.
-        """
+        """Its admin console (PAUSE, RESUME, KILL, RECONNECT, SHOW). The caller closes it."""
         return psycopg.connect(self.dsn("pgbouncer", SUPERUSER), autocommit=True,
                                prepare_threshold=None, cursor_factory=psycopg.ClientCursor)
 

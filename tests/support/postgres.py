@@ -52,9 +52,7 @@ class Postgres:
 
     def __init__(self, *, fsync: bool = False, settings: dict[str, str] | None = None,
                  keep: bool = False):
-        """settings are written to postgresql.conf. keep: the server outlives this program unless
-        stopped.
-        """
+        """settings are lines of postgresql.conf. keep: the server outlives this program."""
         self.user = unprivileged_user("postgres")
         self.directory = make_directory("kopru-pg-", self.user)
         self.port = free_port()
@@ -138,9 +136,7 @@ class Postgres:
         self.start()
 
     def kill9(self) -> None:
-        """Kill the postmaster, and wait until its backends have noticed: they hold the shared
-        memory.
-        """
+        """Kill the postmaster and wait for its backends, which hold the shared memory."""
         if not self._child.is_running():
             return
         backends = _children_of(self.pid)

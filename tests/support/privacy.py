@@ -121,9 +121,7 @@ def spellings(value: str) -> set[str]:
 
 
 def _in_base64(raw: bytes) -> Iterator[str]:
-    """Whatever stands before and after it: of the three alignments the characters that depend on
-    the value alone.
-    """
+    """The characters of the three base64 alignments that depend on the value alone."""
     for before in range(3):
         for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
             text = alphabet(b"\0" * before + raw)

@@ -59,8 +59,7 @@ def make_directory(prefix: str, owner: str | None) -> Path:
 
 
 def as_user(user: str | None, command: Sequence[str], death_signal: str | None = None) -> list[str]:
-    """The command as one that runs as user and receives death_signal when its parent's thread ends.
-    """
+    """The command, run as user; death_signal reaches it when its parent's thread ends."""
     prefix = ["setpriv"]
     if user is not None:
         prefix += [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"]
@@ -70,9 +69,7 @@ def as_user(user: str | None, command: Sequence[str], death_signal: str | None =
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended, be it that nobody has asked for its status yet (in a container
-    perhaps nobody will).
-    """
+    """Whether a process has ended, even if its parent has not collected its status."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -80,8 +77,7 @@ def is_gone(pid: int) -> bool:
 
 
 class Child:
-    """One server process: started in its own session (Ctrl-C does not reach it), stopped by its id.
-    """
+    """A server process in a session of its own, out of reach of Ctrl-C; stopped by its id."""
 
     def __init__(self, name: str, log_path: Path, user: str | None):
         self.name = name
@@ -121,8 +117,8 @@ class Child:
         os.kill(self.pid, number)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Send the signal and wait for the end; killed, with a word on stderr, when the deadline
-        passes.
+        """Send the signal and wait for the end. At the deadline it is killed, with a line on
+        stderr.
         """
         if not self.is_running():
             return

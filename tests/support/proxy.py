@@ -29,9 +29,7 @@ class Proxy:
     """
 
     def __init__(self, port: int, tap: Callable[[], Tap] | None = None):
-        """tap is asked for one at the beginning of each connection: see amqp_frames and
-        pg_messages.
-        """
+        """tap makes the tap of each new connection: see amqp_frames and pg_messages."""
         self._target = port
         self._tap = tap
         self._lock = threading.Lock()

@@ -76,8 +76,7 @@ Loop().
 
 @dataclass(frozen=True)
 class Depth:
-    """What a queue holds: deliverable messages, delivered ones without an ack, and its consumers.
-    """
+    """What a queue holds, ready and unacknowledged messages, and how many consumers it has."""
 
     ready: int
     unacked: int
@@ -99,9 +98,7 @@ class RabbitMQ:
     """
 
     def __init__(self, *, settings: dict[str, str] | None = None, keep: bool = False):
-        """settings are further lines of rabbitmq.conf. keep: the broker outlives this program
-        unless stopped.
-        """
+        """settings are further lines of rabbitmq.conf. keep: the broker outlives this program."""
         self.user = unprivileged_user("rabbitmq")
         self.directory = make_directory("kopru-mq-", self.user)
         self.port = free_port()
@@ -210,9 +207,7 @@ class RabbitMQ:
         self.start()
 
     def save_definitions(self) -> None:
-        """Have what was declared so far on disk: a broker that is killed soon after a declaration
-        may not know it any more.
-        """
+        """Write all declarations to disk: a broker that is killed soon after one may forget it."""
         self.rabbitmqctl("eval", "mnesia:dump_log().")
 
     def kill9(self) -> None:
@@ -318,9 +313,7 @@ class RabbitMQ:
         return Depth(*map(int, answer.split()))
 
     def wait_until_empty(self, queue: str, deadline_s: float = 60) -> None:
-        """Wait until nothing is ready and nothing is unacknowledged; a broker that is down is
-        waited for.
-        """
+        """Wait until no message is ready or unacknowledged; a broker that is down is waited for."""
 
         def is_empty() -> bool:
             try:

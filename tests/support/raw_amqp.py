@@ -69,8 +69,7 @@ class RawPublisher:
         self._socket.close()
 
     def publish(self, queue: str, body: bytes, *, flags: int, properties: bytes) -> None:
-        """Returns when the broker has confirmed it; Refused if it does not like what it was sent.
-        """
+        """Returns when the broker has confirmed the message, or raises Refused."""
         self._call(1, 60, 40, struct.pack(">H", 0) + short_string("") + short_string(queue) + b"\0")
         self._frame(_HEADER, 1, struct.pack(">HHQH", 60, 0, len(body), flags) + properties)
         for start in range(0, len(body), _FRAME_MAX - 8):

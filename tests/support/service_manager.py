@@ -1,6 +1,4 @@
-"""A service manager as systemd is one for a unit with Type=notify: a datagram socket, and what came
-to it.
-"""
+"""The service manager of a unit with Type=notify: a datagram socket, and what it received."""
 
 import secrets
 import socket

@@ -65,8 +65,7 @@ def read_dead_letters(db: Database) -> list[Row]:
 
 
 def row_versions(db: Database) -> dict[tuple, str]:
-    """Which transaction wrote each row of the five tables, by table and key: equal means untouched.
-    """
+    """Which transaction wrote each row of the five tables, by table and key."""
     found = {}
     for table, key in DATA_TABLES.items():
         for row in read_table(db, table,

@@ -1,6 +1,4 @@
-"""What proxies that understand a protocol have in common: they note what passes, and stop it where
-a test says.
-"""
+"""What proxies that understand a protocol share: they note what passes and can hold it."""
 
 import threading
 from collections.abc import Callable, Iterator

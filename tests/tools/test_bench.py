@@ -1,6 +1,4 @@
-"""The bench's own arithmetic: what it publishes, how it sums up, and what it draws. It measures
-nothing here.
-"""
+"""What the bench publishes, how it sums up and what it draws. Nothing is measured here."""
 
 import json
 import re

@@ -78,8 +78,7 @@ def test_links_lead_to_files(name: str) -> None:
 
 
 def named_paths(text: str) -> Iterator[str]:
-    """What looks like a path from the root of the repository, or like a header or source below src.
-    """
+    """Everything that looks like a path from the repository's root, or like a file below src."""
     folders = "|".join(re.escape(path.name) for path in REPOSITORY.iterdir()
                        if path.is_dir() and path.name != ".git"
                        and not path.name.startswith("build"))

@@ -1,6 +1,4 @@
-"""What ./dev fuzz says about targets that find something, and what a replay says about files it
-cannot read.
-"""
+"""What ./dev fuzz says of targets that find something, and a replay of unreadable files."""
 
 import os
 import subprocess

@@ -1,6 +1,4 @@
-"""The faults of tests/mutants still fit the source, and a file that says something else is refused.
-./dev mutants runs them.
-"""
+"""The mutants fit the source, and an invalid file is refused. ./dev mutants runs them."""
 
 from pathlib import Path
 

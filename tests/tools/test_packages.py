@@ -216,10 +216,10 @@ def test_apt_is_quiet_and_each_step_has_a_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("apt", "said"), [
     ("[[ $1 == update || -e $0.updated ]] && touch $0.updated",
-     ["updating the package lists", "installing 1 Debian packages"]),
+     ["updating the package lists", "installing 1 Debian package"]),
     ("[[ $1 == update || $* == *--simulate* ]]",
-     ["installing 1 Debian packages", "updating the package lists",
-      "installing 1 Debian packages"]),
+     ["installing 1 Debian package", "updating the package lists",
+      "installing 1 Debian package"]),
 ])
 def test_old_lists_are_updated_once(tmp_path: Path, apt: str, said: list[str]) -> None:
     done = sourced(tmp_path, "install_with_known_lists a && echo ok || echo failed", apt_get=apt)

@@ -1,6 +1,4 @@
-"""The checks P1 to P11 of a run, from what it left behind: ledger, database, traffic, logs. Each
-says what it looked at.
-"""
+"""The checks P1 to P11 of a run, from its ledger, database, traffic and logs."""
 
 import bisect
 import hashlib
@@ -246,9 +244,7 @@ def _dead_letters(evidence: Evidence) -> Result:
 
 
 def _no_step_back(evidence: Evidence) -> Result:
-    """What the broker returned out of order may show once more: kopru's documented exception, if it
-    noticed.
-    """
+    """What the broker returned out of order may show once more: the documented exception."""
     stale, shown = [], 0
     excused: Counter[str] = Counter()
     for (entity, entity_id), states in evidence.states.items():
@@ -379,8 +375,8 @@ def _ended_as_asked(evidence: Evidence) -> Result:
 
 
 def late_messages(stage: World, watch: Watch) -> int:
-    """As the daemons count. A run that ends within a second is not asked for its metrics, but logs
-    that there is one.
+    """As the daemons count them. A run that ended within a second was not asked for its metrics;
+    its log tells whether it had one.
     """
     logged = {(instance.name, run) for instance in stage.instances
               for run, path in enumerate(instance.logs(), start=1)

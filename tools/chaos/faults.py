@@ -181,9 +181,7 @@ def _entity_arguments(choice: random.Random) -> Arguments:
 
 
 def _read_only(world: World, seconds: float) -> Act:
-    """As after a failover to a standby: connections end, and new ones find a server that takes no
-    writes.
-    """
+    """As after a failover to a standby: connections end, and the new server is read-only."""
     world.set_read_only(True)
     yield seconds
     world.set_read_only(False)

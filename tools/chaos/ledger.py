@@ -1,6 +1,4 @@
-"""What was published, and what the broker confirmed: a file that outlives whatever happens to the
-run.
-"""
+"""What was published and what the broker confirmed, in a file that outlives the run."""
 
 import json
 import threading
@@ -14,8 +12,8 @@ REFUSED_BY_DATABASE = "rejected_by_database"
 
 @dataclass(frozen=True)
 class Entry:
-    """One message. reason: why it must become a dead letter, None if it must not. Not confirmed: it
-    may be there or not.
+    """One message. reason: why it must become a dead letter, None if it must not. An unconfirmed
+    message may have arrived or not.
     """
 
     number: int
@@ -76,8 +74,8 @@ class Ledger:
 
 
 def read(path: Path) -> Iterator[Entry]:
-    """All messages in the order of their numbers within each queue. A long run has too many to hold
-    them.
+    """All messages, in the order of their numbers within each queue. They are read one by one,
+    because a long run has too many to hold in memory.
     """
     confirmed = {record for record in _records(path) if isinstance(record, int)}
     for record in _records(path):

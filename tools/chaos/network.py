@@ -1,6 +1,4 @@
-"""A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after a number of bytes,
-in either direction.
-"""
+"""A TCP proxy that cuts, resets, stalls, slows or limits connections, in either direction."""
 
 import ctypes
 import errno
@@ -21,9 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Tap(Protocol):
-    """Sees the bytes of one connection as they come to the proxy; each direction calls from its own
-    thread.
-    """
+    """Sees the bytes of one connection. Each direction calls it from its own thread."""
 
     def saw(self, to_server: bool, data: bytes) -> None: ...
 
@@ -184,9 +180,7 @@ def _shut(end: socket.socket) -> None:
 
 
 def _reset(end: socket.socket) -> None:
-    """connect() to no address at all: Linux answers the peer with RST, and wakes who reads or
-    writes here.
-    """
+    """connect() to no address: Linux answers the peer with RST and wakes those who wait here."""
     if _libc.connect(end.fileno(), _SOCKADDR_UNSPEC, len(_SOCKADDR_UNSPEC)) != 0:
         error = ctypes.get_errno()
         if error != errno.EBADF:  # closed already

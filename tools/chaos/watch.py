@@ -1,6 +1,4 @@
-"""What the daemons use while they run: memory, descriptors, threads, processor time, and what they
-say of themselves.
-"""
+"""What the daemons use while they run (memory, descriptors, threads, processor time) and report."""
 
 import os
 import re
@@ -37,8 +35,8 @@ class Usage:
 
 
 def usage(pid: int, ports: Mapping[int, str] = MappingProxyType({})) -> Usage:
-    """Of a process that runs; OSError if it does not. ports: what is at the other end of a
-    connection.
+    """What a running process uses; OSError if it has ended. ports: names of what is at the other
+    end of a connection.
     """
     process = Path(f"/proc/{pid}")
     fields = (process / "stat").read_text().rpartition(")")[2].split()

@@ -78,9 +78,7 @@ def compose(count: int, seed: int) -> tuple[Publication, bytes]:
 
 def _history(new: int, updates: int, full: Callable[[int, int], bytes],
              status: Callable[[int, str], bytes], rng: random.Random) -> list[bytes]:
-    """Numbers from 0 to new - 1 in their first version, and between them messages about those that
-    came before.
-    """
+    """Numbers from 0 to new - 1 in their first version, mixed with messages about earlier ones."""
     steps = [True] * (new - 1) + [False] * updates
     rng.shuffle(steps)
     versions: list[int] = []
@@ -128,8 +126,8 @@ def _broken() -> list[tuple[str, str, bytes]]:
 
 
 def expected_rows(publication: Publication, *later: bytes) -> dict[str, int]:
-    """Rows of each table, worked out from the payloads alone: what is present replaces, what is
-    absent keeps.
+    """Rows of each table, from the payloads alone: a present property replaces, an absent one
+    keeps.
     """
     broken = {body for _, _, body in _broken()}
     rows: Counter[str] = Counter()

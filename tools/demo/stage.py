@@ -110,9 +110,7 @@ class Stage:
         return directory
 
     def keep_running(self) -> KeptDemo:
-        """From here on nothing is stopped by leaving; the record that ./dev demo --stop needs is
-        saved.
-        """
+        """Leaving stops nothing any more; saves the record that ./dev demo --stop needs."""
         kept = KeptDemo(
             processes=[
                 Process.running("kopru", self.kopru.pid, signal.SIGTERM),

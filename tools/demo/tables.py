@@ -95,9 +95,7 @@ class Part:
 
 
 def parts_of(script: str) -> Iterator[Part]:
-    """The titles (\\echo) and the statements of a file for psql that knows only \\x and \\pset
-    else.
-    """
+    """The titles (\\echo) and statements of a psql file that has only \\x and \\pset besides."""
     as_records = False
     statement: list[str] = []
     for line in script.splitlines():
