@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Random faults everywhere, and then the question whether anything was lost, old, early or doubled.
+"""Causes random faults everywhere, then checks that nothing was lost, old, early or doubled.
 
 Started by ./dev chaos. What happens and when depends on the seed alone. Everything is private and
 temporary; what a failing run leaves is kept, and the path is printed. Exit status: 0 if all checks
@@ -58,7 +58,7 @@ class Course:
             self._push(fault.at_s, fault, None)
 
     def run(self) -> None:
-        """Until all faults are over."""
+        """Returns when all faults are over."""
         while self._due or self._waiting:
             at, _, fault, going = heapq.heappop(self._due)
             time.sleep(max(0.0, at - self._now()))
@@ -108,7 +108,7 @@ def _launch_consuming(stage: World, publishers: list[Publisher]) -> Usage:
 
 
 def _drain(stage: World, deadline_s: float) -> None:
-    """What is left is for the checks to find."""
+    """Waits for empty queues; messages that remain are for the checks to find."""
     try:
         wait_until(stage.is_drained, deadline_s, "empty queues")
     except TimeoutError as error:
@@ -116,9 +116,9 @@ def _drain(stage: World, deadline_s: float) -> None:
 
 
 def _idle_usage(stage: World) -> Usage:
-    """Once nothing is opened or closed any more."""
+    """What the first daemon uses once it opens and closes nothing any more."""
     time.sleep(_IDLE_S)
-    stage.first.launch()  # if it crashed: P11 tells
+    stage.first.launch()  # if it crashed, check P11 says so
     return usage(stage.first.kopru.pid, stage.first.ports)
 
 
@@ -158,7 +158,7 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     _drain(stage, _DRAIN_DEADLINE_S)
     say(f"  {time.monotonic() - begin:6.1f} s  drained")
     depths = checks.depths_by_queue(stage.depths())
-    watch.finish()  # its questions take descriptors, too
+    watch.finish()  # its questions use descriptors too
     before = usage(stage.first.pid) if stage.first.pid else baseline
     end = _idle_usage(stage)
     memory_mib = _planned_memory_mib(stage)
@@ -180,7 +180,7 @@ def _table(results: list[Result]) -> str:
 
 
 def _keep(stage: World, directory: Path) -> None:
-    """To find out what happened: the logs, and all states that there ever were."""
+    """Saves the logs and all states that the tables ever had, to find out what happened."""
     if stage.server.is_running():
         states = stage.database.query("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)), "
                                       "xmin, * FROM history.states ORDER BY n")
@@ -192,7 +192,7 @@ def _keep(stage: World, directory: Path) -> None:
 
 
 def _run(the_plan: Plan, directory: Path, keep: bool) -> int:
-    """directory is removed if all is well."""
+    """Runs the plan. directory is removed if every check holds."""
     with world.built(the_plan.site, the_plan.seed) as stage:
         try:
             with open(directory / "amqp", "w", encoding="utf-8") as stage.traffic.journal:

@@ -46,7 +46,7 @@ _USAGE = 64
 
 
 class Failure(Exception):
-    """A step that did not succeed."""
+    """A step failed."""
 
     def __init__(self, doing: str, why: object):
         super().__init__(f"{doing} failed: {str(why).strip()}")
@@ -130,7 +130,7 @@ def publish_late_customer(screen: Screen, stage: Stage, body: bytes) -> None:
 
 
 def show(screen: Screen, stage: Stage, file: str) -> None:
-    """The results of a file that psql could run too, drawn for this terminal."""
+    """Draw the results of a file, which psql could run too, for this terminal."""
     with failing_as(f"showing {file}"), stage.database.admin() as connection:
         space = ""
         for part in parts_of((_SQL / file).read_text(encoding="utf-8")):
@@ -142,7 +142,7 @@ def show(screen: Screen, stage: Stage, file: str) -> None:
 
 
 def show_counts(screen: Screen, stage: Stage, publication: Publication, late: bytes) -> list[str]:
-    """Rows of each table beside what the published payloads add up to; what differs."""
+    """Show the rows of each table and what the payloads add up to; returns what differs."""
     expected = {**expected_rows(publication, late), "dead_letters": publication.broken}
     wrong = []
     screen.line(f"  {'table':<30}{'rows':>10}{'expected':>12}")

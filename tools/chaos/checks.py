@@ -25,7 +25,7 @@ SQL = "connection to PostgreSQL"
 
 _SHOWN = 5
 _QUIET_CPU_SHARE = 0.1
-# on average, debug lines left out; dead letters may be named 50 times in ten seconds by each writer
+# On average, without debug lines. Each writer may log 50 dead letters in ten seconds.
 _LINES_PER_S = 40
 _LINES_IN_A_SECOND = 400
 _ROOTS = {"customer": ("customers", "customer_id"),
@@ -40,7 +40,7 @@ SELECT queue, body_sha256, min(extract(epoch FROM pg_xact_commit_timestamp(xmin)
 FROM history.dead_letters GROUP BY 1, 2
 """
 
-# What must find nothing, whatever was published.
+# Queries that must find nothing, whatever was published.
 _CONTRADICTIONS = {
     **{f"the same {table} twice": f"SELECT {', '.join(key)} FROM kopru.{table} GROUP BY "
                                   f"{', '.join(key)} HAVING count(*) > 1"
@@ -98,7 +98,7 @@ class Evidence:
     depths: dict[str, tuple[int, int]]  # ready and unacknowledged at the end, by queue
     baseline: Usage  # of a daemon that has nothing to do, before the first fault
     end: Usage  # after the last
-    sql_connections: int  # that it may have
+    sql_connections: int  # how many the daemon may have
     memory_mib: float  # what kopru check says to plan for
     peak_mib: float
     seconds: float
@@ -110,7 +110,7 @@ class Evidence:
     logs: list[Path]
     ends: list[End]
     dead_letters: list[dict] = field(init=False)
-    # number and time of commit, in the order of writing
+    # numbers and times of commits, in the order in which the states were written
     states: dict[Key, list[tuple[int, float]]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,7 +167,7 @@ class Published:
             if entry.confirmed:
                 confirmed.apply(entry.entity, payload)
                 self.latest[key] = entry.number
-            if "status" in payload:  # it covers what was refused, if both are folded
+            if "status" in payload:  # it covers the refused message if both are folded
                 for dead_letter in waiting.pop(key, ()):
                     del self.must[dead_letter]
         self.rows = confirmed.rows()
@@ -267,9 +267,9 @@ def _consistent(evidence: Evidence) -> Result:
                 for row in evidence.db.query(query)]
     late = evidence.traffic.late.keys()
     for (entity, entity_id), states in evidence.states.items():
-        last: dict[int, int] = {}  # where a message was shown
+        last: dict[int, int] = {}  # where the row showed a message last
         for at, (number, _) in enumerate(states):
-            # After an older state that came late the newer one is written again.
+            # After an older state that came late, the newer one is written again.
             if number in last and late.isdisjoint(between
                                                   for between, _ in states[last[number]:at + 1]):
                 problems.append(f"{entity} {entity_id} was written again as message {number}")
@@ -307,7 +307,7 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
 
 
 def _rising(states: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    """Only states that were newer than all before them: numbers and times."""
+    """Numbers and times of the states that were newer than all states before them."""
     numbers: list[int] = []
     times: list[float] = []
     for number, at in sorted(states, key=lambda state: state[1]):
@@ -318,7 +318,7 @@ def _rising(states: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
 
 
 def _time_of(rising: tuple[list[int], list[float]], number: int) -> float | None:
-    """When the first state was committed that is this message's or a later one's."""
+    """When the first state of this message or of a later one was committed."""
     numbers, times = rising
     at = bisect.bisect_left(numbers, number)
     return times[at] if at < len(times) else None

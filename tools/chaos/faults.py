@@ -27,7 +27,7 @@ class Kind:
     weight: float
     arguments: Callable[[random.Random], Arguments]
     act: Callable[..., Act]
-    settles_s: float = 1.0  # time that is left to it before the next one on the same thing
+    settles_s: float = 1.0  # pause before the next fault on the same thing
 
 
 def _seconds(least: float, most: float) -> Callable[[random.Random], Arguments]:
@@ -67,7 +67,7 @@ def _second_arguments(choice: random.Random) -> Arguments:
 
 
 def _second_daemon(world: World, end: str, seconds: float) -> Act:
-    """A standby for a while; it takes over when the first is away just then."""
+    """The second daemon stands by for a while; it takes over if the first is away then."""
     yield from _with_second(world, end, seconds)
 
 
@@ -124,7 +124,7 @@ def _restart_arguments(choice: random.Random) -> Arguments:
 
 
 def _kill_backend(world: World) -> Act:
-    """All other backends end with it, and the server recovers."""
+    """Killing one backend ends all others, and the server recovers."""
     for pid in world.backends(0.01):
         world.kill(pid, signal.SIGKILL)
     yield 1.0
@@ -234,7 +234,7 @@ def _memory_alarm(world: World, seconds: float) -> Act:
 
 
 def _policy(world: World, seconds: float) -> Act:
-    """Lazy for classic queues, another limit for quorum queues."""
+    """Makes classic queues lazy, and gives quorum queues another delivery limit."""
     for name, definition in (("queue-mode", '<<"lazy">>'), ("delivery-limit", "500")):
         world.broker_run(f'rabbit_policy:set(<<"/">>, <<"chaos-{name}">>, <<"^chaos">>, '
                          f'[{{<<"{name}">>, {definition}}}], '

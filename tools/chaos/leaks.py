@@ -18,14 +18,14 @@ def _spellings(value: str) -> set[str]:
     spellings = {value, value.upper(), value.lower(), json.dumps(value)[1:-1], repr(value)[1:-1],
                  raw.hex(), "".join(f"\\{byte:03o}" if byte > 126 else chr(byte) for byte in raw)}
     for skipped in range(_BASE64_ALIGNMENTS):
-        # Whatever stands before and after, these characters in the middle are the same.
+        # These characters in the middle do not depend on what stands before and after.
         encoded = base64.b64encode(bytes(skipped) + raw).decode()
         spellings.add(encoded[4 if skipped else 0:len(encoded) - 4])
     return {spelling.lower() for spelling in spellings if len(spelling) > 4}
 
 
 def found_in(text: str) -> list[str]:
-    """Which values are there, each once."""
+    """The values that the text holds, each named once."""
     lower = text.lower()
     found = [f"a log says {value!r}" for value in _VALUES
              if any(spelling in lower for spelling in _spellings(value))]

@@ -26,7 +26,7 @@ class Entry:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What it says; only of one that kopru can read."""
+        """The parsed body; only for messages that kopru can read."""
         return json.loads(self.body)
 
 
@@ -64,7 +64,7 @@ class Ledger:
 
     @staticmethod
     def line(record: list | int) -> str:
-        """What is published, or the number of what is confirmed."""
+        """The line of a published message, or of the number of a confirmed one."""
         return json.dumps(record, ensure_ascii=False) + "\n"
 
     def _write(self, record: list | int) -> None:

@@ -105,7 +105,7 @@ class Network:
             link.start()
 
     def passes(self, direction: bool, data: bytes) -> tuple[bytes, bool]:
-        """Waits as the network is now; what goes on, and whether everything is cut after it."""
+        """Waits as long as the network asks; the data to pass on, and whether to cut afterwards."""
         self._open[direction].wait()
         if self._delay_s:
             time.sleep(self._delay_s)
@@ -148,7 +148,7 @@ class _Link:
         _shut(self._server)
 
     def reset(self) -> None:
-        self._end = _reset  # also for the threads that wake up now
+        self._end = _reset  # for the threads that wake up now too
         _reset(self._client)
         _reset(self._server)
 
@@ -163,7 +163,7 @@ class _Link:
                     self._network.cut()
         except OSError:
             pass
-        self._network.passes(direction, b"")  # an end passes no stalled network either
+        self._network.passes(direction, b"")  # a stalled network does not pass an end either
         self._end(target)
         with self._lock:
             self._running -= 1

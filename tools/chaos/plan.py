@@ -51,7 +51,7 @@ class Plan:
 
 
 def make(seed: int, seconds: float) -> Plan:
-    """A longer run of the same seed begins like the shorter one."""
+    """Makes the plan. A longer run of the same seed begins like the shorter one."""
     choice = random.Random(seed)
     site = Site(quorum={entity: choice.random() < 0.5 for entity in ("customer", "subscription")},
                 single_active_consumer=choice.random() < 0.2, pooler=choice.random() < 0.35,
@@ -61,7 +61,7 @@ def make(seed: int, seconds: float) -> Plan:
 
 
 def _faults(choice: random.Random, seconds: float, site: Site) -> list[Fault]:
-    """Several may last at the same time, but not two on the same thing."""
+    """Several faults may last at the same time, but never two on the same thing."""
     kinds = [kind for kind in KINDS if site.pooler or "pooler" not in kind.touches]
     free_at = dict.fromkeys((thing for kind in kinds for thing in kind.touches), 0.0)
     faults = []

@@ -34,8 +34,8 @@ class _Sent:
 
 
 class Publisher(threading.Thread):
-    """One queue's. finish() follows up what the broker did not confirm, and returns when everything
-    is certain.
+    """The publisher of one queue. finish() follows up what the broker did not confirm, and returns
+    when everything is certain.
 
     Follow-ups say everything about an entity of which a message may be in the queue or not, so that
     it makes no difference which; only dead letters that may be there or not remain.

@@ -25,7 +25,7 @@ _FIRST_FLAG = 15
 
 @dataclass
 class Traffic:
-    """What passed on all connections of a run. For any thread."""
+    """What passed on all connections of a run. Any thread may use it, under its lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     deliveries: int = 0
@@ -35,7 +35,7 @@ class Traffic:
     acknowledged: dict[int, float] = field(default_factory=dict)
     # numbers that may show an older state, and why: see AmqpTap
     late: dict[int, str] = field(default_factory=dict)
-    unknown_tags: int = 0  # acknowledged, and not open
+    unknown_tags: int = 0  # acknowledged, but not open
     journal: TextIO | None = None  # a line for each event: time, connection, event, tag, number
     connections: int = 0
 
@@ -98,7 +98,7 @@ class AmqpTap:
 
     def _from_server(self, frame: Frame, now: float) -> None:
         if frame.method == BASIC_DELIVER:
-            # behind the consumer's tag
+            # they follow the consumer's tag
             tag, flag = struct.unpack_from("!QB", frame.payload, 5 + frame.payload[4])
             self._coming = (tag, bool(flag & 1))
         elif frame.kind == HEADER and self._coming is not None:

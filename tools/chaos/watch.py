@@ -31,7 +31,7 @@ class Usage:
     rss_mib: float
     peak_mib: float
     threads: int
-    descriptors: tuple[str, ...]  # what each is
+    descriptors: tuple[str, ...]  # what each of them is
 
 
 def usage(pid: int, ports: Mapping[int, str] = MappingProxyType({})) -> Usage:
@@ -57,7 +57,7 @@ def _descriptors(pid: int, names: Mapping[int, str]) -> Iterator[str]:
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
             target = os.readlink(descriptor)
-        except FileNotFoundError:  # closed meanwhile
+        except FileNotFoundError:  # it was closed in the meantime
             continue
         yield sockets.get(target, _LOG.sub("log", target.partition(":[")[0]))
 
@@ -68,7 +68,7 @@ def _mib(kilobytes: str) -> float:
 
 @dataclass
 class Watch(threading.Thread):
-    """Looks once a second. What a run used in its last second is missed."""
+    """Looks once per second, so it misses what a run used in its last second."""
 
     instances: list[Instance]
     traffic: Traffic
@@ -105,7 +105,7 @@ class Watch(threading.Thread):
             if pid is None:
                 return
             now = usage(pid)
-        except (OSError, KeyError):  # it ended meanwhile
+        except (OSError, KeyError):  # it ended in the meantime
             return
         is_busy = idle and now.cpu_s - self.cpu_s.get(key, 0.0) > _BUSY_SHARE * _PERIOD_S
         self._spinning[key] = self._spinning.get(key, 0) + 1 if is_busy else 0
@@ -128,5 +128,5 @@ class Watch(threading.Thread):
         except urllib.error.HTTPError as error:
             self.not_live.append(f"the {instance.name} daemon, run {instance.run}: {error.code} at "
                                  f"{time.strftime('%T')}")
-        except OSError:  # not yet, no more, or frozen just now
+        except OSError:  # not yet started, ended, or frozen just now
             pass

@@ -81,7 +81,7 @@ class SiteLike(Protocol):
 
 
 def until(condition: Callable[[], object], deadline_s: float, what: str) -> Iterator[float]:
-    """As wait_until, for a generator of pauses."""
+    """Like wait_until, as a generator of pauses."""
     end = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > end:
@@ -149,7 +149,7 @@ class Instance:
         self._note_end(asked)
 
     def terminated(self, number: int) -> Iterator[float]:
-        """Asks it to end, and waits until it did."""
+        """Asks the daemon to end, and waits until it has ended."""
         asked = ""
         if self.is_running():
             asked = signal.Signals(number).name
@@ -169,7 +169,7 @@ class Instance:
         self.is_frozen = False
 
     def _note_end(self, asked: str) -> None:
-        """Once for each run."""
+        """Notes how the daemon ended, once for each run."""
         if self.run > len(self.ends):
             self.ends.append(End(self.name, self.run, asked, self.kopru.exit_code(),
                                  not self.kopru.stderr_text()))
@@ -182,7 +182,7 @@ class Instance:
 class World:
     """with world.built(site) as world: ... Everything is removed at the end."""
 
-    choice: random.Random  # for what cannot be planned, such as which backends there will be
+    choice: random.Random  # for what no plan can know, such as which backends there will be
     server: Postgres
     broker: RabbitMQ
     database: Database
@@ -214,7 +214,7 @@ class World:
             connection.execute(statement, parameters or None)
 
     def altered(self, statement: str) -> Iterator[float]:
-        """A statement that needs a lock: tried until nobody is in its way."""
+        """Repeats a statement that needs a lock until it gets the lock."""
 
         def done() -> bool:
             try:
@@ -226,7 +226,7 @@ class World:
         return until(done, _SERVER_DEADLINE_S, statement)
 
     def backends(self, share: float) -> list[int]:
-        """The daemons' backends, or a share of them: one at least, if there is one."""
+        """The daemons' backends, or a share of them: at least one, if there are any."""
         with self.admin() as connection:
             pids = [pid for (pid,) in connection.execute(
                 "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start",
@@ -252,7 +252,7 @@ class World:
                 with connection.transaction():
                     try:
                         connection.execute(f"LOCK TABLE kopru.{table} IN ACCESS EXCLUSIVE MODE")
-                    # a frozen daemon holds it; others waited meanwhile
+                    # a frozen daemon holds the lock, and others wait for it
                     except psycopg.errors.LockNotAvailable:
                         pass
                     yield
@@ -261,7 +261,7 @@ class World:
 
     @contextmanager
     def quarreling_client(self, entity: str) -> Iterator[None]:
-        """Somebody who locks rows in the order opposite to kopru's."""
+        """A foreign transaction that locks rows in the order opposite to kopru's."""
         stop = threading.Event()
         table, key = _ROOTS[entity]
 
@@ -306,7 +306,7 @@ class World:
         return until(self.broker.answers, _SERVER_DEADLINE_S, "RabbitMQ to answer")
 
     def depths(self) -> list[tuple[int, int]]:
-        """Ready and unacknowledged, by queue."""
+        """Numbers of ready and unacknowledged messages, by queue."""
         return [(depth.ready, depth.unacked) for depth in map(self.broker.depth, QUEUES)]
 
     def is_drained(self) -> bool:
@@ -321,7 +321,7 @@ class World:
         return [end for instance in self.instances for end in instance.ends]
 
     def logs(self) -> dict[str, Path]:
-        """Of all programs, by a name to keep them under."""
+        """The logs of all programs, by the names under which they are kept."""
         logs = {"postgres.log": self.server.log_path, "rabbitmq.log": self.broker.log_path}
         for instance in self.instances:
             logs |= {f"kopru-{instance.name}.{run}.log": path
@@ -331,7 +331,7 @@ class World:
 
 @contextmanager
 def built(site: SiteLike, seed: int) -> Iterator[World]:
-    """The servers run, the schema and the queues are there; no daemon runs."""
+    """A world with running servers, the schema and the queues, but no running daemon."""
     with ExitStack() as stack:
         broker = RabbitMQ()
         stack.callback(broker.release)
@@ -348,7 +348,7 @@ def built(site: SiteLike, seed: int) -> Iterator[World]:
         stack.callback(control.close)
         _declare_queues(broker, site)
         world = World(random.Random(seed), server, broker, base, control, pooler, Traffic())
-        # else a broker that is killed soon forgets its queues
+        # otherwise a broker that is killed soon forgets its queues
         world.broker_run("mnesia:dump_log().")
         for name in ("first", "second"):
             world.instances.append(_instance(stack, world, site, name))

@@ -29,11 +29,11 @@ class Step:
         self.text = text
 
     def seconds(self) -> float:
-        """Since the step began."""
+        """The time since the step began."""
         return time.monotonic() - self._started
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """On a terminal a bar; elsewhere now and then a plain line."""
+        """Draws a bar on a terminal, and elsewhere a plain line now and then."""
         now = time.monotonic()
         if now - self._drawn < (_REDRAW_S if self._screen.is_live else _PLAIN_LINE_S):
             return
@@ -59,13 +59,13 @@ class Screen:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
     def line(self, text: str = "") -> None:
-        """One line, or several where the terminal is narrower: then broken between words."""
+        """Prints a line, wrapped between words where the terminal is narrower."""
         for part in text.split("\n"):
             for line in [part] if len(part) <= self.columns else wrap(part, self.columns):
                 print(line, flush=True)
 
     def named_line(self, name: str, text: str) -> None:
-        """A name, and beside it the text in as many lines as it needs."""
+        """Prints a name, and next to it the text in as many lines as it needs."""
         for part in wrap(text, self.columns - _NAME_WIDTH - 2):
             self.line(f"  {name:<{_NAME_WIDTH}}{part}".replace("\N{NO-BREAK SPACE}", " "))
             name = ""
@@ -79,7 +79,7 @@ class Screen:
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[Step]:
-        """One step; when it fails its line is not printed, for then the failure is what counts."""
+        """One step. If it fails, its line is not printed, because then the failure counts."""
         step = Step(self, name, doing)
         self.live(name, f"{doing} ...")
         try:

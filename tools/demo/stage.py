@@ -57,7 +57,7 @@ class Stage:
         self.server.launch()
 
     def install(self) -> list[str]:
-        """As migrations/README.md tells a DBA, with Sqitch; the names of the migrations."""
+        """Install as migrations/README.md tells a DBA, with Sqitch; the names of the migrations."""
         self.database = database.create_empty(self.server, DATABASE)
         database.run_psql(self.database.admin_dsn, REPOSITORY / "sql" / "roles.sql")
         database.create_logins(self.server)
@@ -86,7 +86,7 @@ class Stage:
         return found.group(1) if found else ""
 
     def launch_kopru(self) -> Kopru:
-        """The daemon, as a login that may write rows and nothing else."""
+        """Start the daemon, whose login may write rows and nothing else."""
         self.endpoint = f"127.0.0.1:{free_port()}"
         settings = merged(default_settings(self.broker.uri, self.database.daemon_dsn, ENTITIES),
                           {"http": {"listen": self.endpoint}})
@@ -102,7 +102,7 @@ class Stage:
         return sum(depth.ready + depth.unacked for depth in depths)
 
     def save_logs(self) -> Path:
-        """Copies of the logs, to outlive the servers' directories; where they are."""
+        """Copy the logs, which would go with the servers' directories; returns where they are."""
         directory = Path(tempfile.mkdtemp(prefix="kopru-demo-logs-"))
         for name, path in self._logs.items():
             if path().exists():

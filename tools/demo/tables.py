@@ -34,7 +34,7 @@ class Table:
             [result.ftype(column) in _NUMBERS for column in columns])
 
     def draw(self, width: int) -> Iterator[str]:
-        """Its lines, which are at most so wide unless a single word is wider."""
+        """The lines of the table, at most width columns wide unless a single word is wider."""
         widths = self._widths(width)
         if widths is None:
             yield from self.draw_records(width)
@@ -63,14 +63,14 @@ class Table:
                     yield f"{'' if line else name:<{name_width}} │ {text}".rstrip()
 
     def _widths(self, width: int) -> list[int] | None:
-        """Of the columns, the widest being narrowed first; None if the words do not fit."""
+        """The widths of the columns; the widest is narrowed first. None if the words do not fit."""
         columns = list(zip(self.names, *self.rows, strict=True))
         widths = [max(map(len, cells)) for cells in columns]
         least = [max(len(word) for cell in cells for word in (cell.split() or [""]))
                  for cells in columns]
         excess = sum(wide + 3 for wide in widths) - 1 - width
         while excess > 0:
-            # Ties go to the column on the right, which holds what is longest to explain.
+            # Ties go to the column on the right, where the explanations stand.
             room, at = max((wide if wide > narrow else 0, index) for index, (wide, narrow)
                            in enumerate(zip(widths, least, strict=True)))
             if room == 0:
@@ -81,7 +81,7 @@ class Table:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Broken between words only; at least one line."""
+    """The lines of the text, broken only between words; at least one line."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
 
 
