@@ -1,7 +1,8 @@
 """The course of a run: what is measured, in which order.
 
-Every repetition measures every workload with every contender once, so that a slow spell of the machine hits all alike. Whatever
-writes the same messages must leave the same rows: tables are compared in the first repetition.
+Every repetition measures every workload with every contender once, so that a slow spell of the
+machine hits all alike. Whatever writes the same messages must leave the same rows: tables are
+compared in the first repetition.
 """
 
 import json
@@ -17,7 +18,8 @@ from bench import drain, grown, latency, limits, site
 from bench.drain import QUEUE, WRITERS, Drained
 from bench.handwritten import payload_hash
 from bench.site import Site
-from bench.workloads import EMPTY, RESTING, Workload, all_workloads, read_bodies, shuffled, write_bodies
+from bench.workloads import (EMPTY, RESTING, Workload, all_workloads, read_bodies, shuffled,
+                             write_bodies)
 
 HAND_CONNECTIONS = (1, 2, 4, 8)
 BY_HAND = ("new", "churn", "unchanged")
@@ -30,7 +32,8 @@ class Course:
         self._site = at
         self._size = size
         self._say = say
-        self._workloads = [workload for workload in all_workloads() if workload.entity in size.entities]
+        self._workloads = [workload for workload in all_workloads()
+                           if workload.entity in size.entities]
         self._runs: list[dict[str, Any]] = []
         self._connections: dict[tuple[str, str], int] = {}
         self._digests: dict[tuple[str, str, int], dict] = {}
@@ -50,10 +53,13 @@ class Course:
             if self._size.grown:
                 grown.publish(self._site, self._size.messages, self._size.grown, repetition)
                 self._note("subscription", "grown", "kopru", repetition,
-                           drain.drain_with_kopru(self._site.broker, grown.database(self._site), "subscription"))
-        return {"runs": self._runs, "trials": trials, "hand_connections": self._connections_by_name(),
+                           drain.drain_with_kopru(self._site.broker, grown.database(self._site),
+                                                  "subscription"))
+        return {"runs": self._runs, "trials": trials,
+                "hand_connections": self._connections_by_name(),
                 "latency": self._latency(), "sweeps": self._sweeps(), "memory": self._memory(),
-                "workloads": {f"{workload.entity}: {workload.name}": workload.what for workload in self._workloads}}
+                "workloads": {f"{workload.entity}: {workload.name}": workload.what
+                              for workload in self._workloads}}
 
     # preparing
 
@@ -62,7 +68,8 @@ class Course:
         for workload in self._workloads:
             write_bodies(self._bodies(workload), workload.bodies(self._size.messages))
             if workload.name in BY_HAND and self._size.by_hand != self._size.messages:
-                write_bodies(self._bodies(workload, by_hand=True), workload.bodies(self._size.by_hand))
+                write_bodies(self._bodies(workload, by_hand=True),
+                             workload.bodies(self._size.by_hand))
         for entity in self._size.entities:
             self._rest(entity, self._size.messages, f"{RESTING} {entity}")
             if self._size.by_hand != self._size.messages:
@@ -73,7 +80,8 @@ class Course:
         self._say(f"loading {count:,} of entity {entity}")
         db = self._site.restore(EMPTY)
         path = self._site.bodies_file("rest")
-        (workload,) = [each for each in self._workloads if (each.name, each.entity) == ("new", entity)]
+        (workload,) = [each for each in self._workloads
+                       if (each.name, each.entity) == ("new", entity)]
         write_bodies(path, workload.bodies(count))
         self._site.fresh_queue(QUEUE, path)
         drain.drain_with_kopru(self._site.broker, db, entity)
@@ -96,11 +104,16 @@ class Course:
         self._site.fresh_queue(QUEUE, self._bodies(workload, by_hand=by_hand))
         return db
 
-    def _note(self, entity: str, workload: str, contender: str, repetition: int, drained: Drained) -> None:
-        work = {**(asdict(drained.work) if drained.work else {}), **(asdict(drained.processor) if drained.processor else {})}
-        self._runs.append({"entity": entity, "workload": workload, "contender": contender, "repetition": repetition,
-                           "messages": drained.messages, "seconds": round(drained.seconds, 4), "peak_kb": drained.peak_kb, **work})
-        self._say(f"{repetition + 1}. {entity} {workload}, {contender}: {drained.messages / drained.seconds:,.0f} a second")
+    def _note(self, entity: str, workload: str, contender: str, repetition: int,
+              drained: Drained) -> None:
+        work = {**(asdict(drained.work) if drained.work else {}),
+                **(asdict(drained.processor) if drained.processor else {})}
+        self._runs.append({"entity": entity, "workload": workload, "contender": contender,
+                           "repetition": repetition,
+                           "messages": drained.messages, "seconds": round(drained.seconds, 4),
+                           "peak_kb": drained.peak_kb, **work})
+        self._say(f"{repetition + 1}. {entity} {workload}, {contender}: "
+                  f"{drained.messages / drained.seconds:,.0f} a second")
 
     # measuring
 
@@ -114,26 +127,34 @@ class Course:
             self._remember(workload, db, since_xid)
         if name == "unchanged":
             # So fast that a short queue would be over between two looks.
-            self._site.fresh_queue(QUEUE, *[self._bodies(workload)] * max(1, 50_000 // self._size.messages))
-            self._note(entity, name, "broker", repetition, drain.drain_alone(self._site.broker, self._site.server))
+            self._site.fresh_queue(QUEUE,
+                                   *[self._bodies(workload)] * max(1,
+                                                                   50_000 // self._size.messages))
+            self._note(entity, name, "broker", repetition,
+                       drain.drain_alone(self._site.broker, self._site.server))
         if name in ("new", "churn"):
             db = self._site.restore(EMPTY if name == "new" else f"{RESTING} {entity}")
             if name == "new":
-                limit = limits.copy_rows(self._site.broker, db, self._shares[entity], self._size.messages)
+                limit = limits.copy_rows(self._site.broker, db, self._shares[entity],
+                                         self._size.messages)
             else:
                 limit = limits.apply_changes(self._site.broker, db, self._changes[entity])
             self._compare(workload, db, self._size.messages)
             self._note(entity, name, "limit", repetition, limit)
-        if name in BY_HAND and entity == "subscription" and repetition < self._size.hand_repetitions:
+        if (name in BY_HAND and entity == "subscription"
+                and repetition < self._size.hand_repetitions):
             self._measure_by_hand(workload, repetition)
 
     def _measure_by_hand(self, workload: Workload, repetition: int) -> None:
         db = self._start(workload, by_hand=True)
         if repetition == 0 and self._size.by_hand != self._size.messages:
             drain.drain_with_kopru(self._site.broker, db, workload.entity)
-            self._digests[workload.entity, workload.name, self._size.by_hand] = site.digest(db, workload.entity)
+            self._digests[workload.entity, workload.name,
+                          self._size.by_hand] = site.digest(db, workload.entity)
             db = self._start(workload, by_hand=True)
-        connections = self._connections.get((workload.entity, workload.name)) or self._connections[workload.entity, "churn"]
+        connections = self._connections.get((workload.entity,
+                                             workload.name)) or self._connections[workload.entity,
+                                                                                  "churn"]
         drained = drain.drain_by_hand(self._site.broker, db, workload.entity, connections)
         self._compare(workload, db, self._size.by_hand)
         self._note(workload.entity, workload.name, "hand", repetition, drained)
@@ -154,7 +175,8 @@ class Course:
         expected = self._digests[workload.entity, workload.name, messages]
         found = site.digest(db, workload.entity)
         if found != expected:
-            raise RuntimeError(f"{workload.entity} {workload.name}: the tables differ: {found}, kopru left {expected}")
+            raise RuntimeError(f"{workload.entity} {workload.name}: the tables differ: {found}, "
+                               f"kopru left {expected}")
 
     def _choose_connections(self, workload: Workload) -> dict[str, Any]:
         """The best of 1, 2, 4 and 8 for the hand-written consumer."""
@@ -162,20 +184,26 @@ class Course:
         write_bodies(path, workload.bodies(self._size.hand_trial))
         tried = {}
         for connections in HAND_CONNECTIONS:
-            db = self._site.restore(EMPTY if workload.start == EMPTY else f"{RESTING} {workload.entity}")
+            db = self._site.restore(EMPTY if workload.start == EMPTY
+                                    else f"{RESTING} {workload.entity}")
             self._site.fresh_queue(QUEUE, path)
             drained = drain.drain_by_hand(self._site.broker, db, workload.entity, connections)
             tried[connections] = drained.messages / drained.seconds
-            self._say(f"{workload.name} by hand, {connections} connections: {tried[connections]:,.0f} a second")
-        self._connections[workload.entity, workload.name] = max(tried, key=lambda connections: tried[connections])
-        return {"entity": workload.entity, "workload": workload.name, "rates": {str(key): round(value) for key, value in tried.items()}}
+            self._say(f"{workload.name} by hand, {connections} connections: "
+                      f"{tried[connections]:,.0f} a second")
+        self._connections[workload.entity,
+                          workload.name] = max(tried, key=lambda connections: tried[connections])
+        return {"entity": workload.entity, "workload": workload.name,
+                "rates": {str(key): round(value) for key, value in tried.items()}}
 
     def _connections_by_name(self) -> dict[str, int]:
-        return {f"{entity}: {workload}": count for (entity, workload), count in self._connections.items()}
+        return {f"{entity}: {workload}": count
+                for (entity, workload), count in self._connections.items()}
 
     def _latency(self) -> list[dict[str, Any]]:
         path = self._site.bodies_file("latency")
-        (workload,) = [each for each in self._workloads if (each.name, each.entity) == ("new", "subscription")]
+        (workload,) = [each for each in self._workloads
+                       if (each.name, each.entity) == ("new", "subscription")]
         write_bodies(path, workload.bodies(self._size.latency_messages))
         found = []
         for _ in range(self._size.latency_repetitions):
@@ -184,7 +212,8 @@ class Course:
             kopru = latency.of_kopru(self._site.broker, db, path, self._size.latency_messages)
             floor = latency.of_the_floor(self._site.broker, db, path, self._size.latency_messages)
             found.append({"kopru": kopru, "floor": floor})
-            self._say(f"latency p50 {kopru['p50']:.2f} ms (floor {floor['p50']:.2f}), p99 {kopru['p99']:.2f} ms ({floor['p99']:.2f})")
+            self._say(f"latency p50 {kopru['p50']:.2f} ms (floor {floor['p50']:.2f}), p99 "
+                      f"{kopru['p99']:.2f} ms ({floor['p99']:.2f})")
         return found
 
     def _sweeps(self) -> list[dict[str, Any]]:
@@ -196,33 +225,40 @@ class Course:
                 continue
             path = self._site.bodies_file("sweep")
             write_bodies(path, workload.bodies(self._size.sweep_messages))
-            points = [("writers", value, {"queue": {"writers": value}}) for value in HAND_CONNECTIONS]
-            points += [("batch", value, {"batch": {"max_messages": value}, "queue": {"prefetch": max(2000, 4 * value)}})
+            points = [("writers", value, {"queue": {"writers": value}})
+                      for value in HAND_CONNECTIONS]
+            points += [("batch", value, {"batch": {"max_messages": value},
+                                         "queue": {"prefetch": max(2000, 4 * value)}})
                        for value in BATCHES]
             for by, value, changes in points:
-                db = self._site.restore(EMPTY if workload.start == EMPTY else f"{RESTING} subscription")
+                db = self._site.restore(EMPTY if workload.start == EMPTY
+                                        else f"{RESTING} subscription")
                 self._site.fresh_queue(QUEUE, path)
                 drained = drain.drain_with_kopru(self._site.broker, db, "subscription", changes)
-                found.append({"by": by, "value": value, "workload": workload.name, "rate": drained.messages / drained.seconds})
+                found.append({"by": by, "value": value, "workload": workload.name,
+                              "rate": drained.messages / drained.seconds})
                 self._say(f"{workload.name}, {by} {value}: {found[-1]['rate']:,.0f} a second")
         return found
 
     def _memory(self) -> list[dict[str, Any]]:
         """Peaks while draining much: churn back and forth between two states."""
         found = []
-        states = [self._bodies(workload) for name in ("churn", "unchanged") for workload in self._workloads
+        states = [self._bodies(workload) for name in ("churn", "unchanged")
+                  for workload in self._workloads
                   if (workload.name, workload.entity) == (name, "subscription")]
         for messages in self._size.memory:
             db = self._site.restore(f"{RESTING} subscription")
-            self._site.fresh_queue(QUEUE, *(states[n % 2] for n in range(messages // self._size.messages)))
+            self._site.fresh_queue(QUEUE,
+                                   *(states[n % 2] for n in range(messages // self._size.messages)))
             drained = drain.drain_with_kopru(self._site.broker, db, "subscription")
-            found.append({"messages": drained.messages, "peak_kb": drained.peak_kb, "seconds": drained.seconds})
+            found.append({"messages": drained.messages, "peak_kb": drained.peak_kb,
+                          "seconds": drained.seconds})
             self._say(f"{drained.messages:,} messages: peak {drained.peak_kb} kB")
         return found
 
 
 def own_hashes(db: Database, workload: Workload, bodies: Path) -> None:
-    """Payload hashes as the hand-written consumer computes them, as if it had written the entities at rest."""
+    """Payload hashes, as if the hand-written consumer had written the entities at rest."""
     table, key = site.TABLES_OF[workload.entity][0], site.KEY_OF[workload.entity]
     if workload.name != "unchanged":
         return  # no hash is equal, whoever computed it
@@ -231,6 +267,7 @@ def own_hashes(db: Database, workload: Workload, bodies: Path) -> None:
         with connection.cursor().copy("COPY own FROM STDIN") as copy:
             for body in read_bodies(bodies):
                 copy.write_row((json.loads(body)["id"], payload_hash(body)))
-        connection.execute(f"UPDATE kopru.{table} SET payload_hash = own.hash FROM own WHERE {key} = own.id")
+        connection.execute(f"UPDATE kopru.{table} SET payload_hash = own.hash FROM own WHERE "
+                           f"{key} = own.id")
         connection.execute(f"VACUUM (FULL, ANALYZE) kopru.{table}")
         connection.execute("CHECKPOINT")

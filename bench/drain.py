@@ -1,8 +1,9 @@
-"""One measurement: a consumer drains a filled queue, from its first look at it to the last acknowledgement.
+"""One measurement: a consumer drains a filled queue, from its first look at it to the last
+acknowledgement.
 
-The broker itself is asked, every few milliseconds, what it holds and for whom. The time begins with the last look that saw the full queue
-without a consumer and ends after the first that saw nothing ready and nothing unacknowledged: what the looks cost and miss counts
-against the consumer.
+The broker itself is asked, every few milliseconds, what it holds and for whom. The time begins with
+the last look that saw the full queue without a consumer and ends after the first that saw nothing
+ready and nothing unacknowledged: what the looks cost and miss counts against the consumer.
 """
 
 import os
@@ -41,7 +42,8 @@ class Processor:
     broker_cpu_s: float
 
     def since(self, before: "Processor") -> "Processor":
-        return Processor(*(late - early for early, late in zip(astuple(before), astuple(self), strict=True)))
+        return Processor(*(late - early
+                           for early, late in zip(astuple(before), astuple(self), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def _processor_s(pid: int) -> float:
 def processor_so_far(broker: RabbitMQ, server: Postgres) -> Processor:
     """The consumer's part is that of our children that have ended."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return Processor(children.ru_utime + children.ru_stime, _processor_s(server.pid), _processor_s(broker.pid))
+    return Processor(children.ru_utime + children.ru_stime, _processor_s(server.pid),
+                     _processor_s(broker.pid))
 
 
 def peak_kb(pid: int) -> int:
@@ -82,7 +85,8 @@ def peak_kb(pid: int) -> int:
     raise RuntimeError("the process has no VmHWM")
 
 
-def time_drain(broker: RabbitMQ, begin: Callable[[], None], require_alive: Callable[[], None]) -> tuple[int, float]:
+def time_drain(broker: RabbitMQ, begin: Callable[[], None],
+               require_alive: Callable[[], None]) -> tuple[int, float]:
     """(messages, seconds) from begin() until the queue is empty and acknowledged."""
     total = broker.depth(QUEUE).ready
     idle_at = time.monotonic()
@@ -112,15 +116,18 @@ def wait_until_alone(db: Database) -> None:
         time.sleep(_LOOK_EVERY_S)
 
 
-def settings_of(broker: RabbitMQ, db: Database, entity: str, changes: dict[str, object]) -> dict[str, object]:
+def settings_of(broker: RabbitMQ, db: Database, entity: str,
+                changes: dict[str, object]) -> dict[str, object]:
     """kopru's defaults, but for what changes says; keys of the queue under "queue"."""
     settings = default_settings(broker.uri, db.daemon_dsn, {QUEUE: entity})
     queue = {"name": QUEUE, "entity": entity, **changes.get("queue", {})}  # type: ignore[dict-item]
-    return merged(settings, {**{name: value for name, value in changes.items() if name != "queue"}, "queues": [queue]})
+    return merged(settings, {**{name: value for name, value in changes.items() if name != "queue"},
+                             "queues": [queue]})
 
 
 @contextmanager
-def running_kopru(broker: RabbitMQ, db: Database, entity: str, changes: dict[str, object]) -> Iterator[Kopru]:
+def running_kopru(broker: RabbitMQ, db: Database, entity: str,
+                  changes: dict[str, object]) -> Iterator[Kopru]:
     """Not started yet; what still runs at the end is asked to finish, and must."""
     daemon = Kopru(settings_of(broker, db, entity, changes))
     try:
@@ -131,7 +138,8 @@ def running_kopru(broker: RabbitMQ, db: Database, entity: str, changes: dict[str
         daemon.release()
 
 
-def drain_with_kopru(broker: RabbitMQ, db: Database, entity: str, changes: dict[str, object] | None = None) -> Drained:
+def drain_with_kopru(broker: RabbitMQ, db: Database, entity: str,
+                     changes: dict[str, object] | None = None) -> Drained:
     before = site.work_so_far(db)
     processor = processor_so_far(broker, db.server)
     with running_kopru(broker, db, entity, changes or {}) as daemon:
@@ -151,14 +159,16 @@ def drain_alone(broker: RabbitMQ, server: Postgres) -> Drained:
     processor = processor_so_far(broker, server)
     total = broker.depth(QUEUE).ready
     started: list[subprocess.Popen[bytes]] = []
-    command = [str(site.programs() / "broker_alone"), broker.uri, QUEUE, str(PREFETCH), str(BATCH), str(total)]
+    command = [str(site.programs() / "broker_alone"), broker.uri, QUEUE, str(PREFETCH), str(BATCH),
+               str(total)]
 
     def require_alive() -> None:
         if started[0].poll() not in (None, 0):
             raise RuntimeError(f"broker_alone ended with status {started[0].returncode}")
 
     try:
-        messages, seconds = time_drain(broker, lambda: started.append(subprocess.Popen(command)), require_alive)
+        messages, seconds = time_drain(broker, lambda: started.append(subprocess.Popen(command)),
+                                       require_alive)
     finally:
         for process in started:
             process.wait()
@@ -166,7 +176,7 @@ def drain_alone(broker: RabbitMQ, server: Postgres) -> Drained:
 
 
 def drain_by_hand(broker: RabbitMQ, db: Database, entity: str, connections: int) -> Drained:
-    """The hand-written consumer in so many processes; all are connected and warm before they may begin."""
+    """Run the hand-written consumer in several processes, connected and warm before they begin."""
     before = site.work_so_far(db)
     processor = processor_so_far(broker, db.server)
     command = [sys.executable, "-m", "bench.handwritten", broker.uri, QUEUE, db.daemon_dsn, entity]
@@ -181,11 +191,13 @@ def drain_by_hand(broker: RabbitMQ, db: Database, entity: str, connections: int)
     def require_alive() -> None:
         for process in processes:
             if process.poll() is not None:
-                raise RuntimeError(f"the hand-written consumer ended with status {process.returncode}")
+                raise RuntimeError(f"the hand-written consumer ended with status "
+                                   f"{process.returncode}")
 
     try:
         for _ in range(connections):
-            processes.append(subprocess.Popen(command, cwd=REPOSITORY, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            processes.append(subprocess.Popen(command, cwd=REPOSITORY, text=True,
+                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE))
         for process in processes:
             assert process.stdout is not None
             if process.stdout.readline() != "ready\n":

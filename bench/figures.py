@@ -1,7 +1,8 @@
 """The arithmetic of the benchmark: medians, spreads, ratios within one repetition, and the floors.
 
-A run is a dictionary as it stands in the results file: entity, workload, contender, repetition, messages, seconds, and what it made the
-database do. Contenders are "kopru", "limit" (PostgreSQL with the rows known before), "broker" (consume and ack) and "hand".
+A run is a dictionary as it stands in the results file: entity, workload, contender, repetition,
+messages, seconds, and what it made the database do. Contenders are "kopru", "limit" (PostgreSQL
+with the rows known before), "broker" (consume and ack) and "hand".
 """
 
 import math
@@ -53,10 +54,11 @@ def rates(runs: Iterable[Run], which: Which) -> Summary | None:
 
 
 def ratios(runs: Iterable[Run], one: Which, other: Which) -> Summary | None:
-    """How many times as fast one is as the other, repetition by repetition: what slows the machine slows both."""
+    """How many times as fast one is as the other, per repetition: a slow machine slows both."""
     found = list(runs)
     others = {run["repetition"]: rate(run) for run in select(found, other)}
-    pairs = [rate(run) / others[run["repetition"]] for run in select(found, one) if run["repetition"] in others]
+    pairs = [rate(run) / others[run["repetition"]] for run in select(found, one)
+             if run["repetition"] in others]
     return summarize(pairs) if pairs else None
 
 
@@ -68,9 +70,9 @@ def per_message(runs: Iterable[Run], which: Which, *fields: str) -> float | None
 
 
 def ceiling(runs: Iterable[Run], entity: str, workload: str, contender: str) -> float | None:
-    """What the ratio to the limit would be if PostgreSQL did the limit's work and no more, and the rest took what the contender and the
-    broker take for unchanged messages: the limit is measured while the broker rests. By processor time, so only where that is what
-    limits both."""
+    """What the ratio to the limit would be if PostgreSQL did the limit's work and no more, and the
+    rest took what the contender and the broker take for unchanged messages: the limit is measured
+    while the broker rests. By processor time, so only where that is what limits both."""
     found = list(runs)
     postgres = per_message(found, (entity, workload, "limit"), "postgres_cpu_s")
     rest = per_message(found, (entity, "unchanged", contender), "consumer_cpu_s", "broker_cpu_s")
@@ -107,7 +109,7 @@ FLOORS = [
 
 @dataclass(frozen=True)
 class Verdict:
-    """A promise beside what was measured; figure and met are None where this run did not measure it."""
+    """A promise and what was measured; figure and met are None if it was not measured."""
 
     what: str
     promise: str
@@ -116,11 +118,13 @@ class Verdict:
 
 
 def at_least(what: str, least: float, figure: Summary | None) -> Verdict:
-    return Verdict(what, f"at least {least:g}", figure, None if figure is None else figure.median >= least)
+    return Verdict(what, f"at least {least:g}", figure,
+                   None if figure is None else figure.median >= least)
 
 
 def at_most(what: str, most: float, figure: Summary | None) -> Verdict:
-    return Verdict(what, f"at most {most:g}", figure, None if figure is None else figure.median <= most)
+    return Verdict(what, f"at most {most:g}", figure,
+                   None if figure is None else figure.median <= most)
 
 
 def latency_ratio(latency: Sequence[Run], share: str) -> Summary | None:
@@ -130,13 +134,16 @@ def latency_ratio(latency: Sequence[Run], share: str) -> Summary | None:
 
 
 def verdicts(results: dict[str, Any]) -> list[Verdict]:
-    found = [at_least(floor.what, floor.least, ratios(results["runs"], floor.one, floor.other)) for floor in FLOORS]
+    found = [at_least(floor.what, floor.least, ratios(results["runs"], floor.one, floor.other))
+             for floor in FLOORS]
     for share, most in (("p50", 2.0), ("p99", 3.0)):
-        found.append(at_most(f"latency {share}, to the floor's", most, latency_ratio(results["latency"], share)))
+        found.append(at_most(f"latency {share}, to the floor's", most,
+                             latency_ratio(results["latency"], share)))
     peaks = {entry["messages"]: entry["peak_kb"] / 1024 for entry in results["memory"]}
     least, most_messages = min(peaks, default=0), max(peaks, default=0)
     found.append(at_most("peak memory while draining 1,000,000 messages, MB", 64,
                          summarize([peaks[most_messages]]) if peaks else None))
     found.append(at_most("that, to the peak for 100,000", 1.10,
-                         summarize([peaks[most_messages] / peaks[least]]) if len(peaks) > 1 else None))
+                         summarize([peaks[most_messages] / peaks[least]]) if len(peaks) > 1
+                         else None))
     return found

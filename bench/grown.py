@@ -1,7 +1,8 @@
 """Tables that have grown: the entities at rest, copied until there are as many as wanted.
 
-The copies differ from their originals in the id alone, so a message for a copy is one for its original with another id. Each repetition
-updates other copies, chosen at random over the whole of the tables.
+The copies differ from their originals in the id alone, so a message for a copy is one for its
+original with another id. Each repetition updates other copies, chosen at random over the whole of
+the tables.
 """
 
 import random
@@ -22,20 +23,23 @@ def database(site: Site) -> Database:
 
 
 def grow(site: Site, originals: int, wanted: int) -> None:
-    """Copies the template with so many originals until there are as many subscriptions as wanted."""
+    """Copy the template's originals until there are as many subscriptions as wanted."""
     db = site.restore(f"{RESTING} subscription")
     with db.admin() as connection:
         # Foreign keys hold by construction; checking 13 million rows one by one would take minutes.
         connection.execute("SET session_replication_role = replica")
         for table in TABLES_OF["subscription"]:
             columns = [name for (name,) in connection.execute(
-                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+                "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND "
+                "NOT attisdropped"
                 " AND attname <> 'subscription_id' ORDER BY attnum", (f"kopru.{table}",))]
             names = ", ".join(columns)
             connection.execute(
                 f"INSERT INTO kopru.{table} (subscription_id, {names})"
-                f" SELECT (subscription_id::int + copy * {originals})::text, {names} FROM kopru.{table},"
-                f" generate_series(1, {wanted // originals - 1}) AS copy ORDER BY copy, subscription_id::int")
+                f" SELECT (subscription_id::int + copy * {originals})::text, {names} FROM "
+                f"kopru.{table},"
+                f" generate_series(1, {wanted // originals - 1}) AS copy ORDER BY copy, "
+                "subscription_id::int")
     site.keep_as("grown", _NAME)
     with db.server.admin() as connection:
         connection.execute(f"GRANT CONNECT ON DATABASE {_NAME} TO kopru_daemon")
@@ -47,7 +51,8 @@ def _bodies(originals: int, wanted: int, repetition: int) -> Iterator[bytes]:
     numbers = random.Random(SEED << 8 | 99).sample(range(wanted), wanted)
     for number in numbers[repetition * originals:(repetition + 1) * originals]:
         body = erp.subscription(number % originals, 1)
-        old, new = (b'{"id":"%d"' % (FIRST_SUBSCRIPTION_ID + n) for n in (number % originals, number))
+        old, new = (b'{"id":"%d"' % (FIRST_SUBSCRIPTION_ID + n)
+                    for n in (number % originals, number))
         yield body.replace(old, new, 1)
 
 

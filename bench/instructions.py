@@ -1,7 +1,8 @@
-"""./dev bench --instructions: what the daemon itself executes for a message, counted by callgrind; no other load on the machine changes it.
+"""./dev bench --instructions: what the daemon itself executes for a message, counted by callgrind;
+no other load on the machine changes it.
 
-The whole daemon runs on real servers: AMQP, decoding, mapping, folding, encoding, libpq. Two runs of different length give what one
-message more costs, so that start and end do not count.
+The whole daemon runs on real servers: AMQP, decoding, mapping, folding, encoding, libpq. Two runs
+of different length give what one message more costs, so that start and end do not count.
 """
 
 import json
@@ -28,7 +29,8 @@ FEW, MANY = 1_000, 4_000
 COUNTED = [("subscription", name) for name in ("new", "churn", "unchanged", "hot key", "wide")] + [
     ("customer", name) for name in ("new", "churn", "unchanged")]
 # One writer and full batches: the same work in every run.
-_SETTINGS = {"queue": {"writers": 1, "prefetch": MANY}, "postgres": {"statement_timeout": 60, "lock_timeout": 20}, "shutdown_timeout": 120}
+_SETTINGS = {"queue": {"writers": 1, "prefetch": MANY},
+             "postgres": {"statement_timeout": 60, "lock_timeout": 20}, "shutdown_timeout": 120}
 
 
 @contextmanager
@@ -96,13 +98,15 @@ def compare(found: dict[str, int], recorded: dict[str, int]) -> list[str]:
     """What is wrong, a line each."""
     wrong = [f"{name}: nothing is recorded" for name in found if name not in recorded]
     wrong += [f"{name}: recorded, but not counted" for name in recorded if name not in found]
-    return wrong + [f"{name}: {found[name]:,} instructions a message, {recorded[name]:,} are recorded: {found[name] / recorded[name]:.2f} times"
+    return wrong + [f"{name}: {found[name]:,} instructions a message, {recorded[name]:,} are "
+                    f"recorded: {found[name] / recorded[name]:.2f} times"
                     for name in found if name in recorded and found[name] > GROWTH * recorded[name]]
 
 
 def table(found: dict[str, int], recorded: dict[str, int]) -> str:
     lines = ["| instructions a message | counted | recorded |", "| --- | ---: | ---: |"]
-    return "\n".join(lines + [f"| {name} | {figure:,} | {recorded.get(name, 0):,} |" for name, figure in found.items()])
+    return "\n".join(lines + [f"| {name} | {figure:,} | {recorded.get(name, 0):,} |"
+                              for name, figure in found.items()])
 
 
 def run(record: bool) -> int:
@@ -116,5 +120,6 @@ def run(record: bool) -> int:
     for line in wrong:
         print(f"bench: {line}", file=sys.stderr)
     if wrong:
-        print("bench: make it cheaper, or say why not and record the new figures: ./dev bench --instructions --record", file=sys.stderr)
+        print("bench: make it cheaper, or say why not and record the new figures: ./dev bench "
+              "--instructions --record", file=sys.stderr)
     return 1 if wrong else 0

@@ -1,7 +1,8 @@
 """From publish to row visible, at a steady rate.
 
-One clock: the publisher notes when it sent each message, and a reader that asks for the rows still missing, again and again, notes when
-it saw each first. The same for the floor: the same messages, the same rows, but known before (bench/latency_floor.c).
+One clock: the publisher notes when it sent each message, and a reader that asks for the rows still
+missing, again and again, notes when it saw each first. The same for the floor: the same messages,
+the same rows, but known before (bench/latency_floor.c).
 """
 
 import subprocess
@@ -44,8 +45,10 @@ def _watch(db: Database, count: int) -> list[int]:
     with psycopg.connect(db.admin_dsn, autocommit=True) as connection:
         cursor = connection.cursor()
         while frontier < count:
-            missing = [str(FIRST_SUBSCRIPTION_ID + n) for n in range(frontier, min(frontier + _LOOK_AHEAD, count)) if not seen[n]]
-            cursor.execute("SELECT subscription_id FROM kopru.subscriptions WHERE subscription_id = ANY (%s::text[])",
+            missing = [str(FIRST_SUBSCRIPTION_ID + n)
+                       for n in range(frontier, min(frontier + _LOOK_AHEAD, count)) if not seen[n]]
+            cursor.execute("SELECT subscription_id FROM kopru.subscriptions WHERE subscription_id "
+                           "= ANY (%s::text[])",
                            ("{" + ",".join(missing) + "}",), prepare=True)
             rows = cursor.fetchall()
             now = time.monotonic_ns()
@@ -62,14 +65,17 @@ def _watch(db: Database, count: int) -> list[int]:
 def _measure(broker: RabbitMQ, db: Database, bodies: Path, count: int) -> dict[str, float]:
     """p50, p99 and the longest, in milliseconds; a consumer is there already."""
     times = bodies.with_suffix(".times")
-    publisher = subprocess.Popen([str(site.programs() / "publish"), broker.uri, QUEUE, str(bodies), str(RATE), str(times)])
+    publisher = subprocess.Popen([str(site.programs() / "publish"), broker.uri, QUEUE, str(bodies),
+                                  str(RATE), str(times)])
     try:
         seen = _watch(db, count)
     finally:
         publisher.wait()
     published = [int(line) for line in times.read_text().split()]
-    latencies = [(late - early) / 1e6 for early, late in zip(published, seen, strict=True)][_WARM_UP:]
-    return {"p50": percentile(latencies, 0.5), "p99": percentile(latencies, 0.99), "most": max(latencies)}
+    latencies = [(late - early) / 1e6
+                 for early, late in zip(published, seen, strict=True)][_WARM_UP:]
+    return {"p50": percentile(latencies, 0.5), "p99": percentile(latencies, 0.99),
+            "most": max(latencies)}
 
 
 def of_kopru(broker: RabbitMQ, db: Database, bodies: Path, count: int) -> dict[str, float]:
@@ -81,14 +87,16 @@ def of_kopru(broker: RabbitMQ, db: Database, bodies: Path, count: int) -> dict[s
 
 
 def stage_rows(db: Database) -> list[str]:
-    """Move the rows into tables of their own, read by the floor's transactions; the statements of one message."""
+    """Copy the rows into tables for the floor to read; the statements of one message."""
     statements = []
     with db.admin() as connection:
         for table in TABLES_OF["subscription"]:
-            connection.execute(f"CREATE UNLOGGED TABLE public.{table} AS SELECT * FROM kopru.{table}")
+            connection.execute(f"CREATE UNLOGGED TABLE public.{table} AS SELECT * FROM "
+                               f"kopru.{table}")
             connection.execute(f"CREATE INDEX ON public.{table} (subscription_id)")
             connection.execute(f"GRANT SELECT ON public.{table} TO PUBLIC")
-            statements.append(f"INSERT INTO kopru.{table} SELECT * FROM public.{table} WHERE subscription_id = $1::text")
+            statements.append(f"INSERT INTO kopru.{table} SELECT * FROM public.{table} WHERE "
+                              "subscription_id = $1::text")
         connection.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
         connection.execute("VACUUM (ANALYZE)")
         connection.execute("TRUNCATE kopru.subscriptions CASCADE")
@@ -98,8 +106,8 @@ def stage_rows(db: Database) -> list[str]:
 
 @contextmanager
 def _floor(broker: RabbitMQ, db: Database, statements: list[str], count: int) -> Iterator[None]:
-    command = [str(site.programs() / "latency_floor"), broker.uri, QUEUE, str(PREFETCH), db.daemon_dsn,
-               str(FIRST_SUBSCRIPTION_ID), str(count), *statements]
+    command = [str(site.programs() / "latency_floor"), broker.uri, QUEUE, str(PREFETCH),
+               db.daemon_dsn, str(FIRST_SUBSCRIPTION_ID), str(count), *statements]
     process = subprocess.Popen(command)
     try:
         yield

@@ -9,8 +9,10 @@ from bench import chart, figures
 from bench.figures import Summary, Verdict
 
 _WHY_NOT_MET = (
-    "A floor that is not met is open work. The measured reason: a limit has the processors for itself, kopru shares them with the broker. So the",
-    "ratio is at most what follows, if PostgreSQL did the limit's work and no more for it: nothing to be found, locked, read and compared.")
+    "A floor that is not met is open work. The measured reason: a limit has the processors for "
+    "itself, kopru shares them with the broker. So the",
+    "ratio is at most what follows, if PostgreSQL did the limit's work and no more for it: nothing "
+    "to be found, locked, read and compared.")
 _BEGIN, _END = "<!-- results: written by ./dev bench --record -->\n", "<!-- end of results -->\n"
 _NAMES = {"kopru": "kopru", "limit": "limit", "broker": "broker alone", "hand": "hand-written"}
 
@@ -36,7 +38,9 @@ def _figure(summary: Summary | None) -> str:
     if summary is None:
         return "not measured"
     text = f"**{_number(summary.median)}**"
-    return text if summary.count == 1 else f"{text} ({_number(summary.least)} to {_number(summary.most)})"
+    if summary.count == 1:
+        return text
+    return f"{text} ({_number(summary.least)} to {_number(summary.most)})"
 
 
 def _measured(results: Results) -> list[tuple[str, str]]:
@@ -51,26 +55,31 @@ def _verdict(verdict: Verdict) -> list[str]:
 
 
 def promises(results: Results) -> list[str]:
-    return _table(["promise", "bound", "measured: median (least to most)", ""], list(map(_verdict, figures.verdicts(results))))
+    return _table(["promise", "bound", "measured: median (least to most)", ""],
+                  list(map(_verdict, figures.verdicts(results))))
 
 
 def ceilings(results: Results) -> list[str]:
     rows = []
-    for workload, limit in (("new", "COPY of the finished rows"), ("churn", "the known row changes")):
-        most = [figures.ceiling(results["runs"], "subscription", workload, contender) for contender in ("broker", "kopru")]
+    for workload, limit in (("new", "COPY of the finished rows"),
+                            ("churn", "the known row changes")):
+        most = [figures.ceiling(results["runs"], "subscription", workload, contender)
+                for contender in ("broker", "kopru")]
         if None not in most:
             rows.append([f"{workload}, to {limit}", *(f"{share:.2f}" for share in most)])
     if not rows:
         return []
     return [*_WHY_NOT_MET, "", *_table(["the ratio, at most", "with the broker alone beside it",
-                                        "with the broker, and kopru as for unchanged messages"], rows)]
+                                        "with the broker, and kopru as for unchanged messages"],
+                                       rows)]
 
 
 def throughput(results: Results) -> list[str]:
     rows = []
     for entity, workload in _measured(results):
-        rows.append([f"{entity}: {workload}", *(_rate(figures.rates(results["runs"], (entity, workload, contender)))
-                                               for contender in _NAMES)])
+        rows.append([f"{entity}: {workload}",
+                     *(_rate(figures.rates(results["runs"], (entity, workload, contender)))
+                       for contender in _NAMES)])
     return _table(["messages a second", *_NAMES.values()], rows)
 
 
@@ -85,30 +94,35 @@ def work(results: Results) -> list[str]:
                 continue
             updated = figures.per_message(runs, which, "updated") or 0
             hot = figures.per_message(runs, which, "hot_updated") or 0
-            rows.append([f"{entity}: {workload}", _NAMES[contender],
-                         f"{figures.per_message(runs, which, 'inserted', 'updated', 'deleted'):.2f}",
+            written = figures.per_message(runs, which, "inserted", "updated", "deleted")
+            rows.append([f"{entity}: {workload}", _NAMES[contender], f"{written:.2f}",
                          f"{figures.per_message(runs, which, 'updated', 'deleted'):.2f}",
                          f"{hot / updated:.0%}" if updated else "", f"{wal:,.0f}"])
-    return _table(["each message", "", "rows written", "dead tuples", "of updates HOT", "WAL bytes"], rows)
+    return _table(["each message", "", "rows written", "dead tuples", "of updates HOT",
+                   "WAL bytes"], rows)
 
 
 def processor(results: Results) -> list[str]:
     rows = []
     for entity, workload in _measured(results):
         for contender, name in _NAMES.items():
-            spent = [figures.per_message(results["runs"], (entity, workload, contender), f"{part}_cpu_s")
+            spent = [figures.per_message(results["runs"], (entity, workload, contender),
+                                         f"{part}_cpu_s")
                      for part in ("consumer", "postgres", "broker")]
             if None not in spent:
                 ours = "" if contender == "limit" else f"{spent[0] * 1e6:,.0f}"
-                rows.append([f"{entity}: {workload}", name, ours, *(f"{part * 1e6:,.0f}" for part in spent[1:]),
+                rows.append([f"{entity}: {workload}", name, ours,
+                             *(f"{part * 1e6:,.0f}" for part in spent[1:]),
                              f"{sum(spent if ours else spent[1:]) * 1e6:,.0f}"])
-    return _table(["microseconds of processor time a message", "", "consumer", "PostgreSQL", "broker", "sum"], rows)
+    return _table(["microseconds of processor time a message", "", "consumer", "PostgreSQL",
+                   "broker", "sum"], rows)
 
 
 def _latency(results: Results) -> list[str]:
     rows = []
     for name in ("kopru", "floor"):
-        cells = [_figure(figures.summarize(entry[name][share] for entry in results["latency"])) for share in ("p50", "p99", "most")]
+        cells = [_figure(figures.summarize(entry[name][share] for entry in results["latency"]))
+                 for share in ("p50", "p99", "most")]
         rows.append([{"kopru": "kopru", "floor": "the floor"}[name], *cells])
     return _table(["publish to row visible, ms", "p50", "p99", "longest"], rows)
 
@@ -117,7 +131,8 @@ def _memory(results: Results) -> list[str]:
     if not results["memory"]:
         return []
     return _table(["churn messages drained", "peak RSS", "seconds"],
-                  [[f"{entry['messages']:,}", f"{entry['peak_kb'] / 1024:.1f} MB", f"{entry['seconds']:.1f}"]
+                  [[f"{entry['messages']:,}", f"{entry['peak_kb'] / 1024:.1f} MB",
+                    f"{entry['seconds']:.1f}"]
                    for entry in results["memory"]])
 
 
@@ -126,14 +141,19 @@ def _conditions(results: Results) -> list[str]:
     rows = [[name, str(value)] for name, value in results["machine"].items()]
     rows += [["load after", str(results["load_after"])], ["measured at", results["at"]],
              ["this run", f"{results['kind']}, {results['minutes']} minutes"],
-             ["messages of each workload", f"{size['messages']:,}; hand-written {size['by_hand']:,}; {size['repetitions']} repetitions"],
-             ["connections of the hand-written", ", ".join(f"{name} {count}" for name, count in results["hand_connections"].items())],
-             ["PostgreSQL's settings", ", ".join(f"{name} {value}" for name, value in results["postgres_settings"].items())]]
+             ["messages of each workload",
+              f"{size['messages']:,}; hand-written {size['by_hand']:,}; "
+              f"{size['repetitions']} repetitions"],
+             ["connections of the hand-written",
+              ", ".join(f"{name} {count}" for name, count in results["hand_connections"].items())],
+             ["PostgreSQL's settings",
+              ", ".join(f"{name} {value}" for name, value in results["postgres_settings"].items())]]
     return ["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows), ""]
 
 
 def tables(results: Results) -> str:
-    trials = [[f"{trial['entity']}: {trial['workload']}", *(f"{rate:,}" for rate in trial["rates"].values())]
+    trials = [[f"{trial['entity']}: {trial['workload']}",
+               *(f"{rate:,}" for rate in trial["rates"].values())]
               for trial in results["trials"]]
     parts = [
         "### Promises", "", *promises(results), *ceilings(results),
@@ -163,7 +183,8 @@ def charts(results: Results) -> dict[str, str]:
         points = [entry for entry in results["sweeps"] if entry["by"] == by]
         if points:
             found[f"{by}.svg"] = chart.lines(f"Messages a second by {below}", below, [
-                (workload, [(entry["value"], entry["rate"]) for entry in points if entry["workload"] == workload])
+                (workload, [(entry["value"], entry["rate"]) for entry in points
+                            if entry["workload"] == workload])
                 for workload in dict.fromkeys(entry["workload"] for entry in points)])
     return found
 
@@ -189,6 +210,8 @@ def insert(document: str, text: str) -> str:
 def record(results: Results, docs: Path) -> None:
     write(results, docs / "performance")
     (docs / "performance" / "table.md").unlink()  # stands in the document
-    images = "\n\n".join(f"![{name.removesuffix('.svg')}](performance/{name})" for name in charts(results))
+    images = "\n\n".join(f"![{name.removesuffix('.svg')}](performance/{name})"
+                         for name in charts(results))
     path = docs / "performance.md"
-    path.write_text(insert(path.read_text(encoding="utf-8"), f"{images}\n\n{tables(results)}"), encoding="utf-8")
+    path.write_text(insert(path.read_text(encoding="utf-8"), f"{images}\n\n{tables(results)}"),
+                    encoding="utf-8")

@@ -43,7 +43,7 @@ _BY_ITSELF = ("payload_hash", "source_time", "created_at", "updated_at")
 
 @dataclass(frozen=True)
 class Work:
-    """What the database was made to do: WAL in bytes, rows of the data tables by what happened to them."""
+    """What the database had to do: WAL in bytes, and rows of the data tables by operation."""
 
     wal_bytes: int
     inserted: int
@@ -57,13 +57,14 @@ def programs() -> Path:
 
 
 class Site:
-    """Use as a context; measured databases are copies of templates that restore() makes afresh each time."""
+    """A context. Measured databases are copies of templates; restore() makes a new copy."""
 
     RUN = "bench_run"
 
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self.directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="kopru-bench-")))
+        self.directory = Path(self._stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="kopru-bench-")))
         self.broker = RabbitMQ()
         self._stack.callback(self.broker.release)
         self.server = Postgres(fsync=True, settings=POSTGRES_SETTINGS)
@@ -72,7 +73,8 @@ class Site:
     def __enter__(self) -> "Site":
         try:
             start_together(self.server, self.broker)
-            self.templates = {workloads.EMPTY: database.create_installed(self.server, "bench_empty").name}
+            self.templates = {workloads.EMPTY: database.create_installed(self.server,
+                                                                         "bench_empty").name}
         except BaseException:
             self._stack.close()
             raise
@@ -85,7 +87,9 @@ class Site:
         return self.directory / re.sub(r"\W+", "-", name)
 
     def restore(self, template: str) -> Database:
-        """The database of the next measurement, as the template has it. Nothing of earlier measurements is left to be written."""
+        """The database of the next measurement, as the template has it. Nothing of earlier
+        measurements is left to be written.
+        """
         with self.server.admin() as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {self.RUN} WITH (FORCE)")
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
@@ -95,7 +99,8 @@ class Site:
         database.grant_connect(db)
         with db.admin() as connection:
             connection.execute(
-                f"ALTER TABLE kopru.subscriptions ADD CONSTRAINT site_document CHECK (document_number <> '{workloads.REFUSED_DOCUMENT}')"
+                f"ALTER TABLE kopru.subscriptions ADD CONSTRAINT site_document CHECK "
+                f"(document_number <> '{workloads.REFUSED_DOCUMENT}')"
                 if template == workloads.EMPTY else "SELECT")
             connection.execute("CHECKPOINT")
         return db
@@ -106,7 +111,8 @@ class Site:
             connection.execute("DELETE FROM kopru.queues")
             connection.execute("VACUUM (ANALYZE)")
         with self.server.admin() as connection:
-            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(self.RUN), sql.Identifier(name)))
+            connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(
+                sql.Identifier(self.RUN), sql.Identifier(name)))
         self.templates[template] = name
 
     def fresh_queue(self, name: str, *bodies: Path) -> None:
@@ -125,28 +131,31 @@ class Site:
 
 def work_so_far(db: Database) -> Work:
     """To be asked when all sessions that worked have ended: then their counts are complete."""
-    (counts,) = db.query("SELECT pg_current_wal_insert_lsn() - '0/0', sum(n_tup_ins), sum(n_tup_upd), sum(n_tup_hot_upd),"
-                         " sum(n_tup_del) FROM pg_stat_user_tables WHERE schemaname = 'kopru' AND relname = ANY (%s)",
-                         list(DATA_TABLES))
+    (counts,) = db.query("SELECT pg_current_wal_insert_lsn() - '0/0', sum(n_tup_ins), "
+                         "sum(n_tup_upd), sum(n_tup_hot_upd),"
+                         " sum(n_tup_del) FROM pg_stat_user_tables WHERE schemaname = 'kopru' AND "
+                         "relname = ANY (%s)", list(DATA_TABLES))
     return Work(*map(int, counts))
 
 
 def work_since(db: Database, before: Work) -> Work:
     after = work_so_far(db)
-    return Work(*(late - early for early, late in zip(astuple(before), astuple(after), strict=True)))
+    return Work(*(late - early
+                  for early, late in zip(astuple(before), astuple(after), strict=True)))
 
 
 def others_connected(db: Database) -> int:
-    return int(str(db.value("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    return int(str(db.value("SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND pid <> "
+                            "pg_backend_pid()"
                             " AND backend_type = 'client backend'", db.name)))
 
 
 def digest(db: Database, entity: str) -> dict[str, tuple[int, str]]:
-    """Count and digest of the rows of each table, without what says when and by whom they were written."""
+    """Count and digest of the rows of each table, without the columns that say when and by whom."""
     found = {}
     for table in TABLES_OF[entity]:
-        (row,) = db.query(f"SELECT count(*), sum(hashtextextended((to_jsonb(t) - %s::text[])::text, 0))::text FROM kopru.{table} t",
-                          list(_BY_ITSELF))
+        (row,) = db.query(f"SELECT count(*), sum(hashtextextended((to_jsonb(t) - "
+                          f"%s::text[])::text, 0))::text FROM kopru.{table} t", list(_BY_ITSELF))
         found[table] = row
     return found
 
@@ -158,11 +167,13 @@ def machine(site: Site) -> dict[str, str]:
 
     memory_kb = int(first("/proc/meminfo", r"^MemTotal:\s+(\d+)"))
     with site.server.admin() as connection:
-        ((postgres,),) = connection.execute("SELECT split_part(current_setting('server_version'), ' ', 1)").fetchall()
+        ((postgres,),) = connection.execute(
+            "SELECT split_part(current_setting('server_version'), ' ', 1)").fetchall()
     return {
         "processor": f"{os.cpu_count()} x {first('/proc/cpuinfo', r'^model name.*: (.*)$')}",
         "memory": f"{memory_kb / 1048576:.0f} GiB",
-        "system": f"{first('/etc/os-release', r'^PRETTY_NAME=.(.*).$')}, Linux {platform.release()}",
+        "system": f"{first('/etc/os-release', r'^PRETTY_NAME=.(.*).$')}, "
+                  f"Linux {platform.release()}",
         "fsync of 8 kB": f"{fsync_ms(site.server.directory):.2f} ms",
         "PostgreSQL": postgres,
         "RabbitMQ": first(str(site.broker.log_path), r"RabbitMQ (\d+\.\d+\.\d+)"),

@@ -1,6 +1,8 @@
-"""What is published: for each workload the same bodies in every run, in files that bench/publish.c reads.
+"""What is published: for each workload the same bodies in every run, in files that bench/publish.c
+reads.
 
-N messages of each. A workload starts from empty tables, or from N entities at rest in their version 0.
+N messages of each. A workload starts from empty tables, or from N entities at rest in their version
+0.
 """
 
 import json
@@ -81,7 +83,8 @@ def mixed(entity: str) -> Callable[[int], Iterator[bytes]]:
 
 def wide(count: int) -> Iterator[bytes]:
     erp = Erp(SEED)
-    kinds = (("String", "Anahtar kapıcıda {}"), ("Float", "{}.5"), ("Date", "2021-03-{:02}"), ("Boolean", "true"))
+    kinds = (("String", "Anahtar kapıcıda {}"), ("Float", "{}.5"), ("Date", "2021-03-{:02}"),
+             ("Boolean", "true"))
     for number in range(count):
         payload = json.loads(erp.subscription(number))
         more = payload["characteristic"]
@@ -107,18 +110,26 @@ def poison(one_in: int) -> Callable[[int], Iterator[bytes]]:
 
 def all_workloads() -> list[Workload]:
     found = []
-    for entity, differs in (("subscription", "2 of 11 characteristics differ"), ("customer", "1 contact medium differs")):
+    for entity, differs in (("subscription", "2 of 11 characteristics differ"),
+                            ("customer", "1 contact medium differs")):
         found += [
             Workload("new", entity, EMPTY, "new ids", new(entity)),
-            Workload("churn", entity, RESTING, f"known ids in random order, {differs}", updates(entity, 1)),
-            Workload("unchanged", entity, RESTING, "known ids in random order, the same bodies again", updates(entity, 0)),
-            Workload("hot key", entity, EMPTY, "all of one id, two states in turn", hot_key(entity)),
-            Workload("mixed", entity, RESTING, "70 % churn, 20 % unchanged, 9.9 % new, 0.1 % broken JSON", mixed(entity)),
+            Workload("churn", entity, RESTING, f"known ids in random order, {differs}",
+                     updates(entity, 1)),
+            Workload("unchanged", entity, RESTING,
+                     "known ids in random order, the same bodies again", updates(entity, 0)),
+            Workload("hot key", entity, EMPTY, "all of one id, two states in turn",
+                     hot_key(entity)),
+            Workload("mixed", entity, RESTING,
+                     "70 % churn, 20 % unchanged, 9.9 % new, 0.1 % broken JSON", mixed(entity)),
         ]
     return found + [
-        Workload("wide", "subscription", EMPTY, f"new ids, {WIDE_CHARACTERISTICS} characteristics each", wide),
-        Workload("poison 0.1 %", "subscription", EMPTY, "new ids, 1 of 1000 refused by a CHECK constraint", poison(1000)),
-        Workload("poison 1 %", "subscription", EMPTY, "new ids, 1 of 100 refused by a CHECK constraint", poison(100)),
+        Workload("wide", "subscription", EMPTY,
+                 f"new ids, {WIDE_CHARACTERISTICS} characteristics each", wide),
+        Workload("poison 0.1 %", "subscription", EMPTY,
+                 "new ids, 1 of 1000 refused by a CHECK constraint", poison(1000)),
+        Workload("poison 1 %", "subscription", EMPTY,
+                 "new ids, 1 of 100 refused by a CHECK constraint", poison(100)),
     ]
 
 

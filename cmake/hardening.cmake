@@ -1,4 +1,5 @@
-# What protects a daemon that parses foreign bytes; in release builds only, where its cost and its noise belong.
+# What protects a daemon that parses foreign bytes; in release builds only, where its cost and its
+# noise belong.
 add_library(kopru_hardening INTERFACE)
 target_compile_options(kopru_hardening INTERFACE
   $<$<CONFIG:Release>:-fstack-protector-strong> # an overrun of a stack buffer ends the process
@@ -14,6 +15,7 @@ target_link_options(kopru_hardening INTERFACE
   $<$<CONFIG:Release>:-Wl,-z,noexecstack>
 )
 if(KOPRU_SANITIZE)
-  target_compile_options(kopru_hardening INTERFACE -fsanitize=${KOPRU_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(kopru_hardening INTERFACE
+    -fsanitize=${KOPRU_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(kopru_hardening INTERFACE -fsanitize=${KOPRU_SANITIZE})
 endif()

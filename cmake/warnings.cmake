@@ -18,5 +18,6 @@ target_compile_options(kopru_warnings INTERFACE
   -Wswitch-enum            # a new enum value must be met everywhere
 )
 if(KOPRU_WERROR)
-  target_compile_options(kopru_warnings INTERFACE -Werror) # only where the compiler is known, see KOPRU_WERROR
+  # Only where the compiler is known, see KOPRU_WERROR.
+  target_compile_options(kopru_warnings INTERFACE -Werror)
 endif()

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Entry point of the broker's container: writes the definitions with the passwords from the secrets, then runs the
-# command. The user erp stands for the ERP, which owns the queues; kopru may read from the two and do nothing else.
+# Entry point of the broker's container: writes the definitions with the passwords from the secrets,
+# then runs the command. The user erp stands for the ERP, which owns the queues; kopru may read from
+# the two and do nothing else.
 set -eu
 umask 077
 secrets=${SECRETS_DIR:-/run/secrets}
@@ -10,7 +11,8 @@ password() {
     value=$(cat "$secrets/$1")
     case $value in
         "" | *[!A-Za-z0-9_-]*)
-            echo "broker.sh: $secrets/$1 must hold letters, digits, - and _ only; docker/make-secrets makes one" >&2
+            echo "broker.sh: $secrets/$1 must hold letters, digits, - and _ only;" \
+                "docker/make-secrets makes one" >&2
             exit 78
             ;;
     esac
@@ -28,11 +30,14 @@ cat >"$definitions" <<END
   ],
   "permissions": [
     { "user": "erp", "vhost": "/", "configure": ".*", "write": ".*", "read": ".*" },
-    { "user": "kopru", "vhost": "/", "configure": "^\$", "write": "^\$", "read": "^secom-(customer|subscriptions)-queue\$" }
+    { "user": "kopru", "vhost": "/", "configure": "^\$", "write": "^\$",
+      "read": "^secom-(customer|subscriptions)-queue\$" }
   ],
   "queues": [
-    { "name": "secom-customer-queue", "vhost": "/", "durable": true, "auto_delete": false, "arguments": {} },
-    { "name": "secom-subscriptions-queue", "vhost": "/", "durable": true, "auto_delete": false, "arguments": {} }
+    { "name": "secom-customer-queue", "vhost": "/",
+      "durable": true, "auto_delete": false, "arguments": {} },
+    { "name": "secom-subscriptions-queue", "vhost": "/",
+      "durable": true, "auto_delete": false, "arguments": {} }
   ]
 }
 END

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Entry point of kopru's container: kopru COMMAND, after the secrets were put where kopru.cfg names them. Secrets are mounted
-# readable by everybody; kopru and libpq take passwords only from files that nobody else can read.
+# Entry point of kopru's container: runs kopru COMMAND after it has copied the secrets to where
+# kopru.cfg names them. Secrets are mounted readable by everybody; kopru and libpq take passwords
+# only from files that nobody else can read.
 set -eu
 umask 077
 secrets=${SECRETS_DIR:-/run/secrets}
@@ -11,6 +12,7 @@ if [ -e "$secrets/kopru_amqp_password" ]; then
 fi
 if [ -e "$secrets/kopru_postgres_password" ]; then
     # libpq's passfile: host:port:database:user:password, with \ and : escaped.
-    printf '*:*:*:kopru:%s\n' "$(sed -e 's/[\\:]/\\&/g' "$secrets/kopru_postgres_password")" >"$private/pgpass"
+    password=$(sed -e 's/[\\:]/\\&/g' "$secrets/kopru_postgres_password")
+    printf '*:*:*:kopru:%s\n' "$password" >"$private/pgpass"
 fi
 exec kopru "$@"

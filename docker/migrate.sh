@@ -1,5 +1,6 @@
 #!/bin/sh
-# The two steps of migrations/README.md, and the daemon's login. Where to connect is in PGHOST, PGDATABASE and PGUSER.
+# The two steps of migrations/README.md, and the daemon's login. PGHOST, PGDATABASE and PGUSER say
+# where to connect.
 set -eu
 secrets=${SECRETS_DIR:-/run/secrets}
 PGPASSWORD=$(cat "$secrets/postgres_password")

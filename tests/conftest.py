@@ -22,7 +22,8 @@ def pytest_configure() -> None:
 
     def give_up(_number: int, frame: FrameType | None) -> None:
         where = "".join(traceback.format_stack(frame)[-5:])
-        pytest.exit(f"still running after KOPRU_TEST_LIMIT = {limit_s} s, in\n{where}", returncode=1)
+        pytest.exit(f"still running after KOPRU_TEST_LIMIT = {limit_s} s, in\n{where}",
+                    returncode=1)
 
     unwind_on_signals(leave)
     limit_s = int(os.environ.get("KOPRU_TEST_LIMIT", "0"))
@@ -32,7 +33,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def watched_for_personal_values() -> Iterator[None]:
-    """What a module publishes is searched for in all that its daemons and commands say: see support/privacy.py."""
+    """Search all that daemons and commands say for what the module publishes: privacy.py."""
     privacy.WATCH.enabled = True
     yield
     privacy.WATCH.forget()
@@ -83,15 +84,18 @@ def queues(rabbitmq_server: RabbitMQ) -> Iterator[Queues]:
 
 
 @pytest.fixture
-def kopru(rabbitmq_server: RabbitMQ, db: database.Database, queues: Queues) -> Iterator[Callable[..., Kopru]]:
+def kopru(rabbitmq_server: RabbitMQ, db: database.Database,
+          queues: Queues) -> Iterator[Callable[..., Kopru]]:
     """Makes daemons on the test's queues and database: kopru(batch={"max_messages": 10}).
 
-    Keywords change the configuration (see daemon.merged), env adds to the environment, prefix to the command. The daemon is started and
-    consuming unless start=False. At the end those that still run are killed, and a sanitizer's report fails the test.
+    Keywords change the configuration (see daemon.merged), env adds to the environment, prefix to
+    the command. The daemon is started and consuming unless start=False. At the end those that still
+    run are killed, and a sanitizer's report fails the test.
     """
     made: list[Kopru] = []
 
-    def make(*, start: bool = True, env: dict[str, str] | None = None, prefix: Sequence[str] = (), **changes: object) -> Kopru:
+    def make(*, start: bool = True, env: dict[str, str] | None = None, prefix: Sequence[str] = (),
+             **changes: object) -> Kopru:
         settings = default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities())
         daemon = Kopru(merged(settings, changes), env=env, prefix=prefix)
         made.append(daemon)

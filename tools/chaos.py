@@ -1,8 +1,9 @@
 #!/usr/bin/python3
-"""Random faults everywhere, and then the question whether anything was lost, old, early or doubled.
+"""Causes random faults everywhere, then checks that nothing was lost, old, early or doubled.
 
-Started by ./dev chaos. What happens and when depends on the seed alone. Everything is private and temporary; what a failing
-run leaves is kept, and the path is printed. Exit status: 0 if all checks hold, 1 if not, 70 if the run itself could not go on.
+Started by ./dev chaos. What happens and when depends on the seed alone. Everything is private and
+temporary; what a failing run leaves is kept, and the path is printed. Exit status: 0 if all checks
+hold, 1 if not, 70 if the run itself could not go on.
 """
 
 import argparse
@@ -41,7 +42,9 @@ _WARM_UP_DEADLINE_S = 20
 
 
 class Course:
-    """Lets the faults of a plan happen: one thread, each fault a generator of pauses, never two on the same thing."""
+    """Makes the faults of a plan happen: one thread, each fault a generator of pauses, and never
+    two faults on the same thing.
+    """
 
     def __init__(self, stage: World, faults: list[Fault]):
         self._stage = stage
@@ -55,7 +58,7 @@ class Course:
             self._push(fault.at_s, fault, None)
 
     def run(self) -> None:
-        """Until all faults are over."""
+        """Returns when all faults are over."""
         while self._due or self._waiting:
             at, _, fault, going = heapq.heappop(self._due)
             time.sleep(max(0.0, at - self._now()))
@@ -105,7 +108,7 @@ def _launch_consuming(stage: World, publishers: list[Publisher]) -> Usage:
 
 
 def _drain(stage: World, deadline_s: float) -> None:
-    """What is left is for the checks to find."""
+    """Waits for empty queues; messages that remain are for the checks to find."""
     try:
         wait_until(stage.is_drained, deadline_s, "empty queues")
     except TimeoutError as error:
@@ -113,9 +116,9 @@ def _drain(stage: World, deadline_s: float) -> None:
 
 
 def _idle_usage(stage: World) -> Usage:
-    """Once nothing is opened or closed any more."""
+    """What the first daemon uses once it opens and closes nothing any more."""
     time.sleep(_IDLE_S)
-    stage.first.launch()  # if it crashed: P11 tells
+    stage.first.launch()  # if it crashed, check P11 says so
     return usage(stage.first.kopru.pid, stage.first.ports)
 
 
@@ -137,7 +140,8 @@ def _heal(stage: World) -> None:
 
 def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     begin = time.monotonic()
-    publishers = [Publisher(stage.broker, queue, entity, log, the_plan.seed, _ENTITIES, _RATE) for queue, entity in QUEUES.items()]
+    publishers = [Publisher(stage.broker, queue, entity, log, the_plan.seed, _ENTITIES, _RATE)
+                  for queue, entity in QUEUES.items()]
     baseline = _launch_consuming(stage, publishers)
     watch = Watch(stage.instances, stage.traffic)
     watch.start()
@@ -145,7 +149,8 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
         publisher.start()
     course = Course(stage, the_plan.faults)
     course.run()
-    say(f"  {time.monotonic() - begin:6.1f} s  faults are over: {course.happened.total()} of {len(course.happened)} kinds")
+    say(f"  {time.monotonic() - begin:6.1f} s  faults are over: {course.happened.total()} of "
+        f"{len(course.happened)} kinds")
     _heal(stage)
     for publisher in publishers:
         publisher.finish(_DRAIN_DEADLINE_S)
@@ -153,18 +158,21 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     _drain(stage, _DRAIN_DEADLINE_S)
     say(f"  {time.monotonic() - begin:6.1f} s  drained")
     depths = checks.depths_by_queue(stage.depths())
-    watch.finish()  # its questions take descriptors, too
+    watch.finish()  # its questions use descriptors too
     before = usage(stage.first.pid) if stage.first.pid else baseline
     end = _idle_usage(stage)
     memory_mib = _planned_memory_mib(stage)
     for _pause in stage.first.terminated(15):
         time.sleep(_pause)
     return Evidence(
-        db=stage.database, ledger=log.path, traffic=stage.traffic, depths=depths, baseline=baseline, end=end,
-        sql_connections=the_plan.site.writers * len(QUEUES) + 1, memory_mib=memory_mib,
-        peak_mib=max(watch.peak_mib, end.peak_mib), seconds=time.monotonic() - begin, daemon_cpu_s=sum(watch.cpu_s.values()),
-        quiet_cpu_share=(end.cpu_s - before.cpu_s) / _IDLE_S, busy=watch.busy, not_live=watch.not_live,
-        late=checks.late_messages(stage, watch), logs=[path for instance in stage.instances for path in instance.logs()], ends=stage.ends())
+        db=stage.database, ledger=log.path, traffic=stage.traffic, depths=depths, baseline=baseline,
+        end=end, sql_connections=the_plan.site.writers * len(QUEUES) + 1, memory_mib=memory_mib,
+        peak_mib=max(watch.peak_mib, end.peak_mib), seconds=time.monotonic() - begin,
+        daemon_cpu_s=sum(watch.cpu_s.values()),
+        quiet_cpu_share=(end.cpu_s - before.cpu_s) / _IDLE_S, busy=watch.busy,
+        not_live=watch.not_live,
+        late=checks.late_messages(stage, watch),
+        logs=[path for instance in stage.instances for path in instance.logs()], ends=stage.ends())
 
 
 def _table(results: list[Result]) -> str:
@@ -172,17 +180,19 @@ def _table(results: list[Result]) -> str:
 
 
 def _keep(stage: World, directory: Path) -> None:
-    """To find out what happened: the logs, and all states that there ever were."""
+    """Saves the logs and all states that the tables ever had, to find out what happened."""
     if stage.server.is_running():
-        states = stage.database.query("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)), xmin, * FROM history.states ORDER BY n")
-        (directory / "states").write_text("".join(" ".join(map(str, state)) + "\n" for state in states))
+        states = stage.database.query("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)), "
+                                      "xmin, * FROM history.states ORDER BY n")
+        (directory / "states").write_text("".join(" ".join(map(str, state)) + "\n"
+                                                  for state in states))
     for name, path in stage.logs().items():
         if path.exists():
             shutil.copyfile(path, directory / name)
 
 
 def _run(the_plan: Plan, directory: Path, keep: bool) -> int:
-    """directory is removed if all is well."""
+    """Runs the plan. directory is removed if every check holds."""
     with world.built(the_plan.site, the_plan.seed) as stage:
         try:
             with open(directory / "amqp", "w", encoding="utf-8") as stage.traffic.journal:
@@ -199,7 +209,8 @@ def _run(the_plan: Plan, directory: Path, keep: bool) -> int:
             _keep(stage, directory)
             say(f"kept: {directory}")
     if failed:
-        say(f"chaos: seed {the_plan.seed}: {', '.join(failed)} FAILED; ./dev chaos --seconds {the_plan.seconds:g} "
+        say(f"chaos: seed {the_plan.seed}: {', '.join(failed)} FAILED; ./dev chaos --seconds "
+            f"{the_plan.seconds:g} "
             f"--seed {the_plan.seed} repeats the faults")
         return _FAILED
     if not keep:
@@ -210,10 +221,12 @@ def _run(the_plan: Plan, directory: Path, keep: bool) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev chaos", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60, help="how long there are faults (default 60)")
+    parser.add_argument("--seconds", type=float, default=60,
+                        help="how long there are faults (default 60)")
     parser.add_argument("--seed", type=int, default=1, help="what happens, and when (default 1)")
     parser.add_argument("--plan", action="store_true", help="only print what would happen")
-    parser.add_argument("--keep", action="store_true", help="keep ledger and logs also if all is well")
+    parser.add_argument("--keep", action="store_true",
+                        help="keep ledger and logs also if all is well")
     options = parser.parse_args()
     the_plan = plan.make(options.seed, options.seconds)
     say(f"chaos: {options.seconds:g} seconds, seed {options.seed}; {the_plan.site}")

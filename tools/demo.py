@@ -1,14 +1,14 @@
 #!/usr/bin/python3
 """The main job on real servers: from notifications in RabbitMQ to rows in PostgreSQL.
 
-Started by ./dev demo. Everything is private and temporary: servers in directories of their own, on free ports of
-127.0.0.1, not as root. At the end, also after Ctrl-C, all of it is stopped and removed.
+Started by ./dev demo. Everything is private and temporary: servers in directories of their own, on
+free ports of 127.0.0.1, not as root. At the end, also after Ctrl-C, all of it is stopped and
+removed.
 """
 
 import argparse
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +35,7 @@ from demo.kept import KeptDemo, KeptError  # noqa: E402
 from demo.messages import CUSTOMERS, ENTITIES, Publication, compose, expected_rows  # noqa: E402
 from demo.screen import Screen  # noqa: E402
 from demo.stage import Stage  # noqa: E402
+from demo.tables import Table, parts_of  # noqa: E402
 from support import database, daemon  # noqa: E402
 from support.process import unwind_on_signals  # noqa: E402
 
@@ -45,7 +46,7 @@ _USAGE = 64
 
 
 class Failure(Exception):
-    """A step that did not succeed."""
+    """A step failed."""
 
     def __init__(self, doing: str, why: object):
         super().__init__(f"{doing} failed: {str(why).strip()}")
@@ -64,9 +65,11 @@ def start_and_install(screen: Screen, stage: Stage) -> None:
         stage.launch_servers()
         stage.server.wait_until_ready()
         step.done(f"PostgreSQL {stage.server_version()}, private, on port {stage.server.port}")
-    with failing_as("installing the schema"), screen.step("schema", "sql/roles.sql, then sqitch deploy") as step:
+    with (failing_as("installing the schema"),
+          screen.step("schema", "sql/roles.sql, then sqitch deploy") as step):
         migrations = stage.install()
-        step.done(f"{len(migrations)} migrations with Sqitch as kopru_owner; login {database.DAEMON} may only write rows")
+        step.done(f"{len(migrations)} migrations with Sqitch as kopru_owner; login "
+                  f"{database.DAEMON} may only write rows")
     with failing_as("starting RabbitMQ"), screen.step("broker", "starting RabbitMQ") as step:
         stage.broker.wait_until_ready()
         step.done(f"RabbitMQ {stage.broker_version()}, private, on port {stage.broker.port}")
@@ -83,8 +86,11 @@ def publish_all(screen: Screen, stage: Stage, publication: Publication) -> None:
 
         for queue, bodies in publication.bodies.items():
             stage.broker.declare_queue(queue)
-            stage.broker.publish_many(queue, ((body, {"content_type": "application/json"}) for body in bodies), on_confirm)
-        step.done(f"{publication.samples} samples as the ERP prints them, {publication.generated:,} generated, "
+            stage.broker.publish_many(queue,
+                                      ((body, {"content_type": "application/json"})
+                                       for body in bodies), on_confirm)
+        step.done(f"{publication.samples} samples as the ERP prints them, "
+                  f"{publication.generated:,} generated, "
                   f"{publication.broken} broken")
 
 
@@ -101,36 +107,42 @@ def consume_all(screen: Screen, stage: Stage, total: int) -> float:
 
         kopru.wait_until(is_done, _WORK_DEADLINE_S, "the queues to be empty")
         seconds = step.seconds()
-        step.done(f"{total:,} messages in the tables, {total / seconds:,.0f} a second (a demo's figure, no benchmark)")
+        step.done(f"{total:,} messages in the tables, {total / seconds:,.0f} a second (a demo's "
+                  "figure, no benchmark)")
     return total / seconds
 
 
 def publish_late_customer(screen: Screen, stage: Stage, body: bytes) -> None:
-    """The two queues have no order between them: a subscription may come first, and waits without being held up."""
+    """The queues have no order between them: a subscription may come before its customer."""
     waiting = "SELECT count(*) FROM kopru.engaged_parties_without_customer"
-    with failing_as("publishing the late customer"), screen.step("late", "a customer after its subscription") as step:
+    with (failing_as("publishing the late customer"),
+          screen.step("late", "a customer after its subscription") as step):
         before = stage.database.value(waiting)
         stage.broker.publish(CUSTOMERS, body, content_type="application/json")
-        stage.kopru.wait_until(lambda: stage.unfinished() == 0, _WORK_DEADLINE_S, "the late customer to be written")
+        stage.kopru.wait_until(lambda: stage.unfinished() == 0, _WORK_DEADLINE_S,
+                               "the late customer to be written")
         after = stage.database.value(waiting)
         if not before or after:
-            raise RuntimeError(f"engaged_parties_without_customer showed {before} rows before the customer, {after} after")
-        step.done(f"a subscription came before its customer (engaged parties without one: {before}), now it came ({after})")
+            raise RuntimeError(f"engaged_parties_without_customer showed {before} rows before the "
+                               f"customer, {after} after")
+        step.done(f"a subscription came before its customer (engaged parties without one: "
+                  f"{before}), now it came ({after})")
 
 
 def show(screen: Screen, stage: Stage, file: str) -> None:
-    env = {**database.clean_environment(), "PGCLIENTENCODING": "UTF8"}
-    command = ["psql", "--no-psqlrc", f"--pset=columns={screen.columns}", "--dbname", stage.database.admin_dsn,
-               "--set=ON_ERROR_STOP=1", "--file", str(_SQL / file)]
-    done = subprocess.run(command, env=env, capture_output=True, encoding="utf-8", check=False)
-    if done.returncode != 0:
-        raise Failure(f"psql -f {file}", done.stderr)
-    for line in done.stdout.rstrip().splitlines():
-        screen.line(line.rstrip())
+    """Draw the results of a file, which psql could run too, for this terminal."""
+    with failing_as(f"showing {file}"), stage.database.admin() as connection:
+        space = ""
+        for part in parts_of((_SQL / file).read_text(encoding="utf-8")):
+            if part.title:
+                screen.line(space + part.title)
+                space = "\n"
+            elif (table := Table.of(connection, part.statement)) is not None:
+                screen.table(table, part.as_records)
 
 
 def show_counts(screen: Screen, stage: Stage, publication: Publication, late: bytes) -> list[str]:
-    """Rows of each table beside what the published payloads add up to; what differs."""
+    """Show the rows of each table and what the payloads add up to; returns what differs."""
     expected = {**expected_rows(publication, late), "dead_letters": publication.broken}
     wrong = []
     screen.line(f"  {'table':<30}{'rows':>10}{'expected':>12}")
@@ -139,9 +151,11 @@ def show_counts(screen: Screen, stage: Stage, publication: Publication, late: by
         screen.line(f"  {table:<30}{found:>10,}{rows:>12,}")
         if found != rows:
             wrong.append(f"{table} has {found:,} rows, expected {rows:,}")
-    reasons = Counter(dict(stage.database.query("SELECT reason, sum(occurrences)::int FROM kopru.dead_letters GROUP BY 1")))
+    reasons = Counter(dict(stage.database.query("SELECT reason, sum(occurrences)::int FROM "
+                                                "kopru.dead_letters GROUP BY 1")))
     if reasons != publication.reasons:
-        wrong.append(f"dead letters by reason: {dict(reasons)}, expected {dict(publication.reasons)}")
+        wrong.append(f"dead letters by reason: {dict(reasons)}, expected "
+                     f"{dict(publication.reasons)}")
     return wrong
 
 
@@ -158,22 +172,27 @@ def tell_how_to_look_around(screen: Screen, stage: Stage) -> None:
     screen.line(f"""
   database   psql '{stage.database.admin_dsn}'
   broker     {stage.broker.uri}
-  kopru      pid {stage.kopru.pid}, configuration {stage.kopru.config_path}
+  kopru      process {stage.kopru.pid}
+             configuration {stage.kopru.config_path}
              log {stage.kopru.stderr_path}
-             curl 'http://{stage.endpoint}/readyz?verbose', and /metrics
+             curl 'http://{stage.endpoint}/readyz?verbose'
+             curl 'http://{stage.endpoint}/metrics'
 
 Look around, in psql:
   \\d+ kopru.customers
   select * from kopru.contact_mediums where customer_id = '134719';
   set timezone = 'America/New_York';
-  select completion_start, completion_start_date from kopru.subscriptions where subscription_id = '123462';
-  select name, value, value_date, value_numeric from kopru.subscription_characteristics
+  select completion_start, completion_start_date from kopru.subscriptions
    where subscription_id = '123462';
-  select entity, entity_id, reason, detail from kopru.dead_letters where status = 'open';
+  select name, value, value_date, value_numeric
+    from kopru.subscription_characteristics where subscription_id = '123462';
+  select entity, entity_id, reason, detail from kopru.dead_letters
+   where status = 'open';
   select queue, last_message_at, last_commit_at from kopru.queues;
 
 Publish a message by hand, then look again:
-  echo '{{"id":"134719","status":"Passive"}}' | ./dev demo --publish {CUSTOMERS}
+  echo '{{"id":"134719","status":"Passive"}}' |
+    ./dev demo --publish {CUSTOMERS}
 
 Stop all of it and remove it:
   ./dev demo --stop""")
@@ -190,7 +209,8 @@ def run_demo(screen: Screen, keep: bool, messages: int, seed: int) -> int:
             publish_late_customer(screen, stage, late)
             screen.heading("The two notifications that the ERP's owner prints, as rows\n")
             show(screen, stage, "samples.sql")
-            screen.heading("The broken messages: dead letters, each with its reason (payloads stay in the column body)\n")
+            screen.heading("The broken messages: dead letters, each with its reason (payloads stay "
+                           "in the column body)\n")
             show(screen, stage, "dead_letters.sql")
             screen.heading("All rows, beside what the published payloads add up to\n")
             wrong = show_counts(screen, stage, publication, late)
@@ -206,7 +226,8 @@ def run_demo(screen: Screen, keep: bool, messages: int, seed: int) -> int:
             print(f"demo: {failure}\ndemo: the logs are in {stage.save_logs()}", file=sys.stderr)
             return 1
     if not keep:
-        screen.line("\nAll of it is stopped and removed. ./dev demo --keep leaves it running, to look around.")
+        screen.line("\nAll of it is stopped and removed. ./dev demo --keep leaves it running, to "
+                    "look around.")
     return 0
 
 
@@ -223,7 +244,8 @@ def stop_kept() -> int:
 def publish_by_hand(queue: str) -> int:
     kept = KeptDemo.load()
     if kept is None or not kept.is_running():
-        print("demo: there is no demo to publish to; ./dev demo --keep leaves one running", file=sys.stderr)
+        print("demo: there is no demo to publish to; ./dev demo --keep leaves one running",
+              file=sys.stderr)
         return _SERVICE_UNAVAILABLE
     body = sys.stdin.buffer.read()
     with pika.BlockingConnection(pika.URLParameters(kept.amqp_uri)) as connection:
@@ -242,13 +264,19 @@ class Parser(argparse.ArgumentParser):
 
 
 def arguments() -> argparse.Namespace:
-    parser = Parser(prog="./dev demo", description="The main job on private servers, from publish to SELECT.")
+    parser = Parser(prog="./dev demo",
+                    description="The main job on private servers, from publish to SELECT.")
     action = parser.add_mutually_exclusive_group()
-    action.add_argument("--keep", action="store_true", help="leave servers and daemon running, and say how to look around")
-    action.add_argument("--stop", action="store_true", help="stop and remove what --keep left running")
-    action.add_argument("--publish", metavar="QUEUE", choices=ENTITIES, help="publish standard input to what --keep left running")
-    parser.add_argument("--messages", type=int, default=8000, help="how many messages to generate (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other messages (default %(default)s)")
+    action.add_argument("--keep", action="store_true",
+                        help="leave servers and daemon running, and say how to look around")
+    action.add_argument("--stop", action="store_true",
+                        help="stop and remove what --keep left running")
+    action.add_argument("--publish", metavar="QUEUE", choices=ENTITIES,
+                        help="publish standard input to what --keep left running")
+    parser.add_argument("--messages", type=int, default=8000,
+                        help="how many messages to generate (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1,
+                        help="another seed, other messages (default %(default)s)")
     return parser.parse_args()
 
 

@@ -6,6 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * Every command shares one way in and one way out. The way in finds the command, parses its options
+ * and answers --help, so that a command's function sees only valid values. The way out flushes
+ * stdout and prints the collected errors, and it decides the exit status when several problems were
+ * found: a full disk behind a pipe must not look like success, and a script must be able to rely on
+ * the same status for the same mistake, whichever command it runs.
+ */
+
 /* In the order of `kopru --help`. */
 static const struct command *const COMMANDS[] = { &CMD_RUN, &CMD_CHECK, &CMD_MAP, &CMD_SQL };
 
@@ -53,7 +61,8 @@ static void print_commands(FILE *out)
 {
     fputs("usage: kopru COMMAND [OPTION]...\n"
           "\n"
-          "Keeps PostgreSQL tables in step with the notifications an ERP publishes to RabbitMQ.\n"
+          "Keeps PostgreSQL tables in step with the notifications that an ERP publishes\n"
+          "to RabbitMQ.\n"
           "\n"
           "commands:\n",
           out);
@@ -65,10 +74,16 @@ static void print_commands(FILE *out)
           "  -h, --help     print this help; after a command, its help\n"
           "  -V, --version  print the version\n"
           "\n"
-          "exit status: 0 ok; 1 a check found problems; 64 usage; 65 bad input data; 66 input "
-          "missing; 69 broker or\n"
-          "database unreachable; 70 internal error; 77 no permission; 78 configuration or schema "
-          "version\n",
+          "exit status:\n"
+          "  0   success\n"
+          "  1   kopru check found problems; kopru run could not commit everything\n"
+          "  64  wrong usage\n"
+          "  65  wrong input: the message would be a dead letter\n"
+          "  66  an input file is missing\n"
+          "  69  the broker or the database cannot be reached\n"
+          "  70  internal error\n"
+          "  77  missing permission or privilege\n"
+          "  78  wrong configuration or schema version\n",
           out);
 }
 

@@ -29,7 +29,8 @@ struct command {
     const char *summary;   /* one line for the list of commands, lower case, no full stop */
     const char *arguments; /* what follows the options in the usage line: "[FILE]"; "" if nothing
                               may follow */
-    const char *help;      /* paragraphs below the usage line, each line ended by \n */
+    const char *help;      /* what stands below the usage line: "example: kopru ...", then
+                              paragraphs; each line ended by \n and at most 80 columns */
     const struct option_spec *options; /* OPTION_END is the last */
     int max_arguments;                 /* -1: any number */
 

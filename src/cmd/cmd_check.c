@@ -27,19 +27,20 @@ static const struct option_spec OPTIONS[] = {
 };
 
 static const char HELP[] =
-    "Checks the configuration and the entity files, the broker (that the queues exist, TLS), and "
-    "the database (schema,\n"
-    "tables, columns, types, unique keys, privileges, migrations), and names every problem at "
-    "once: where it is, what\n"
-    "is wrong, what to run. It changes nothing and takes no message. It also prints the most "
-    "memory that kopru run\n"
-    "will take.\n"
+    "example: kopru check --config /etc/kopru/kopru.cfg\n"
     "\n"
-    "Run it as the user who runs the daemon: it uses the same files and logins.\n"
+    "Checks the configuration, the entity files, the broker (queues, TLS) and the\n"
+    "database (schema, tables, columns, types, unique keys, privileges, migrations).\n"
+    "It names all problems at once: where each is, what is wrong and what to run. It\n"
+    "changes nothing and consumes no message. It also prints the most memory that\n"
+    "kopru run will use.\n"
     "\n"
-    "Exit status, the first that applies: 78 configuration or schema version, 69 a server cannot "
-    "be reached, 77 a\n"
-    "privilege is missing, 1 other problems, 0 none. Warnings do not count.\n";
+    "Run it as the user who runs the daemon, because it uses the same files and\n"
+    "logins.\n"
+    "\n"
+    "Exit status: 0 if there is no problem, otherwise the first that applies of 78\n"
+    "(configuration or schema version), 69 (a server cannot be reached), 77 (a\n"
+    "privilege is missing) and 1 (other problems). Warnings do not count.\n";
 
 static void skip(struct check_section *section, const char *why)
 {
@@ -252,7 +253,7 @@ static int run(const struct invocation *call, struct error_list *errors)
 
 const struct command CMD_CHECK = {
     .name = "check",
-    .summary = "check configuration, mappings, broker and database; name every problem",
+    .summary = "check configuration, broker and database; name all problems",
     .arguments = "",
     .help = HELP,
     .options = OPTIONS,

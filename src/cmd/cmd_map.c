@@ -27,19 +27,20 @@ static const struct option_spec OPTIONS[] = {
 };
 
 static const char HELP[] =
-    "Prints the rows that one payload becomes, or why it would be a dead letter, without any "
-    "server. FILE holds the\n"
-    "message's body; without it, or with -, the standard input does. Of the configuration it reads "
-    "the entity files,\n"
-    "erp and limits.\n"
+    "example: kopru map --entity customer message.json\n"
     "\n"
-    "The result is one JSON object. Of the root table it shows the key, the columns that this "
-    "payload sets, and as\n"
-    "extra what no column holds; of a child table all rows, if the payload replaces them. misfits "
-    "counts the values\n"
-    "that did not fit their column, broken the array elements that became no row.\n"
+    "Prints the rows that one message becomes, or why it would be a dead letter. FILE\n"
+    "holds the body of the message; without FILE, or with -, it is read from standard\n"
+    "input. No server is asked: kopru map reads the entity files and the settings erp\n"
+    "and limits, and nothing else of the configuration.\n"
     "\n"
-    "Exit status: 0 accepted, 65 a dead letter.\n";
+    "The result is one JSON object. For the root table it shows the key, the columns\n"
+    "that this payload sets and, as extra, the values that have no column. For a\n"
+    "child table it shows all rows, if the payload replaces them. misfits counts the\n"
+    "values that do not fit their column, broken the array elements that became no\n"
+    "row.\n"
+    "\n"
+    "Exit status: 0 if the message is accepted, 65 if it would be a dead letter.\n";
 
 /* A write that fails is seen by command_main(). */
 static void print_line(const struct buffer *text)
@@ -144,7 +145,7 @@ done:
 
 const struct command CMD_MAP = {
     .name = "map",
-    .summary = "print the rows one payload becomes, without any server",
+    .summary = "print the rows that one message becomes, without any server",
     .arguments = "[FILE]",
     .help = HELP,
     .options = OPTIONS,

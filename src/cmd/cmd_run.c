@@ -13,30 +13,37 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/*
+ * The main thread only supervises: it waits for signals, tells the service manager how the daemon
+ * is doing, and ends it. Signals come from a descriptor and not from a handler, because they must
+ * not interrupt the threads that talk to the servers. Where an orderly end is not possible (a
+ * second signal, shutdown_timeout) the process leaves without freeing anything: threads may still
+ * use it all, and what is not acknowledged is delivered again.
+ */
+
 enum { FINISH_LOOK_MS = 20 };
 
 static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
 
 static const char HELP[] =
-    "Consumes the queues of the configuration until SIGTERM or SIGINT, in the foreground, with "
-    "logs on stderr. It ends\n"
-    "by itself only for what is wrong with its own files (exit status 78), such as an http.listen "
-    "that is taken, and where\n"
-    "memory, threads or descriptors are wanting at the start (70). Whatever the servers lack it "
-    "waits for, says so in the\n"
-    "log and at /readyz, and goes on alone.\n"
+    "example: kopru run --config /etc/kopru/kopru.cfg\n"
     "\n"
-    "At http.listen (\"\" switches it off) it answers GET /livez, /readyz and /metrics; ?verbose "
-    "lists what the first two\n"
-    "look at.\n"
+    "Runs the daemon in the foreground: it consumes the queues of the configuration\n"
+    "until SIGTERM or SIGINT and logs to stderr. It ends by itself only if its own\n"
+    "files are wrong (exit status 78), for example if http.listen is in use, or if\n"
+    "memory, threads or file descriptors do not suffice at the start (70). If a\n"
+    "server is not ready, it says in the log and at /readyz what it waits for, and\n"
+    "continues when the server is ready.\n"
     "\n"
-    "On SIGTERM or SIGINT it takes no more deliveries, commits and acknowledges those it has, and "
-    "leaves within\n"
-    "shutdown_timeout: status 0 if all was committed and acknowledged, 1 if not (what was not "
-    "comes back by itself).\n"
-    "A second signal ends it at once; nothing is lost by that either. SIGHUP does the same in a "
-    "terminal that closes;\n"
-    "elsewhere it changes nothing: a changed configuration needs a restart.\n";
+    "It answers GET /livez, /readyz and /metrics at http.listen (\"\" switches this\n"
+    "off). With ?verbose the first two list what they checked.\n"
+    "\n"
+    "After SIGTERM or SIGINT it accepts no more deliveries, commits and acknowledges\n"
+    "those it has, and exits within shutdown_timeout: with status 0 if everything was\n"
+    "committed and acknowledged, with 1 if not; the broker delivers the rest again.\n"
+    "A second signal ends it at once, and nothing is lost by that either. SIGHUP does\n"
+    "the same when the terminal closes; otherwise it is ignored, because a changed\n"
+    "configuration needs a restart.\n";
 
 /* What a run watches until its end. */
 struct watch {
@@ -143,8 +150,8 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
     endpoint_close(&watch->endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped",
-              status == 0 ? "everything in hand is settled"
-                          : "not all in hand is settled; the broker delivers the rest again",
+              status == 0 ? "every message is committed and acknowledged"
+                          : "some messages are not acknowledged; the broker delivers them again",
               LOG_NUMBER("status", status));
     return status;
 }
@@ -178,7 +185,7 @@ static int run_bridge(const struct configuration *configuration, const sigset_t 
     do {
         number = wait_for_end(&watch, bridge, -1);
     } while (number == 0);
-    log_event(LOG_INFO, "stopping", "taking no more deliveries, finishing those in hand",
+    log_event(LOG_INFO, "stopping", "accepting no more deliveries, finishing those received",
               LOG_TEXT("signal", strsignal(number)),
               LOG_NUMBER("shutdown_timeout_s", settings->shutdown_timeout_s));
     status = finish(bridge, &watch, settings->shutdown_timeout_s);
@@ -190,7 +197,7 @@ out:
     return status;
 }
 
-/* What was accepted but is worth a look. */
+/* Advice is about settings that are valid but probably not intended. */
 static void log_advice(const struct error_list *advice)
 {
     for (size_t i = 0; i < advice->count; i++)

@@ -6,6 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * The statements come from the same generator that kopru run uses, so that a DBA reviews and
+ * explains exactly what will be sent. Text and JSON walk through them in the same order, that of a
+ * transaction.
+ */
+
 static const char *const FORMATS[] = { "sql", "json", NULL };
 
 static const struct option_spec OPTIONS[] = {
@@ -19,12 +25,13 @@ static const struct option_spec OPTIONS[] = {
     OPTION_END,
 };
 
-static const char HELP[] = "Prints the statements that kopru run sends, for a DBA to read and "
-                           "EXPLAIN. They are generated from the entity\n"
-                           "files; no server is asked. The output is SQL that psql can run: it "
-                           "prepares each statement and executes none,\n"
-                           "so that EXPLAIN EXECUTE shows its plan. Under each stands a call with "
-                           "empty arrays to begin with.\n";
+static const char HELP[] =
+    "example: kopru sql --entity customer > customer.sql\n"
+    "\n"
+    "Prints the statements that kopru run sends, for a DBA to read and EXPLAIN. They\n"
+    "are generated from the entity files; no server is asked. The output is a script\n"
+    "for psql that prepares every statement and executes none. The comment below each\n"
+    "statement is an EXPLAIN EXECUTE with empty arrays, to start from.\n";
 
 /* Where the statements go: text on stdout, or a JSON array. */
 struct printer {
@@ -173,7 +180,7 @@ static int run(const struct invocation *call, struct error_list *errors)
 
 const struct command CMD_SQL = {
     .name = "sql",
-    .summary = "print the statements it runs, for a DBA to read and EXPLAIN",
+    .summary = "print the statements that kopru run sends, for a DBA to read",
     .arguments = "",
     .help = HELP,
     .options = OPTIONS,

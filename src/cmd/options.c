@@ -9,9 +9,16 @@
 
 const char *const OUTPUT_FORMATS[] = { "table", "json", NULL };
 
-enum {
-    LONG_OPTION_BASE = 256
-}; /* above every letter: tells a long option's value from a short one's */
+/*
+ * getopt_long() parses, because it knows every spelling that people expect (-cFILE, --config=FILE,
+ * options behind arguments, --). It is given nothing but the table: its messages are switched off
+ * and replaced, because kopru's errors name the option, say why and end with a hint. Values are
+ * stored in the order of the table and looked up by name, so that a command can neither miss an
+ * option nor read one that it does not have.
+ */
+
+/* Above every letter: tells a long option's value from a short one's. */
+enum { LONG_OPTION_BASE = 256 };
 
 static size_t option_count(const struct option_spec *options)
 {
@@ -44,8 +51,8 @@ static void build_getopt(const struct option_spec *options, size_t count,
 }
 
 /* The option that getopt's value stands for, NULL if it is none of the table. */
-static const struct option_spec *option_find(const struct option_spec *options, size_t count,
-                                             int value)
+static const struct option_spec *spec_find(const struct option_spec *options, size_t count,
+                                           int value)
 {
     if (value >= LONG_OPTION_BASE && (size_t)(value - LONG_OPTION_BASE) < count)
         return &options[value - LONG_OPTION_BASE];
@@ -128,12 +135,12 @@ int options_parse(struct invocation *call, const struct command *command, int ar
         const struct option_spec *option;
 
         if (value == '?')
-            return refuse(err, command, option_find(options, count, optopt), argv[optind - 1],
+            return refuse(err, command, spec_find(options, count, optopt), argv[optind - 1],
                           optopt < LONG_OPTION_BASE ? optopt : 0);
         if (value == ':')
             return usage_error(err, command, "this option needs a value",
-                               option_find(options, count, optopt)->name, "");
-        option = option_find(options, count, value);
+                               spec_find(options, count, optopt)->name, "");
+        option = spec_find(options, count, value);
         if (option->argument != NULL && check_choice(err, option, optarg) != 0)
             return -1;
         call->values[option - options] = option->argument != NULL ? optarg : "";

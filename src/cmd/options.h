@@ -14,13 +14,12 @@
 enum { OPTIONS_MAX = 16 }; /* of one command */
 
 struct option_spec {
-    const char *name;     /* "config"; NULL ends the table */
-    const char *argument; /* what --help calls the value: "FILE"; NULL for a flag */
-    const char *help;     /* one line, lower case, no full stop */
-    const char *fallback; /* the value when the option is not given, NULL if there is none */
-    const char *const
-        *choices; /* the only values allowed, ended by NULL; NULL: any but the empty string */
-    char letter;  /* 'c', 0 if there is none */
+    const char *name;           /* "config"; NULL ends the table */
+    const char *argument;       /* what --help calls the value: "FILE"; NULL for a flag */
+    const char *help;           /* one line, lower case, no full stop */
+    const char *fallback;       /* the value when the option is not given, NULL if there is none */
+    const char *const *choices; /* the allowed values, then NULL; NULL: all but the empty string */
+    char letter;                /* 'c', 0 if there is none */
     bool required;
 };
 

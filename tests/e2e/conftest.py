@@ -16,7 +16,8 @@ from support.load import Load
 from support.pg_messages import PgWatch
 from support.proxy import Proxy
 
-# A publisher that lives through outages would bury a failing test's output in what pika says about each attempt.
+# A publisher that lives through outages would bury a failing test's output in what pika says about
+# each attempt.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
@@ -38,13 +39,16 @@ class Observed:
 
 @pytest.fixture
 def observed(rabbitmq_server, db, queues, choice, tmp_path: Path) -> Iterator[Observed]:
-    """observed.start() is a block of load; observed.check() compares the database with what was published."""
+    """observed.start() is a block of load; observed.check() compares the database with what was
+    published.
+    """
     history.install(db)
     log = Ledger(tmp_path / "ledger")
 
     @contextmanager
     def start(**options):
-        with Load(rabbitmq_server, options.pop("queues", queues.entities()), log, choice, **options) as load:
+        with Load(rabbitmq_server, options.pop("queues", queues.entities()), log, choice,
+                  **options) as load:
             yield load
 
     yield Observed(start, lambda: history.check(db, log.entries()))
@@ -53,7 +57,9 @@ def observed(rabbitmq_server, db, queues, choice, tmp_path: Path) -> Iterator[Ob
 
 @pytest.fixture
 def watched(postgres_server, db) -> Iterator[tuple[Proxy, PgWatch, str]]:
-    """A proxy to the server, what is said through it, and the conninfo of a daemon that goes that way."""
+    """A proxy to the server, what is said through it, and the conninfo of a daemon that goes that
+    way.
+    """
     watch = PgWatch()
     with Proxy(postgres_server.port, tap=watch.tap) as proxy:
         yield proxy, watch, psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))

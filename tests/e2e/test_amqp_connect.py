@@ -1,4 +1,6 @@
-"""Connecting: what the consumer says to a server that is no broker, and what TLS accepts and refuses."""
+"""Connecting: what the consumer says to a server that is no broker, and what TLS accepts and
+refuses.
+"""
 
 import socket
 import ssl
@@ -107,9 +109,11 @@ def _wrong_frame_end(client: socket.socket) -> None:
     (_wrong_frame_end, _QUICK, "not valid AMQP"),
     (_say_nothing, _SILENT, "did not answer in time"),
 ])
-def test_no_broker(serve: Callable[[socket.socket], None], limits: dict[str, int], why: str) -> None:
+def test_no_broker(serve: Callable[[socket.socket], None], limits: dict[str, int],
+                   why: str) -> None:
     with Server(serve) as server:
-        assert_refused(attempt(f"amqp://u:p@127.0.0.1:{server.port}", **limits), "cannot log in", why)
+        assert_refused(attempt(f"amqp://u:p@127.0.0.1:{server.port}", **limits), "cannot log in",
+                       why)
 
 
 @pytest.mark.parametrize(("serve", "limits", "why"), [
@@ -165,14 +169,17 @@ class TlsServer:
     ("DNS:localhost", "stranger", 1, "unable to get local issuer certificate"),
     ("DNS:localhost", "ca", -1, "certificate has expired"),
 ])
-def test_refused_certificate(authority: Authority, names: str, issuer: str, days: int, why: str) -> None:
+def test_refused_certificate(authority: Authority, names: str, issuer: str, days: int,
+                             why: str) -> None:
     pair = authority.certificate("refused", names=names, issuer=issuer, days=days)
     with TlsServer(*pair).listen() as server:
         uri = f"amqps://u:p@localhost:{server.port}"
-        assert_refused(attempt(uri, ca_file=authority.ca_file), "the broker's certificate is refused", why)
+        assert_refused(attempt(uri, ca_file=authority.ca_file),
+                       "the broker's certificate is refused", why)
         # The system's store does not know it either; and nobody is asked who said not to ask.
         assert_refused(attempt(uri), "the broker's certificate is refused")
-        assert_refused(attempt(f"{uri}?verify=verify_none"), "cannot log in", "closed by the other side")
+        assert_refused(attempt(f"{uri}?verify=verify_none"), "cannot log in",
+                       "closed by the other side")
 
 
 def test_refused_address(authority: Authority) -> None:
@@ -201,7 +208,8 @@ def test_announced_name(authority: Authority, host: str, query: str, announced: 
     tls = TlsServer(*authority.certificate("announced", names="DNS:localhost,IP:127.0.0.1"))
     with tls.listen() as server:
         answer = attempt(f"amqps://u:p@{host}:{server.port}{query}", ca_file=authority.ca_file)
-        assert_refused(answer, "cannot log in", "closed by the other side")  # so the handshake went well
+        # so the handshake went well
+        assert_refused(answer, "cannot log in", "closed by the other side")
     assert tls.names == [announced]
 
 
@@ -222,7 +230,8 @@ def test_unusable_files(authority: Authority) -> None:
 def test_a_key_that_everybody_may_read_is_refused(authority: Authority) -> None:
     certificate, key = authority.certificate("open", names="DNS:localhost")
     key.chmod(0o644)
-    answer = attempt("amqps://u:p@localhost:1", ca_file=authority.ca_file, cert_file=certificate, key_file=key)
+    answer = attempt("amqps://u:p@localhost:1", ca_file=authority.ca_file, cert_file=certificate,
+                     key_file=key)
     assert_refused(answer, "every user of this machine may read it", kind=CONFIG)
 
 
@@ -270,10 +279,12 @@ def client_files(authority: Authority) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-def test_messages_by_tls(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object], host: str) -> None:
+def test_messages_by_tls(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object],
+                         host: str) -> None:
     broker, port = tls_broker
     broker.declare_queue(host)
-    broker.publish_many(host, [b"first", b"a" * 1_000_000, *(b"%d" % number for number in range(3000))])
+    broker.publish_many(host,
+                        [b"first", b"a" * 1_000_000, *(b"%d" % number for number in range(3000))])
     probe = Probe(uri=f"amqps://guest:guest@{host}:{port}", heartbeat_s=1, **client_files)
     try:
         assert probe.opened == {"ok": 0}
@@ -289,7 +300,8 @@ def test_messages_by_tls(tls_broker: tuple[RabbitMQ, int], client_files: dict[st
     broker.wait_until_empty(host)
 
 
-def test_tls_records_in_pieces(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
+def test_tls_records_in_pieces(tls_broker: tuple[RabbitMQ, int],
+                               client_files: dict[str, object]) -> None:
     class Pieces:
         def to_client(self, data: bytes) -> Iterator[bytes]:
             for start in range(0, len(data), 7):
@@ -301,7 +313,8 @@ def test_tls_records_in_pieces(tls_broker: tuple[RabbitMQ, int], client_files: d
     broker.declare_queue("pieces")
     broker.publish_many("pieces", [b"a" * 40_000, *(b"%d" % number for number in range(200))])
     with Proxy(port, tap=Pieces) as proxy:
-        probe = Probe(uri=f"amqps://guest:guest@localhost:{proxy.port}", heartbeat_s=20, **client_files)
+        probe = Probe(uri=f"amqps://guest:guest@localhost:{proxy.port}", heartbeat_s=20,
+                      **client_files)
         try:
             assert probe.opened == {"ok": 0}
             assert probe("subscribe pieces 500") == {"ok": 0}
@@ -313,12 +326,16 @@ def test_tls_records_in_pieces(tls_broker: tuple[RabbitMQ, int], client_files: d
 
 
 @pytest.mark.parametrize("scheme", ["amqp", "amqps"])
-def test_a_full_socket_does_not_hang(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object], scheme: str) -> None:
-    """The other side reads nothing: rabbitmq-c alone would wait for ever in a send. 25 bytes or more, far more often than fits."""
+def test_a_full_socket_does_not_hang(tls_broker: tuple[RabbitMQ, int],
+                                     client_files: dict[str, object], scheme: str) -> None:
+    """The other side reads nothing: rabbitmq-c alone would wait for ever in a send. 25 bytes or
+    more, far more often than fits.
+    """
     broker, port = tls_broker
     broker.declare_queue("full")
     with Proxy(port if scheme == "amqps" else broker.port) as proxy:
-        probe = Probe(uri=f"{scheme}://guest:guest@localhost:{proxy.port}", heartbeat_s=60, rpc_timeout_ms=500, **client_files)
+        probe = Probe(uri=f"{scheme}://guest:guest@localhost:{proxy.port}", heartbeat_s=60,
+                      rpc_timeout_ms=500, **client_files)
         try:
             assert probe.opened == {"ok": 0}
             assert probe("subscribe full 1") == {"ok": 0}
@@ -332,7 +349,8 @@ def test_a_full_socket_does_not_hang(tls_broker: tuple[RabbitMQ, int], client_fi
             probe.kill()
 
 
-def test_broker_wants_a_certificate(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
+def test_broker_wants_a_certificate(tls_broker: tuple[RabbitMQ, int],
+                                    client_files: dict[str, object]) -> None:
     _, port = tls_broker
     answer = attempt(f"amqps://guest:guest@localhost:{port}", ca_file=client_files["ca_file"])
     assert_refused(answer, "cannot log in", "amqp.cert_file")
@@ -343,7 +361,8 @@ def test_plain_text_on_a_tls_port(tls_broker: tuple[RabbitMQ, int]) -> None:
     assert_refused(attempt(f"amqp://guest:guest@localhost:{port}"), "cannot log in", "amqps://")
 
 
-def test_tls_on_a_plain_port(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
+def test_tls_on_a_plain_port(tls_broker: tuple[RabbitMQ, int],
+                             client_files: dict[str, object]) -> None:
     broker, _ = tls_broker
     assert_refused(attempt(f"amqps://guest:guest@127.0.0.1:{broker.port}", **client_files), "over TLS", "check that the port speaks TLS")
 
@@ -352,9 +371,12 @@ def test_login_by_certificate_that_the_broker_does_not_offer(
         tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
     _, port = tls_broker
     answer = attempt(f"amqps://guest@localhost:{port}/?auth_mechanism=external", **client_files)
-    assert_refused(answer, "does not offer this way to log in", "rabbitmq_auth_mechanism_ssl", kind=CONFIG)
+    assert_refused(answer, "does not offer this way to log in", "rabbitmq_auth_mechanism_ssl",
+                   kind=CONFIG)
 
 
-def test_wrong_password_by_tls(tls_broker: tuple[RabbitMQ, int], client_files: dict[str, object]) -> None:
+def test_wrong_password_by_tls(tls_broker: tuple[RabbitMQ, int],
+                               client_files: dict[str, object]) -> None:
     _, port = tls_broker
-    assert_refused(attempt(f"amqps://guest:wrong@localhost:{port}", **client_files), "403 ACCESS_REFUSED", kind=PERMISSION)
+    assert_refused(attempt(f"amqps://guest:wrong@localhost:{port}", **client_files),
+                   "403 ACCESS_REFUSED", kind=PERMISSION)

@@ -1,4 +1,5 @@
-"""The consumer on a real broker: what it delivers, and what it says when something is taken away from it.
+"""The consumer on a real broker: what it delivers, and what it says when something is taken away
+from it.
 
 build/tests/amqp_probe makes one call a line and answers each with one JSON object.
 """
@@ -31,7 +32,8 @@ class Probe:
 
     def __init__(self, **endpoint: object):
         self._process = subprocess.Popen(
-            [binary().parent / "tests" / "amqp_probe", *(f"{name}={value}" for name, value in endpoint.items())],
+            [binary().parent / "tests" / "amqp_probe",
+             *(f"{name}={value}" for name, value in endpoint.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
         self.opened = self._read("open")
 
@@ -109,19 +111,23 @@ def probe(open_probe: Callable[..., Probe], queue: str) -> Probe:
 
 def test_what_a_message_brings(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
     headers = {
-        "text": "İstanbul", "binary": b"\xff\x00", "int": -5, "big": 2**62, "decimal": decimal.Decimal("12.5"), "yes": True, "nothing": None,
+        "text": "İstanbul", "binary": b"\xff\x00", "int": -5, "big": 2**62,
+        "decimal": decimal.Decimal("12.5"), "yes": True, "nothing": None,
         "time": datetime.datetime(2021, 8, 13, tzinfo=datetime.timezone.utc),
         "list": [1, "a", {"deep": [None]}],
     }
-    rabbitmq_server.publish(queue, b'{"id":"1"}', content_type="application/json", message_id="m-1", timestamp=1628812800,
+    rabbitmq_server.publish(queue, b'{"id":"1"}', content_type="application/json", message_id="m-1",
+                            timestamp=1628812800,
                             headers=headers, correlation_id="c", priority=3, app_id="erp")
     rabbitmq_server.publish(queue, b"")
 
     assert probe("next 30000") == {
-        "tag": 1, "redelivered": False, "body_bytes": 10, "body": '{"id":"1"}', "bytes": pytest.approx(600, abs=300),
+        "tag": 1, "redelivered": False, "body_bytes": 10, "body": '{"id":"1"}',
+        "bytes": pytest.approx(600, abs=300),
         "timestamp": 1628812800, "content_type": "application/json", "message_id": "m-1",
         "properties": {
-            "exchange": "", "routing_key": queue, "delivery_mode": 2, "priority": 3, "timestamp": 1628812800,
+            "exchange": "", "routing_key": queue, "delivery_mode": 2, "priority": 3,
+            "timestamp": 1628812800,
             "correlation_id": "c", "app_id": "erp",
             "headers": {**headers, "binary": "base64:/wA=", "decimal": 12.5, "time": 1628812800},
         },
@@ -132,7 +138,8 @@ def test_what_a_message_brings(rabbitmq_server: RabbitMQ, probe: Probe, queue: s
     assert "timestamp" not in bare
 
 
-def test_a_look_at_the_queue(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], queue: str) -> None:
+def test_a_look_at_the_queue(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe],
+                             queue: str) -> None:
     watcher = open_probe()
     assert watcher(f"inspect {queue}") == {"messages": 0, "consumers": 0}
     rabbitmq_server.publish_many(queue, [b"1", b"2"])
@@ -156,18 +163,22 @@ def test_a_question_is_answered_between_deliveries(
     assert probe("answered") == {"messages": None}
 
 
-def test_acknowledged_up_to_a_tag(rabbitmq_server: RabbitMQ, probe: Probe, open_probe: Callable[..., Probe], queue: str) -> None:
+def test_acknowledged_up_to_a_tag(rabbitmq_server: RabbitMQ, probe: Probe,
+                                  open_probe: Callable[..., Probe], queue: str) -> None:
     rabbitmq_server.publish_many(queue, [b"%d" % number for number in range(10)])
     taken = probe.take(10)
-    assert [(one["tag"], one["body"], one["redelivered"]) for one in taken] == [(n + 1, str(n), False) for n in range(10)]
+    assert [(one["tag"], one["body"], one["redelivered"])
+            for one in taken] == [(n + 1, str(n), False) for n in range(10)]
     assert probe("ack 6") == {"ok": 0}
-    wait_until(lambda: rabbitmq_server.depth(queue).unacked == 4, 30, "six messages to be acknowledged")
+    wait_until(lambda: rabbitmq_server.depth(queue).unacked == 4, 30,
+               "six messages to be acknowledged")
     probe.close()
     wait_until(lambda: rabbitmq_server.depth(queue).ready == 4, 30, "four messages to be back")
 
     second = open_probe()
     second(f"subscribe {queue} 10")
-    assert [(one["body"], one["redelivered"]) for one in second.take(4)] == [(str(n), True) for n in range(6, 10)]
+    assert [(one["body"], one["redelivered"]) for one in second.take(4)] == [(str(n), True)
+                                                                             for n in range(6, 10)]
 
 
 def test_prefetch_is_the_most_that_comes_unacknowledged(
@@ -183,7 +194,8 @@ def test_prefetch_is_the_most_that_comes_unacknowledged(
 
 
 @pytest.mark.parametrize("size", [1, 131064, 131065, 1_000_000, 16_000_000])
-def test_bodies_of_one_and_of_many_frames(rabbitmq_server: RabbitMQ, probe: Probe, queue: str, size: int) -> None:
+def test_bodies_of_one_and_of_many_frames(rabbitmq_server: RabbitMQ, probe: Probe, queue: str,
+                                          size: int) -> None:
     rabbitmq_server.publish_many(queue, [b"a" * size, b"after"])
     first, second = probe.take(2)
     assert first["body_bytes"] == size
@@ -197,7 +209,8 @@ def test_many_messages(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> N
     rabbitmq_server.wait_until_empty(queue)
 
 
-def test_cancellation_delivers_what_was_sent(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
+def test_cancellation_delivers_what_was_sent(rabbitmq_server: RabbitMQ, probe: Probe,
+                                             queue: str) -> None:
     rabbitmq_server.publish_many(queue, [b"%d" % number for number in range(50)])
     wait_until(lambda: rabbitmq_server.depth(queue).unacked == 50, 30, "all to be on their way")
     assert probe("cancel") == {"ok": 0}
@@ -216,14 +229,16 @@ def test_cancellation_delivers_what_was_sent(rabbitmq_server: RabbitMQ, probe: P
 
 
 @pytest.mark.parametrize("call", ["idle 6000", "next 6000"])
-def test_heartbeats_keep_an_idle_connection(rabbitmq_server: RabbitMQ, probe: Probe, queue: str, call: str) -> None:
+def test_heartbeats_keep_an_idle_connection(rabbitmq_server: RabbitMQ, probe: Probe, queue: str,
+                                            call: str) -> None:
     assert probe("heartbeat") == {"ok": 1}
     assert probe(call) == {"ok": 0}  # three times what the broker tolerates
     rabbitmq_server.publish(queue, b"still here")
     assert probe.take(1)[0]["body"] == "still here"
 
 
-def test_heartbeats_while_deliveries_wait_unread(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
+def test_heartbeats_while_deliveries_wait_unread(rabbitmq_server: RabbitMQ, probe: Probe,
+                                                 queue: str) -> None:
     rabbitmq_server.publish_many(queue, [b"x" * 1000] * 100)
     for _ in range(20):  # the library never runs out of what it has read
         probe.take(1)
@@ -238,7 +253,8 @@ def test_waiting_ends_when_the_descriptor_is_readable(probe: Probe, call: str) -
     assert probe(call) == {"ok": 0}
 
 
-def test_deliveries_come_before_the_descriptor(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
+def test_deliveries_come_before_the_descriptor(rabbitmq_server: RabbitMQ, probe: Probe,
+                                               queue: str) -> None:
     rabbitmq_server.publish_many(queue, [b"1", b"2"])
     wait_until(lambda: rabbitmq_server.depth(queue).unacked == 2, 30, "both to be on their way")
     probe("wake")
@@ -263,13 +279,15 @@ def assert_dead(probe: Probe) -> None:
 def test_killed_broker(rabbitmq_server: RabbitMQ, probe: Probe, call: str) -> None:
     answer = probe.begin(call)
     rabbitmq_server.kill9()
-    assert_lost(answer(), "lost the connection", f"amqp://guest@127.0.0.1:{rabbitmq_server.port}/%2F")
+    assert_lost(answer(), "lost the connection",
+                f"amqp://guest@127.0.0.1:{rabbitmq_server.port}/%2F")
     assert_dead(probe)
     rabbitmq_server.start()
 
 
 @pytest.mark.parametrize("call", ["next 60000", "idle 60000"])
-def test_connection_closed_by_an_operator(rabbitmq_server: RabbitMQ, probe: Probe, call: str) -> None:
+def test_connection_closed_by_an_operator(rabbitmq_server: RabbitMQ, probe: Probe,
+                                          call: str) -> None:
     answer = probe.begin(call)
     rabbitmq_server.rabbitmqctl("close_all_connections", "out for maintenance")
     assert_lost(answer(), "lost the connection", "320 CONNECTION_FORCED", "out for maintenance")
@@ -301,12 +319,14 @@ def test_frozen_broker(rabbitmq_server: RabbitMQ, probe: Probe) -> None:
         os.kill(rabbitmq_server.pid, signal.SIGCONT)
 
 
-def test_frozen_broker_does_not_answer(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], queue: str) -> None:
+def test_frozen_broker_does_not_answer(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe],
+                                       queue: str) -> None:
     probe = open_probe(rpc_timeout_ms=500)
     os.kill(rabbitmq_server.pid, signal.SIGSTOP)
     try:
         assert_lost(probe(f"inspect {queue}"), "did not answer in time")
-        assert_lost(open_probe(connect_timeout_ms=500).opened, "cannot log in", "did not answer in time")
+        assert_lost(open_probe(connect_timeout_ms=500).opened, "cannot log in",
+                    "did not answer in time")
     finally:
         os.kill(rabbitmq_server.pid, signal.SIGCONT)
 
@@ -316,7 +336,8 @@ def test_interrupted_by_another_thread(probe: Probe) -> None:
     assert_dead(probe)
 
 
-def test_alarm_of_the_broker_does_not_stop_a_consumer(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
+def test_alarm_of_the_broker_does_not_stop_a_consumer(rabbitmq_server: RabbitMQ, probe: Probe,
+                                                      queue: str) -> None:
     with Publisher(rabbitmq_server) as publisher:
         publisher.publish(queue, b"before")
         rabbitmq_server.rabbitmqctl("set_vm_memory_high_watermark", "0.00000001")
@@ -353,11 +374,13 @@ def test_refused_login(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Prob
     assert "530 NOT_ALLOWED - vhost nowhere not found" in answer["why"]
 
 
-def test_password_file(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], tmp_path: Path, queue: str) -> None:
+def test_password_file(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], tmp_path: Path,
+                       queue: str) -> None:
     path = tmp_path / "password"
     path.write_text("guest\n", encoding="utf-8")
     path.chmod(0o600)
-    probe = open_probe(uri=f"amqp://guest@127.0.0.1:{rabbitmq_server.port}", password_file=str(path))
+    probe = open_probe(uri=f"amqp://guest@127.0.0.1:{rabbitmq_server.port}",
+                       password_file=str(path))
     assert probe(f"inspect {queue}") == {"messages": 0, "consumers": 0}
 
 
@@ -366,4 +389,5 @@ def test_nobody_listens(open_probe: Callable[..., Probe]) -> None:
         port = free_port()
         answer = open_probe(uri=f"amqp://guest:guest@{host}:{port}").opened
         assert_lost(answer, f"amqp://guest@{host}:{port}/%2F", f"{address}: Connection refused")
-    assert_lost(open_probe(uri="amqp://guest:guest@host.invalid").opened, "cannot resolve", "host.invalid")
+    assert_lost(open_probe(uri="amqp://guest:guest@host.invalid").opened, "cannot resolve",
+                "host.invalid")

@@ -1,4 +1,6 @@
-"""The chaos run can fail: its checks see each kind of damage, its tap and its network do what they say, its plan replays."""
+"""The chaos run can fail: its checks see each kind of damage, its tap and its network do what they
+say, its plan replays.
+"""
 
 import dataclasses
 import secrets
@@ -44,19 +46,23 @@ def sound(postgres_server, rabbitmq_server, tmp_path_factory) -> Iterator[Eviden
         rabbitmq_server.declare_queue(queue)
     traffic = Traffic()
     network = Network(rabbitmq_server.port, tap=lambda: AmqpTap(traffic, 2000))
-    daemon = Kopru(default_settings(f"amqp://guest:guest@127.0.0.1:{network.port}/%2F", db.daemon_dsn, QUEUES))
+    daemon = Kopru(default_settings(f"amqp://guest:guest@127.0.0.1:{network.port}/%2F",
+                                    db.daemon_dsn, QUEUES))
     log = Ledger(tmp_path_factory.mktemp("chaos") / "ledger")
     try:
         daemon.start()
         for queue, entity in QUEUES.items():
-            Publisher(rabbitmq_server, queue, entity, log, seed=1, entities=30, rate=100).warm_up(_MESSAGES)
+            Publisher(rabbitmq_server, queue, entity, log, seed=1, entities=30,
+                      rate=100).warm_up(_MESSAGES)
         log.close()
         for queue in QUEUES:
             rabbitmq_server.wait_until_empty(queue)
         assert daemon.terminate() == 0
         yield Evidence(
-            db=db, ledger=log.path, traffic=traffic, depths=dict.fromkeys(QUEUES, (0, 0)), baseline=_USAGE, end=_USAGE,
-            sql_connections=2, memory_mib=400, peak_mib=30, seconds=60, daemon_cpu_s=1, quiet_cpu_share=0, busy=[], not_live=[], late=0,
+            db=db, ledger=log.path, traffic=traffic, depths=dict.fromkeys(QUEUES, (0, 0)),
+            baseline=_USAGE, end=_USAGE,
+            sql_connections=2, memory_mib=400, peak_mib=30, seconds=60, daemon_cpu_s=1,
+            quiet_cpu_share=0, busy=[], not_live=[], late=0,
             logs=[daemon.stderr_path], ends=[End("first", 1, "SIGTERM", 0)])
     finally:
         daemon.release()
@@ -87,32 +93,53 @@ _LATEST = "SELECT entity, entity_id, max(number) AS number FROM history.states G
 _DAMAGE = {
     "a lost row": ("DELETE FROM kopru.customers WHERE customer_id = 'M-1'", {"P1", "P3"}),
     "a lost child": ("DELETE FROM kopru.contact_mediums WHERE (customer_id, position) IN "
-                     "(SELECT customer_id, max(position) FROM kopru.contact_mediums GROUP BY 1 LIMIT 1)", {"P3"}),
-    "a stale row": ("UPDATE kopru.customers SET name = 'Güneş Ağaç 0' WHERE customer_id = 'M-1'", {"P1", "P3", "P5"}),
+                     "(SELECT customer_id, max(position) FROM kopru.contact_mediums GROUP BY "
+                     "1 LIMIT 1)", {"P3"}),
+    "a stale row": ("UPDATE kopru.customers SET name = 'Güneş Ağaç 0' WHERE customer_id = 'M-1'",
+                    {"P1", "P3", "P5"}),
     "a stale property": ("ALTER TABLE kopru.customers DISABLE TRIGGER history; "
-                         "UPDATE kopru.customers SET extra = '{\"score\": -1}' WHERE customer_id = 'M-1'", {"P3"}),
+                         "UPDATE kopru.customers SET extra = '{\"score\": -1}' WHERE "
+                         "customer_id = 'M-1'", {"P3"}),
     "a row too many": ("INSERT INTO kopru.subscriptions (subscription_id, name, payload_hash) "
-                       "SELECT 'new', 'Güneş Ağaç 1', payload_hash FROM kopru.subscriptions LIMIT 1", {"P3"}),
-    "a step back": (f"INSERT INTO history.states (entity, entity_id, number) SELECT entity, entity_id, number - 1 FROM ({_LATEST}) AS l "
+                       "SELECT 'new', 'Güneş Ağaç 1', payload_hash FROM kopru.subscriptions "
+                       "LIMIT 1", {"P3"}),
+    "a step back": (f"INSERT INTO history.states (entity, entity_id, number) SELECT entity, "
+                    f"entity_id, number - 1 FROM ({_LATEST}) AS l "
                     "LIMIT 1", {"P5"}),
-    "a state written twice": (f"INSERT INTO history.states (entity, entity_id, number) SELECT * FROM ({_LATEST}) AS l LIMIT 1", {"P6"}),
-    "the same child twice": ("ALTER TABLE kopru.contact_mediums DROP CONSTRAINT contact_mediums_pkey; "
-                             "INSERT INTO kopru.contact_mediums SELECT * FROM kopru.contact_mediums LIMIT 1", {"P6"}),
-    "a child without a parent": ("ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_subscription_id_fkey; "
-                                 "INSERT INTO kopru.engaged_parties (subscription_id, customer_id, occurrence) VALUES ('no', 'no', 1)",
+    "a state written twice": (f"INSERT INTO history.states (entity, entity_id, number) SELECT * "
+                              f"FROM ({_LATEST}) AS l LIMIT 1", {"P6"}),
+    "the same child twice": ("ALTER TABLE kopru.contact_mediums DROP CONSTRAINT "
+                             "contact_mediums_pkey; "
+                             "INSERT INTO kopru.contact_mediums SELECT * FROM "
+                             "kopru.contact_mediums LIMIT 1", {"P6"}),
+    "a child without a parent": ("ALTER TABLE kopru.engaged_parties DROP CONSTRAINT "
+                                 "engaged_parties_subscription_id_fkey; "
+                                 "INSERT INTO kopru.engaged_parties (subscription_id, customer_id, "
+                                 "occurrence) VALUES ('no', 'no', 1)",
                                  {"P3", "P6"}),
-    "a gap": ("UPDATE kopru.contact_mediums SET position = position + 7 WHERE (customer_id, position) IN "
-              "(SELECT customer_id, max(position) FROM kopru.contact_mediums GROUP BY 1 LIMIT 1)", {"P3", "P6"}),
-    "a missing dead letter": ("DELETE FROM kopru.dead_letters WHERE reason = 'not_json'", {"P1", "P4"}),
-    "a missing refusal": ("DELETE FROM kopru.dead_letters WHERE entity_id LIKE 'refused-%'", {"P1", "P4"}),
-    "a dead letter too many": ("INSERT INTO kopru.dead_letters (queue, entity, reason, body, body_sha256, properties, redelivered) "
-                               "SELECT queue, entity, reason, 'x', sha256('x'), properties, false FROM kopru.dead_letters LIMIT 1", {"P4"}),
-    "a dead letter of another reason": ("UPDATE kopru.dead_letters SET reason = 'too_deep' WHERE reason = 'not_json'", {"P1", "P4"}),
-    "the same dead letter twice": ("DROP INDEX kopru.dead_letters_open_body_key; INSERT INTO kopru.dead_letters (queue, entity, reason, "
-                                   "body, body_sha256, properties, redelivered) SELECT queue, entity, reason, body, body_sha256, properties, "
+    "a gap": ("UPDATE kopru.contact_mediums SET position = position + 7 WHERE (customer_id, "
+              "position) IN "
+              "(SELECT customer_id, max(position) FROM kopru.contact_mediums GROUP BY 1 LIMIT 1)",
+              {"P3", "P6"}),
+    "a missing dead letter": ("DELETE FROM kopru.dead_letters WHERE reason = 'not_json'",
+                              {"P1", "P4"}),
+    "a missing refusal": ("DELETE FROM kopru.dead_letters WHERE entity_id LIKE 'refused-%'",
+                          {"P1", "P4"}),
+    "a dead letter too many": ("INSERT INTO kopru.dead_letters (queue, entity, reason, body, "
+                               "body_sha256, properties, redelivered) "
+                               "SELECT queue, entity, reason, 'x', sha256('x'), properties, false "
+                               "FROM kopru.dead_letters LIMIT 1", {"P4"}),
+    "a dead letter of another reason": ("UPDATE kopru.dead_letters SET reason = 'too_deep' WHERE "
+                                        "reason = 'not_json'", {"P1", "P4"}),
+    "the same dead letter twice": ("DROP INDEX kopru.dead_letters_open_body_key; INSERT INTO "
+                                   "kopru.dead_letters (queue, entity, reason, "
+                                   "body, body_sha256, properties, redelivered) SELECT queue, "
+                                   "entity, reason, body, body_sha256, properties, "
                                    "false FROM kopru.dead_letters LIMIT 1", {"P4", "P6"}),
-    "an entity that was never written": ("DELETE FROM history.states WHERE entity_id = 'M-1'", {"P7"}),
-    "a dead letter that was written late": ("DELETE FROM history.letters; UPDATE kopru.dead_letters SET occurrences = 2", {"P7"}),
+    "an entity that was never written": ("DELETE FROM history.states WHERE entity_id = 'M-1'",
+                                         {"P7"}),
+    "a dead letter that was written late": ("DELETE FROM history.dead_letters; UPDATE "
+                                            "kopru.dead_letters SET occurrences = 2", {"P7"}),
 }
 
 
@@ -145,22 +172,36 @@ def _forgotten(evidence: Evidence) -> Evidence:
 _OTHER_DAMAGE = {
     "acknowledged before the commit": (_early, {"P7"}),
     "never acknowledged": (_forgotten, {"P1"}),
-    "an unknown tag acknowledged": (lambda e: replace(e, traffic=replace(e.traffic, unknown_tags=1)), {"P7"}),
+    "an unknown tag acknowledged": (lambda e: replace(e, traffic=replace(e.traffic,
+                                                                         unknown_tags=1)), {"P7"}),
     "no traffic seen": (lambda e: replace(e, traffic=Traffic()), {"P1", "P7"}),
     "a message left": (lambda e: replace(e, depths={**e.depths, "chaos-customer": (1, 0)}), {"P2"}),
-    "one unacknowledged": (lambda e: replace(e, depths={**e.depths, "chaos-customer": (0, 1)}), {"P2"}),
+    "one unacknowledged": (lambda e: replace(e, depths={**e.depths, "chaos-customer": (0, 1)}),
+                           {"P2"}),
     "a thread left": (lambda e: replace(e, end=replace(_USAGE, threads=9)), {"P8"}),
-    "a descriptor left": (lambda e: replace(e, end=replace(_USAGE, descriptors=("port 1", "port 2", "port 2"))), {"P8"}),
-    "a connection left": (lambda e: replace(e, end=replace(_USAGE, descriptors=("port 1", "port 2", *[checks.SQL] * 3))), {"P8"}),
+    "a descriptor left": (lambda e: replace(e,
+                                            end=replace(_USAGE, descriptors=("port 1", "port 2",
+                                                                             "port 2"))), {"P8"}),
+    "a connection left": (lambda e: replace(e,
+                                            end=replace(_USAGE, descriptors=("port 1", "port 2",
+                                                                             *[checks.SQL] * 3))),
+                          {"P8"}),
     "too much memory": (lambda e: replace(e, peak_mib=401), {"P8"}),
     "a busy loop": (lambda e: replace(e, busy=["the first daemon, run 1"]), {"P9"}),
     "busy at the end": (lambda e: replace(e, quiet_cpu_share=0.5), {"P9"}),
     "not live": (lambda e: replace(e, not_live=["the first daemon, run 1"]), {"P9"}),
     "a crash": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "", -11)]), {"P11"}),
-    "an abort while ending": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGTERM", -6)]), {"P11"}),
-    "a signal that it should have caught": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGINT", -2)]), {"P11"}),
-    "a signal that nobody sent": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "", -2, silent=True)]), {"P11"}),
-    "a wrong status": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGTERM", 70)]), {"P11"}),
+    "an abort while ending": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGTERM", -6)]),
+                              {"P11"}),
+    "a signal that it should have caught": (lambda e: replace(e,
+                                                              ends=[*e.ends, End("first", 2,
+                                                                                 "SIGINT", -2)]),
+                                            {"P11"}),
+    "a signal that nobody sent": (lambda e: replace(e,
+                                                    ends=[*e.ends, End("first", 2, "", -2,
+                                                                       silent=True)]), {"P11"}),
+    "a wrong status": (lambda e: replace(e, ends=[*e.ends, End("first", 2, "SIGTERM", 70)]),
+                       {"P11"}),
 }
 
 
@@ -173,11 +214,13 @@ def test_other_damage_is_found(sound, name):
 def test_a_message_that_was_lost_on_the_way_is_found(sound, tmp_path):
     """The same as if the publisher had one confirmed more."""
     longer = tmp_path / "ledger"
-    entry = next(entry for entry in read(sound.ledger) if entry.reason is None and entry.entity == "customer")
+    entry = next(entry for entry in read(sound.ledger) if entry.reason is None
+                 and entry.entity == "customer")
     with open(longer, "w", encoding="utf-8") as file:
         file.write(sound.ledger.read_text())
         body = entry.body.decode().replace(f"Ağaç {entry.number}", "Ağaç 999999")
-        file.write(Ledger.line([999999, entry.queue, entry.entity, entry.entity_id, None, body]) + Ledger.line(999999))
+        file.write(Ledger.line([999999, entry.queue, entry.entity, entry.entity_id, None, body])
+                   + Ledger.line(999999))
     assert _failed(replace(sound, ledger=longer)) == {"P1", "P3"}
 
 
@@ -190,7 +233,8 @@ def test_a_publisher_that_did_not_follow_up_is_noticed(sound, tmp_path):
 
 
 @pytest.mark.parametrize("line", [
-    '{"msg":"Güneş Ağaç 12"}', '{"msg":"G\\u00fcne\\u015f A\\u011fa\\u00e7"}', '{"msg":"GÜNEŞ AĞAÇ"}', '{"msg":"R8O8bmXFnyBBxJ9hw6c="}',
+    '{"msg":"Güneş Ağaç 12"}', '{"msg":"G\\u00fcne\\u015f A\\u011fa\\u00e7"}',
+    '{"msg":"GÜNEŞ AĞAÇ"}', '{"msg":"R8O8bmXFnyBBxJ9hw6c="}',
     '{"msg":"47c3bc6e65c59f2041c49f61c3a7"}', '{"msg":"05321234567"}'])
 def test_a_value_in_a_log_is_found(sound, tmp_path, line):
     log = tmp_path / "log"
@@ -240,10 +284,12 @@ class _Broker:
 
     def delivers(self, number: int, redelivered: bool = False) -> None:
         self._tag += 1
-        properties = pika.BasicProperties(content_type="application/json", headers={"x": 1}, delivery_mode=2, priority=1,
+        properties = pika.BasicProperties(content_type="application/json", headers={"x": 1},
+                                          delivery_mode=2, priority=1,
                                           correlation_id="c", message_id=str(number), timestamp=7)
         data = (self._method(pika.spec.Basic.Deliver("ctag", self._tag, redelivered, "", "q"))
-                + pika.frame.Header(1, 2, properties).marshal() + pika.frame.Body(1, b"{}").marshal())
+                + pika.frame.Header(1, 2, properties).marshal()
+                + pika.frame.Body(1, b"{}").marshal())
         for at in range(0, len(data), 7):
             self._tap.saw(False, data[at:at + 7])
 
@@ -268,7 +314,7 @@ def test_the_tap_knows_what_is_acknowledged_when():
     ([(1, True), (2, True), (3, False), (4, False)], {}),
     ([(1, False), (2, True)], {2: "a first delivery"}),
     ([(1, True), (2, False), (3, True)], {1: "a first delivery", 3: "a first delivery"}),
-    ([(1, True), (2, True), (3, True), (4, True)], dict.fromkeys([1, 2, 3, 4], "a full window")),
+    ([(1, True), (2, True), (3, True), (4, True)], dict.fromkeys([1, 2, 3, 4], "a full prefetch")),
     ([(1, True), (2, True), (3, True), (4, False)], {}),
     ([(1, True), None, (2, True)], dict.fromkeys([1, 2], "silence")),
     ([(1, True), None, (2, False)], {}),
@@ -342,7 +388,8 @@ def test_a_server_that_is_away_resets(pair):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     away = Network(port)
-    with socket.create_connection(("127.0.0.1", away.port)) as client, pytest.raises(ConnectionResetError):
+    with socket.create_connection(("127.0.0.1",
+                                   away.port)) as client, pytest.raises(ConnectionResetError):
         client.recv(1)
     away.close()
 

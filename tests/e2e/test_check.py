@@ -54,11 +54,13 @@ Check = Callable[..., Report]
 
 
 @pytest.fixture
-def check(rabbitmq_server: RabbitMQ, db: Database, queues: Queues, tmp_path: Path) -> Iterator[Check]:
+def check(rabbitmq_server: RabbitMQ, db: Database, queues: Queues,
+          tmp_path: Path) -> Iterator[Check]:
     """Runs `kopru check --output json` with changes to a configuration that has no problem."""
 
     def run(*arguments: str, env: dict[str, str] | None = None, **changes: object) -> Report:
-        settings = merged(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()), changes)
+        settings = merged(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()),
+                          changes)
         path = tmp_path / "kopru.cfg"
         path.touch(mode=0o600)
         path.write_text(libconfig.to_text(settings), encoding="utf-8")
@@ -98,18 +100,21 @@ def test_the_memory_bound_is_the_sum_of_its_parts(check: Check) -> None:
     assert doubled["total_bytes"] == memory["total_bytes"] + 2 * memory["unacknowledged_bytes_per_queue"]
 
 
-def test_the_table_says_the_same_to_people(rabbitmq_server: RabbitMQ, db: Database, queues: Queues, tmp_path: Path) -> None:
+def test_the_table_says_the_same_to_people(rabbitmq_server: RabbitMQ, db: Database, queues: Queues,
+                                           tmp_path: Path) -> None:
     db.query("ALTER TABLE kopru.customers DROP COLUMN status")
     path = tmp_path / "kopru.cfg"
     path.touch(mode=0o600)
-    path.write_text(libconfig.to_text(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities())), encoding="utf-8")
+    path.write_text(libconfig.to_text(default_settings(rabbitmq_server.uri, db.daemon_dsn,
+                                                       queues.entities())), encoding="utf-8")
     done = run_kopru("check", "-c", str(path))
     assert (done.returncode, done.stderr) == (PROBLEMS, b"")
     lines = done.stdout.decode().splitlines()
     assert lines[0].startswith(f"configuration  ok: {path}")
     assert lines[1].startswith("broker         ok: amqp://guest@127.0.0.1:")
     assert lines[2].startswith("database       1 problem: ")
-    assert lines[3] == '  problem: missing column "kopru.customers.status": the table does not have it'
+    assert lines[3] == ('  problem: missing column "kopru.customers.status": '
+                        'the table does not have it')
     assert lines[4].startswith("    hint: ")
     assert any(line.startswith("memory         at most ") for line in lines)
 
@@ -128,39 +133,56 @@ class Damage:
 
 
 DAMAGES = [
-    Damage("column of a root", "ALTER TABLE kopru.customers DROP COLUMN name", "missing column", "kopru.customers.name", "02-customers"),
-    Damage("column that kopru keeps itself", "ALTER TABLE kopru.subscriptions DROP COLUMN payload_hash",
+    Damage("column of a root", "ALTER TABLE kopru.customers DROP COLUMN name", "missing column",
+           "kopru.customers.name", "02-customers"),
+    Damage("column that kopru keeps itself",
+           "ALTER TABLE kopru.subscriptions DROP COLUMN payload_hash",
            "missing column", "kopru.subscriptions.payload_hash", "03-subscriptions"),
     Damage("column of a child", "ALTER TABLE kopru.engaged_parties DROP COLUMN role",
            "missing column", "kopru.engaged_parties.role", "03-subscriptions"),
     Damage("column of dead letters", "ALTER TABLE kopru.dead_letters DROP COLUMN sqlstate",
            "missing column", "kopru.dead_letters.sqlstate", "04-dead-letters"),
-    Damage("column of queues", "ALTER TABLE kopru.queues DROP COLUMN holder", "missing column", "kopru.queues.holder", "05-queues"),
-    Damage("column of schema_version", "ALTER TABLE kopru.schema_version DROP COLUMN min_kopru_version",
+    Damage("column of queues", "ALTER TABLE kopru.queues DROP COLUMN holder", "missing column",
+           "kopru.queues.holder", "05-queues"),
+    Damage("column of schema_version",
+           "ALTER TABLE kopru.schema_version DROP COLUMN min_kopru_version",
            "missing column", "kopru.schema_version.min_kopru_version", "01-schema"),
-    Damage("table of a child", "DROP TABLE kopru.contact_mediums", "missing table", "kopru.contact_mediums", "02-customers"),
-    Damage("table of dead letters", "DROP TABLE kopru.dead_letters", "missing table", "kopru.dead_letters", "04-dead-letters"),
-    Damage("table of versions", "DROP TABLE kopru.schema_version", "missing table", "kopru.schema_version", "01-schema"),
+    Damage("table of a child", "DROP TABLE kopru.contact_mediums", "missing table",
+           "kopru.contact_mediums", "02-customers"),
+    Damage("table of dead letters", "DROP TABLE kopru.dead_letters", "missing table",
+           "kopru.dead_letters", "04-dead-letters"),
+    Damage("table of versions", "DROP TABLE kopru.schema_version", "missing table",
+           "kopru.schema_version", "01-schema"),
     Damage("table that became a view",
-           "ALTER TABLE kopru.contact_mediums RENAME TO old; CREATE VIEW kopru.contact_mediums AS SELECT * FROM kopru.old",
-           "not a table", "kopru.contact_mediums", "02-customers"),
-    Damage("type of another kind", "ALTER TABLE kopru.customers ALTER COLUMN status TYPE varchar(20)", "wrong type of column",
-           "kopru.customers.status", "02-customers", why="it is character varying(20), but must be text"),
-    Damage("numeric that rounds", "ALTER TABLE kopru.subscription_characteristics ALTER COLUMN value_numeric TYPE numeric(10,2)",
-           "wrong type of column", "kopru.subscription_characteristics.value_numeric", "03-subscriptions"),
-    Damage("instants that lose their digits", "ALTER TABLE kopru.subscriptions ALTER COLUMN completion_start TYPE timestamptz(0)",
+           "ALTER TABLE kopru.contact_mediums RENAME TO old; CREATE VIEW kopru.contact_mediums AS "
+           "SELECT * FROM kopru.old", "not a table", "kopru.contact_mediums", "02-customers"),
+    Damage("type of another kind", "ALTER TABLE kopru.customers ALTER COLUMN status TYPE "
+                                   "varchar(20)", "wrong type of column",
+           "kopru.customers.status", "02-customers",
+           why="it is character varying(20), but must be text"),
+    Damage("numeric that rounds", "ALTER TABLE kopru.subscription_characteristics ALTER COLUMN "
+                                  "value_numeric TYPE numeric(10,2)",
+           "wrong type of column", "kopru.subscription_characteristics.value_numeric",
+           "03-subscriptions"),
+    Damage("instants that lose their digits",
+           "ALTER TABLE kopru.subscriptions ALTER COLUMN completion_start TYPE timestamptz(0)",
            "wrong type of column", "kopru.subscriptions.completion_start", "03-subscriptions"),
     Damage("primary key", "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey",
            "missing unique key", "kopru.engaged_parties", "03-subscriptions",
-           why="ON CONFLICT needs a valid unique index on exactly (subscription_id, customer_id, occurrence)"),
-    Damage("key with fewer columns", "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey;"
+           why="ON CONFLICT needs a valid unique index on exactly (subscription_id, customer_id, "
+               "occurrence)"),
+    Damage("key with fewer columns",
+           "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey;"
            " CREATE UNIQUE INDEX ON kopru.engaged_parties (subscription_id, customer_id)",
            "missing unique key", "kopru.engaged_parties", "03-subscriptions"),
-    Damage("key that is deferrable", "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey,"
+    Damage("key that is deferrable",
+           "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey,"
            " ADD PRIMARY KEY (subscription_id, customer_id, occurrence) DEFERRABLE",
            "missing unique key", "kopru.engaged_parties", "03-subscriptions"),
-    Damage("key with a predicate", "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey;"
-           " CREATE UNIQUE INDEX ON kopru.engaged_parties (subscription_id, customer_id, occurrence) WHERE occurrence > 0",
+    Damage("key with a predicate",
+           "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey;"
+           " CREATE UNIQUE INDEX ON kopru.engaged_parties (subscription_id, customer_id, "
+           "occurrence) WHERE occurrence > 0",
            "missing unique key", "kopru.engaged_parties", "03-subscriptions"),
     Damage("partial key of dead letters", "DROP INDEX kopru.dead_letters_open_body_key",
            "missing unique key", "kopru.dead_letters", "04-dead-letters"),
@@ -169,22 +191,29 @@ DAMAGES = [
            "missing unique key", "kopru.dead_letters", "04-dead-letters"),
     Damage("column nothing fills", "ALTER TABLE kopru.customers ADD COLUMN branch text NOT NULL",
            "column that nothing fills", "kopru.customers.branch", None),
-    Damage("column that may not be null", "ALTER TABLE kopru.customers ALTER COLUMN name SET NOT NULL",
+    Damage("column that may not be null",
+           "ALTER TABLE kopru.customers ALTER COLUMN name SET NOT NULL",
            "column must not be NOT NULL", "kopru.customers.name", None),
     Damage("column that is generated", "ALTER TABLE kopru.customers DROP COLUMN name,"
            " ADD COLUMN name text GENERATED ALWAYS AS (customer_id) STORED",
            "column cannot be written", "kopru.customers.name", None),
-    Damage("privilege on a root", "REVOKE INSERT, UPDATE ON kopru.customers FROM kopru_writer", "missing privilege",
+    Damage("privilege on a root", "REVOKE INSERT, UPDATE ON kopru.customers FROM kopru_writer",
+           "missing privilege",
            "kopru.customers", "06-grants", NO_PERMISSION, f"user {DAEMON} lacks INSERT, UPDATE"),
-    Damage("privilege to delete children", "REVOKE DELETE ON kopru.contact_mediums FROM kopru_writer", "missing privilege",
+    Damage("privilege to delete children",
+           "REVOKE DELETE ON kopru.contact_mediums FROM kopru_writer", "missing privilege",
            "kopru.contact_mediums", "06-grants", NO_PERMISSION, f"user {DAEMON} lacks DELETE"),
-    Damage("privilege on dead letters", "REVOKE ALL ON kopru.dead_letters FROM kopru_writer", "missing privilege",
-           "kopru.dead_letters", "06-grants", NO_PERMISSION, f"user {DAEMON} lacks SELECT, INSERT, UPDATE"),
-    Damage("privilege on the versions", "REVOKE SELECT ON kopru.schema_version FROM kopru_writer", "missing privilege",
-           "kopru.schema_version", "06-grants", NO_PERMISSION),
-    Damage("privilege on the schema", "REVOKE USAGE ON SCHEMA kopru FROM kopru_writer", "missing privilege", "kopru",
+    Damage("privilege on dead letters", "REVOKE ALL ON kopru.dead_letters FROM kopru_writer",
+           "missing privilege",
+           "kopru.dead_letters", "06-grants", NO_PERMISSION,
+           f"user {DAEMON} lacks SELECT, INSERT, UPDATE"),
+    Damage("privilege on the versions", "REVOKE SELECT ON kopru.schema_version FROM kopru_writer",
+           "missing privilege", "kopru.schema_version", "06-grants", NO_PERMISSION),
+    Damage("privilege on the schema", "REVOKE USAGE ON SCHEMA kopru FROM kopru_writer",
+           "missing privilege", "kopru",
            "06-grants", NO_PERMISSION, f"user {DAEMON} lacks USAGE on the schema"),
-    Damage("newer schema", "INSERT INTO kopru.schema_version (version, name, min_kopru_version) VALUES (99, '99-later', '7.0.0')",
+    Damage("newer schema", "INSERT INTO kopru.schema_version (version, name, min_kopru_version) "
+                           "VALUES (99, '99-later', '7.0.0')",
            "the schema is newer than this kopru", "99-later", None, CONFIGURATION),
 ]
 
@@ -194,7 +223,8 @@ def test_damage_is_named_with_its_migration(damage: Damage, check: Check, db: Da
     db.query(damage.statement)
     report = check()
     problem = report.only_problem()
-    assert (problem.area, problem.what, problem.subject) == ("database", damage.what, damage.subject)
+    assert (problem.area, problem.what, problem.subject) == ("database", damage.what,
+                                                             damage.subject)
     assert problem.why.startswith(damage.why)
     assert (problem.status, report.status) == (damage.status, damage.status)
     assert problem.hint
@@ -206,9 +236,11 @@ def test_damage_is_named_with_its_migration(damage: Damage, check: Check, db: Da
 
 
 @pytest.mark.parametrize("statement", [
-    "ALTER TABLE kopru.customers ADD COLUMN branch text, ADD COLUMN noted timestamptz NOT NULL DEFAULT now()",
+    "ALTER TABLE kopru.customers ADD COLUMN branch text, ADD COLUMN noted timestamptz NOT NULL "
+    "DEFAULT now()",
     "ALTER TABLE kopru.engaged_parties DROP CONSTRAINT engaged_parties_pkey;"
-    " CREATE UNIQUE INDEX ON kopru.engaged_parties (subscription_id, customer_id, occurrence) INCLUDE (role)",
+    " CREATE UNIQUE INDEX ON kopru.engaged_parties (subscription_id, customer_id, occurrence) "
+    "INCLUDE (role)",
     "CREATE TABLE kopru.someone_elses (a int); REVOKE ALL ON kopru.someone_elses FROM PUBLIC",
     "ALTER TABLE kopru.dead_letters ADD COLUMN note text",
 ])
@@ -218,10 +250,14 @@ def test_what_does_not_disturb_is_no_problem(statement: str, check: Check, db: D
     assert (report.status, report.problems) == (OK, []), report.text
 
 
-def test_every_problem_is_named_at_once(check: Check, db: Database, rabbitmq_server: RabbitMQ, queues: Queues) -> None:
-    db.query("ALTER TABLE kopru.customers DROP COLUMN status; DROP TABLE kopru.engaged_parties CASCADE;"
-             " REVOKE DELETE ON kopru.contact_mediums FROM kopru_writer; DELETE FROM kopru.schema_version WHERE version = 5")
-    report = check(queues=[{"name": queues.customer, "entity": "customer"}, {"name": "no-such-queue", "entity": "subscription"}],
+def test_every_problem_is_named_at_once(check: Check, db: Database, rabbitmq_server: RabbitMQ,
+                                        queues: Queues) -> None:
+    db.query("ALTER TABLE kopru.customers DROP COLUMN status; DROP TABLE "
+             "kopru.engaged_parties CASCADE;"
+             " REVOKE DELETE ON kopru.contact_mediums FROM kopru_writer; DELETE FROM "
+             "kopru.schema_version WHERE version = 5")
+    report = check(queues=[{"name": queues.customer, "entity": "customer"},
+                           {"name": "no-such-queue", "entity": "subscription"}],
                    limits={"max_depht": 3})
     assert {(problem.area, problem.what) for problem in report.problems} == {
         ("configuration", "invalid setting limits.max_depht"),
@@ -232,7 +268,8 @@ def test_every_problem_is_named_at_once(check: Check, db: Database, rabbitmq_ser
     assert report.status == CONFIGURATION
 
 
-def test_a_migration_that_was_not_applied_is_named_with_the_command(check: Check, db: Database) -> None:
+def test_a_migration_that_was_not_applied_is_named_with_the_command(check: Check,
+                                                                    db: Database) -> None:
     db.query("DROP TABLE kopru.queues; DELETE FROM kopru.schema_version WHERE version = 5")
     report = check()
     assert report.status == CONFIGURATION
@@ -267,55 +304,68 @@ def test_a_login_without_the_role_is_told_how_to_get_it(check: Check, db: Databa
     assert all(f"GRANT kopru_writer TO {login}" in problem.hint for problem in report.problems)
 
 
-def test_another_encoding_than_utf8_is_a_problem(check: Check, postgres_server: Postgres, db: Database) -> None:
+def test_another_encoding_than_utf8_is_a_problem(check: Check, postgres_server: Postgres,
+                                                 db: Database) -> None:
     name = f"{db.name}_latin"
     with postgres_server.admin() as connection:
-        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' "
+                           "TEMPLATE template0")
     latin = Database(postgres_server, name)
     database.grant_connect(latin)
     try:
         report = check(postgres={"conninfo": latin.daemon_dsn})
     finally:
         latin.drop()
-    assert {problem.what for problem in report.problems} == {"wrong encoding of database", "missing schema"}
+    assert {problem.what for problem in report.problems} == {"wrong encoding of database",
+                                                             "missing schema"}
 
 
 def test_fsync_off_is_a_warning_and_no_problem(check: Check, db: Database) -> None:
     assert db.value("SHOW fsync") == "off"  # as the tests' server is made
     report = check()
     assert report.status == OK
-    assert [(warning.area, warning.subject) for warning in report.warnings] == [("database", "fsync")]
+    assert [(warning.area, warning.subject)
+            for warning in report.warnings] == [("database", "fsync")]
 
 
 # the servers
 
 def test_a_missing_queue_is_a_problem_beside_the_others(check: Check, queues: Queues) -> None:
-    report = check(queues=[{"name": "missing-one", "entity": "customer"}, {"name": "missing-two", "entity": "subscription"}])
+    report = check(queues=[{"name": "missing-one", "entity": "customer"},
+                           {"name": "missing-two", "entity": "subscription"}])
     assert report.status == PROBLEMS
-    assert [(problem.area, problem.subject) for problem in report.problems] == [("broker", "missing-one"), ("broker", "missing-two")]
+    assert [(problem.area, problem.subject)
+            for problem in report.problems] == [("broker", "missing-one"),
+                                                ("broker", "missing-two")]
     assert report.results["database"] == "ok"
 
 
 def test_unreachable_servers_are_named_both(check: Check) -> None:
     report = check(amqp={"uri": f"amqp://kopru:pass@127.0.0.1:{free_port()}/erp"},
-                   postgres={"conninfo": f"host=127.0.0.1 port={free_port()} dbname=crm user=kopru"})
+                   postgres={"conninfo": f"host=127.0.0.1 port={free_port()} "
+                                         "dbname=crm user=kopru"})
     assert report.status == UNREACHABLE
     assert [problem.area for problem in report.problems] == ["broker", "database"]
 
 
-def test_a_wrong_password_of_the_broker_is_no_permission(check: Check, rabbitmq_server: RabbitMQ) -> None:
+def test_a_wrong_password_of_the_broker_is_no_permission(check: Check,
+                                                         rabbitmq_server: RabbitMQ) -> None:
     report = check(amqp={"uri": f"amqp://guest:wrong-secret@127.0.0.1:{rabbitmq_server.port}/%2F"})
     assert report.status == NO_PERMISSION
     assert report.only_problem().area == "broker"
 
 
-def test_a_user_of_the_broker_who_may_not_read_a_queue(check: Check, rabbitmq_server: RabbitMQ, queues: Queues) -> None:
-    """The queue can be looked at, and only consuming it would fail. It is found out without taking a message."""
+def test_a_user_of_the_broker_who_may_not_read_a_queue(check: Check, rabbitmq_server: RabbitMQ,
+                                                       queues: Queues) -> None:
+    """The queue can be looked at, and only consuming it would fail. It is found out without taking
+    a message.
+    """
     rabbitmq_server.publish(queues.customer, b'{"id":"1"}')
     rabbitmq_server.rabbitmqctl("add_user", "half", "secret-half")
     try:
         rabbitmq_server.rabbitmqctl("set_permissions", "half", ".*", ".*", f"^{queues.customer}$")
-        report = check(amqp={"uri": f"amqp://half:secret-half@127.0.0.1:{rabbitmq_server.port}/%2F"})
+        uri = f"amqp://half:secret-half@127.0.0.1:{rabbitmq_server.port}/%2F"
+        report = check(amqp={"uri": uri})
     finally:
         rabbitmq_server.rabbitmqctl("delete_user", "half")
     assert report.status == NO_PERMISSION
@@ -377,28 +427,36 @@ def test_offline_asks_no_server(check: Check) -> None:
 
 
 def test_offline_still_reads_uri_and_connection_string(check: Check) -> None:
-    report = check("--offline", amqp={"uri": "amqp://kopru:pass@host:port/erp"}, postgres={"conninfo": "no equals sign"})
+    report = check("--offline", amqp={"uri": "amqp://kopru:pass@host:port/erp"},
+                   postgres={"conninfo": "no equals sign"})
     assert report.status == CONFIGURATION
     assert [problem.area for problem in report.problems] == ["broker", "database"]
 
 
 def test_a_connection_without_protection_is_a_warning(check: Check) -> None:
     report = check("--offline", amqp={"uri": "amqp://kopru:pass@erp.example.com/erp"},
-                   postgres={"conninfo": "host=db1.example.com,db2.example.com dbname=crm sslmode=require"})
+                   postgres={"conninfo": "host=db1.example.com,db2.example.com dbname=crm "
+                                         "sslmode=require"})
     assert report.status == OK
     assert {warning.what for warning in report.warnings} == {
-        "no TLS to the broker", "the database server is not verified", "a standby may be taken for the primary"}
+        "no TLS to the broker", "the database server is not verified",
+        "a standby may be taken for the primary"}
 
 
 def test_the_database_is_verified_by_default(check: Check) -> None:
-    for conninfo in ("host=db1.example.com dbname=crm", "host=db1.example.com dbname=crm sslmode=verify-full"):
-        assert not [warning for warning in check("--offline", postgres={"conninfo": conninfo}).warnings if warning.area == "database"]
+    for conninfo in ("host=db1.example.com dbname=crm",
+                     "host=db1.example.com dbname=crm sslmode=verify-full"):
+        assert not [warning for warning in check("--offline",
+                                                 postgres={"conninfo": conninfo}).warnings
+                    if warning.area == "database"]
 
 
 def test_impossible_numbers_are_refused(check: Check) -> None:
-    report = check("--offline", limits={"max_message_bytes": 1000000, "max_unacknowledged_bytes": 65536})
+    report = check("--offline",
+                   limits={"max_message_bytes": 1000000, "max_unacknowledged_bytes": 65536})
     assert report.status == CONFIGURATION
-    assert any("max_unacknowledged_bytes" in problem.why for problem in report.problems), report.text
+    assert any("max_unacknowledged_bytes" in problem.why
+               for problem in report.problems), report.text
     assert report.memory is None
 
 
@@ -408,7 +466,8 @@ def test_no_password_is_ever_printed(check: Check, tmp_path: Path) -> None:
         for changes in (
             {"amqp": {"uri": f"amqp://kopru:{secret}@127.0.0.1:{free_port()}/erp"},
              "postgres": {"conninfo": f"host=127.0.0.1 port={free_port()} password={secret}"}},
-            {"amqp": {"uri": f"amqp://kopru:{secret}/{secret}@bad:port"}, "postgres": {"conninfo": f"host password={secret}"}},
+            {"amqp": {"uri": f"amqp://kopru:{secret}/{secret}@bad:port"},
+             "postgres": {"conninfo": f"host password={secret}"}},
             {"amqp": {"uri": f"amqps://kopru:{secret}@127.0.0.1:{free_port()}"},
              "postgres": {"conninfo": f"postgresql://kopru:{secret}@127.0.0.1:{free_port()}/crm"}},
         ):
@@ -422,7 +481,8 @@ def test_the_environment_wins_over_the_file(check: Check) -> None:
     assert report.only_problem().subject == f"amqp://kopru@127.0.0.1:{port}/erp"
 
 
-def test_check_changes_nothing(check: Check, db: Database, queues: Queues, rabbitmq_server: RabbitMQ) -> None:
+def test_check_changes_nothing(check: Check, db: Database, queues: Queues,
+                               rabbitmq_server: RabbitMQ) -> None:
     rabbitmq_server.publish(queues.customer, b'{"id":"1"}')
     assert check().status == OK
     assert db.value("SELECT count(*) FROM kopru.queues") == 0

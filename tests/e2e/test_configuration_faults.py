@@ -1,4 +1,5 @@
-"""Each setting missing, of each wrong type, huge, misspelled; files that everybody may read: `kopru run` says where, and does not start.
+"""Each setting missing, of each wrong type, huge, misspelled; files that everybody may read: `kopru
+run` says where, and does not start.
 
 The cases are made from the program's own table of options, so that a new option has its cases.
 """
@@ -15,7 +16,8 @@ from support.database import REPOSITORY
 
 _CONFIGURATION = 78
 
-_VALUES = {"INTEGER": ["7"], "TEXT": ['"x"'], "BOOL": ["true"], "LIST": ["( 1 )"], "GROUP": ["{ a = 1; }"], "DECIMAL": ["1.5"]}
+_VALUES = {"INTEGER": ["7"], "TEXT": ['"x"'], "BOOL": ["true"], "LIST": ["( 1 )"],
+           "GROUP": ["{ a = 1; }"], "DECIMAL": ["1.5"]}
 _KIND = {"FILE": "TEXT", "CHOICE": "TEXT"}
 _TAKES = {"DECIMAL": ("DECIMAL", "INTEGER")}
 _BEYOND_64_BITS = ("beyond 64 bits", "minimum")
@@ -48,8 +50,10 @@ def _options() -> list[Option]:
 _OPTIONS = _options()
 
 
-def _least(option: Option, value: str | None, spelled: str | None = None) -> dict[str, dict[str, str]]:
-    """The settings that must be there, and the one in question with that value; None leaves it out."""
+def _least(option: Option, value: str | None, spelled: str | None = None) -> dict[str,
+                                                                                  dict[str, str]]:
+    """The settings that must be there, and the one in question with that value; None leaves it out.
+    """
     entities = REPOSITORY / "etc" / "entities"
     groups: dict[str, dict[str, str]] = {
         "": {"entity_files": f'[ "{entities}/customer.cfg" ]'},
@@ -90,7 +94,7 @@ def _require_refused(path: Path, line: int | None, *said: str) -> None:
     done = run_kopru("run", "-c", str(path))
     text = done.stderr.decode(errors="replace")
     assert done.returncode == _CONFIGURATION, text[:2000]
-    place = re.escape(f'"{path}:{line}"') if line is not None else re.escape(f'"{path}') + r'(:\d+)?"'
+    place = re.escape(f'"{path}') + (rf':{line}"' if line is not None else r'(:\d+)?"')
     assert re.search(place, text), text[:2000]
     for word in said:
         assert word in text, text[:2000]
@@ -128,15 +132,18 @@ def test_values_that_cannot_be(option: Option, tmp_path: Path) -> None:
         at = _write(path, _least(option, value))
         if kind in _BEYOND_64_BITS:  # to libconfig
             _require_refused(path, at[option.name])
-        elif (option.name, kind) == ("queues.entity", "huge"):  # shown where the queue begins, and it names an entity, not the key
+        # shown where the queue begins, and it names an entity, not the key
+        elif (option.name, kind) == ("queues.entity", "huge"):
             _require_refused(path, at["queues"], "unknown entity")
-        elif (option.name, kind) == ("postgres.conninfo", "huge"):  # libpq's to read, wherever it comes from
+        # libpq's to read, wherever it comes from
+        elif (option.name, kind) == ("postgres.conninfo", "huge"):
             assert run_kopru("run", "-c", str(path)).returncode == _CONFIGURATION
         else:
             _require_refused(path, at[option.name], option.key)
 
 
-@pytest.mark.parametrize("option", [option for option in _OPTIONS if option.required], ids=lambda option: option.name)
+@pytest.mark.parametrize("option", [option for option in _OPTIONS if option.required],
+                         ids=lambda option: option.name)
 def test_what_must_be_there(option: Option, tmp_path: Path) -> None:
     groups = _least(option, None)
     if option.name == "queues":
@@ -150,7 +157,8 @@ def test_misspelled_names(option: Option, tmp_path: Path) -> None:
     for spelled in (option.key + "x", option.key.upper(), "x" * 1000):
         groups = _least(option, "7", spelled)
         at = _write(tmp_path / "kopru.cfg", groups)
-        _require_refused(tmp_path / "kopru.cfg", at[f"{option.group}.{spelled}".lstrip(".")], "no setting of this name")
+        _require_refused(tmp_path / "kopru.cfg", at[f"{option.group}.{spelled}".lstrip(".")],
+                         "no setting of this name")
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o604, 0o666])
@@ -160,7 +168,8 @@ def test_secrets_that_everybody_may_read(setting: str, mode: int, tmp_path: Path
     secret = tmp_path / "secret"
     secret.write_text("geheim-geheim\n")
     option = next(option for option in _OPTIONS if option.key == setting)
-    value = {"uri": '"amqp://kopru:geheim-geheim@127.0.0.1"', "conninfo": '"host=127.0.0.1 password=geheim-geheim"',
+    value = {"uri": '"amqp://kopru:geheim-geheim@127.0.0.1"',
+             "conninfo": '"host=127.0.0.1 password=geheim-geheim"',
              "password_file": json.dumps(str(secret))}[setting]
     at = _write(path, _least(option, value))
     (secret if setting == "password_file" else path).chmod(mode)
@@ -171,4 +180,5 @@ def test_secrets_that_everybody_may_read(setting: str, mode: int, tmp_path: Path
 @pytest.mark.no_kopru
 def test_the_table_was_read() -> None:
     assert len(_OPTIONS) > 25
-    assert {option.type for option in _OPTIONS} <= {"TEXT", "FILE", "INTEGER", "DECIMAL", "BOOL", "CHOICE", "LIST"}
+    assert {option.type for option in _OPTIONS} <= {"TEXT", "FILE", "INTEGER", "DECIMAL", "BOOL",
+                                                    "CHOICE", "LIST"}

@@ -1,4 +1,5 @@
-"""kill -9 at random moments under load loses nothing, shows nothing old and applies nothing twice."""
+"""kill -9 at random moments under load loses nothing, shows nothing old and applies nothing twice.
+"""
 
 import random
 import secrets
@@ -23,7 +24,9 @@ def _in_hand(broker: RabbitMQ, queues: Iterable[str]) -> int:
 
 
 def _run_until_killed(daemon: Kopru, choice: random.Random, in_hand: Callable[[], int]) -> int:
-    """Start it at once and kill it at a random moment, mostly while it works; how many deliveries it had then."""
+    """Start it at once and kill it at a random moment, mostly while it works; how many deliveries
+    it had then.
+    """
     daemon.launch()
     if choice.random() < 0.8:
         daemon.wait_until(in_hand, 60, "kopru to have deliveries in hand")
@@ -39,15 +42,19 @@ def test_twenty_crashes_under_load(rabbitmq_server, queues, kopru, observed, cho
         in_hand = []
         for _ in range(_CRASHES):
             for queue in queues.entities():  # so that there is work for most of the time
-                wait_until(lambda name=queue: rabbitmq_server.depth(name).ready >= _BACKLOG, 60, "a backlog")
-            in_hand.append(_run_until_killed(daemon, choice, lambda: _in_hand(rabbitmq_server, queues.entities())))
+                wait_until(lambda name=queue: rabbitmq_server.depth(name).ready >= _BACKLOG, 60,
+                           "a backlog")
+            in_hand.append(_run_until_killed(daemon, choice,
+                                             lambda: _in_hand(rabbitmq_server, queues.entities())))
         daemon.launch()
     for queue in queues.entities():
-        daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120, f"queue {queue!r} to be empty")
+        daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120,
+                          f"queue {queue!r} to be empty")
     assert daemon.terminate() == 0
     verdict = observed.check()
     with capsys.disabled():
-        print(f"\npublished {verdict.published}, crashes {_CRASHES}, lost {len(verdict.lost)}, stale {len(verdict.stale)}, "
+        print(f"\npublished {verdict.published}, crashes {_CRASHES}, lost {len(verdict.lost)}, "
+              f"stale {len(verdict.stale)}, "
               f"duplicated {len(verdict.duplicated)}")
     assert verdict.is_clean, verdict
     assert sum(count > 0 for count in in_hand) >= _CRASHES // 2, in_hand
@@ -55,7 +62,8 @@ def test_twenty_crashes_under_load(rabbitmq_server, queues, kopru, observed, cho
 
 def _cut_database_connections(postgres, _broker, _daemon):
     with postgres.admin() as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (DAEMON,))
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+                           "usename = %s", (DAEMON,))
 
 
 def _crash_postgresql(postgres, _broker, _daemon):
@@ -74,14 +82,19 @@ _WHAT_HAPPENS = (
 
 @pytest.mark.full
 @pytest.mark.parametrize("quorum", [False, True], ids=["classic", "quorum"])
-def test_everything_fails_again_and_again(rabbitmq_server, postgres_server, db, kopru, observed, choice, quorum):
-    """Crashes of the daemon and of the database, and lost connections, in any order, on both kinds of queues."""
+def test_everything_fails_again_and_again(rabbitmq_server, postgres_server, db, kopru, observed,
+                                          choice, quorum):
+    """Crashes of the daemon and of the database, and lost connections, in any order, on both kinds
+    of queues.
+    """
     mark = secrets.token_hex(4)
     queues = {f"customer-{mark}": "customer", f"subscription-{mark}": "subscription"}
     # Without a limit a quorum queue returns messages to its end.
     for queue in queues:
-        rabbitmq_server.declare_queue(queue, quorum=quorum, arguments={"x-delivery-limit": 1000} if quorum else None)
-    daemon = kopru(start=False, queues=[{"name": queue, "entity": entity} for queue, entity in queues.items()])
+        rabbitmq_server.declare_queue(queue, quorum=quorum,
+                                      arguments={"x-delivery-limit": 1000} if quorum else None)
+    daemon = kopru(start=False,
+                   queues=[{"name": queue, "entity": entity} for queue, entity in queues.items()])
     try:
         with observed.start(queues=queues, backlog=_BACKLOG):
             for _ in range(_FAULTS):
@@ -92,7 +105,8 @@ def test_everything_fails_again_and_again(rabbitmq_server, postgres_server, db, 
         if not daemon.is_running():
             daemon.launch()
         for queue in queues:
-            daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120, f"queue {queue!r} to be empty")
+            daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120,
+                              f"queue {queue!r} to be empty")
         verdict = observed.check()
         assert verdict.is_clean, verdict
         assert daemon.terminate() == 0

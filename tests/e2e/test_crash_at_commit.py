@@ -1,4 +1,6 @@
-"""kill -9 on either side of COMMIT, at the very moment and not at random: what comes back is applied once."""
+"""kill -9 on either side of COMMIT, at the very moment and not at random: what comes back is
+applied once.
+"""
 
 import pytest
 from support import history
@@ -16,8 +18,10 @@ def _have_redelivered(broker, queue: str) -> None:
             pass
 
 
-@pytest.mark.parametrize(("moment", "is_committed"), [(sends_commit, False), (answers_commit, True)], ids=["before", "after"])
-def test_killed_at_commit(rabbitmq_server, db, queues, kopru, watched, moment, is_committed) -> None:
+@pytest.mark.parametrize(("moment", "is_committed"),
+                         [(sends_commit, False), (answers_commit, True)], ids=["before", "after"])
+def test_killed_at_commit(rabbitmq_server, db, queues, kopru, watched, moment,
+                          is_committed) -> None:
     proxy, watch, conninfo = watched
     history.install(db)
     one_writer = [{"name": queues.customer, "entity": "customer", "writers": 1}]
@@ -42,5 +46,6 @@ def test_killed_at_commit(rabbitmq_server, db, queues, kopru, watched, moment, i
         assert row_versions(db) == before
     assert db.query("SELECT number, count(*) FROM history.states GROUP BY 1") == [(1, 1)]
     (letter,) = read_dead_letters(db)
-    assert (letter["body"], letter["occurrences"], letter["redelivered"]) == (_BAD, 1 + is_committed, True)
+    assert (letter["body"], letter["occurrences"],
+            letter["redelivered"]) == (_BAD, 1 + is_committed, True)
     assert again.terminate() == 0

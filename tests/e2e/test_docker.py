@@ -1,4 +1,5 @@
-"""What the containers run, without containers: the scripts and files of docker/ on private servers."""
+"""What the containers run, without containers: the scripts and files of docker/ on private servers.
+"""
 
 import os
 import shutil
@@ -31,8 +32,10 @@ host all all all scram-sha-256
 
 
 def run(command: list[object], env: dict[str, str], status: int = 0) -> str:
-    done = subprocess.run([str(word) for word in command], cwd=REPOSITORY, env={**database.clean_environment(), **env},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=DEADLINE_S * patience(), check=False)
+    done = subprocess.run([str(word) for word in command], cwd=REPOSITORY,
+                          env={**database.clean_environment(), **env},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=DEADLINE_S * patience(), check=False)
     assert done.returncode == status, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout + done.stderr
 
@@ -62,8 +65,8 @@ class Composed:
 
     def migrate(self) -> str:
         return run([DOCKER / "migrate.sh"], {
-            "SECRETS_DIR": str(self.directory), "PGHOST": "127.0.0.1", "PGPORT": str(self.server.port), "PGDATABASE": "crm",
-            "PGUSER": "postgres"})
+            "SECRETS_DIR": str(self.directory), "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.server.port), "PGDATABASE": "crm", "PGUSER": "postgres"})
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +81,15 @@ def directory() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def composed(directory: Path) -> Iterator[Composed]:
     definitions, hba = directory / "definitions.json", directory / "pg_hba.conf"
-    run([DOCKER / "broker.sh", "true"], {"SECRETS_DIR": str(directory), "DEFINITIONS_FILE": str(definitions)})
+    run([DOCKER / "broker.sh", "true"],
+        {"SECRETS_DIR": str(directory), "DEFINITIONS_FILE": str(definitions)})
     assert definitions.stat().st_mode & 0o077 == 0
     hba.write_text(HBA)
     if (broker_user := unprivileged_user("rabbitmq")) is not None:
         shutil.chown(definitions, broker_user)
     password = (directory / "erp_amqp_password").read_text().strip()
-    with Broker(definitions, password) as broker, Postgres(settings={"hba_file": f"'{hba}'"}) as server:
+    with Broker(definitions,
+                password) as broker, Postgres(settings={"hba_file": f"'{hba}'"}) as server:
         with server.admin() as connection:
             connection.execute("CREATE DATABASE crm TEMPLATE template0")
         yield Composed(directory, broker, server)
@@ -105,7 +110,8 @@ def test_secrets_are_made_once(tmp_path: Path):
 def test_a_password_that_would_need_quoting_is_refused(tmp_path: Path):
     (tmp_path / "erp_amqp_password").write_text('quo"te')
     output = run([DOCKER / "broker.sh", "true"],
-                 {"SECRETS_DIR": str(tmp_path), "DEFINITIONS_FILE": str(tmp_path / "definitions.json")}, status=78)
+                 {"SECRETS_DIR": str(tmp_path),
+                  "DEFINITIONS_FILE": str(tmp_path / "definitions.json")}, status=78)
     assert "erp_amqp_password" in output and "quo" not in output
     assert not (tmp_path / "definitions.json").exists()
 
@@ -115,7 +121,8 @@ def test_kopru_may_read_the_two_queues_and_nothing_else(composed: Composed):
     for queue in QUEUES:
         assert composed.broker.depth(queue).is_empty
     credentials = pika.PlainCredentials("kopru", composed.secret("kopru_amqp_password"))
-    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", composed.broker.port, "/", credentials)) as connection:
+    with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", composed.broker.port, "/",
+                                                           credentials)) as connection:
         for queue in QUEUES:
             connection.channel().queue_declare(queue, passive=True)
         for forbidden in (lambda channel: channel.queue_declare("another"),
@@ -142,29 +149,36 @@ def test_migrating_twice_changes_nothing_and_follows_a_new_password(composed: Co
 
 def test_the_daemon_runs_with_its_configuration_and_secrets(composed: Composed, tmp_path: Path):
     composed.migrate()
-    private, programs, configuration = tmp_path / "private", tmp_path / "bin", tmp_path / "kopru.cfg"
+    private, programs = tmp_path / "private", tmp_path / "bin"
+    configuration = tmp_path / "kopru.cfg"
     private.mkdir()
     programs.mkdir()
     (programs / "kopru").symlink_to(daemon.binary())
     text = (DOCKER / "kopru.cfg").read_text()
-    for name, here in (("broker:5672", f"127.0.0.1:{composed.broker.port}"), ("/run/kopru/", f"{private}/"),
+    for name, here in (("broker:5672", f"127.0.0.1:{composed.broker.port}"),
+                       ("/run/kopru/", f"{private}/"),
                        ("host=database", f"host=127.0.0.1 port={composed.server.port}"),
                        ('"entities/', f'"{REPOSITORY}/etc/entities/')):
         assert name in text
         text = text.replace(name, here)
     configuration.write_text(text)
-    env = {"SECRETS_DIR": str(composed.directory), "PRIVATE_DIR": str(private), "PATH": f"{programs}:{os.environ['PATH']}",
+    env = {"SECRETS_DIR": str(composed.directory), "PRIVATE_DIR": str(private),
+           "PATH": f"{programs}:{os.environ['PATH']}",
            "KOPRU_HTTP_LISTEN": f"127.0.0.1:{free_port()}"}
-    composed.broker.publish(QUEUES[0], (REPOSITORY / "tests" / "support" / "samples" / "customer.json").read_bytes())
+    composed.broker.publish(QUEUES[0],
+                            (REPOSITORY / "tests" / "support" / "samples"
+                             / "customer.json").read_bytes())
 
     with open(tmp_path / "log", "wb") as log:
-        running = subprocess.Popen([str(DOCKER / "entrypoint.sh"), "run", "-c", str(configuration)], stderr=log,
-                                   env={**database.clean_environment(), **env})
+        running = subprocess.Popen([str(DOCKER / "entrypoint.sh"), "run", "-c", str(configuration)],
+                                   stderr=log, env={**database.clean_environment(), **env})
     try:
         with composed.server.admin("crm") as connection:
-            wait_until(lambda: connection.execute("SELECT name FROM kopru.customers WHERE customer_id = '134719'").fetchone(),
+            wait_until(lambda: connection.execute("SELECT name FROM kopru.customers WHERE "
+                                                  "customer_id = '134719'").fetchone(),
                        DEADLINE_S, f"the sample to arrive; the log: {tmp_path / 'log'}")
-        assert {path.name: path.stat().st_mode & 0o077 for path in private.iterdir()} == {"amqp_password": 0, "pgpass": 0}
+        assert {path.name: path.stat().st_mode & 0o077
+                for path in private.iterdir()} == {"amqp_password": 0, "pgpass": 0}
         # The container's health check, beside the daemon that holds the queues.
         run([programs / "kopru", "check", "-c", configuration], env)
     finally:

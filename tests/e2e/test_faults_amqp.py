@@ -1,24 +1,30 @@
-"""What the network and a broken broker do to the AMQP connection: it ends in bounded time, and nothing is lost or applied twice."""
+"""What the network and a broken broker do to the AMQP connection: it ends in bounded time, and
+nothing is lost or applied twice.
+"""
 
 import json
 import struct
 import threading
 
 import pytest
-from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, BODY, CONNECTION_CLOSE, HEADER, METHOD, AmqpWatch, FrameSplitter
+from support.amqp_frames import (BASIC_ACK, BASIC_DELIVER, BODY, CONNECTION_CLOSE, HEADER, METHOD,
+                                 AmqpWatch, FrameSplitter)
 from support.proxy import Proxy
 
 
 def _through(proxy, **more):
-    return {"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F", "heartbeat": 1, "rpc_timeout": 2, **more}
+    return {"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F", "heartbeat": 1,
+            "rpc_timeout": 2, **more}
 
 
 def _customers(numbers):
-    return [json.dumps({"id": f"c{number}", "name": f"Customer {number}"}).encode() for number in numbers]
+    return [json.dumps({"id": f"c{number}", "name": f"Customer {number}"}).encode()
+            for number in numbers]
 
 
 def _wait_until_applied(daemon, broker, db, queue, count, deadline_s=60):
-    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") == count, deadline_s, f"{count} customers")
+    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") == count, deadline_s,
+                      f"{count} customers")
     daemon.wait_until(lambda: broker.depth(queue).is_empty, deadline_s, "the queue to be empty")
 
 
@@ -53,7 +59,8 @@ def test_killed_in_the_middle_of_an_acknowledgement(rabbitmq_server, db, queues,
         daemon.wait_until(half_sent.is_set, 30, "half an acknowledgement")
         daemon.kill9()
         proxy.cut()
-    assert rabbitmq_server.depth(queues.customer).ready + rabbitmq_server.depth(queues.customer).unacked == 100
+    depth = rabbitmq_server.depth(queues.customer)
+    assert depth.ready + depth.unacked == 100
     daemon = kopru()
     _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 100)
     assert db.value("SELECT count(*) FROM kopru.customers WHERE created_at <> updated_at") == 0
@@ -75,7 +82,9 @@ def test_a_stall_in_the_middle_of_a_body(rabbitmq_server, db, queues, kopru):
 
 
 def test_a_broker_that_stops_reading(rabbitmq_server, db, queues, kopru):
-    """Acknowledgements and heartbeats pile up on the way. The broker's side of it believes in us, ours goes on hearing it."""
+    """Acknowledgements and heartbeats pile up on the way. The broker's side of it believes in us,
+    ours goes on hearing it.
+    """
     reading = threading.Event()
     reading.set()
     held = threading.Event()
@@ -121,9 +130,12 @@ def _too_short(raw):
     return raw[:3] + b"\0\0\0\x02" + raw[7:9] + b"\xce"
 
 
-@pytest.mark.parametrize("corrupt", [_wrong_end, _oversized, _unknown_type, _other_channel, _too_short])
+@pytest.mark.parametrize("corrupt",
+                         [_wrong_end, _oversized, _unknown_type, _other_channel, _too_short])
 def test_corrupt_frames(rabbitmq_server, db, queues, kopru, corrupt):
-    """Each of the first connections gets one wrong frame of a delivery. None is answered by a polite close."""
+    """Each of the first connections gets one wrong frame of a delivery. None is answered by a
+    polite close.
+    """
     kinds = [METHOD, HEADER, BODY]
     said_after = []
 
@@ -151,7 +163,8 @@ def test_corrupt_frames(rabbitmq_server, db, queues, kopru, corrupt):
 
     rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
     with Proxy(rabbitmq_server.port, tap=Corrupt) as proxy:
-        daemon = kopru(amqp=_through(proxy, heartbeat=20), queues=[{"name": queues.customer, "entity": "customer"}], start=False)
+        daemon = kopru(amqp=_through(proxy, heartbeat=20),
+                       queues=[{"name": queues.customer, "entity": "customer"}], start=False)
         daemon.launch()
         lines = daemon.wait_for_event("broker_unavailable", count=3)
         # A part of a body that is too short is well-formed: what is missing shows at the next frame.
@@ -179,7 +192,9 @@ def test_one_byte_at_a_time(rabbitmq_server, db, queues, kopru):
 
 
 def test_a_consumer_that_the_broker_forgot(rabbitmq_server, db, queues, kopru):
-    """Messages are ready, the connection is well, and no delivery comes: a new subscription gets them."""
+    """Messages are ready, the connection is well, and no delivery comes: a new subscription gets
+    them.
+    """
     forgets = threading.Event()
     forgets.set()
 
@@ -195,13 +210,15 @@ def test_a_consumer_that_the_broker_forgot(rabbitmq_server, db, queues, kopru):
 
         @staticmethod
         def _as_if_ready(raw):
-            if raw[0] == METHOD and struct.unpack_from("!HH", raw, 7) == (50, 11):  # queue.declare-ok
+            # queue.declare-ok
+            if raw[0] == METHOD and struct.unpack_from("!HH", raw, 7) == (50, 11):
                 at = 12 + raw[11]
                 return raw[:at] + struct.pack("!I", 7) + raw[at + 4:]
             return raw
 
     with Proxy(rabbitmq_server.port, tap=Forgetful) as proxy:
-        daemon = kopru(amqp=_through(proxy), queues=[{"name": queues.customer, "entity": "customer"}])
+        daemon = kopru(amqp=_through(proxy),
+                       queues=[{"name": queues.customer, "entity": "customer"}])
         (line, *_) = daemon.wait_for_event("broker_unavailable")
         assert line["why"].startswith("7 messages are ready and none is delivered")
         daemon.wait_for_event("consuming", count=2)
@@ -211,12 +228,17 @@ def test_a_consumer_that_the_broker_forgot(rabbitmq_server, db, queues, kopru):
 
 
 @pytest.mark.full
-def test_large_messages_wait_unread_for_longer_than_the_broker_allows(rabbitmq_server, db, queues, kopru):
-    """RabbitMQ cuts a connection to which it could not send for 30 s. That may happen once, not over and over."""
+def test_large_messages_wait_unread_for_longer_than_the_broker_allows(rabbitmq_server, db, queues,
+                                                                      kopru):
+    """RabbitMQ cuts a connection to which it could not send for 30 s. That may happen once, not
+    over and over.
+    """
     padding = "x" * 500_000
-    bodies = [json.dumps({"id": f"c{number}", "padding": padding}).encode() for number in range(200)]
+    bodies = [json.dumps({"id": f"c{number}", "padding": padding}).encode()
+              for number in range(200)]
     with db.admin() as blocker:
-        daemon = kopru(limits={"max_unacknowledged_bytes": 4 * 2**20}, queues=[{"name": queues.customer, "entity": "customer"}],
+        daemon = kopru(limits={"max_unacknowledged_bytes": 4 * 2**20},
+                       queues=[{"name": queues.customer, "entity": "customer"}],
                        postgres={"lock_timeout": 5, "statement_timeout": 10})
         with blocker.transaction():
             blocker.execute("LOCK TABLE kopru.customers")
@@ -226,7 +248,8 @@ def test_large_messages_wait_unread_for_longer_than_the_broker_allows(rabbitmq_s
             consuming = daemon.wait_for_event("consuming", count=2)
             assert consuming[1]["prefetch"] == reduced["messages"]
             lost = len(daemon.events("broker_unavailable"))
-            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == reduced["messages"], 30, "a full window")
+            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked
+                              == reduced["messages"], 30, "a full window")
             blocker.execute("SELECT pg_sleep(45)")
             assert len(daemon.events("broker_unavailable")) == lost
         _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 200, 120)

@@ -1,4 +1,6 @@
-"""What an operator or the broker itself does to the consumer: it is noticed, said, and waited for, and work goes on alone."""
+"""What an operator or the broker itself does to the consumer: it is noticed, said, and waited for,
+and work goes on alone.
+"""
 
 import json
 import secrets
@@ -12,11 +14,13 @@ _TIMEOUT_MS = 3000
 
 
 def _customers(numbers):
-    return [json.dumps({"id": f"c{number}", "name": f"Customer {number}"}).encode() for number in numbers]
+    return [json.dumps({"id": f"c{number}", "name": f"Customer {number}"}).encode()
+            for number in numbers]
 
 
 def _wait_until_applied(daemon, broker, db, queue, count, deadline_s=60):
-    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") == count, deadline_s, f"{count} customers")
+    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") == count, deadline_s,
+                      f"{count} customers")
     daemon.wait_until(lambda: broker.depth(queue).is_empty, deadline_s, "the queue to be empty")
 
 
@@ -36,17 +40,23 @@ class _Watch(AmqpWatch):
 
 @pytest.fixture
 def short_consumer_timeout(rabbitmq_server):
-    """The broker closes a channel that holds a delivery unacknowledged for longer, and looks every second."""
-    rabbitmq_server.rabbitmqctl("eval", f"application:set_env(rabbit, consumer_timeout, {_TIMEOUT_MS}), "
-                                        "application:set_env(rabbit, channel_tick_interval, 1000).")
+    """The broker closes a channel that holds a delivery unacknowledged for longer, and looks every
+    second.
+    """
+    rabbitmq_server.rabbitmqctl(
+        "eval", f"application:set_env(rabbit, consumer_timeout, {_TIMEOUT_MS}), "
+                "application:set_env(rabbit, channel_tick_interval, 1000).")
     yield
-    rabbitmq_server.rabbitmqctl("eval", "application:set_env(rabbit, consumer_timeout, 1800000), "
-                                        "application:set_env(rabbit, channel_tick_interval, 60000).")
+    rabbitmq_server.rabbitmqctl(
+        "eval", "application:set_env(rabbit, consumer_timeout, 1800000), "
+                "application:set_env(rabbit, channel_tick_interval, 60000).")
 
 
 def test_the_database_is_away_for_longer_than_the_consumer_timeout(
         rabbitmq_server, postgres_server, db, queues, kopru, short_consumer_timeout):
-    """The channel is closed once, and not opened again until the database is back: deliveries count."""
+    """The channel is closed once, and not opened again until the database is back: deliveries
+    count.
+    """
     watch = _Watch()
     with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy:
         daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
@@ -56,7 +66,8 @@ def test_the_database_is_away_for_longer_than_the_consumer_timeout(
             rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
             (line, *_) = daemon.wait_for_event("broker_unavailable")
             assert "406" in line["why"]
-            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == 20, 30, "all to be back in the queue")
+            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == 20, 30,
+                              "all to be back in the queue")
             seen = len(daemon.events("database_unavailable"))
             daemon.wait_for_event("database_unavailable", count=seen + 2)
             assert rabbitmq_server.depth(queues.customer).consumers == 0
@@ -68,8 +79,11 @@ def test_the_database_is_away_for_longer_than_the_consumer_timeout(
         assert daemon.terminate() == 0
 
 
-def test_a_channel_that_the_broker_closes(rabbitmq_server, db, queues, kopru, short_consumer_timeout):
-    """The database answers, only a lock is in the way: each timeout closes one channel. No tag of it is used on the next one."""
+def test_a_channel_that_the_broker_closes(rabbitmq_server, db, queues, kopru,
+                                          short_consumer_timeout):
+    """The database answers, only a lock is in the way: each timeout closes one channel. No tag of
+    it is used on the next one.
+    """
     watch = _Watch()
     with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy, db.admin() as blocker:
         daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
@@ -92,7 +106,8 @@ def test_a_purged_queue(rabbitmq_server, db, queues, kopru):
         with blocker.transaction():
             blocker.execute("LOCK TABLE kopru.customers")
             rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
-            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 5, 30, "a full window")
+            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 5, 30,
+                              "a full window")
             rabbitmq_server.purge(queues.customer)
     _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 5)
     rabbitmq_server.publish_many(queues.customer, _customers([100]))
@@ -101,7 +116,9 @@ def test_a_purged_queue(rabbitmq_server, db, queues, kopru):
 
 
 def test_what_an_operator_takes_away_at_the_broker(rabbitmq_server, db, queues, kopru, tmp_path):
-    """A password that was changed, with the file following later; connections closed; the vhost deleted and made again."""
+    """A password that was changed, with the file following later; connections closed; the vhost
+    deleted and made again.
+    """
     name = f"erp-{secrets.token_hex(4)}"
     ctl = rabbitmq_server.rabbitmqctl
     password = tmp_path / "password"
@@ -113,7 +130,8 @@ def test_what_an_operator_takes_away_at_the_broker(rabbitmq_server, db, queues, 
         ctl("set_permissions", "-p", name, name, ".*", ".*", ".*")
 
     def publish(number):
-        uri = f"amqp://{name}:{password.read_text().strip()}@127.0.0.1:{rabbitmq_server.port}/{name}"
+        login = f"{name}:{password.read_text().strip()}"
+        uri = f"amqp://{login}@127.0.0.1:{rabbitmq_server.port}/{name}"
         with pika.BlockingConnection(pika.URLParameters(uri)) as connection:
             channel = connection.channel()
             channel.queue_declare("q", durable=True)
@@ -121,14 +139,16 @@ def test_what_an_operator_takes_away_at_the_broker(rabbitmq_server, db, queues, 
             channel.basic_publish("", "q", *_customers([number]))
 
     def applied(number):
-        daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers WHERE customer_id = %s", f"c{number}") == 1,
+        daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers WHERE "
+                                           "customer_id = %s", f"c{number}") == 1,
                           60, f"customer {number}")
 
     ctl("add_user", name, "first")
     make_vhost()
     try:
         publish(1)
-        daemon = kopru(amqp={"uri": f"amqp://{name}@127.0.0.1:{rabbitmq_server.port}/{name}", "password_file": str(password)},
+        daemon = kopru(amqp={"uri": f"amqp://{name}@127.0.0.1:{rabbitmq_server.port}/{name}",
+                             "password_file": str(password)},
                        queues=[{"name": "q", "entity": "customer"}])
         applied(1)
 
@@ -159,7 +179,9 @@ def test_what_an_operator_takes_away_at_the_broker(rabbitmq_server, db, queues, 
 
 
 def test_a_crash_loop_against_a_delivery_limit(rabbitmq_server, db, queues, kopru):
-    """A quorum queue gives up on messages that crash their consumer. With a dead-letter exchange none of them is lost."""
+    """A quorum queue gives up on messages that crash their consumer. With a dead-letter exchange
+    none of them is lost.
+    """
     queue, refuge = f"limited-{secrets.token_hex(4)}", f"refuge-{secrets.token_hex(4)}"
     rabbitmq_server.declare_queue(refuge)
     rabbitmq_server.declare_queue(queue, quorum=True, arguments={
@@ -170,11 +192,13 @@ def test_a_crash_loop_against_a_delivery_limit(rabbitmq_server, db, queues, kopr
             blocker.execute("LOCK TABLE kopru.customers")
             for _ in range(3):
                 daemon = kopru(queues=[{"name": queue, "entity": "customer"}])
-                daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 20, 30, "all to be in hand")
+                daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 20, 30,
+                                  "all to be in hand")
                 daemon.kill9()
                 daemon.release()
         daemon = kopru(queues=[{"name": queue, "entity": "customer"}])
-        daemon.wait_until(lambda: rabbitmq_server.depth(refuge).ready + db.value("SELECT count(*) FROM kopru.customers") == 20,
+        daemon.wait_until(lambda: rabbitmq_server.depth(refuge).ready
+                          + db.value("SELECT count(*) FROM kopru.customers") == 20,
                           60, "all to be in the refuge or in the table")
         assert rabbitmq_server.depth(refuge).ready == 20
         assert rabbitmq_server.depth(queue).is_empty

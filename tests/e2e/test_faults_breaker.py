@@ -1,4 +1,6 @@
-"""A flood of refusals by the database is the database's fault, and fills no table of dead letters (F25)."""
+"""A flood of refusals by the database is the database's fault, and fills no table of dead letters
+(F25).
+"""
 
 import json
 
@@ -26,10 +28,11 @@ def _still_there(broker, queue):
 
 
 def _wait_until_all_is_somewhere(broker, db, queue, daemon, count):
-    """Each message is a row or a dead letter: or both, if its letter was not acknowledged when the daemon stopped and the database takes
-    it by now."""
+    """Each message is a row or a dead letter: or both, if its letter was not acknowledged when the
+    daemon stopped and the database takes it by now."""
     broker.wait_until_empty(queue)
-    assert db.value("SELECT count(*) FROM (SELECT customer_id FROM kopru.customers UNION SELECT entity_id FROM kopru.dead_letters) AS m"
+    assert db.value("SELECT count(*) FROM (SELECT customer_id FROM kopru.customers UNION SELECT "
+                    "entity_id FROM kopru.dead_letters) AS m"
                     ) == count
     assert not daemon.events("database_unavailable")
 
@@ -40,11 +43,15 @@ def test_the_breaker_pauses_and_resumes_alone(rabbitmq_server, db, queues, kopru
     daemon = kopru(breaker=_BREAKER, http=endpoint.settings)
     rabbitmq_server.publish_many(queues.customer, (_customer(str(n)) for n in range(_MESSAGES)))
     (opened,) = daemon.wait_for_event("breaker_open", deadline_s=60)
-    assert (opened["level"], opened["queue"], opened["sqlstate"], opened["constraint"], opened["table"]) == (
+    assert (opened["level"], opened["queue"], opened["sqlstate"], opened["constraint"],
+            opened["table"]) == (
         "error", queues.customer, "23514", "site_rule", "customers")
     assert opened["refused"] == opened["window"] == _WINDOW
-    endpoint.wait_until_readyz(daemon, 503, f"queue {queues.customer} paused: {_WINDOW} of the last {_WINDOW} messages were refused",
-                               "SQLSTATE 23514, table customers, constraint site_rule", f"queue {queues.subscription} consuming")
+    endpoint.wait_until_readyz(daemon, 503,
+                               f"queue {queues.customer} paused: {_WINDOW} of the last {_WINDOW} "
+                               "messages were refused",
+                               "SQLSTATE 23514, table customers, constraint site_rule",
+                               f"queue {queues.subscription} consuming")
     assert endpoint.ask("/livez")[0] == 200
     assert endpoint.metrics()["kopru_breaker_open", queues.customer] == 1
     # A message is tried now and then, and nothing else happens.
@@ -52,7 +59,8 @@ def test_the_breaker_pauses_and_resumes_alone(rabbitmq_server, db, queues, kopru
     letters = _letters(db)
     assert letters <= _WINDOW
     rest = _MESSAGES - letters
-    daemon.wait_until(lambda: _still_there(rabbitmq_server, queues.customer) >= rest, 30, "all the rest to be there still")
+    daemon.wait_until(lambda: _still_there(rabbitmq_server, queues.customer) >= rest, 30,
+                      "all the rest to be there still")
     daemon.wait_for_event("breaker_still_open", count=4)
     assert _letters(db) == letters
     # The other queue goes on.
@@ -91,7 +99,8 @@ def test_refusals_below_the_share_do_not_open_it(rabbitmq_server, db, queues, ko
     db.query(_RULE.format(rule="name <> 'bad'"))
     daemon = kopru(breaker={"window": 100, "probe_interval": 600})
     names = ["bad" if n % 4 == 0 else "good" for n in range(600)]
-    rabbitmq_server.publish_many(queues.customer, (_customer(str(n), name=name) for n, name in enumerate(names)))
+    rabbitmq_server.publish_many(queues.customer,
+                                 (_customer(str(n), name=name) for n, name in enumerate(names)))
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _letters(db) == names.count("bad")
     assert db.value("SELECT count(*) FROM kopru.customers") == names.count("good")

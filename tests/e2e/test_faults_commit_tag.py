@@ -23,16 +23,19 @@ class _Aborts:
         yield data
 
 
-def test_a_commit_that_rolled_back_is_not_acknowledged(rabbitmq_server, postgres_server, db, queues, kopru):
+def test_a_commit_that_rolled_back_is_not_acknowledged(rabbitmq_server, postgres_server, db, queues,
+                                                       kopru):
     aborts = _Aborts()
     with Proxy(postgres_server.port, tap=aborts) as proxy:
-        daemon = kopru(postgres={"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))})
+        daemon = kopru(postgres={"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn,
+                                                                            port=str(proxy.port))})
         aborts.on = True  # for the writers, which connect with their first message
         rabbitmq_server.publish(queues.customer, json.dumps({"id": "1", "name": "kept"}).encode())
 
         def decided():
             told = daemon.events("database_unavailable")
-            return told or daemon.events("broker_unavailable") or rabbitmq_server.depth(queues.customer).is_empty
+            return (told or daemon.events("broker_unavailable")
+                    or rabbitmq_server.depth(queues.customer).is_empty)
 
         daemon.wait_until(decided, 30, "the transaction to be decided")
         assert "command tag ROLLBACK" in daemon.stderr_text()

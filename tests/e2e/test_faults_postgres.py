@@ -1,4 +1,6 @@
-"""What PostgreSQL, its operator and the network to it can do to a transaction: nothing is lost, nothing is blamed on a message."""
+"""What PostgreSQL, its operator and the network to it can do to a transaction: nothing is lost,
+nothing is blamed on a message.
+"""
 
 import ctypes
 import os
@@ -12,19 +14,22 @@ from urllib.request import urlopen
 import psycopg
 import pytest
 from support import history
-from support.customers import COUNT, assert_applied, body, only_customers, publish, unacked, wait_for_state, wait_until_empty
+from support.customers import (COUNT, assert_applied, body, only_customers, publish, unacked,
+                               wait_for_state, wait_until_empty)
 from support.database import DAEMON
 from support.pg_messages import answers_commit, sends_commit
 from support.process import free_port
 from support.proxy import Proxy
 from support.wait import wait_until
 
-_QUICK = {"statement_timeout": 2, "lock_timeout": 1, "connect_timeout": 3}  # the client gives up 5 s after the first
+# the client gives up 5 s after the first
+_QUICK = {"statement_timeout": 2, "lock_timeout": 1, "connect_timeout": 3}
 
 
 def _backends(db, condition: str = "true") -> list[int]:
     return [pid for (pid,) in db.query(
-        f"SELECT pid FROM pg_stat_activity WHERE datname = %s AND usename = %s AND {condition}", db.name, DAEMON)]
+        f"SELECT pid FROM pg_stat_activity WHERE datname = %s AND usename = %s AND {condition}",
+        db.name, DAEMON)]
 
 
 def _terminate(db, condition: str = "true") -> int:
@@ -48,11 +53,14 @@ def _reset(proxy: Proxy) -> None:
     proxy.cut()
 
 
-@pytest.mark.parametrize("way", [Proxy.cut, Proxy.cut_clients, _reset], ids=["closed", "half open", "reset"])
+@pytest.mark.parametrize("way", [Proxy.cut, Proxy.cut_clients, _reset],
+                         ids=["closed", "half open", "reset"])
 @pytest.mark.parametrize(("where", "is_committed"), [(sends_commit, False), (answers_commit, True)],
                          ids=["before COMMIT", "after COMMIT"])
-def test_the_connection_goes_at_commit(rabbitmq_server, db, queues, kopru, watched, where, is_committed, way):
-    """Unknown outcome: the batch is written again, and what was committed already is a repetition."""
+def test_the_connection_goes_at_commit(rabbitmq_server, db, queues, kopru, watched, where,
+                                       is_committed, way):
+    """Unknown outcome: the batch is written again, and what was committed already is a repetition.
+    """
     proxy, watch, dsn = watched
     history.install(db)
     daemon = kopru(queues=only_customers(queues), postgres={**_QUICK, "conninfo": dsn})
@@ -79,7 +87,8 @@ def _synchronous_standby(db, name: str) -> Iterator[None]:
 
     set_it(f"ALTER SYSTEM SET synchronous_standby_names = '{name}'")
     try:
-        wait_until(lambda: db.value("SHOW synchronous_standby_names") == name, 10, "the setting to be in force")
+        wait_until(lambda: db.value("SHOW synchronous_standby_names") == name, 10,
+                   "the setting to be in force")
         yield
     finally:
         # This COMMIT must not wait, too.
@@ -113,7 +122,8 @@ def test_backends_are_terminated_in_each_state(rabbitmq_server, db, queues, kopr
         blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         publish(rabbitmq_server, queues, "name 4")
         executing = "state = 'active' AND wait_event_type = 'Lock'"
-        daemon.wait_until(lambda: _terminate(db, executing), 30, "a statement that is being executed")
+        daemon.wait_until(lambda: _terminate(db, executing), 30,
+                          "a statement that is being executed")
     wait_until_empty(rabbitmq_server, queues, daemon)
 
     with _synchronous_standby(db, "nobody"):
@@ -130,9 +140,11 @@ def _metrics(port: int) -> str:
         return answer.read().decode()
 
 
-def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rabbitmq_server, db, queues, kopru):
+def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rabbitmq_server, db,
+                                                                             queues, kopru):
     port = free_port()
-    daemon = kopru(queues=only_customers(queues), http={"listen": f"127.0.0.1:{port}"}, postgres={"statement_timeout": 20})
+    daemon = kopru(queues=only_customers(queues), http={"listen": f"127.0.0.1:{port}"},
+                   postgres={"statement_timeout": 20})
     counter = f'kopru_transactions_unreplicated_total{{queue="{queues.customer}"}}'
     assert f"{counter} 0\n" in _metrics(port)
     writes = f"{_AWAITS_STANDBY} AND application_name = 'kopru'"
@@ -142,7 +154,8 @@ def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rab
         daemon.wait_until(lambda: len(_backends(db, writes)) >= 2, 30, "the COMMITs to wait")
         assert unacked(rabbitmq_server, queues) == COUNT
         # Committed on this server only: the DBA lets it go.
-        db.query("SELECT pg_cancel_backend(pid) FROM unnest(%s::int[]) AS pid", _backends(db, writes))
+        db.query("SELECT pg_cancel_backend(pid) FROM unnest(%s::int[]) AS pid",
+                 _backends(db, writes))
         (alarm, *_) = daemon.wait_for_event("commit_not_replicated")
         assert (alarm["level"], alarm["queue"]) == ("error", queues.customer)
     wait_until_empty(rabbitmq_server, queues, daemon)
@@ -185,13 +198,15 @@ def test_the_database_turns_read_only(rabbitmq_server, db, queues, kopru):
 
 
 def test_a_deadlock_is_repeated(rabbitmq_server, db, queues, kopru):
-    daemon = kopru(queues=only_customers(queues), postgres={"lock_timeout": 10, "statement_timeout": 20})
+    daemon = kopru(queues=only_customers(queues),
+                   postgres={"lock_timeout": 10, "statement_timeout": 20})
     publish(rabbitmq_server, queues, count=3)
     wait_until_empty(rabbitmq_server, queues, daemon)
     waits = "wait_event_type = 'Lock'"
     lock = "UPDATE kopru.customers SET status = 'x' WHERE customer_id = %s"
     with db.admin() as first, db.admin() as other:
-        other.execute("SET deadlock_timeout = '60s'")  # so that the server finds it in kopru's session
+        # so that the server finds it in kopru's session
+        other.execute("SET deadlock_timeout = '60s'")
         with other.transaction():
             with first.transaction():  # so that the next two messages are one batch
                 first.execute(lock, ("c2",))
@@ -199,9 +214,11 @@ def test_a_deadlock_is_repeated(rabbitmq_server, db, queues, kopru):
                 daemon.wait_until(lambda: _backends(db, waits), 30, "kopru to wait for the first")
                 other.execute(lock, ("c1",))
                 publish(rabbitmq_server, queues, "name 2", count=2)
-                daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 3, 30, "kopru to have all in hand")
+                daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 3, 30,
+                                  "kopru to have all in hand")
             name = "SELECT name FROM kopru.customers WHERE customer_id = 'c2'"
-            daemon.wait_until(lambda: db.value(name) == "name 2" and _backends(db, waits), 30, "kopru to wait for the other")
+            daemon.wait_until(lambda: db.value(name) == "name 2" and _backends(db, waits), 30,
+                              "kopru to wait for the other")
             other.execute(lock, ("c0",))
     wait_for_state(daemon, "database_unavailable", "40P01")
     wait_until_empty(rabbitmq_server, queues, daemon)
@@ -234,17 +251,21 @@ def _slow(condition: str, seconds: float) -> str:
     return f"""
         CREATE FUNCTION public.wait_a_little() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN IF {condition} THEN PERFORM pg_sleep({seconds}); END IF; RETURN NEW; END $$;
-        CREATE TRIGGER slow BEFORE INSERT ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.wait_a_little();
+        CREATE TRIGGER slow BEFORE INSERT ON kopru.customers
+            FOR EACH ROW EXECUTE FUNCTION public.wait_a_little();
     """
 
 
 @pytest.mark.full
 def test_one_message_that_always_takes_too_long_is_kept(rabbitmq_server, db, queues, kopru):
-    """Its neighbours are committed, an alarm is raised, and it waits: the time may be the server's fault."""
+    """Its neighbours are committed, an alarm is raised, and it waits: the time may be the server's
+    fault.
+    """
     db.query(_slow("NEW.customer_id = 'c7'", 60))
     daemon = kopru(queues=only_customers(queues), postgres=_QUICK)
     publish(rabbitmq_server, queues)
-    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers WHERE customer_id < 'c7'") == 17, 60,
+    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers WHERE "
+                                       "customer_id < 'c7'") == 17, 60,
                       "all before it to be committed")
     wait_for_state(daemon, "database_unavailable", "57014", 3)
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
@@ -259,7 +280,9 @@ def test_one_message_that_always_takes_too_long_is_kept(rabbitmq_server, db, que
 
 @pytest.mark.parametrize("table", ["dead_letters", "queues"])
 def test_a_table_of_kopru_itself_is_taken_away(rabbitmq_server, db, queues, kopru, table):
-    """Without a place for dead letters nothing at all is acknowledged: the good message goes with the bad one."""
+    """Without a place for dead letters nothing at all is acknowledged: the good message goes with
+    the bad one.
+    """
     daemon = kopru(queues=only_customers(queues))
     db.query(f"ALTER TABLE kopru.{table} RENAME TO away")
     rabbitmq_server.publish_many(queues.customer, [b"{", body("c0")])
@@ -277,7 +300,8 @@ def test_an_extra_that_kopru_did_not_write_is_named(rabbitmq_server, db, queues,
     rabbitmq_server.publish(queues.customer, body("c0"))
     daemon = kopru(queues=only_customers(queues))
     (told, *_) = daemon.wait_for_event("paused")
-    assert (told["subject"], told["why"]) == ("customers", "extra of customer_id c0 is no JSON object")
+    assert (told["subject"], told["why"]) == ("customers",
+                                              "extra of customer_id c0 is no JSON object")
     db.query("UPDATE kopru.customers SET extra = '{\"kept\": 1}'")
     wait_until_empty(rabbitmq_server, queues, daemon)
     assert db.query("SELECT name, extra FROM kopru.customers") == [("name 1", {"kept": 1})]
@@ -288,7 +312,8 @@ def test_a_site_s_trigger_may_not_put_values_into_the_log(rabbitmq_server, db, q
     db.query("""
         CREATE FUNCTION public.stumble() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN EXECUTE 'SELECT ' || quote_ident(NEW.name); RETURN NEW; END $$;
-        CREATE TRIGGER stumble BEFORE INSERT ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.stumble();
+        CREATE TRIGGER stumble BEFORE INSERT ON kopru.customers
+            FOR EACH ROW EXECUTE FUNCTION public.stumble();
     """)
     rabbitmq_server.publish(queues.customer, body("c0", "Hatice SECRET"))
     daemon = kopru(queues=only_customers(queues))
@@ -324,19 +349,23 @@ def _drop_all(_db, proxy: Proxy) -> Callable[[], None]:
     # A place that nobody renews is left after 3 s and three heartbeats.
     pytest.param(_drop_all, 5, id="dropped", marks=pytest.mark.full),
 ])
-def test_no_answer_ends_in_bounded_time(rabbitmq_server, postgres_server, db, queues, kopru, fault, heartbeat_s):
+def test_no_answer_ends_in_bounded_time(rabbitmq_server, postgres_server, db, queues, kopru, fault,
+                                        heartbeat_s):
     """The connection to the broker is not touched by it."""
     with Proxy(postgres_server.port) as proxy:
         dsn = psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(proxy.port))
-        daemon = kopru(queues=only_customers(queues), amqp={"heartbeat": heartbeat_s}, postgres={**_QUICK, "conninfo": dsn})
+        daemon = kopru(queues=only_customers(queues), amqp={"heartbeat": heartbeat_s},
+                       postgres={**_QUICK, "conninfo": dsn})
         with db.admin() as blocker:
             with blocker.transaction():
                 blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
                 publish(rabbitmq_server, queues)
-                daemon.wait_until(lambda: _backends(db, "wait_event_type = 'Lock'"), 30, "a statement to be executed")
+                daemon.wait_until(lambda: _backends(db, "wait_event_type = 'Lock'"), 30,
+                                  "a statement to be executed")
                 end = fault(db, proxy)
             try:
-                daemon.wait_until(lambda: any("no answer within" in line["why"] for line in daemon.events("database_unavailable")),
+                daemon.wait_until(lambda: any("no answer within" in line["why"]
+                                              for line in daemon.events("database_unavailable")),
                                   30, "kopru to give up")
             finally:
                 end()
@@ -351,7 +380,8 @@ def test_nobody_waits_for_ever_in_a_thread(rabbitmq_server, db, queues, kopru):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         threading.Thread(target=_accept_only, args=(silent,), daemon=True).start()
         daemon = kopru(start=False, postgres={**_QUICK, "connect_timeout": 1, "conninfo":
-                       psycopg.conninfo.make_conninfo(db.daemon_dsn, port=str(silent.getsockname()[1]))})
+                       psycopg.conninfo.make_conninfo(db.daemon_dsn,
+                                                      port=str(silent.getsockname()[1]))})
         daemon.launch()
         (told, *_) = daemon.wait_for_event("database_unavailable", count=2)
         assert told["why"] == "no answer within the connect timeout"

@@ -1,4 +1,5 @@
-"""What happens to a whole PostgreSQL server: killed, frozen, starting up, failed over, out of disk."""
+"""What happens to a whole PostgreSQL server: killed, frozen, starting up, failed over, out of disk.
+"""
 
 import os
 import shutil
@@ -12,7 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from support import database
-from support.customers import assert_applied, only_customers, publish, unacked, wait_for_state, wait_until_empty
+from support.customers import (assert_applied, only_customers, publish, unacked, wait_for_state,
+                               wait_until_empty)
 from support.database import DAEMON
 from support.postgres import Postgres
 from support.process import as_user, make_directory
@@ -22,28 +24,35 @@ _QUICK = {"statement_timeout": 2, "lock_timeout": 1, "connect_timeout": 3}
 
 
 def _terminate_one(db, choice) -> None:
-    pids = [pid for (pid,) in db.query("SELECT pid FROM pg_stat_activity WHERE usename = %s", DAEMON)]
+    pids = [pid for (pid,) in db.query("SELECT pid FROM pg_stat_activity WHERE usename = %s",
+                                       DAEMON)]
     if pids:
         db.query("SELECT pg_terminate_backend(%s)", choice.choice(pids))
 
 
 @pytest.mark.full
-def test_backends_are_terminated_at_random_moments(rabbitmq_server, db, queues, kopru, observed, choice):
+def test_backends_are_terminated_at_random_moments(rabbitmq_server, db, queues, kopru, observed,
+                                                   choice):
     daemon = kopru()
     with observed.start():
         for _ in range(200):
-            time.sleep(choice.uniform(0, 0.05) * patience())  # the fault is the random moment, nothing is awaited
+            # the fault is the random moment, nothing is awaited
+            time.sleep(choice.uniform(0, 0.05) * patience())
             _terminate_one(db, choice)
     for queue in queues.entities():
-        daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120, f"queue {queue!r} to be empty")
+        daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120,
+                          f"queue {queue!r} to be empty")
     verdict = observed.check()
     assert verdict.is_clean, verdict
     assert len(daemon.events("database_unavailable")) >= 20
     assert daemon.terminate() == 0
 
 
-def test_the_server_is_killed_under_load(rabbitmq_server, postgres_server, db, queues, kopru, observed):
-    """kill -9 of the postmaster; its data were on their way to the disk as they are after any crash."""
+def test_the_server_is_killed_under_load(rabbitmq_server, postgres_server, db, queues, kopru,
+                                         observed):
+    """kill -9 of the postmaster; its data were on their way to the disk as they are after any
+    crash.
+    """
     daemon = kopru()
     states = "SELECT count(*) FROM history.states"
     with observed.start():
@@ -53,7 +62,8 @@ def test_the_server_is_killed_under_load(rabbitmq_server, postgres_server, db, q
             postgres_server.kill9()
             postgres_server.start()
     for queue in queues.entities():
-        daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120, f"queue {queue!r} to be empty")
+        daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120,
+                          f"queue {queue!r} to be empty")
     verdict = observed.check()
     assert verdict.is_clean, verdict
     assert daemon.terminate() == 0
@@ -61,7 +71,9 @@ def test_the_server_is_killed_under_load(rabbitmq_server, postgres_server, db, q
 
 @pytest.mark.full
 def test_the_whole_server_freezes(rabbitmq_server, postgres_server, db, queues, kopru):
-    """Its sockets go on accepting, and nobody answers: neither the old connections nor the new ones."""
+    """Its sockets go on accepting, and nobody answers: neither the old connections nor the new
+    ones.
+    """
     daemon = kopru(queues=only_customers(queues), amqp={"heartbeat": 10}, postgres=_QUICK)
     publish(rabbitmq_server, queues)
     wait_until_empty(rabbitmq_server, queues, daemon)
@@ -70,8 +82,10 @@ def test_the_whole_server_freezes(rabbitmq_server, postgres_server, db, queues, 
         os.kill(pid, signal.SIGSTOP)
     try:
         publish(rabbitmq_server, queues, "name 2")
-        daemon.wait_until(lambda: {"no answer within the statement timeout", "no answer within the connect timeout"} <= {
-            line["why"] for line in daemon.events("database_unavailable")}, 60, "kopru to give up both ways")
+        daemon.wait_until(lambda: {"no answer within the statement timeout",
+                                   "no answer within the connect timeout"} <= {
+            line["why"] for line in daemon.events("database_unavailable")}, 60,
+                          "kopru to give up both ways")
         assert unacked(rabbitmq_server, queues) > 0
         assert not daemon.events("broker_unavailable")
     finally:
@@ -97,7 +111,9 @@ def _conninfo(db) -> dict:
 
 @pytest.mark.full
 def test_the_server_does_not_accept_connections_yet(rabbitmq_server, queues, kopru):
-    """57P03: here a standby that does not let anybody in; a server that recovers from a crash says the same."""
+    """57P03: here a standby that does not let anybody in; a server that recovers from a crash says
+    the same.
+    """
     with _server() as (server, db):
         daemon = kopru(queues=only_customers(queues), postgres=_conninfo(db))
         server.stop()
@@ -109,7 +125,8 @@ def test_the_server_does_not_accept_connections_yet(rabbitmq_server, queues, kop
             shutil.chown(data / "standby.signal", server.user)
         server.launch()
         publish(rabbitmq_server, queues)
-        told = daemon.wait_until(lambda: [line for line in daemon.events("database_unavailable") if "57P03" in line["why"]], 60,
+        told = daemon.wait_until(lambda: [line for line in daemon.events("database_unavailable")
+                                          if "57P03" in line["why"]], 60,
                                  "the server's answer")[0]
         assert told["hint"] == "the server starts up, recovers or shuts down"
         server.stop("immediate")
@@ -121,12 +138,15 @@ def test_the_server_does_not_accept_connections_yet(rabbitmq_server, queues, kop
 
 @pytest.mark.full
 def test_a_standby_is_promoted(rabbitmq_server, queues, kopru):
-    """The old primary comes back as a standby, first in the list of hosts: the one that can write is found."""
+    """The old primary comes back as a standby, first in the list of hosts: the one that can write
+    is found.
+    """
     with _server() as (primary, db):
         standby = _Standby(primary)
         try:
             standby.start()
-            dsn = psycopg.conninfo.make_conninfo(db.daemon_dsn, host="127.0.0.1,127.0.0.1", port=f"{primary.port},{standby.port}",
+            dsn = psycopg.conninfo.make_conninfo(db.daemon_dsn, host="127.0.0.1,127.0.0.1",
+                                                 port=f"{primary.port},{standby.port}",
                                                  target_session_attrs="read-write")
             daemon = kopru(queues=only_customers(queues), postgres={**_QUICK, "conninfo": dsn})
             publish(rabbitmq_server, queues)
@@ -134,13 +154,16 @@ def test_a_standby_is_promoted(rabbitmq_server, queues, kopru):
             # An asynchronous standby may be behind, which is outside of what kopru promises.
             position = db.value("SELECT pg_current_wal_flush_lsn()::text")
             there = database.Database(standby, db.name)
-            wait_until(lambda: there.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", position), 30, "the standby to follow")
+            wait_until(lambda: there.value("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn",
+                                           position), 30, "the standby to follow")
             primary.stop("immediate")
             publish(rabbitmq_server, queues, "name 2")
             daemon.wait_for_event("database_unavailable", count=2)
             there.query("SELECT pg_promote()")
-            # Writable for the server and not for kopru, as a fenced former primary is: only the other can be meant.
-            with open(primary.directory / "data" / "postgresql.conf", "a", encoding="utf-8") as conf:
+            # Writable for the server and not for kopru, as a fenced former primary is: only the
+            # other can be meant.
+            with open(primary.directory / "data" / "postgresql.conf", "a",
+                      encoding="utf-8") as conf:
                 conf.write("default_transaction_read_only = on\n")
             primary.start()
             wait_until_empty(rabbitmq_server, queues, daemon)
@@ -160,7 +183,8 @@ class _Standby(Postgres):
 
     def _initialize(self) -> None:
         subprocess.run(as_user(self.user, [
-            str(self._bin / "pg_basebackup"), "-d", self._primary.dsn(), "-D", str(self._data), "-R", "-X", "stream", "-c", "fast"]),
+            str(self._bin / "pg_basebackup"), "-d", self._primary.dsn(), "-D", str(self._data),
+            "-R", "-X", "stream", "-c", "fast"]),
             env=self._environment(), cwd=self.directory, check=True, capture_output=True)
         with open(self._data / "postgresql.conf", "a", encoding="utf-8") as conf:
             conf.write(f"port = {self.port}\nunix_socket_directories = '{self.directory}'\n")
@@ -177,7 +201,8 @@ def small_disk() -> Iterator[Callable[[str, int], Path]]:
 
     def make(user: str | None, megabytes: int) -> Path:
         path = make_directory("kopru-disk-", user)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none", str(path)], capture_output=True, text=True,
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "none",
+                               str(path)], capture_output=True, text=True,
                               check=False)
         if done.returncode != 0:
             path.rmdir()

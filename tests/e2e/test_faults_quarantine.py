@@ -35,7 +35,9 @@ def _names(db):
 
 
 def _publish_until(broker, queue, daemon, condition):
-    """One neighbour after another, each a commit of the same writer, until the condition holds. Returns their ids."""
+    """One neighbour after another, each a commit of the same writer, until the condition holds.
+    Returns their ids.
+    """
     ids = []
 
     def held():
@@ -47,7 +49,8 @@ def _publish_until(broker, queue, daemon, condition):
     return ids
 
 
-def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server, db, queues, kopru):
+def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server, db, queues,
+                                                                 kopru):
     db.query(_FOR_ONE)
     endpoint = Endpoint()
     daemon = _start(kopru, queues, _ISOLATE, http=endpoint.settings)
@@ -55,22 +58,29 @@ def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server
     bodies = [_customer(f"n{n}", name="good") for n in range(100)]
     rabbitmq_server.publish_many(queues.customer, [*bodies[:50], poison, *bodies[50:]])
     (parked, *_) = daemon.wait_for_event("quarantined")
-    assert (parked["entity_id"], parked["sqlstate"], parked["queue"]) == ("p", "ZZ001", queues.customer)
-    # What comes later for the same id waits behind it, in order; all others commit meanwhile, with one writer.
-    # (What overwrites the name would be folded with it, and there would be nothing to refuse.)
+    assert (parked["entity_id"], parked["sqlstate"], parked["queue"]) == ("p", "ZZ001",
+                                                                          queues.customer)
+    # What comes later for the same id waits behind it, in order; all others commit meanwhile, with
+    # one writer. (What overwrites the name would be folded with it, and there would be nothing to
+    # refuse.)
     rabbitmq_server.publish(queues.customer, _customer("p", status="One", first=1))
     rabbitmq_server.publish(queues.customer, _customer("p", status="Two"))
-    ids = _publish_until(rabbitmq_server, queues.customer, daemon, lambda: len(_names(db)) > 100 or read_dead_letters(db))
+    ids = _publish_until(rabbitmq_server, queues.customer, daemon,
+                         lambda: len(_names(db)) > 100 or read_dead_letters(db))
     assert {f"n{n}" for n in range(100)} <= set(_names(db))
-    ids += _publish_until(rabbitmq_server, queues.customer, daemon, lambda: daemon.events("quarantine_rejected"))
+    ids += _publish_until(rabbitmq_server, queues.customer, daemon,
+                          lambda: daemon.events("quarantine_rejected"))
     rabbitmq_server.wait_until_empty(queues.customer)
 
     (alarm,) = daemon.events("quarantine_rejected")
     assert (alarm["level"], alarm["entity_id"], alarm["sqlstate"]) == ("error", "p", "ZZ001")
-    assert len([line for line in daemon.events("quarantined") if line["entity_id"] == "p"]) >= _ATTEMPTS - 1
+    assert len([line for line in daemon.events("quarantined")
+                if line["entity_id"] == "p"]) >= _ATTEMPTS - 1
     (letter,) = read_dead_letters(db)
-    assert (letter["body"], letter["reason"], letter["sqlstate"]) == (poison, "rejected_by_database", "ZZ001")
-    assert db.query("SELECT name, status, extra FROM kopru.customers WHERE customer_id = 'p'") == [(None, "Two", {"first": 1})]
+    assert (letter["body"], letter["reason"],
+            letter["sqlstate"]) == (poison, "rejected_by_database", "ZZ001")
+    assert db.query("SELECT name, status, extra FROM kopru.customers WHERE customer_id = 'p'") == [
+        (None, "Two", {"first": 1})]
     assert set(_names(db)) == {"p", *(f"n{n}" for n in range(100)), *ids}
     assert endpoint.metrics()["kopru_quarantine_rejected_total", queues.customer] == 1
     assert endpoint.metrics()["kopru_quarantined_entities", queues.customer] == 0
@@ -82,17 +92,21 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
     db.query(_FOR_ONE)
     endpoint = Endpoint()
     daemon = _start(kopru, queues, {"attempts": 5, "minutes": 10}, http=endpoint.settings)
-    rabbitmq_server.publish_many(queues.customer, [_customer("a", name="good"), _customer("p", name="poison")])
+    rabbitmq_server.publish_many(queues.customer,
+                                 [_customer("a", name="good"), _customer("p", name="poison")])
     daemon.wait_for_event("quarantined")
     rabbitmq_server.publish(queues.customer, _customer("p", status="Later"))
     rabbitmq_server.publish(queues.customer, _customer("b", name="good"))
     daemon.wait_until(lambda: set(_names(db)) == {"a", "b"}, 30, "the neighbours to commit")
-    endpoint.wait_until_readyz(daemon, 200, f"queue {queues.customer} consuming; 1 entity fails alone and waits: p (SQLSTATE ZZ001")
+    endpoint.wait_until_readyz(daemon, 200,
+                               f"queue {queues.customer} consuming; 1 entity fails alone and "
+                               "waits: p (SQLSTATE ZZ001")
     assert endpoint.metrics()["kopru_quarantined_messages", queues.customer] == 2
     assert rabbitmq_server.depth(queues.customer).unacked >= 2
     db.query(_DROP)
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [("poison", "Later")]
+    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [
+        ("poison", "Later")]
     assert daemon.events("quarantine_ended")
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
     assert daemon.terminate() == 0
@@ -101,10 +115,13 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
 def test_more_than_the_memory_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
     """Bytes are the limit here, and not the window."""
     db.query(_FOR_ONE)
-    daemon = _start(kopru, queues, _NEVER, limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": 1 << 20})
+    daemon = _start(kopru, queues, _NEVER,
+                    limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": 1 << 20})
     bodies = [_customer(f"n{n}", name="good", note="x" * 20000) for n in range(300)]
-    rabbitmq_server.publish_many(queues.customer, [bodies[0], _customer("p", name="poison"), *bodies[1:]])
-    daemon.wait_until(lambda: len(_names(db)) == 300 and rabbitmq_server.depth(queues.customer).ready == 0, 60, "all neighbours")
+    rabbitmq_server.publish_many(queues.customer,
+                                 [bodies[0], _customer("p", name="poison"), *bodies[1:]])
+    daemon.wait_until(lambda: len(_names(db)) == 300
+                      and rabbitmq_server.depth(queues.customer).ready == 0, 60, "all neighbours")
     assert daemon.events("broker_unavailable") == []
     db.query(_DROP)
     rabbitmq_server.wait_until_empty(queues.customer)
@@ -118,8 +135,10 @@ def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues
     bodies = [_customer(f"n{n}", name="good") for n in range(500)]
     poison = [_customer("p", name="poison"), _customer("p", status="Later")]
     rabbitmq_server.publish_many(queues.customer, [bodies[0], *poison, *bodies[1:]])
-    depth = daemon.wait_until(lambda: (depth := rabbitmq_server.depth(queues.customer)).ready == 0 and depth.unacked <= 11 and depth, 60,
-                              "all but what is parked, and less than half a window, to be acknowledged")
+    depth = daemon.wait_until(lambda: (depth := rabbitmq_server.depth(queues.customer)).ready == 0
+                              and depth.unacked <= 11 and depth, 60,
+                              "all but what is parked, and less than half a window, to be "
+                              "acknowledged")
     assert depth.unacked >= 2
     daemon.wait_until(lambda: len(_names(db)) == 500, 30, "all neighbours")
     # What is parked comes back, and is not taken for newer than what was committed meanwhile.
@@ -127,7 +146,8 @@ def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues
     db.query(_DROP)
     daemon.launch()
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [("poison", "Later")]
+    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [
+        ("poison", "Later")]
     assert len(_names(db)) == 501
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
 
@@ -135,8 +155,10 @@ def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues
 def test_without_a_neighbours_success_nobody_is_blamed(rabbitmq_server, db, queues, kopru):
     db.query(_FOR_ALL)
     daemon = _start(kopru, queues, {"attempts": 2, "minutes": 0.005})
-    rabbitmq_server.publish_many(queues.customer, (_customer(str(n), name="any") for n in range(20)))
-    tried = daemon.wait_until(lambda: [line for line in daemon.events("quarantined") if line["attempts"] > 4], 60, "more than the attempts")
+    rabbitmq_server.publish_many(queues.customer,
+                                 (_customer(str(n), name="any") for n in range(20)))
+    tried = daemon.wait_until(lambda: [line for line in daemon.events("quarantined")
+                                       if line["attempts"] > 4], 60, "more than the attempts")
     assert {line["sqlstate"] for line in tried} == {"ZZ001"}
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
     assert rabbitmq_server.depth(queues.customer).unacked == 20
@@ -149,8 +171,11 @@ def test_without_a_neighbours_success_nobody_is_blamed(rabbitmq_server, db, queu
 
 def test_a_stop_leaves_what_is_parked_to_the_next_start(rabbitmq_server, db, queues, kopru):
     db.query(_FOR_ONE)
-    daemon = _start(kopru, queues, _NEVER, amqp={"heartbeat": 1})  # the next start waits three for what was not acknowledged
-    rabbitmq_server.publish_many(queues.customer, [_customer("p", name="poison"), _customer("a", name="good"), _customer("p", status="x")])
+    # the next start waits three for what was not acknowledged
+    daemon = _start(kopru, queues, _NEVER, amqp={"heartbeat": 1})
+    rabbitmq_server.publish_many(queues.customer,
+                                 [_customer("p", name="poison"), _customer("a", name="good"),
+                                  _customer("p", status="x")])
     daemon.wait_for_event("quarantined")
     daemon.wait_until(lambda: _names(db), 30, "the neighbour to commit")
     assert daemon.terminate() == 1
@@ -159,6 +184,7 @@ def test_a_stop_leaves_what_is_parked_to_the_next_start(rabbitmq_server, db, que
     db.query(_DROP)
     daemon.start()
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [("poison", "x")]
+    assert db.query("SELECT name, status FROM kopru.customers WHERE customer_id = 'p'") == [
+        ("poison", "x")]
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
     assert daemon.terminate() == 0

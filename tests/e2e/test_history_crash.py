@@ -1,4 +1,6 @@
-"""kill -9 at exact points of a transaction, and acknowledgements beside the commits that they stand for."""
+"""kill -9 at exact points of a transaction, and acknowledgements beside the commits that they stand
+for.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -34,15 +36,19 @@ def watched(rabbitmq_server, postgres_server, db, queues, kopru) -> Iterator[Wat
         amqp.release_all()
         postgres.release_all()
 
-    with Proxy(rabbitmq_server.port, tap=amqp.tap) as to_broker, Proxy(postgres_server.port, tap=postgres.tap) as to_server:
+    with (Proxy(rabbitmq_server.port, tap=amqp.tap) as to_broker,
+          Proxy(postgres_server.port, tap=postgres.tap) as to_server):
         yield Watched(lambda **changes: kopru(**{
             "amqp": {"uri": f"amqp://guest:guest@127.0.0.1:{to_broker.port}/%2F"},
-            "postgres": {"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn, port=to_server.port)},
-            "queues": [{"name": queues.customer, "entity": "customer", "writers": 1}], **changes}), amqp, postgres, forget)
+            "postgres": {"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn,
+                                                                    port=to_server.port)},
+            "queues": [{"name": queues.customer, "entity": "customer", "writers": 1}], **changes}),
+                      amqp, postgres, forget)
         forget()
 
 
-_BODIES = [json.dumps({"id": str(n % 7), "name": f"name {n}", "contactMedium": [{"city": f"{n}"}]}).encode() for n in range(50)]
+_BODIES = [json.dumps({"id": str(n % 7), "name": f"name {n}",
+                       "contactMedium": [{"city": f"{n}"}]}).encode() for n in range(50)]
 _BAD = b'{"id": "1", "name": '
 _LATEST = [(str(n), f"name {max(m for m in range(50) if m % 7 == n)}") for n in range(7)]
 
@@ -66,8 +72,8 @@ def _is_sent_ack(frame):
 
 @pytest.mark.parametrize("point", ["commit", "its answer", "acknowledgement"])
 def test_kill9_at_a_point(rabbitmq_server, db, queues, watched, point):
-    """Before COMMIT reached the server nothing is there. After it everything is, all of it comes back, and changes nothing but
-    the count of the dead letter."""
+    """Before COMMIT reached the server nothing is there. After it everything is, all of it comes
+    back, and changes nothing but the count of the dead letter."""
     stop = {"commit": lambda: watched.postgres.stop_at(sends_commit),
             "its answer": lambda: watched.postgres.stop_at(answers_commit),
             "acknowledgement": lambda: watched.amqp.stop_at(_is_sent_ack)}[point]()
@@ -77,7 +83,8 @@ def test_kill9_at_a_point(rabbitmq_server, db, queues, watched, point):
     stop.wait()
     daemon.kill9()
     watched.forget()
-    wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == len(_BODIES) + 1, 30, "the broker to take all back")
+    wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == len(_BODIES) + 1, 30,
+               "the broker to take all back")
     assert _shown(db) == (([], []) if point == "commit" else (_LATEST, [("not_json", 1)]))
     before = row_versions(db)
     daemon.start()
@@ -90,22 +97,29 @@ def test_kill9_at_a_point(rabbitmq_server, db, queues, watched, point):
 
 # ---- acknowledgements and commits ----
 
-# Commits take a while, so that an acknowledgement that does not wait for one is early by more than clocks can hide.
+# Commits take a while, so that an acknowledgement that does not wait for one is early by more than
+# clocks can hide.
 _SLOW_COMMIT = """
-CREATE FUNCTION history.dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
+CREATE FUNCTION history.dawdle() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON history.states DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.n % 20 = 0) EXECUTE FUNCTION history.dawdle();
 CREATE TABLE history.letters (body bytea NOT NULL);
 CREATE FUNCTION history.note_letter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
     $$ BEGIN INSERT INTO history.letters VALUES (NEW.body); RETURN NULL; END $$;
-CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters FOR EACH ROW EXECUTE FUNCTION history.note_letter();
+CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters
+    FOR EACH ROW EXECUTE FUNCTION history.note_letter();
 """
-_STATES = "SELECT entity_id, number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float FROM history.states ORDER BY n"
-_LETTERS = "SELECT body, min(extract(epoch FROM pg_xact_commit_timestamp(xmin))::float) FROM history.letters GROUP BY body"
+_STATES = ("SELECT entity_id, number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float "
+           "FROM history.states ORDER BY n")
+_LETTERS = ("SELECT body, min(extract(epoch FROM pg_xact_commit_timestamp(xmin))::float) "
+            "FROM history.letters GROUP BY body")
 
 
 def _early(db, acks, shift_s=0.0):
-    """Acknowledged deliveries whose effect was not committed by then, had the acknowledgements been sent so much earlier."""
+    """Acknowledged deliveries whose effect was not committed by then, had the acknowledgements been
+    sent so much earlier.
+    """
     states: dict[str, list[tuple[int, float]]] = {}
     for entity_id, number, at in db.query(_STATES):
         states.setdefault(entity_id, []).append((number, at))
@@ -123,35 +137,47 @@ def _early(db, acks, shift_s=0.0):
                 yield delivery.body, committed - ack.at
 
 
-def test_every_acknowledgement_is_later_than_the_commits_that_it_covers(rabbitmq_server, db, queues, observed, watched):
+def test_every_acknowledgement_is_later_than_the_commits_that_it_covers(rabbitmq_server, db, queues,
+                                                                        observed, watched):
     db.query(_SLOW_COMMIT)
     db.query("GRANT USAGE ON SCHEMA history TO PUBLIC")
-    daemon = watched.make(queues=[{"name": queues.customer, "entity": "customer", "writers": 4}], batch={"max_messages": 50})
+    daemon = watched.make(queues=[{"name": queues.customer, "entity": "customer", "writers": 4}],
+                          batch={"max_messages": 50})
     with observed.start(queues={queues.customer: "customer"}, backlog=1500, bad_share=0.03):
-        wait_until(lambda: db.value("SELECT count(*) FROM history.states") > 2000, 120, "some thousand states")
-        db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'kopru_daemon'")
-        wait_until(lambda: db.value("SELECT count(*) FROM history.states") > 3000, 120, "work to go on")
-    daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).is_empty, 120, "the queue to be empty")
+        wait_until(lambda: db.value("SELECT count(*) FROM history.states") > 2000, 120,
+                   "some thousand states")
+        db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "
+                 "'kopru_daemon'")
+        wait_until(lambda: db.value("SELECT count(*) FROM history.states") > 3000, 120,
+                   "work to go on")
+    daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).is_empty, 120,
+                      "the queue to be empty")
     assert daemon.terminate() == 0
     acks = watched.amqp.acks()
     assert sum(len(ack.covers) for ack in acks) == len(watched.amqp.deliveries()) > 3000
     assert list(_early(db, acks)) == []
-    assert len(list(_early(db, acks, shift_s=3600))) == len(watched.amqp.deliveries())  # all of them were looked up
+    # all of them were looked up
+    assert len(list(_early(db, acks, shift_s=3600))) == len(watched.amqp.deliveries())
     verdict = observed.check()
     assert verdict.is_clean, verdict
 
 
 @pytest.mark.full
-def test_no_row_steps_back_with_four_writers_and_lost_connections(rabbitmq_server, db, queues, kopru, observed, choice):
-    daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "writers": 4}], batch={"max_messages": 50})
+def test_no_row_steps_back_with_four_writers_and_lost_connections(rabbitmq_server, db, queues,
+                                                                  kopru, observed, choice):
+    daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "writers": 4}],
+                   batch={"max_messages": 50})
     with observed.start(queues={queues.customer: "customer"}, backlog=1500, entities=30):
         for _ in range(12):
             before = db.value("SELECT count(*) FROM history.states")
-            wait_until(lambda count=before: db.value("SELECT count(*) FROM history.states") > count + 50, 60, "work to go on")
+            wait_until(lambda count=before: db.value("SELECT count(*) FROM history.states") > count
+                       + 50, 60, "work to go on")
             if choice.random() < 0.3:
                 rabbitmq_server.rabbitmqctl("close_all_connections", "test")
-            db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'kopru_daemon' AND random() < 0.5")
-    daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).is_empty, 120, "the queue to be empty")
+            db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "
+                     "'kopru_daemon' AND random() < 0.5")
+    daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).is_empty, 120,
+                      "the queue to be empty")
     assert daemon.terminate() == 0
     verdict = observed.check()
     assert verdict.is_clean, verdict

@@ -1,7 +1,8 @@
-"""Hostile payloads, each alone, twice, and among good messages: what becomes of them is what the contract says, byte for byte.
+"""Hostile payloads, each alone, twice, and among good messages: what becomes of them is what the
+contract says, byte for byte.
 
-Three runs over one list: with transactions of one message; the same messages once more; and in batches, each between two good
-messages.
+Three runs over one list: with transactions of one message; the same messages once more; and in
+batches, each between two good messages.
 """
 
 import hashlib
@@ -39,7 +40,8 @@ def _fetch(db: Database) -> Outcome:
             of_roots.setdefault(key[0], []).append(row)
     letters = {(row["queue"], row["body"]): row for row in read_dead_letters(db)}
     assert len(letters) == db.value("SELECT count(*) FROM kopru.dead_letters")
-    times = {row["customer_id"]: row["source_time"] for row in read_table(db, "customers", "customer_id, source_time")}
+    times = {row["customer_id"]: row["source_time"]
+             for row in read_table(db, "customers", "customer_id, source_time")}
     return Outcome(tables, letters, row_versions(db), times)
 
 
@@ -63,7 +65,8 @@ def _publish(broker: RabbitMQ, among_good: bool) -> None:
 
 def _work_off(broker: RabbitMQ, daemon: Kopru) -> None:
     for queue in _QUEUES:
-        daemon.wait_until(lambda queue=queue: broker.depth(queue).is_empty, _EMPTY_DEADLINE_S, f"queue {queue} to be empty")
+        daemon.wait_until(lambda queue=queue: broker.depth(queue).is_empty, _EMPTY_DEADLINE_S,
+                          f"queue {queue} to be empty")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +117,8 @@ def _require_accepted(payload: Hostile, outcome: Outcome) -> None:
     assert outcome.tables[table].get(root_id) == [payload.root]
     for child in ("contact_mediums", "subscription_characteristics", "engaged_parties"):
         wanted = [{key: root_id, **row} for row in payload.children.get(child, [])]
-        rows = outcome.tables[child].get(root_id, []) if child in payload.children or DATA_TABLES[child][0] == key else []
+        is_of_root = child in payload.children or DATA_TABLES[child][0] == key
+        rows = outcome.tables[child].get(root_id, []) if is_of_root else []
         assert _sorted(rows, child) == _sorted(wanted, child)
     if payload.entity == "customer":
         assert outcome.source_times[root_id] is None
@@ -130,11 +134,13 @@ def _require_dead(payload: Hostile, outcome: Outcome, occurrences: int) -> None:
     assert letter["sqlstate"] == payload.sqlstate
     assert letter["occurrences"] == occurrences
     assert letter["body_sha256"] == hashlib.sha256(payload.body).digest()
-    assert (letter["entity"], letter["status"], letter["redelivered"]) == (payload.entity, "open", False)
+    assert (letter["entity"], letter["status"], letter["redelivered"]) == (payload.entity, "open",
+                                                                           False)
     assert letter["entity_id"] == payload.entity_id
     assert letter["detail"]
     for column, value in payload.kept.items():
-        assert (letter[column] if column in letter else letter["properties"][column]) == value, column
+        assert (letter[column] if column in letter
+                else letter["properties"][column]) == value, column
 
 
 @pytest.mark.no_kopru
@@ -147,14 +153,16 @@ def test_the_list_is_sound() -> None:
     ids = [tuple(payload.root.values())[0] for payload in _PAYLOADS if payload.root is not None]
     assert len(set(ids)) == len(ids)
     assert {payload.reason for payload in _PAYLOADS} == {
-        None, "too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul", "not_object", "missing_id", "invalid_id",
-        "invalid_structure", "rejected_by_database"}
+        None, "too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul", "not_object",
+        "missing_id", "invalid_id", "invalid_structure", "rejected_by_database"}
     assert all(payload.is_accepted == (payload.reason is None) for payload in _PAYLOADS)
 
 
-@pytest.mark.parametrize(("run", "occurrences"), [("alone", 1), ("twice", 2), ("among good ones", 1)])
+@pytest.mark.parametrize(("run", "occurrences"),
+                         [("alone", 1), ("twice", 2), ("among good ones", 1)])
 @pytest.mark.parametrize("payload", _PAYLOADS, ids=lambda payload: payload.name)
-def test_outcome(payload: Hostile, run: str, occurrences: int, outcomes: dict[str, Outcome]) -> None:
+def test_outcome(payload: Hostile, run: str, occurrences: int,
+                 outcomes: dict[str, Outcome]) -> None:
     if payload.is_accepted:
         _require_accepted(payload, outcomes[run])
     else:
@@ -185,5 +193,6 @@ def test_neighbours_are_applied(outcomes: dict[str, Outcome]) -> None:
 def test_the_runs_differ(outcomes: dict[str, Outcome]) -> None:
     """Alone each has a transaction of its own; among good ones they share some."""
     for run, alone in (("alone", True), ("among good ones", False)):
-        versions = [version.split()[0] for key, version in outcomes[run].versions.items() if key[0] == "customers"]
+        versions = [version.split()[0] for key, version in outcomes[run].versions.items()
+                    if key[0] == "customers"]
         assert (len(set(versions)) == len(versions)) is alone

@@ -1,4 +1,6 @@
-"""The endpoint of the daemon: what it says while all is well, while something is missing, and to those who ask wrongly."""
+"""The endpoint of the daemon: what it says while all is well, while something is missing, and to
+those who ask wrongly.
+"""
 
 import http.client
 import json
@@ -17,7 +19,8 @@ from support.servers import start_together
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TEXT_TYPE = "text/plain; charset=utf-8"
 _ANSWER_DEADLINE_S = 20
-_NOBODY = {"amqp": {"uri": "amqp://guest:guest@127.0.0.1:1/%2f"}, "postgres": {"conninfo": "host=127.0.0.1 port=1 dbname=none"}}
+_NOBODY = {"amqp": {"uri": "amqp://guest:guest@127.0.0.1:1/%2f"},
+           "postgres": {"conninfo": "host=127.0.0.1 port=1 dbname=none"}}
 
 
 @dataclass
@@ -39,7 +42,9 @@ class Watched:
         try:
             connection.request(method, path)
             response = connection.getresponse()
-            return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read().decode())
+            return Answer(response.status,
+                          {name.lower(): value for name, value in response.getheaders()},
+                          response.read().decode())
         finally:
             connection.close()
 
@@ -61,7 +66,8 @@ class Watched:
             nonlocal last
             assert self.ask("/livez").status == 200
             last = self.ask("/readyz?verbose")
-            return last.text if last.status == status and all(part in last.text for part in parts) else None
+            return last.text if last.status == status and all(part in last.text
+                                                              for part in parts) else None
 
         try:
             return self.daemon.wait_until(answers, 60, f"/readyz to answer {status} with {parts}")
@@ -94,7 +100,8 @@ def _customer(entity_id, **properties):
 def test_all_is_well(queues, watched):
     endpoint = watched()
     text = endpoint.wait_until_readyz(200)
-    assert text.splitlines() == ["[+]daemon ok", "[+]database ok", f"[+]queue {queues.customer} consuming",
+    assert text.splitlines() == ["[+]daemon ok", "[+]database ok",
+                                 f"[+]queue {queues.customer} consuming",
                                  f"[+]queue {queues.subscription} consuming", "readyz check passed"]
     assert endpoint.ask("/readyz").text == "ok\n"
     assert endpoint.ask("/livez").text == "ok\n"
@@ -146,8 +153,10 @@ def test_counters_are_what_was_published(rabbitmq_server, db, queues, watched):
     count = len(good) + len(refused) + len(odd) + 1
     samples = endpoint.wait_for_metric(count, "kopru_messages_committed_total", queues.customer)
     assert samples["kopru_messages_delivered_total", queues.customer] == count
-    letters = {key[2]: value for key, value in samples.items() if key[:2] == ("kopru_dead_letters_total", queues.customer)}
-    assert letters == {**dict.fromkeys(letters, 0), **{reason: len(bodies) for reason, bodies in _REFUSED.items()}}
+    letters = {key[2]: value for key, value in samples.items()
+               if key[:2] == ("kopru_dead_letters_total", queues.customer)}
+    assert letters == {**dict.fromkeys(letters, 0),
+                       **{reason: len(bodies) for reason, bodies in _REFUSED.items()}}
     assert len(letters) == 10
     assert samples["kopru_roots_written_total", queues.customer] == len(good) + len(odd)
     assert samples["kopru_values_misfit_total", queues.customer] == 1
@@ -155,11 +164,13 @@ def test_counters_are_what_was_published(rabbitmq_server, db, queues, watched):
     assert samples["kopru_transactions_refused_total", queues.customer] >= 1
     assert samples["kopru_transactions_committed_total", queues.customer] >= 1
     assert samples["kopru_transactions_retried_total", queues.customer] == 0
-    assert samples["kopru_last_commit_timestamp_seconds", queues.customer] >= samples["process_start_time_seconds",]
+    assert samples["kopru_last_commit_timestamp_seconds",
+                   queues.customer] >= samples["process_start_time_seconds",]
     assert samples["kopru_messages_delivered_total", queues.subscription] == 0
     assert samples["kopru_last_commit_timestamp_seconds", queues.subscription] == 0
     endpoint.wait_for_metric(0, "kopru_unacknowledged_messages", queues.customer)
-    told = "".join(endpoint.ask(path).text for path in ("/metrics", "/readyz?verbose", "/livez?verbose"))
+    told = "".join(endpoint.ask(path).text
+                   for path in ("/metrics", "/readyz?verbose", "/livez?verbose"))
     assert "secret-name" not in told and "good" not in told
 
 
@@ -180,7 +191,8 @@ def test_it_lives_while_both_servers_are_down(postgres_server, rabbitmq_server, 
     rabbitmq_server.stop()
     postgres_server.stop()
     try:
-        endpoint.wait_until_readyz(503, "[-]database not usable", f"[-]queue {queues.customer} not consuming")
+        endpoint.wait_until_readyz(503, "[-]database not usable",
+                                   f"[-]queue {queues.customer} not consuming")
     finally:
         start_together(postgres_server, rabbitmq_server)
     endpoint.wait_until_readyz(200)

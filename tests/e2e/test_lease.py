@@ -1,4 +1,6 @@
-"""Two instances on one queue: one writes, and the other takes over when it is gone, whichever way it went."""
+"""Two instances on one queue: one writes, and the other takes over when it is gone, whichever way
+it went.
+"""
 
 import json
 
@@ -59,7 +61,9 @@ def test_the_second_takes_over_after_a_clean_end(rabbitmq_server, db, queues, ko
 
 
 def test_a_restart_takes_its_place_at_once(rabbitmq_server, db, queues, kopru):
-    """It neither waits for a lease to expire nor for heartbeats, after a clean end and after kill -9."""
+    """It neither waits for a lease to expire nor for heartbeats, after a clean end and after kill
+    -9.
+    """
     daemon = kopru(**_only(queues), amqp={"heartbeat": 600})
     epochs = [_row(db, queues.customer)[0]]
     for end in (daemon.terminate, daemon.kill9, daemon.kill9, daemon.terminate):
@@ -72,21 +76,25 @@ def test_a_restart_takes_its_place_at_once(rabbitmq_server, db, queues, kopru):
 
 
 def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, queues, kopru):
-    """It freezes with messages in hand; these are applied by the other, and newer ones after them."""
+    """It freezes with messages in hand; these are applied by the other, and newer ones after them.
+    """
     # The server ends the transaction that it froze in after statement_timeout.
-    first, second = _pair(kopru, queues, amqp={"heartbeat": 1}, postgres={"lock_timeout": 2, "statement_timeout": 3})
+    first, second = _pair(kopru, queues, amqp={"heartbeat": 1},
+                          postgres={"lock_timeout": 2, "statement_timeout": 3})
     history.install(db)
     with db.admin() as connection, connection.transaction():
         connection.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         for n in range(1, 11):
             _publish(rabbitmq_server, queues.customer, f"name {n}")
-        first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 10, 30, "the first to have all in hand")
+        first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 10, 30,
+                         "the first to have all in hand")
         first.stop()
     try:
         second.wait_until_ready(60)
         _publish(rabbitmq_server, queues.customer, "name 11")
         shown = "SELECT name FROM kopru.customers"
-        wait_until(lambda: db.query(shown) == [("name 11",)], 30, "the second to apply the newest message")
+        wait_until(lambda: db.query(shown) == [("name 11",)], 30,
+                   "the second to apply the newest message")
     finally:
         first.cont()
     first.wait_for_event("standby")
@@ -97,7 +105,8 @@ def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, qu
     assert numbers == sorted(numbers)
     assert rabbitmq_server.depth(queues.customer).consumers == 1
     assert second.terminate() == 0
-    first.wait_until(lambda: len(first.events("consuming")) == 2, _TAKEOVER_S, "the first to take its place back")
+    first.wait_until(lambda: len(first.events("consuming")) == 2, _TAKEOVER_S,
+                     "the first to take its place back")
 
 
 def test_a_deleted_row_comes_back_with_a_new_epoch(rabbitmq_server, db, queues, kopru):
@@ -112,13 +121,17 @@ def test_a_deleted_row_comes_back_with_a_new_epoch(rabbitmq_server, db, queues, 
 
 @pytest.mark.full
 def test_a_deleted_row_does_not_bring_an_epoch_back(rabbitmq_server, db, queues, kopru):
-    """Whoever tidies up kopru.queues must not let in an instance that froze while it held the queue."""
-    first, second = _pair(kopru, queues, amqp={"heartbeat": 1}, postgres={"lock_timeout": 2, "statement_timeout": 3})
+    """Whoever tidies up kopru.queues must not let in an instance that froze while it held the
+    queue.
+    """
+    first, second = _pair(kopru, queues, amqp={"heartbeat": 1},
+                          postgres={"lock_timeout": 2, "statement_timeout": 3})
     epoch, _holder = _row(db, queues.customer)
     with db.admin() as connection, connection.transaction():
         connection.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         _publish(rabbitmq_server, queues.customer, "old")
-        first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30, "the first to have it in hand")
+        first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
+                         "the first to have it in hand")
         first.stop()
     try:
         db.query("DELETE FROM kopru.queues")
@@ -126,7 +139,8 @@ def test_a_deleted_row_does_not_bring_an_epoch_back(rabbitmq_server, db, queues,
         assert _row(db, queues.customer)[0] > epoch
         _publish(rabbitmq_server, queues.customer, "new")
         shown = "SELECT name FROM kopru.customers"
-        wait_until(lambda: db.query(shown) == [("new",)], 30, "the second to apply the newest message")
+        wait_until(lambda: db.query(shown) == [("new",)], 30,
+                   "the second to apply the newest message")
     finally:
         first.cont()
     first.wait_for_event("standby")

@@ -1,4 +1,6 @@
-"""An instance that froze at the worst moment, and wakes up when another has its place, commits nothing any more."""
+"""An instance that froze at the worst moment, and wakes up when another has its place, commits
+nothing any more.
+"""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -17,14 +19,16 @@ from support.wait import wait_until
 from support.watch import Stop
 
 _HEARTBEAT_S = 1
-_LIMITS = {"statement_timeout": 3, "lock_timeout": 2}  # the server ends the transaction that it froze in after the first
+# the server ends the transaction that it froze in after the first
+_LIMITS = {"statement_timeout": 3, "lock_timeout": 2}
 _TAKEOVER_S = 60
 _BACKLOG = 500
 
 
 @dataclass
 class Scene:
-    """A queue with load on it, an instance behind proxies that consumes it, and one that stands by."""
+    """A queue with load on it, an instance behind proxies that consumes it, and one that stands by.
+    """
 
     queue: str
     amqp: AmqpWatch
@@ -40,9 +44,13 @@ def scene(rabbitmq_server, postgres_server, db, kopru) -> Iterator[Callable[...,
     amqp, postgres = AmqpWatch(), PgWatch()
 
     def daemon(name: str, pg_port: int, amqp_port: int) -> Kopru:
-        return kopru(start=False, queues=[{"name": queue, "entity": "customer"}], log={"level": "debug"},
-                     amqp={"uri": f"amqp://guest:guest@127.0.0.1:{amqp_port}/%2F", "heartbeat": _HEARTBEAT_S},
-                     postgres={"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn, port=pg_port, application_name=name),
+        return kopru(start=False, queues=[{"name": queue, "entity": "customer"}],
+                     log={"level": "debug"},
+                     amqp={"uri": f"amqp://guest:guest@127.0.0.1:{amqp_port}/%2F",
+                           "heartbeat": _HEARTBEAT_S},
+                     postgres={"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn,
+                                                                          port=pg_port,
+                                                                          application_name=name),
                                **_LIMITS})
 
     def make(kind: str, route: str) -> Scene:
@@ -68,7 +76,9 @@ def scene(rabbitmq_server, postgres_server, db, kopru) -> Iterator[Callable[...,
 
 
 def _in_hand(scene: Scene) -> Stop:
-    """It has deliveries, and its look at the epoch is on the way: it arrives when another has the place."""
+    """It has deliveries, and its look at the epoch is on the way: it arrives when another has the
+    place.
+    """
     return scene.postgres.stop_at(sends_epoch_check)
 
 
@@ -78,7 +88,9 @@ def _inside_transaction(scene: Scene) -> Stop:
 
 
 def _inside_a_message(scene: Scene) -> Stop:
-    """Likewise, but the server has read the beginning of COMMIT: it waits for the rest, and its timeouts wait with it."""
+    """Likewise, but the server has read the beginning of COMMIT: it waits for the rest, and its
+    timeouts wait with it.
+    """
     return scene.postgres.stop_at(sends_commit, passing_bytes=3)
 
 
@@ -90,8 +102,10 @@ def _between_commit_and_ack(scene: Scene) -> Stop:
     return scene.amqp.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_ACK)
 
 
-_MOMENTS = [_in_hand, _inside_transaction, _inside_a_message, _committed_and_not_told, _between_commit_and_ack]
-_BY_DEFAULT = {("classic", "direct", _inside_a_message), ("quorum", "pgbouncer", _between_commit_and_ack)}
+_MOMENTS = [_in_hand, _inside_transaction, _inside_a_message, _committed_and_not_told,
+            _between_commit_and_ack]
+_BY_DEFAULT = {("classic", "direct", _inside_a_message),
+               ("quorum", "pgbouncer", _between_commit_and_ack)}
 
 
 @pytest.mark.parametrize(("kind", "route", "moment"), [
@@ -101,7 +115,8 @@ _BY_DEFAULT = {("classic", "direct", _inside_a_message), ("quorum", "pgbouncer",
 def test_the_loser_commits_nothing(rabbitmq_server, db, observed, scene, kind, route, moment):
     stage = scene(kind, route)
     with observed.start(queues={stage.queue: "customer"}, backlog=_BACKLOG, entities=40):
-        wait_until(lambda: db.value("SELECT count(*) FROM history.states") > 100, 60, "rows of the first")
+        wait_until(lambda: db.value("SELECT count(*) FROM history.states") > 100, 60,
+                   "rows of the first")
         stop = moment(stage)
         stop.wait()
         stage.first.stop()
@@ -113,7 +128,8 @@ def test_the_loser_commits_nothing(rabbitmq_server, db, observed, scene, kind, r
         stage.first.wait_for_event("standby", _TAKEOVER_S)
         more = db.value(written)
         wait_until(lambda: db.value(written) > more, 60, "the second to go on")
-    stage.second.wait_until(lambda: rabbitmq_server.depth(stage.queue).is_empty, 120, "the queue to be empty")
+    stage.second.wait_until(lambda: rabbitmq_server.depth(stage.queue).is_empty, 120,
+                            "the queue to be empty")
     verdict = observed.check()
     assert verdict.is_clean, verdict
     assert history.writers(db) == ["first", "second"]

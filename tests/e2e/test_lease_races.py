@@ -1,4 +1,5 @@
-"""A predecessor that the broker does not count as a consumer, and that may hold deliveries all the same, or get some yet.
+"""A predecessor that the broker does not count as a consumer, and that may hold deliveries all the
+same, or get some yet.
 
 The newer message must not be applied before the broker has handed out the older one again."""
 
@@ -26,16 +27,20 @@ class Pair:
     second: Kopru  # likewise not
 
 
-@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.full)], ids=["classic", "quorum"])
+@pytest.fixture(params=[False, pytest.param(True, marks=pytest.mark.full)],
+                ids=["classic", "quorum"])
 def pair(request, rabbitmq_server, kopru) -> Iterator[Pair]:
     queue = f"customer-{secrets.token_hex(4)}"
     # Without a limit a quorum queue returns messages to its end.
-    rabbitmq_server.declare_queue(queue, quorum=request.param, arguments={"x-delivery-limit": 1000} if request.param else {})
+    rabbitmq_server.declare_queue(queue, quorum=request.param,
+                                  arguments={"x-delivery-limit": 1000} if request.param else {})
     amqp = AmqpWatch()
 
     def daemon(port: int) -> Kopru:
-        return kopru(start=False, queues=[{"name": queue, "entity": "customer"}], log={"level": "debug"},
-                     amqp={"uri": f"amqp://guest:guest@127.0.0.1:{port}/%2F", "heartbeat": _HEARTBEAT_S, "rpc_timeout": 2})
+        return kopru(start=False, queues=[{"name": queue, "entity": "customer"}],
+                     log={"level": "debug"},
+                     amqp={"uri": f"amqp://guest:guest@127.0.0.1:{port}/%2F",
+                           "heartbeat": _HEARTBEAT_S, "rpc_timeout": 2})
 
     with Proxy(rabbitmq_server.port, tap=amqp.tap) as proxy:
         yield Pair(amqp, queue, daemon(proxy.port), daemon(rabbitmq_server.port))
@@ -48,7 +53,9 @@ def _publish(broker, queue, name):
 
 
 def _cancel(pair):
-    """Tell the first to stop. A quorum queue goes on counting it, so its consumers say nothing about that."""
+    """Tell the first to stop. A quorum queue goes on counting it, so its consumers say nothing
+    about that.
+    """
     cancelled = pair.amqp.stop_at(lambda frame: frame.method == BASIC_CANCEL_OK)
     pair.first.send(signal.SIGTERM)
     cancelled.wait()
@@ -61,7 +68,8 @@ def _let_expire(db):
 
 
 def _require_newest(broker, db, pair, *daemons):
-    pair.second.wait_until(lambda: pair.second.events("consuming"), _DROPPED_S, "the second to consume")
+    pair.second.wait_until(lambda: pair.second.events("consuming"), _DROPPED_S,
+                           "the second to consume")
     broker.wait_until_empty(pair.queue)
     assert db.query("SELECT name FROM kopru.customers") == [("new",)]
     for daemon in daemons:
@@ -69,18 +77,22 @@ def _require_newest(broker, db, pair, *daemons):
 
 
 def test_one_that_froze_after_it_cancelled(rabbitmq_server, db, pair):
-    """SIGTERM made it cancel; what it has in hand is unacknowledged, and it does not count as a consumer any more."""
+    """SIGTERM made it cancel; what it has in hand is unacknowledged, and it does not count as a
+    consumer any more.
+    """
     pair.first.start()
     pair.second.launch()
     with db.admin() as blocker, blocker.transaction():
         blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         _publish(rabbitmq_server, pair.queue, "old")
-        pair.first.wait_until(lambda: rabbitmq_server.depth(pair.queue).unacked == 1, 30, "the delivery")
+        pair.first.wait_until(lambda: rabbitmq_server.depth(pair.queue).unacked == 1, 30,
+                              "the delivery")
         _cancel(pair)
         pair.first.stop()
         _publish(rabbitmq_server, pair.queue, "new")
         _let_expire(db)
-        pair.second.wait_until(lambda: pair.second.events("waiting_for_predecessor") or pair.second.events("consuming"), 30, "a takeover")
+        pair.second.wait_until(lambda: pair.second.events("waiting_for_predecessor")
+                               or pair.second.events("consuming"), 30, "a takeover")
     _require_newest(rabbitmq_server, db, pair, pair.second)
 
 
@@ -90,7 +102,8 @@ def test_one_that_ended_and_whose_acknowledgement_is_on_the_way(rabbitmq_server,
     with db.admin() as blocker, blocker.transaction():
         blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         _publish(rabbitmq_server, pair.queue, "old")
-        pair.first.wait_until(lambda: rabbitmq_server.depth(pair.queue).unacked == 1, 30, "the delivery")
+        pair.first.wait_until(lambda: rabbitmq_server.depth(pair.queue).unacked == 1, 30,
+                              "the delivery")
         stop = pair.amqp.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_ACK)
         _cancel(pair)
     stop.wait()
@@ -102,19 +115,25 @@ def test_one_that_ended_and_whose_acknowledgement_is_on_the_way(rabbitmq_server,
 
 @pytest.mark.full
 def test_one_that_froze_before_it_subscribed(rabbitmq_server, db, pair):
-    """Its subscription arrives at the broker when another has its place, and it gets every other message."""
+    """Its subscription arrives at the broker when another has its place, and it gets every other
+    message.
+    """
     stop = pair.amqp.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_CONSUME)
     pair.first.launch()
     stop.wait()
     pair.first.stop()
     _let_expire(db)
     pair.second.launch()
-    pair.second.wait_until(lambda: pair.second.events("waiting_for_predecessor") or pair.second.events("consuming"), 30, "a takeover")
+    pair.second.wait_until(lambda: pair.second.events("waiting_for_predecessor")
+                           or pair.second.events("consuming"), 30, "a takeover")
     before = rabbitmq_server.depth(pair.queue).consumers
     stop.release()
-    wait_until(lambda: rabbitmq_server.depth(pair.queue).consumers == before + 1, 30, "the first to be subscribed")
+    wait_until(lambda: rabbitmq_server.depth(pair.queue).consumers == before + 1, 30,
+               "the first to be subscribed")
     _publish(rabbitmq_server, pair.queue, "old")
     _publish(rabbitmq_server, pair.queue, "new")
-    pair.second.wait_until(lambda: pair.second.events("consuming"), _DROPPED_S, "the second to consume")
-    wait_until(lambda: rabbitmq_server.depth(pair.queue).consumers == 1, 30, "the broker to drop the first")
+    pair.second.wait_until(lambda: pair.second.events("consuming"), _DROPPED_S,
+                           "the second to consume")
+    wait_until(lambda: rabbitmq_server.depth(pair.queue).consumers == 1, 30,
+               "the broker to drop the first")
     _require_newest(rabbitmq_server, db, pair, pair.second)

@@ -5,31 +5,41 @@ import json
 from support import privacy
 from support.process import free_port
 
-# Every value and every name of an unknown property that any payload below holds. None is the id of an entity.
+# Every value and every name of an unknown property that any payload below holds. None is the id of
+# an entity.
 _SECRETS = {
-    "name": "Zübeyde Gizlioğlu", "phone": "05321234567", "identity": "98765432109", "street": "Saklı Sokağı 7",
-    "email": "zubeyde@example.org", "city": "Gizliköy", "date": "1971-03-29", "bad date": "1971-13-99", "number": "731.25",
-    "extra": "kimse bilmesin", "header": "gizli-başlık", "correlation": "gizli-ilinti", "key": "x" * 200 + "gizlianahtar",
+    "name": "Zübeyde Gizlioğlu", "phone": "05321234567", "identity": "98765432109",
+    "street": "Saklı Sokağı 7",
+    "email": "zubeyde@example.org", "city": "Gizliköy", "date": "1971-03-29",
+    "bad date": "1971-13-99", "number": "731.25",
+    "extra": "kimse bilmesin", "header": "gizli-başlık", "correlation": "gizli-ilinti",
+    "key": "x" * 200 + "gizlianahtar",
 }
 _PERSON = {
     "id": "id-1", "name": _SECRETS["name"], "note": _SECRETS["extra"], "contactMedium": [
-        {"characteristic": {"phoneNumber": _SECRETS["phone"], "socialNetworkId": _SECRETS["identity"],
-                            "street1": _SECRETS["street"], "emailAddress": _SECRETS["email"], "city": _SECRETS["city"]},
+        {"characteristic": {"phoneNumber": _SECRETS["phone"],
+                            "socialNetworkId": _SECRETS["identity"],
+                            "street1": _SECRETS["street"], "emailAddress": _SECRETS["email"],
+                            "city": _SECRETS["city"]},
          "validFor": {"startDateTime": _SECRETS["bad date"]}},
         _SECRETS["identity"]]}
 
 # Everything that makes the server quote a value: in a message, a DETAIL, a CONTEXT, a NOTICE.
 _SITE_RULES = """
 ALTER TABLE kopru.customers ADD CONSTRAINT no_gizli CHECK (status IS DISTINCT FROM 'refused');
-CREATE UNIQUE INDEX one_identity ON kopru.contact_mediums (social_network_id) WHERE fax_number = 'said-twice';
+CREATE UNIQUE INDEX one_identity ON kopru.contact_mediums (social_network_id)
+    WHERE fax_number = 'said-twice';
 CREATE FUNCTION public.gossip() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE NOTICE 'written: %', NEW;
-    IF NEW.status = 'raised' THEN RAISE EXCEPTION 'refused: %', NEW USING DETAIL = NEW::text, HINT = NEW::text; END IF;
+    IF NEW.status = 'raised' THEN
+        RAISE EXCEPTION 'refused: %', NEW USING DETAIL = NEW::text, HINT = NEW::text;
+    END IF;
     IF NEW.status = 'cast' THEN PERFORM NEW.name::integer; END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER gossip BEFORE INSERT OR UPDATE ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.gossip();
+CREATE TRIGGER gossip BEFORE INSERT OR UPDATE ON kopru.customers
+    FOR EACH ROW EXECUTE FUNCTION public.gossip();
 """
 
 
@@ -42,7 +52,8 @@ def _messages():
     yield _customer("id-1", name=None)
     for status in ("refused", "raised", "cast"):
         yield _customer(f"id-{status}", status=status)
-    unique = {"characteristic": {"socialNetworkId": _SECRETS["identity"], "faxNumber": "said-twice"}}
+    unique = {"characteristic": {"socialNetworkId": _SECRETS["identity"],
+                                 "faxNumber": "said-twice"}}
     yield _customer("id-unique", contactMedium=[unique, unique])
     yield _customer("id-7", contactMedium=_SECRETS["phone"])  # invalid_structure
     good = _customer("id-8").decode()
@@ -60,11 +71,15 @@ def _messages():
 
 
 def _subscriptions():
-    person = {"id": "id-1", "name": _SECRETS["name"], "completionDate": {"startDateTime": _SECRETS["bad date"]},
-              "characteristic": [{"name": _SECRETS["key"], "valueType": "Float", "value": _SECRETS["phone"] + "x"},
+    person = {"id": "id-1", "name": _SECRETS["name"],
+              "completionDate": {"startDateTime": _SECRETS["bad date"]},
+              "characteristic": [{"name": _SECRETS["key"], "valueType": "Float",
+                                  "value": _SECRETS["phone"] + "x"},
                                  {"name": "B", "valueType": "Date", "value": _SECRETS["date"]},
-                                 {"name": "C", "valueType": "Float", "value": _SECRETS["number"]}, {"value": _SECRETS["email"]}],
-              "engagedParty": [{"id": "id-1", "name": _SECRETS["name"]}, {"name": _SECRETS["name"]}]}
+                                 {"name": "C", "valueType": "Float", "value": _SECRETS["number"]},
+                                 {"value": _SECRETS["email"]}],
+              "engagedParty": [{"id": "id-1", "name": _SECRETS["name"]},
+                               {"name": _SECRETS["name"]}]}
     yield json.dumps(person).encode()
     yield json.dumps({**person, "engagedParty": _SECRETS["identity"]}).encode()
 
@@ -76,11 +91,13 @@ def _found_in(text):
 
 def test_no_personal_value_is_logged(rabbitmq_server, postgres_server, db, queues, kopru):
     db.query(_SITE_RULES)
-    daemon = kopru(log={"level": "debug"}, limits={"max_message_bytes": 4096}, http={"listen": f"127.0.0.1:{free_port()}"})
+    daemon = kopru(log={"level": "debug"}, limits={"max_message_bytes": 4096},
+                   http={"listen": f"127.0.0.1:{free_port()}"})
     properties = {"headers": {"h": _SECRETS["header"]}, "correlation_id": _SECRETS["correlation"],
                   "message_id": _SECRETS["identity"]}
     rabbitmq_server.publish_many(queues.customer, [(body, properties) for body in _messages()])
-    rabbitmq_server.publish_many(queues.subscription, [(body, properties) for body in _subscriptions()])
+    rabbitmq_server.publish_many(queues.subscription,
+                                 [(body, properties) for body in _subscriptions()])
     for queue in queues.entities():
         rabbitmq_server.wait_until_empty(queue)
     # And what is said in trouble of another kind.
@@ -94,9 +111,10 @@ def test_no_personal_value_is_logged(rabbitmq_server, postgres_server, db, queue
     assert daemon.terminate() == 0
 
     assert {reason for (reason,) in db.query("SELECT reason FROM kopru.dead_letters")} == {
-        "too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul", "not_object", "missing_id", "invalid_id",
-        "invalid_structure", "rejected_by_database"}
-    assert {sqlstate for (sqlstate,) in db.query("SELECT sqlstate FROM kopru.dead_letters WHERE sqlstate IS NOT NULL")} == {
+        "too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul", "not_object",
+        "missing_id", "invalid_id", "invalid_structure", "rejected_by_database"}
+    assert {sqlstate for (sqlstate,) in db.query("SELECT sqlstate FROM kopru.dead_letters WHERE "
+                                                 "sqlstate IS NOT NULL")} == {
         "23514", "P0001", "22P02", "23505"}
     assert len(daemon.events("dead_letter")) >= 14
     assert _found_in(daemon.stderr_text()) == []
@@ -106,14 +124,16 @@ def test_no_personal_value_is_logged(rabbitmq_server, postgres_server, db, queue
 def test_the_check_would_find_a_value(rabbitmq_server, queues, kopru):
     """An id is logged: so a secret in its place is found."""
     daemon = kopru()
-    rabbitmq_server.publish(queues.customer, json.dumps({"id": _SECRETS["name"], "contactMedium": 1}).encode())
+    rabbitmq_server.publish(queues.customer,
+                            json.dumps({"id": _SECRETS["name"], "contactMedium": 1}).encode())
     daemon.wait_for_event("dead_letter")
     assert _found_in(daemon.stderr_text()) == ["name"]
 
 
 def test_a_flood_of_dead_letters_is_no_flood_of_lines(rabbitmq_server, db, queues, kopru):
     count = 3000
-    rabbitmq_server.publish_many(queues.customer, [b'{"id": %d' % number for number in range(count)])
+    rabbitmq_server.publish_many(queues.customer,
+                                 [b'{"id": %d' % number for number in range(count)])
     daemon = kopru()
     rabbitmq_server.wait_until_empty(queues.customer)
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == count
@@ -125,7 +145,8 @@ def test_a_flood_of_dead_letters_is_no_flood_of_lines(rabbitmq_server, db, queue
 
 _TELLING_TRIGGER = """
 CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    RAISE EXCEPTION 'no right to store %', NEW.name USING ERRCODE = '42501', DETAIL = NEW.name, HINT = NEW.name;
+    RAISE EXCEPTION 'no right to store %', NEW.name
+        USING ERRCODE = '42501', DETAIL = NEW.name, HINT = NEW.name;
 END $$;
 CREATE TRIGGER tell BEFORE INSERT ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.tell();
 """

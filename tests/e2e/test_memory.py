@@ -1,4 +1,6 @@
-"""Memory is bounded by the figure that kopru check prints, whatever comes, and small while what comes is ordinary."""
+"""Memory is bounded by the figure that kopru check prints, whatever comes, and small while what
+comes is ordinary.
+"""
 
 import json
 import secrets
@@ -30,7 +32,8 @@ def _repeat(head: str, part: str, tail: str = "]}", size: int = _LARGEST) -> byt
 _TRIPLET = '{"name":"CAMPAIGN","valueType":"Float","value":"12.50"}'
 _CUSTOMERS = {
     "empty elements": lambda n: _repeat(f'{{"id":"{n}","contactMedium":[', "{}"),
-    "small elements": lambda n: _repeat(f'{{"id":"{n}","contactMedium":[', '{"mediumType":"a","city":"b"}'),
+    "small elements": lambda n: _repeat(f'{{"id":"{n}","contactMedium":[',
+                                        '{"mediumType":"a","city":"b"}'),
     "broken elements": lambda n: _repeat(f'{{"id":"{n}","contactMedium":[', "0"),
     "deep": lambda n: _repeat(f'{{"id":"{n}","x":[', "[" * 60 + "]" * 60),
     "many values": lambda n: _repeat(f'{{"id":"{n}","x":[', "0"),
@@ -50,7 +53,8 @@ _SUBSCRIPTIONS = {
 
 def _with_one_writer(queues) -> list[dict[str, object]]:
     """So that the bound is small."""
-    return [{"name": name, "entity": entity, "writers": 1} for name, entity in queues.entities().items()]
+    return [{"name": name, "entity": entity, "writers": 1}
+            for name, entity in queues.entities().items()]
 
 
 def _peak_bytes(pid: int) -> int:
@@ -60,30 +64,41 @@ def _peak_bytes(pid: int) -> int:
 
 
 def _bound(daemon, largest: int) -> int:
-    """The figure of kopru check, of which the largest message of the test takes the place of the broker's largest."""
-    memory = json.loads(run_kopru("check", "--offline", "--output", "json", "-c", str(daemon.config_path)).stdout)["memory"]
-    return memory["total_bytes"] - 3 * memory["queues"] * (memory["largest_message_bytes"] - largest)
+    """The figure of kopru check, of which the largest message of the test takes the place of the
+    broker's largest.
+    """
+    memory = json.loads(run_kopru("check", "--offline", "--output", "json", "-c",
+                                  str(daemon.config_path)).stdout)["memory"]
+    return memory["total_bytes"] - 3 * memory["queues"] * (memory["largest_message_bytes"]
+                                                           - largest)
 
 
 def _publish_all(broker, queues, rounds: int) -> None:
-    broker.publish_many(queues.customer, (make(n) for n in range(rounds) for make in _CUSTOMERS.values()))
-    broker.publish_many(queues.subscription, (make(n) for n in range(rounds) for make in _SUBSCRIPTIONS.values()))
+    broker.publish_many(queues.customer,
+                        (make(n) for n in range(rounds) for make in _CUSTOMERS.values()))
+    broker.publish_many(queues.subscription,
+                        (make(n) for n in range(rounds) for make in _SUBSCRIPTIONS.values()))
 
 
 def _wait_until_applied(daemon, broker, queues) -> None:
     for queue in queues.entities():
-        daemon.wait_until(lambda name=queue: broker.depth(name).is_empty, 240, f"queue {queue!r} to be empty")
+        daemon.wait_until(lambda name=queue: broker.depth(name).is_empty, 240,
+                          f"queue {queue!r} to be empty")
 
 
 def _wait_until_full(daemon, broker, queues) -> None:
     """Until the daemon reads no further: what the broker has handed out stays the same."""
     for queue in queues.entities():
-        daemon.wait_until(lambda name=queue: broker.depth(name).unacked > 0, 60, f"deliveries of {queue!r}")
+        daemon.wait_until(lambda name=queue: broker.depth(name).unacked > 0, 60,
+                          f"deliveries of {queue!r}")
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(20, marks=pytest.mark.full)])
-def test_the_largest_messages_stay_within_the_bound(rabbitmq_server, postgres_server, db, queues, kopru, rounds):
-    """They gather during an outage of the database, are committed after it, and come back after a crash."""
+def test_the_largest_messages_stay_within_the_bound(rabbitmq_server, postgres_server, db, queues,
+                                                    kopru, rounds):
+    """They gather during an outage of the database, are committed after it, and come back after a
+    crash.
+    """
     daemon = kopru(limits=_LIMITS, queues=_with_one_writer(queues))
     postgres_server.stop("immediate")
     try:
@@ -104,12 +119,17 @@ def test_the_largest_messages_stay_within_the_bound(rabbitmq_server, postgres_se
 
 @pytest.mark.parametrize("entities", [100, pytest.param(300, marks=pytest.mark.full)])
 def test_rows_that_are_loaded_stay_within_the_bound(rabbitmq_server, db, queues, kopru, entities):
-    """Small messages about entities with many rows come in one batch; their rows are not all read at once."""
+    """Small messages about entities with many rows come in one batch; their rows are not all read
+    at once.
+    """
     daemon = kopru(limits=_LIMITS, queues=_with_one_writer(queues))
-    rabbitmq_server.publish_many(queues.subscription, (_SUBSCRIPTIONS["triplets"](n) for n in range(entities)))
+    rabbitmq_server.publish_many(queues.subscription,
+                                 (_SUBSCRIPTIONS["triplets"](n) for n in range(entities)))
     _wait_until_applied(daemon, rabbitmq_server, queues)
     assert daemon.terminate() == 0
-    rabbitmq_server.publish_many(queues.subscription, (f'{{"id":"{n}","properties":[]}}'.encode() for n in range(entities)))
+    rabbitmq_server.publish_many(queues.subscription,
+                                 (f'{{"id":"{n}","properties":[]}}'.encode()
+                                  for n in range(entities)))
     daemon.start()
     _wait_until_applied(daemon, rabbitmq_server, queues)
     peak, bound = _peak_bytes(daemon.pid), _bound(daemon, _LARGEST)
@@ -129,11 +149,14 @@ def test_ordinary_messages_take_little(rabbitmq_server, queues, kopru, count):
     assert _peak_bytes(daemon.pid) < _WORKING_SET
 
 
-def test_a_message_of_the_brokers_largest_size_becomes_a_dead_letter(rabbitmq_server, db, queues, kopru):
+def test_a_message_of_the_brokers_largest_size_becomes_a_dead_letter(rabbitmq_server, db, queues,
+                                                                     kopru):
     """Whatever the limits are: it passes through memory whole."""
     body = secrets.token_bytes(_MIB) * 100
-    daemon = kopru(limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": _MIB}, batch={"max_bytes": 65536})
+    daemon = kopru(limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": _MIB},
+                   batch={"max_bytes": 65536})
     rabbitmq_server.publish(queues.customer, body)
     _wait_until_applied(daemon, rabbitmq_server, queues)
-    assert db.query("SELECT reason, octet_length(body) FROM kopru.dead_letters") == [("too_large", len(body))]
+    assert db.query("SELECT reason, octet_length(body) FROM kopru.dead_letters") == [("too_large",
+                                                                                      len(body))]
     assert _peak_bytes(daemon.pid) < _bound(daemon, len(body))

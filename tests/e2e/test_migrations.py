@@ -22,7 +22,8 @@ DBA = "dba"  # owns the databases and may create roles, but is no superuser
 
 def run(command: list[str], role: str | None) -> subprocess.CompletedProcess[str]:
     """Run a command in the root of the repository as the manual says, with role in PGOPTIONS."""
-    env = {name: value for name, value in database.clean_environment().items() if not name.startswith("SQITCH_")}
+    env = {name: value for name, value in database.clean_environment().items()
+           if not name.startswith("SQITCH_")}
     env |= {"SQITCH_FULLNAME": "A DBA", "SQITCH_EMAIL": "dba@example.com", "LC_ALL": "C.UTF-8"}
     if role is not None:
         env["PGOPTIONS"] = f"-c role={role}"
@@ -61,15 +62,18 @@ class Site(database.Database):
         return succeed(self.psql("migrations/install.sql"))
 
     def sqitch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return run(["sqitch", *arguments, f"db:pg://{DBA}@127.0.0.1:{self.server.port}/{self.name}"], OWNER)
+        return run(["sqitch", *arguments,
+                    f"db:pg://{DBA}@127.0.0.1:{self.server.port}/{self.name}"], OWNER)
 
     def catalog(self) -> str:
         """All but Sqitch's own schema, as SQL, and which migrations are applied."""
-        dump = succeed(run(["pg_dump", "--schema-only", "--exclude-schema=kopru_sqitch", "-d", self.dba_dsn], OWNER))
+        dump = succeed(run(["pg_dump", "--schema-only", "--exclude-schema=kopru_sqitch", "-d",
+                            self.dba_dsn], OWNER))
         # Newer releases guard a dump with a random word.
         dump = re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.M)
         if self.value("SELECT to_regclass('kopru.schema_version') IS NOT NULL"):
-            dump += repr(self.query("SELECT version, name, min_kopru_version FROM kopru.schema_version ORDER BY 1"))
+            dump += repr(self.query("SELECT version, name, min_kopru_version FROM "
+                                    "kopru.schema_version ORDER BY 1"))
         return dump
 
 
@@ -84,7 +88,9 @@ def create_site(server: Postgres, options: str = "") -> Site:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
-    """A server of its own: roles belong to the whole cluster, and these tests are about making them."""
+    """A server of its own: roles belong to the whole cluster, and these tests are about making
+    them.
+    """
     with Postgres() as started:
         with started.admin() as connection:
             connection.execute(f"CREATE ROLE {DBA} LOGIN CREATEROLE")
@@ -131,7 +137,8 @@ def reference(server: Postgres) -> str:
 
 def test_roles_are_made_by_a_database_owner_with_createrole(empty: Site):
     assert empty.query("""
-        SELECT rolname, rolcanlogin, rolsuper, has_database_privilege(oid, current_database(), 'CREATE')
+        SELECT rolname, rolcanlogin, rolsuper,
+               has_database_privilege(oid, current_database(), 'CREATE')
         FROM pg_roles WHERE rolname LIKE 'kopru%' ORDER BY rolname""") == [
             ("kopru_owner", False, False, True), ("kopru_reader", False, False, False),
             ("kopru_reader_pii", False, False, False), ("kopru_writer", False, False, False)]
@@ -154,27 +161,32 @@ def test_roles_are_made_by_a_superuser(bare_server: Postgres):
 
 def test_roles_fail_if_the_grant_did_not_take(bare_server: Postgres):
     with bare_server.admin() as connection:
-        connection.execute("CREATE ROLE stranger LOGIN CREATEROLE")  # may make roles, but owns no database
+        # may make roles, but owns no database
+        connection.execute("CREATE ROLE stranger LOGIN CREATEROLE")
         done = psql(bare_server.dsn(user="stranger"), "sql/roles.sql", role=None)
         assert 'kopru_owner did not get CREATE on database "postgres"' in refuse(done)
         assert "HINT:" in done.stderr
-        assert connection.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'kopru%'").fetchone() == (0,)
+        roles = connection.execute("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'kopru%'")
+        assert roles.fetchone() == (0,)
 
 
 def test_roles_refuse_an_older_role_that_may_log_in(bare_server: Postgres):
     with bare_server.admin() as connection:
         connection.execute("CREATE ROLE kopru_writer LOGIN")
-    assert "more rights than they should: kopru_writer" in refuse(psql(bare_server.dsn(), "sql/roles.sql", role=None))
+    assert "more rights than they should: kopru_writer" in refuse(psql(bare_server.dsn(),
+                                                                       "sql/roles.sql", role=None))
 
 
 def test_files_agree_with_the_plan():
     for folder in ("deploy", "revert", "verify"):
-        assert sorted(path.name for path in (MIGRATIONS / folder).iterdir()) == [f"{name}.sql" for name in NAMES]
+        assert sorted(path.name for path in (MIGRATIONS / folder).iterdir()) == [f"{name}.sql"
+                                                                                 for name in NAMES]
     install = (MIGRATIONS / "install.sql").read_text()
     assert re.findall(r"^ *\\ir deploy/(\S+)\.sql$", install, re.M) == NAMES
     assert re.findall(r"^ *\\echo kopru: applying (\S+)$", install, re.M) == NAMES
     # the first block asks for the table itself
-    assert [int(version) for version in re.findall(r"version = (\d+)", install)] == list(range(2, len(NAMES) + 1))
+    assert [int(version) for version in re.findall(r"version = (\d+)",
+                                                   install)] == list(range(2, len(NAMES) + 1))
 
 
 def test_scripts_are_ascii():
@@ -190,7 +202,8 @@ def test_install_sql_makes_what_sqitch_makes(empty: Site, reference: str):
 
 
 def test_every_migration_leaves_its_row(installed: Site):
-    rows = installed.query("SELECT version, name, min_kopru_version FROM kopru.schema_version ORDER BY version")
+    rows = installed.query("SELECT version, name, min_kopru_version FROM kopru.schema_version "
+                           "ORDER BY version")
     assert [(version, name) for version, name, _ in rows] == list(enumerate(NAMES, start=1))
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", oldest) for _, _, oldest in rows)
 
@@ -230,7 +243,8 @@ def test_sqitch_takes_over_from_install_sql(empty: Site, reference: str):
 def test_deploying_as_somebody_else_is_refused(empty: Site, script: str):
     before = empty.catalog()
     complaint = refuse(empty.psql(f"migrations/{script}", role=None))
-    assert f'current_user is "{DBA}"' in complaint and "PGOPTIONS='-c role=kopru_owner'" in complaint
+    assert f'current_user is "{DBA}"' in complaint
+    assert "PGOPTIONS='-c role=kopru_owner'" in complaint
     assert empty.catalog() == before
 
 
@@ -238,7 +252,8 @@ def test_deploying_as_somebody_else_is_refused(empty: Site, script: str):
 def test_reverting_as_somebody_else_is_refused(lasting: Site, name: str):
     """A superuser could, and would leave things with two owners."""
     complaint = refuse(psql(lasting.admin_dsn, f"migrations/revert/{name}.sql", role=None))
-    assert 'current_user is "postgres"' in complaint and "PGOPTIONS='-c role=kopru_owner'" in complaint
+    assert 'current_user is "postgres"' in complaint
+    assert "PGOPTIONS='-c role=kopru_owner'" in complaint
     assert lasting.query("SELECT count(*) FROM kopru.schema_version") == [(len(NAMES),)]
 
 
@@ -261,7 +276,8 @@ def test_verify_accepts_what_was_deployed(installed: Site):
     ("02-customers", "ALTER TABLE kopru.customers ALTER updated_at DROP DEFAULT"),
     ("02-customers", "ALTER TABLE kopru.contact_mediums ALTER post_code TYPE varchar(5)"),
     ("02-customers", "ALTER TABLE kopru.contact_mediums DROP CONSTRAINT contact_mediums_pkey"),
-    ("02-customers", "ALTER TABLE kopru.contact_mediums DROP CONSTRAINT contact_mediums_customer_id_fkey"),
+    ("02-customers", "ALTER TABLE kopru.contact_mediums DROP CONSTRAINT "
+                     "contact_mediums_customer_id_fkey"),
     ("02-customers", "COMMENT ON COLUMN kopru.contact_mediums.city IS NULL"),
     ("02-customers", "COMMENT ON TABLE kopru.contact_mediums IS NULL"),
     ("02-customers", "ALTER TABLE kopru.customers OWNER TO postgres"),
@@ -281,7 +297,8 @@ def test_verify_accepts_what_was_deployed(installed: Site):
     ("06-grants", "GRANT SELECT ON kopru.customers TO PUBLIC"),
 ])
 def test_verify_notices(lasting: Site, name: str, damage: str):
-    script = (MIGRATIONS / "verify" / f"{name}.sql").read_text().replace("BEGIN;\n", "", 1).replace("ROLLBACK;\n", "")
+    script = (MIGRATIONS / "verify"
+              / f"{name}.sql").read_text().replace("BEGIN;\n", "", 1).replace("ROLLBACK;\n", "")
     with psycopg.connect(lasting.admin_dsn) as connection:
         connection.execute(script)
         connection.execute(damage)
@@ -316,7 +333,8 @@ def test_a_column_that_comes_later_needs_no_grant_and_passes_verify(installed: S
     with installed.admin() as connection:
         connection.execute("SET ROLE kopru_owner")
         connection.execute("ALTER TABLE kopru.customers ADD COLUMN segment text")
-        connection.execute("COMMENT ON COLUMN kopru.customers.segment IS 'Segment (payload: segment).'")
+        connection.execute("COMMENT ON COLUMN kopru.customers.segment IS 'Segment (payload: "
+                           "segment).'")
         connection.execute("SET ROLE kopru_writer")
         connection.execute("INSERT INTO kopru.customers (customer_id, segment) VALUES ('1', 'A')")
     succeed(installed.psql(*(f"migrations/verify/{name}.sql" for name in NAMES)))

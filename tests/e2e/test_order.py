@@ -15,7 +15,8 @@ def test_a_subscription_may_come_before_its_customer(rabbitmq_server, db, queues
     kopru()
     rabbitmq_server.publish(queues.subscription, SUBSCRIPTION)
     rabbitmq_server.wait_until_empty(queues.subscription)
-    without_customer = "SELECT subscription_id, customer_id, occurrence FROM kopru.engaged_parties_without_customer"
+    without_customer = ("SELECT subscription_id, customer_id, occurrence "
+                        "FROM kopru.engaged_parties_without_customer")
     assert db.query(without_customer) == [("123462", "134719", 1)]
     parties = "SELECT xmin::text, * FROM kopru.engaged_parties"
     before = db.query(parties)
@@ -40,7 +41,8 @@ def _in_batches(broker, db, daemon, queues):
     with db.admin() as connection, connection.transaction():
         connection.execute("LOCK TABLE kopru.customers, kopru.subscriptions IN EXCLUSIVE MODE")
         daemon.start()
-        daemon.wait_until(lambda: all(broker.depth(queue).ready == 0 for queue in queues), 60, "all in hand")
+        daemon.wait_until(lambda: all(broker.depth(queue).ready == 0 for queue in queues), 60,
+                          "all in hand")
 
 
 def _as_one_run(broker, db, daemon, queues):
@@ -50,7 +52,8 @@ def _as_one_run(broker, db, daemon, queues):
         for queue in queues:
             channel.basic_consume(queue, lambda *_: None)
         wait_until(lambda: connection.process_data_events(0.01) or all(
-            broker.depth(queue).unacked == _MESSAGES for queue in queues), 60, "all messages to be delivered")
+            broker.depth(queue).unacked == _MESSAGES for queue in queues), 60,
+                   "all messages to be delivered")
     daemon.start()
 
 
@@ -66,7 +69,8 @@ def _outcome(broker, server, published, way):
     start, changes = _WAYS[way]
     db = database.create_installed(server)
     queues = {f"{way} {entity}": entity for entity in published}
-    settings = merged(default_settings(broker.uri, db.daemon_dsn, queues), {"log": {"level": "debug"}, **changes})
+    settings = merged(default_settings(broker.uri, db.daemon_dsn, queues),
+                      {"log": {"level": "debug"}, **changes})
     settings["queues"] = [{**queue, "prefetch": _PREFETCH} for queue in settings["queues"]]
     daemon = Kopru(settings)
     try:
@@ -75,11 +79,14 @@ def _outcome(broker, server, published, way):
             assert broker.publish_many(queue, published[entity]) == _MESSAGES
         start(broker, db, daemon, queues)
         for queue in queues:
-            daemon.wait_until(lambda name=queue: broker.depth(name).is_empty, 120, f"queue {queue!r} to be empty")
+            daemon.wait_until(lambda name=queue: broker.depth(name).is_empty, 120,
+                              f"queue {queue!r} to be empty")
         largest = max(line["messages"] for line in daemon.events("committed"))
         assert daemon.terminate() == 0
-        letters = sorted(((row["queue"].removeprefix(way), row["body"], row["reason"], row["sqlstate"], row["entity_id"],
-                           row["detail"], row["occurrences"]) for row in read_dead_letters(db)), key=repr)
+        letters = sorted(((row["queue"].removeprefix(way), row["body"], row["reason"],
+                           row["sqlstate"], row["entity_id"],
+                           row["detail"], row["occurrences"]) for row in read_dead_letters(db)),
+                         key=repr)
         return read_all(db), letters, largest
     finally:
         daemon.release()
@@ -89,7 +96,8 @@ def _outcome(broker, server, published, way):
 
 
 def test_a_batch_equals_its_messages_one_after_another(rabbitmq_server, postgres_server, choice):
-    published = {entity: hostile.messages(choice, entity, _MESSAGES, 25) for entity in ("customer", "subscription")}
+    published = {entity: hostile.messages(choice, entity, _MESSAGES, 25)
+                 for entity in ("customer", "subscription")}
     outcomes = {way: _outcome(rabbitmq_server, postgres_server, published, way) for way in _WAYS}
     tables, letters, largest = outcomes.pop("singly")
     assert largest == 1
@@ -116,9 +124,12 @@ def _shown(db):
 
 
 # (published, with which AMQP timestamp, then shown, then source_time)
-_BY_TIMESTAMP = [("first", _T, "first", _T), ("older", _T - 1, "first", _T), ("equal", _T, "equal", _T),
-                 ("newer", _T + 5, "newer", _T + 5), ("none", None, "none", None), ("after none", _T, "after none", _T),
-                 ("future", 4_000_000_000, "future", None), ("before 2000", 900_000_000, "before 2000", None)]
+_BY_TIMESTAMP = [("first", _T, "first", _T), ("older", _T - 1, "first", _T),
+                 ("equal", _T, "equal", _T),
+                 ("newer", _T + 5, "newer", _T + 5), ("none", None, "none", None),
+                 ("after none", _T, "after none", _T),
+                 ("future", 4_000_000_000, "future", None),
+                 ("before 2000", 900_000_000, "before 2000", None)]
 
 
 def _run(broker, db, queues, steps):
@@ -138,14 +149,17 @@ def test_a_queue_ordered_by_timestamp_ignores_what_is_older(rabbitmq_server, db,
 def test_clocks_are_not_asked_about_first_deliveries(rabbitmq_server, db, queues, kopru):
     daemon = kopru()
     _run(rabbitmq_server, db, queues, [
-        ("first", _T, "first", _T), ("older", _T - 1000, "older", _T - 1000), ("none", None, "none", None)])
+        ("first", _T, "first", _T), ("older", _T - 1000, "older", _T - 1000),
+        ("none", None, "none", None)])
     assert daemon.terminate() == 0
     assert {line["stale"] for line in daemon.events("queue_stopped")} == {0}
 
 
 @pytest.mark.parametrize(("late_timestamp", "shown"), [
-    (_T - 1, ("on time", _T)), (_T, ("late", _T)), (_T + 1, ("late", _T + 1)), (None, ("late", None))])
-def test_a_late_redelivery_that_is_older_changes_nothing(rabbitmq_server, db, queues, kopru, late_timestamp, shown):
+    (_T - 1, ("on time", _T)), (_T, ("late", _T)), (_T + 1, ("late", _T + 1)),
+    (None, ("late", None))])
+def test_a_late_redelivery_that_is_older_changes_nothing(rabbitmq_server, db, queues, kopru,
+                                                         late_timestamp, shown):
     """Another consumer held a message, and gives it back when newer ones were applied."""
     rabbitmq_server.publish(queues.customer, _customer("late"), timestamp=late_timestamp)
     with rabbitmq_server.connect() as other:
@@ -162,7 +176,8 @@ def test_a_late_redelivery_that_is_older_changes_nothing(rabbitmq_server, db, qu
     assert (late, stale) == (1, 1 if late_timestamp == _T - 1 else 0)
 
 
-def test_what_is_redelivered_at_once_is_in_order_and_clocks_are_not_asked(rabbitmq_server, db, queues, kopru):
+def test_what_is_redelivered_at_once_is_in_order_and_clocks_are_not_asked(rabbitmq_server, db,
+                                                                          queues, kopru):
     for name, timestamp in (("first", _T), ("second", _T - 50)):
         rabbitmq_server.publish(queues.customer, _customer(name), timestamp=timestamp)
     with rabbitmq_server.connect() as other:
@@ -175,7 +190,9 @@ def test_what_is_redelivered_at_once_is_in_order_and_clocks_are_not_asked(rabbit
 
 
 def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopru):
-    """Nothing was redelivered at first, so the leading run is over when another consumer gives a message back."""
+    """Nothing was redelivered at first, so the leading run is over when another consumer gives a
+    message back.
+    """
     rabbitmq_server.publish(queues.customer, _customer("old"), timestamp=_T)
     daemon = kopru(log={"level": "debug"})
     rabbitmq_server.wait_until_empty(queues.customer)
@@ -184,7 +201,8 @@ def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopr
     with rabbitmq_server.connect() as other:
         assert other.channel().basic_get(queues.customer)[0] is not None
         daemon.start()
-        ended = [line["queue"] for line in daemon.wait_for_event("redelivered_messages_ended", count=2)]
+        ended = [line["queue"] for line in daemon.wait_for_event("redelivered_messages_ended",
+                                                                 count=2)]
         assert queues.customer in ended
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _shown(db) == [("old", _T)]
@@ -195,11 +213,13 @@ def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db,
     """It is committed in parts, and none of it is late."""
     names = [f"{n:03}" for n in range(60)]
     rabbitmq_server.publish_many(queues.customer, [
-        (json.dumps({"id": "1", "name": name, "pad": "x" * 2000}).encode(), {"timestamp": _T - int(name)}) for name in names])
+        (json.dumps({"id": "1", "name": name, "pad": "x" * 2000}).encode(),
+         {"timestamp": _T - int(name)}) for name in names])
     with rabbitmq_server.connect() as other:
         channel = other.channel()
         assert all(channel.basic_get(queues.customer)[0] is not None for _ in names)
-    daemon = kopru(limits={"max_message_bytes": 4096, "max_unacknowledged_bytes": 20_000}, log={"level": "debug"})
+    daemon = kopru(limits={"max_message_bytes": 4096, "max_unacknowledged_bytes": 20_000},
+                   log={"level": "debug"})
     rabbitmq_server.wait_until_empty(queues.customer)
     assert _shown(db) == [(names[-1], _T - int(names[-1]))]
     parts = [line["messages"] for line in daemon.events("redelivered_messages")]
@@ -209,11 +229,15 @@ def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db,
     assert {line["stale"] for line in daemon.events("queue_stopped")} == {0}
 
 
-def test_a_hundred_messages_of_one_id_in_a_batch_are_one_state(rabbitmq_server, db, queues, kopru, choice):
-    """Duplicated and out of the order in which they were made: what counts is the order of publishing."""
+def test_a_hundred_messages_of_one_id_in_a_batch_are_one_state(rabbitmq_server, db, queues, kopru,
+                                                               choice):
+    """Duplicated and out of the order in which they were made: what counts is the order of
+    publishing.
+    """
     history.install(db)
     numbers = [choice.randrange(40) for _ in range(100)]
-    bodies = [json.dumps({"id": "1", "name": f"name {n}", "contactMedium": [{"city": f"{n}"}] * (n % 4)}).encode() for n in numbers]
+    bodies = [json.dumps({"id": "1", "name": f"name {n}",
+                          "contactMedium": [{"city": f"{n}"}] * (n % 4)}).encode() for n in numbers]
     rabbitmq_server.publish_many(queues.customer, bodies)
     with rabbitmq_server.connect() as other:
         channel = other.channel()
@@ -222,26 +246,34 @@ def test_a_hundred_messages_of_one_id_in_a_batch_are_one_state(rabbitmq_server, 
     rabbitmq_server.wait_until_empty(queues.customer)
     assert [line["messages"] for line in daemon.events("redelivered_messages")] == [100]
     assert db.query("SELECT number FROM history.states") == [(numbers[-1],)]
-    assert db.query("SELECT city FROM kopru.contact_mediums") == [(f"{numbers[-1]}",)] * (numbers[-1] % 4)
+    assert db.query("SELECT city FROM kopru.contact_mediums") == [(f"{numbers[-1]}",
+                                                                   )] * (numbers[-1] % 4)
 
 
 # ---- what a quorum queue returns ----
 
 
 @pytest.mark.parametrize("limit", [None, 1000])
-def test_a_quorum_queue_returns_what_a_lost_connection_held_to_its_front(rabbitmq_server, db, kopru, limit):
-    """Measured on RabbitMQ 3.10: also without a delivery-limit, where later releases may return it to the end."""
+def test_a_quorum_queue_returns_what_a_lost_connection_held_to_its_front(rabbitmq_server, db, kopru,
+                                                                         limit):
+    """Measured on RabbitMQ 3.10: also without a delivery-limit, where later releases may return it
+    to the end.
+    """
     queue = f"customer-{secrets.token_hex(4)}"
-    rabbitmq_server.declare_queue(queue, quorum=True, arguments={} if limit is None else {"x-delivery-limit": limit})
+    rabbitmq_server.declare_queue(queue, quorum=True,
+                                  arguments={} if limit is None else {"x-delivery-limit": limit})
     try:
-        daemon = kopru(queues=[{"name": queue, "entity": "customer", "prefetch": 10}], postgres={"lock_timeout": 1})
+        daemon = kopru(queues=[{"name": queue, "entity": "customer", "prefetch": 10}],
+                       postgres={"lock_timeout": 1})
         with db.admin() as blocker, blocker.transaction():
             blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             rabbitmq_server.publish_many(queue, [_customer(f"{n}") for n in range(30)])
-            daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 10, 30, "a full window")
+            daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 10, 30,
+                              "a full window")
             rabbitmq_server.rabbitmqctl("close_all_connections", "test")
             daemon.wait_for_event("consuming", count=2)
-        daemon.wait_until(lambda: rabbitmq_server.depth(queue).is_empty, 60, "the queue to be empty")
+        daemon.wait_until(lambda: rabbitmq_server.depth(queue).is_empty, 60,
+                          "the queue to be empty")
         assert _shown(db) == [("29", None)]
         assert daemon.events("late_redelivery") == []
         assert daemon.terminate() == 0

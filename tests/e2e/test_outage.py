@@ -1,4 +1,6 @@
-"""An outage is not bad data: work pauses, resumes alone, and nothing becomes a dead letter that should not."""
+"""An outage is not bad data: work pauses, resumes alone, and nothing becomes a dead letter that
+should not.
+"""
 
 import json
 
@@ -10,7 +12,8 @@ from support.wait import wait_until
 
 def _wait_until_all_applied(broker, queues, daemon):
     for queue in queues.entities():
-        daemon.wait_until(lambda name=queue: _is_empty(broker, name), 120, f"queue {queue!r} to be empty")
+        daemon.wait_until(lambda name=queue: _is_empty(broker, name), 120,
+                          f"queue {queue!r} to be empty")
 
 
 def _is_empty(broker, queue):
@@ -28,7 +31,8 @@ def _wait_for_progress(db, more=200):
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_postgresql_restarts_under_load(rabbitmq_server, postgres_server, db, queues, kopru, observed, mode):
+def test_postgresql_restarts_under_load(rabbitmq_server, postgres_server, db, queues, kopru,
+                                        observed, mode):
     daemon = kopru()
     with observed.start():
         for _ in range(3):
@@ -55,8 +59,9 @@ def test_rabbitmq_restarts_under_load(rabbitmq_server, db, queues, kopru, observ
 
 
 def test_rabbitmq_crashes_under_load(rabbitmq_server, db, queues, kopru, observed):
-    """A broker that is killed forgets acknowledgements, of more messages than one prefetch window holds: older states can
-    show until all that came again is applied. Nothing is lost, and what stays is right."""
+    """A broker that is killed forgets acknowledgements, of more messages than one prefetch window
+    holds: older states can show until all that came again is applied. Nothing is lost, and what
+    stays is right."""
     daemon = kopru()
     with observed.start():
         _wait_for_progress(db)
@@ -70,7 +75,8 @@ def test_rabbitmq_crashes_under_load(rabbitmq_server, db, queues, kopru, observe
     assert daemon.terminate() == 0
 
 
-def test_the_daemon_may_start_before_the_servers(rabbitmq_server, postgres_server, db, queues, kopru):
+def test_the_daemon_may_start_before_the_servers(rabbitmq_server, postgres_server, db, queues,
+                                                 kopru):
     rabbitmq_server.publish(queues.customer, b'{"id": "1", "name": "Early"}')
     daemon = kopru(start=False)
     rabbitmq_server.stop()
@@ -92,12 +98,15 @@ def test_the_daemon_may_start_before_the_servers(rabbitmq_server, postgres_serve
 
 # What a DBA may take away, how it is put back, and the SQLSTATE that the log must show meanwhile.
 _TAKEN = {
-    "column": ("ALTER TABLE kopru.customers DROP COLUMN status", "ALTER TABLE kopru.customers ADD COLUMN status text", "42703"),
-    "table": ("ALTER TABLE kopru.contact_mediums RENAME TO away", "ALTER TABLE kopru.away RENAME TO contact_mediums", "42P01"),
-    "privilege": ("REVOKE INSERT ON kopru.customers FROM kopru_writer", "GRANT INSERT ON kopru.customers TO kopru_writer", "42501"),
+    "column": ("ALTER TABLE kopru.customers DROP COLUMN status",
+               "ALTER TABLE kopru.customers ADD COLUMN status text", "42703"),
+    "table": ("ALTER TABLE kopru.contact_mediums RENAME TO away",
+              "ALTER TABLE kopru.away RENAME TO contact_mediums", "42P01"),
+    "privilege": ("REVOKE INSERT ON kopru.customers FROM kopru_writer",
+                  "GRANT INSERT ON kopru.customers TO kopru_writer", "42501"),
     "unique key": ("ALTER TABLE kopru.contact_mediums DROP CONSTRAINT contact_mediums_pkey",
-                   "ALTER TABLE kopru.contact_mediums ADD CONSTRAINT contact_mediums_pkey PRIMARY KEY (customer_id, position)",
-                   "42P10"),
+                   "ALTER TABLE kopru.contact_mediums ADD CONSTRAINT contact_mediums_pkey PRIMARY "
+                   "KEY (customer_id, position)", "42P10"),
 }
 
 
@@ -105,7 +114,8 @@ _TAKEN = {
 def test_what_a_dba_took_away_is_waited_for(rabbitmq_server, db, queues, kopru, choice, taken):
     take, put_back, sqlstate = _TAKEN[taken]
     payloads = Payloads(choice, 50)
-    messages = [payloads.message("customer", number, f"M-{number % 40}", full=True) for number in range(200)]
+    messages = [payloads.message("customer", number, f"M-{number % 40}", full=True)
+                for number in range(200)]
     bodies = [message.body for message in messages]
     daemon = kopru()
     rabbitmq_server.publish_many(queues.customer, bodies[:20])
@@ -114,9 +124,11 @@ def test_what_a_dba_took_away_is_waited_for(rabbitmq_server, db, queues, kopru, 
     db.query(take)
     rabbitmq_server.publish_many(queues.customer, bodies[20:])
     (paused, *_) = daemon.wait_for_event("paused", count=2)
-    assert (paused["sqlstate"], paused["level"], paused["queue"]) == (sqlstate, "error", queues.customer)
+    assert (paused["sqlstate"], paused["level"], paused["queue"]) == (sqlstate, "error",
+                                                                      queues.customer)
     assert "kopru check" in paused["hint"]
-    assert any(name in paused["why"] for name in ("customers", "contact_mediums", "status", "ON CONFLICT")), paused
+    assert any(name in paused["why"]
+               for name in ("customers", "contact_mediums", "status", "ON CONFLICT")), paused
     # What one writer cannot write, it holds. The other queue goes on.
     rabbitmq_server.publish(queues.subscription, json.dumps({"id": "1"}).encode())
     rabbitmq_server.wait_until_empty(queues.subscription)
@@ -126,8 +138,10 @@ def test_what_a_dba_took_away_is_waited_for(rabbitmq_server, db, queues, kopru, 
     daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).is_empty, 60, "work to resume")
     assert daemon.events("resumed")
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
-    rows = {row["customer_id"]: (row["name"], row.get("status")) for row in read_said(db)["customers"].values()}
-    assert rows == {message.entity_id: (message.payload["name"], message.payload["status"]) for message in messages}
+    rows = {row["customer_id"]: (row["name"], row.get("status"))
+            for row in read_said(db)["customers"].values()}
+    assert rows == {message.entity_id: (message.payload["name"], message.payload["status"])
+                    for message in messages}
     assert daemon.terminate() == 0
 
 
@@ -139,7 +153,8 @@ def test_what_is_missing_at_start_is_named_and_waited_for(rabbitmq_server, db, q
     lines = daemon.wait_for_event("paused", count=2)
     assert {line["level"] for line in lines} == {"error"}
     assert not daemon.events("database_unavailable")
-    assert any("customers" in line["subject"] and "status" in line["subject"] + line["why"] for line in lines), lines
+    assert any("customers" in line["subject"] and "status" in line["subject"] + line["why"]
+               for line in lines), lines
     assert rabbitmq_server.depth(queues.customer).ready == 1
     db.query("ALTER TABLE kopru.customers ADD COLUMN status text")
     daemon.wait_until_ready(30)

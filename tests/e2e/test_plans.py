@@ -1,4 +1,6 @@
-"""The plans of the generated statements do not depend on luck: rows are found by index, however many there are and whatever was analyzed."""
+"""The plans of the generated statements do not depend on luck: rows are found by index, however
+many there are and whatever was analyzed.
+"""
 
 import json
 from collections.abc import Iterator
@@ -11,13 +13,20 @@ from support.daemon import default_settings, run_kopru
 _GROW = """
 INSERT INTO kopru.subscriptions (subscription_id) SELECT n::text FROM generate_series(1, 20000) n;
 INSERT INTO kopru.subscription_characteristics (subscription_id, bag, name, occurrence)
-    SELECT n::text, 'characteristic', 'C' || c, 1 FROM generate_series(1, 20000) n, generate_series(1, 10) c;
-INSERT INTO kopru.engaged_parties (subscription_id, customer_id, occurrence) SELECT n::text, n::text, 1 FROM generate_series(1, 20000) n;
+    SELECT n::text, 'characteristic', 'C' || c, 1
+    FROM generate_series(1, 20000) n, generate_series(1, 10) c;
+INSERT INTO kopru.engaged_parties (subscription_id, customer_id, occurrence)
+    SELECT n::text, n::text, 1 FROM generate_series(1, 20000) n;
 INSERT INTO kopru.customers (customer_id) SELECT n::text FROM generate_series(1, 20000) n;
-INSERT INTO kopru.contact_mediums (customer_id, position) SELECT n::text, 1 FROM generate_series(1, 20000) n;
+INSERT INTO kopru.contact_mediums (customer_id, position)
+    SELECT n::text, 1 FROM generate_series(1, 20000) n;
 ANALYZE;
 """
-_SHRINK = "DELETE FROM kopru.subscriptions WHERE subscription_id <> '1'; DELETE FROM kopru.customers WHERE customer_id <> '1'; ANALYZE;"
+_SHRINK = """
+DELETE FROM kopru.subscriptions WHERE subscription_id <> '1';
+DELETE FROM kopru.customers WHERE customer_id <> '1';
+ANALYZE;
+"""
 
 
 def _nodes(plan: dict) -> Iterator[dict]:
@@ -30,8 +39,11 @@ def _nodes(plan: dict) -> Iterator[dict]:
 def statements(tmp_path: Path) -> list[dict]:
     path = tmp_path / "kopru.cfg"
     path.touch(mode=0o600)
-    path.write_text(libconfig.to_text(default_settings("amqp://127.0.0.1:1/none", "host=127.0.0.1 dbname=none",
-                                                       {"customers": "customer", "subscriptions": "subscription"})), encoding="utf-8")
+    path.write_text(libconfig.to_text(default_settings("amqp://127.0.0.1:1/none",
+                                                       "host=127.0.0.1 dbname=none",
+                                                       {"customers": "customer",
+                                                        "subscriptions": "subscription"})),
+                    encoding="utf-8")
     return json.loads(run_kopru("sql", "-c", str(path), "--output", "json").stdout)
 
 
@@ -40,14 +52,16 @@ def _plans(connection, statements) -> dict[str, dict]:
     found = {}
     (settings,) = [each for each in statements if each["name"] == "kopru_settings"]
     connection.execute(settings["sql"].replace("$1", "'20000'").replace("$2", "'5000'"))
-    assert connection.execute("SHOW plan_cache_mode").fetchone() == ("force_generic_plan",)  # with NULLs a custom plan would do nothing
+    # with NULLs a custom plan would do nothing
+    assert connection.execute("SHOW plan_cache_mode").fetchone() == ("force_generic_plan",)
     for each in statements:
         if not each["table"] or not each["parameters"]:
             continue
         types = ", ".join(parameter["type"] for parameter in each["parameters"])
         connection.execute(f"PREPARE {each['name']} ({types}) AS {each['sql']}")
         arguments = ", ".join(["NULL"] * len(each["parameters"]))
-        ((plans,),) = connection.execute(f"EXPLAIN (FORMAT json) EXECUTE {each['name']} ({arguments})").fetchall()
+        ((plans,),) = connection.execute(f"EXPLAIN (FORMAT json) EXECUTE {each['name']} "
+                                         f"({arguments})").fetchall()
         connection.execute(f"DEALLOCATE {each['name']}")
         found[each["name"]] = plans[0]["Plan"]
     return found
@@ -67,4 +81,5 @@ def test_rows_are_found_by_index_in_tables_of_any_size(db, statements, state):
         nodes = list(_nodes(plan))
         assert not [node for node in nodes if node["Node Type"] == "Seq Scan"], name
         if not name.startswith("kopru_write_"):
-            assert [node for node in nodes if "Index" in node["Node Type"] or "Bitmap" in node["Node Type"]], name
+            assert [node for node in nodes if "Index" in node["Node Type"]
+                    or "Bitmap" in node["Node Type"]], name

@@ -1,4 +1,6 @@
-"""One bad message costs one message: it becomes a dead letter, byte for byte, and its neighbours commit."""
+"""One bad message costs one message: it becomes a dead letter, byte for byte, and its neighbours
+commit.
+"""
 
 import base64
 import hashlib
@@ -20,7 +22,8 @@ CREATE FUNCTION public.site_rule() RETURNS trigger LANGUAGE plpgsql AS
 CREATE TRIGGER site_rule BEFORE INSERT OR UPDATE ON kopru.customers
     FOR EACH ROW WHEN (NEW.name = 'poison') EXECUTE FUNCTION public.site_rule();
 """
-_DEFERRED = _TRIGGER.replace("BEFORE", "AFTER").replace("TRIGGER site_rule", "CONSTRAINT TRIGGER site_rule").replace(
+_DEFERRED = _TRIGGER.replace("BEFORE", "AFTER").replace("TRIGGER site_rule",
+                                                        "CONSTRAINT TRIGGER site_rule").replace(
     "FOR EACH", "DEFERRABLE INITIALLY DEFERRED FOR EACH")
 
 
@@ -29,7 +32,8 @@ def _customer(entity_id, **properties):
 
 
 def _poison(entity_id):
-    return _customer(entity_id, name="poison", contactMedium=[{"characteristic": {"city": "nowhere"}}])
+    return _customer(entity_id, name="poison",
+                     contactMedium=[{"characteristic": {"city": "nowhere"}}])
 
 
 @pytest.fixture
@@ -40,26 +44,34 @@ def one_writer(queues, kopru):
                  queues=[{"name": queues.customer, "entity": "customer", "writers": 1}])
 
 
-@pytest.mark.parametrize(("rule", "sqlstate"), [(_CHECK, "23514"), (_TRIGGER, "P0001"), (_DEFERRED, "P0001")],
+@pytest.mark.parametrize(("rule", "sqlstate"),
+                         [(_CHECK, "23514"), (_TRIGGER, "P0001"), (_DEFERRED, "P0001")],
                          ids=["check", "trigger", "deferred trigger"])
-def test_a_poison_message_in_the_middle_of_a_full_batch(rabbitmq_server, db, queues, one_writer, rule, sqlstate):
+def test_a_poison_message_in_the_middle_of_a_full_batch(rabbitmq_server, db, queues, one_writer,
+                                                        rule, sqlstate):
     db.query(rule)
-    bodies = [_customer(f"n{n}", name=f"Neighbour {n}", contactMedium=[{"mediumType": "PHONE"}]) for n in range(_BATCH)]
+    bodies = [_customer(f"n{n}", name=f"Neighbour {n}", contactMedium=[{"mediumType": "PHONE"}])
+              for n in range(_BATCH)]
     bodies[_BATCH // 2] = _poison("p")
     with held_back(rabbitmq_server, db, one_writer, queues.customer, len(bodies)):
         rabbitmq_server.publish_many(queues.customer, bodies)
     rabbitmq_server.wait_until_empty(queues.customer)
     (letter,) = read_dead_letters(db)
-    assert (letter["reason"], letter["sqlstate"], letter["entity_id"]) == ("rejected_by_database", sqlstate, "p")
-    assert (letter["entity"], letter["queue"], letter["occurrences"]) == ("customer", queues.customer, 1)
+    assert (letter["reason"], letter["sqlstate"], letter["entity_id"]) == ("rejected_by_database",
+                                                                           sqlstate, "p")
+    assert (letter["entity"], letter["queue"], letter["occurrences"]) == ("customer",
+                                                                          queues.customer, 1)
     assert letter["body"] == bodies[_BATCH // 2]
-    assert sqlstate in letter["detail"] and "poison" not in letter["detail"] and "nowhere" not in letter["detail"]
-    ids = {row[0] for row in db.query("SELECT customer_id FROM kopru.customers JOIN kopru.contact_mediums USING (customer_id)")}
+    detail = letter["detail"]
+    assert sqlstate in detail and "poison" not in detail and "nowhere" not in detail
+    ids = {row[0] for row in db.query("SELECT customer_id FROM kopru.customers JOIN "
+                                      "kopru.contact_mediums USING (customer_id)")}
     assert ids == {f"n{n}" for n in range(_BATCH)} - {f"n{_BATCH // 2}"}
     assert max(line["entities"] for line in one_writer.events("isolating")) == _BATCH
 
 
-def test_of_a_hot_entity_only_the_refused_message_is_missing(rabbitmq_server, db, queues, one_writer):
+def test_of_a_hot_entity_only_the_refused_message_is_missing(rabbitmq_server, db, queues,
+                                                             one_writer):
     db.query(_TRIGGER)
     # The poison says more than its name: none of it may remain.
     bodies = [_customer("hot", name=f"{n}", **{f"k{n}": n}) for n in range(100)]
@@ -69,19 +81,22 @@ def test_of_a_hot_entity_only_the_refused_message_is_missing(rabbitmq_server, db
         rabbitmq_server.publish_many(queues.customer, bodies)
     rabbitmq_server.wait_until_empty(queues.customer)
     assert {row["body"] for row in read_dead_letters(db)} == {bodies[50], bodies[99]}
-    assert db.query("SELECT name, status, extra FROM kopru.customers WHERE customer_id = 'hot'") == [
-        ("98", None, {f"k{n}": n for n in range(99) if n != 50})]
+    hot = db.query("SELECT name, status, extra FROM kopru.customers WHERE customer_id = 'hot'")
+    assert hot == [("98", None, {f"k{n}": n for n in range(99) if n != 50})]
 
 
-def test_a_refused_message_leaves_the_stored_entity_as_it_is(rabbitmq_server, db, queues, one_writer):
+def test_a_refused_message_leaves_the_stored_entity_as_it_is(rabbitmq_server, db, queues,
+                                                             one_writer):
     """Root and children are all or nothing, in a batch of one as well."""
-    rabbitmq_server.publish(queues.customer, _customer("p", name="good", contactMedium=[{"mediumType": "PHONE"}]))
+    rabbitmq_server.publish(queues.customer,
+                            _customer("p", name="good", contactMedium=[{"mediumType": "PHONE"}]))
     rabbitmq_server.wait_until_empty(queues.customer)
     state = ("SELECT c.xmin::text, c.name, c.status, m.xmin::text, m.medium_type "
              "FROM kopru.customers c JOIN kopru.contact_mediums m USING (customer_id)")
     before = db.query(state)
     db.query(_CHECK)
-    rabbitmq_server.publish(queues.customer, _customer("p", name="bad", status="bad", contactMedium=[
+    rabbitmq_server.publish(queues.customer,
+                            _customer("p", name="bad", status="bad", contactMedium=[
         {"mediumType": "EMAIL"}, {"characteristic": {"city": "nowhere"}}]))
     rabbitmq_server.wait_until_empty(queues.customer)
     assert db.query(state) == before
@@ -116,12 +131,14 @@ def test_every_reason_in_one_stream(rabbitmq_server, db, queues, kopru):
     assert {body: row["reason"] for body, row in letters.items()} == {
         body: reason.strip() for reason, body in _REASONS.items()}
     assert all(row["body_sha256"] == hashlib.sha256(body).digest() for body, row in letters.items())
-    assert {letters[_REASONS[reason]]["entity_id"] for reason in ("invalid_structure", "rejected_by_database")} == {"s", "p"}
+    assert {letters[_REASONS[reason]]["entity_id"]
+            for reason in ("invalid_structure", "rejected_by_database")} == {"s", "p"}
     assert db.value("SELECT count(*) FROM kopru.customers WHERE name = 'good'") == len(_REASONS)
     assert db.value("SELECT count(*) FROM kopru.customers") == len(_REASONS)
 
 
-@pytest.mark.parametrize("body", [b"not json", _poison("p")], ids=["not_json", "rejected_by_database"])
+@pytest.mark.parametrize("body", [b"not json", _poison("p")],
+                         ids=["not_json", "rejected_by_database"])
 def test_the_same_body_again_is_counted(rabbitmq_server, db, queues, one_writer, body):
     """Within one batch, in a later one, and anew once a person has resolved the letter."""
     db.query(_TRIGGER)
@@ -130,7 +147,8 @@ def test_the_same_body_again_is_counted(rabbitmq_server, db, queues, one_writer,
         rabbitmq_server.publish(queues.customer, body, message_id="second", headers={"n": 2})
     rabbitmq_server.wait_until_empty(queues.customer)
     (letter,) = read_dead_letters(db)
-    assert (letter["occurrences"], letter["message_id"], letter["properties"]["headers"]) == (2, "first", {"n": 1})
+    assert (letter["occurrences"], letter["message_id"],
+            letter["properties"]["headers"]) == (2, "first", {"n": 1})
 
     rabbitmq_server.publish(queues.customer, body, message_id="third")
     rabbitmq_server.wait_until_empty(queues.customer)
@@ -139,10 +157,12 @@ def test_the_same_body_again_is_counted(rabbitmq_server, db, queues, one_writer,
     assert again["dead_letter_id"] == letter["dead_letter_id"]
     assert again["first_seen_at"] == letter["first_seen_at"] < again["last_seen_at"]
 
-    db.query("UPDATE kopru.dead_letters SET status = 'discarded', resolved_at = now(), resolved_by = 'dba'")
+    db.query("UPDATE kopru.dead_letters SET status = 'discarded', resolved_at = now(), "
+             "resolved_by = 'dba'")
     rabbitmq_server.publish(queues.customer, body, message_id="fourth")
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert sorted((row["status"], row["occurrences"], row["message_id"]) for row in read_dead_letters(db)) == [
+    assert sorted((row["status"], row["occurrences"], row["message_id"])
+                  for row in read_dead_letters(db)) == [
         ("discarded", 3, "first"), ("open", 1, "fourth")]
 
 
@@ -157,35 +177,42 @@ def test_a_dead_letter_keeps_the_message_as_it_was(rabbitmq_server, db, queues, 
     kopru()
     body = bytes(range(256))
     rabbitmq_server.publish(
-        queues.customer, body, content_type="application/json", message_id=b"\xffid", correlation_id=b"c\x00", app_id="İş",
+        queues.customer, body, content_type="application/json", message_id=b"\xffid",
+        correlation_id=b"c\x00", app_id="İş",
         type="customer.changed", priority=3, timestamp=1_700_000_000,
-        headers={"text": "Şırnak", "raw": _RawText("?"), "number": 7, "flag": True, "none": None, "list": [1, {"a": "b"}]})
+        headers={"text": "Şırnak", "raw": _RawText("?"), "number": 7, "flag": True, "none": None,
+                 "list": [1, {"a": "b"}]})
     rabbitmq_server.wait_until_empty(queues.customer)
     (letter,) = read_dead_letters(db)
     assert letter["body"] == body
-    assert (letter["reason"], letter["content_type"], letter["redelivered"]) == ("invalid_unicode", "application/json", False)
+    assert (letter["reason"], letter["content_type"],
+            letter["redelivered"]) == ("invalid_unicode", "application/json", False)
     assert letter["message_id"] == _in_base64(b"\xffid")
     kept = letter["properties"]
-    assert (kept["app_id"], kept["type"], kept["priority"], kept["timestamp"], kept["delivery_mode"]) == (
+    assert (kept["app_id"], kept["type"], kept["priority"], kept["timestamp"],
+            kept["delivery_mode"]) == (
         "İş", "customer.changed", 3, 1_700_000_000, 2)
     assert kept["correlation_id"] == _in_base64(b"c\x00")
     assert kept["routing_key"] == queues.customer
-    assert kept["headers"] == {"text": "Şırnak", "raw": _in_base64(b"\xff\x00\xfe"), "number": 7, "flag": True, "none": None,
-                               "list": [1, {"a": "b"}]}
+    assert kept["headers"] == {"text": "Şırnak", "raw": _in_base64(b"\xff\x00\xfe"), "number": 7,
+                               "flag": True, "none": None, "list": [1, {"a": "b"}]}
 
 
 def _in_base64(raw):
     return "base64:" + base64.b64encode(raw).decode()
 
 
-def test_a_unique_value_that_one_gives_up_and_another_takes_costs_nothing(rabbitmq_server, db, queues, one_writer):
+def test_a_unique_value_that_one_gives_up_and_another_takes_costs_nothing(rabbitmq_server, db,
+                                                                          queues, one_writer):
     """Rows of a batch are written by id, so the one that takes it comes first."""
     db.query("CREATE UNIQUE INDEX site_rule ON kopru.customers (name)")
     rabbitmq_server.publish(queues.customer, _customer("b", name="given"))
     rabbitmq_server.wait_until_empty(queues.customer)
     with held_back(rabbitmq_server, db, one_writer, queues.customer, 2):
-        rabbitmq_server.publish_many(queues.customer, [_customer("b", name="new"), _customer("a", name="given")])
+        rabbitmq_server.publish_many(queues.customer,
+                                     [_customer("b", name="new"), _customer("a", name="given")])
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert db.query("SELECT customer_id, name FROM kopru.customers WHERE customer_id <> 'decoy' ORDER BY 1") == [("a", "given"), ("b", "new")]
+    assert db.query("SELECT customer_id, name FROM kopru.customers WHERE customer_id <> 'decoy' "
+                    "ORDER BY 1") == [("a", "given"), ("b", "new")]
     assert read_dead_letters(db) == []
     assert one_writer.events("isolating")

@@ -20,10 +20,12 @@ def _message(kind: bytes, payload: bytes) -> bytes:
 
 
 def _error(**fields: str) -> bytes:
-    return _message(b"E", b"".join(name.encode() + value.encode() + b"\0" for name, value in fields.items()) + b"\0")
+    return _message(b"E", b"".join(name.encode() + value.encode() + b"\0"
+                                   for name, value in fields.items()) + b"\0")
 
 
-_LOGGED_IN = _message(b"R", struct.pack("!I", 0)) + _message(b"S", b"server_version\x0015.8\0") + _message(b"Z", b"I")
+_LOGGED_IN = (_message(b"R", struct.pack("!I", 0)) + _message(b"S", b"server_version\x0015.8\0")
+              + _message(b"Z", b"I"))
 
 
 class Script:
@@ -34,7 +36,8 @@ class Script:
         self._statement = statement
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.conninfo = psycopg.conninfo.make_conninfo(
-            host="127.0.0.1", port=self._listener.getsockname()[1], dbname="crm", user="kopru", gssencmode="disable")
+            host="127.0.0.1", port=self._listener.getsockname()[1], dbname="crm", user="kopru",
+            gssencmode="disable")
 
     def __enter__(self) -> "Script":
         threading.Thread(target=self._run, daemon=True).start()
@@ -78,7 +81,8 @@ def problem(tmp_path) -> Iterator:
     def look(conninfo: str) -> dict:
         path = tmp_path / "kopru.cfg"
         path.touch(mode=0o600)
-        path.write_text(libconfig.to_text(default_settings("amqp://u:p@127.0.0.1:1", conninfo, {"q": "customer"})), encoding="utf-8")
+        path.write_text(libconfig.to_text(default_settings("amqp://u:p@127.0.0.1:1", conninfo,
+                                                           {"q": "customer"})), encoding="utf-8")
         report = json.loads(run_kopru("check", "-c", str(path), "--output", "json").stdout)
         (found,) = [problem for problem in report["problems"] if problem["area"] == "database"]
         return found
@@ -97,7 +101,8 @@ def problem(tmp_path) -> Iterator:
 ])
 def test_a_login_is_refused(problem, severity: str, sqlstate: str, status: int, hint: str) -> None:
     """The server translates the severity; libpq does not give the SQLSTATE but in its text."""
-    with Script(_error(S=severity, V="FATAL", C=sqlstate, M="ileti", D="SECRET", H="SECRET")) as server:
+    with Script(_error(S=severity, V="FATAL", C=sqlstate, M="ileti", D="SECRET",
+                       H="SECRET")) as server:
         found = problem(server.conninfo)
     assert found["status"] == status, found
     assert found["hint"].startswith(hint), found
@@ -105,14 +110,16 @@ def test_a_login_is_refused(problem, severity: str, sqlstate: str, status: int, 
 
 
 @pytest.mark.parametrize(("fields", "status", "hint"), [
-    ({"S": "ERROR", "V": "ERROR", "C": "08P01"}, PROBLEMS, "the server cannot read a parameter"),  # PostgreSQL's own
+    # PostgreSQL's own
+    ({"S": "ERROR", "V": "ERROR", "C": "08P01"}, PROBLEMS, "the server cannot read a parameter"),
     ({"S": "ERROR", "C": "08P01"}, UNREACHABLE, "the connection failed"),  # a pooler's own
     ({"S": "ERROR", "V": "ERROR", "C": "42501"}, NO_PERMISSION, "run `kopru check`"),
     ({"S": "ERROR", "V": "ERROR", "C": "XX001"}, PROBLEMS, "data corruption"),
     ({"S": "ERROR", "V": "ERROR", "C": "53200"}, UNREACHABLE, "the server has no memory"),
 ])
 def test_a_statement_is_refused(problem, fields: dict[str, str], status: int, hint: str) -> None:
-    with Script(_LOGGED_IN, _error(**fields, M="permission denied for table customers", D="SECRET", H="SECRET")) as server:
+    with Script(_LOGGED_IN, _error(**fields, M="permission denied for table customers", D="SECRET",
+                                   H="SECRET")) as server:
         found = problem(server.conninfo)
     assert found["status"] == status, found
     assert found["hint"].startswith(hint), found
@@ -120,7 +127,8 @@ def test_a_statement_is_refused(problem, fields: dict[str, str], status: int, hi
     assert ("customers" in found["why"]) == (fields["C"] == "42501")
 
 
-@pytest.mark.parametrize("answer", [b"N", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"E\xff\xff\xff\xff", b""])
+@pytest.mark.parametrize("answer",
+                         [b"N", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"E\xff\xff\xff\xff", b""])
 def test_it_is_no_postgresql(problem, answer: bytes) -> None:
     with Script(answer) as server:
         found = problem(server.conninfo)

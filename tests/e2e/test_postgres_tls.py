@@ -1,4 +1,6 @@
-"""TLS to PostgreSQL and logins: what is refused, that each refusal says why, and that new secrets need no restart."""
+"""TLS to PostgreSQL and logins: what is refused, that each refusal says why, and that new secrets
+need no restart.
+"""
 
 import json
 import shutil
@@ -34,7 +36,8 @@ class TlsServer:
                 connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             connection.execute("SELECT pg_reload_conf()")
         for name, value in settings.items():
-            wait_until(lambda name=name, value=value: self.db.value(f"SHOW {name}") == str(value), 10, f"{name} to be in force")
+            wait_until(lambda name=name, value=value: self.db.value(f"SHOW {name}") == str(value),
+                       10, f"{name} to be in force")
 
     def present(self, name: str, **certificate: object) -> None:
         """Show this certificate from now on."""
@@ -45,7 +48,8 @@ class TlsServer:
 
     def conninfo(self, **parameters: object) -> str:
         """As for a server on another machine, which trusts its authority alone."""
-        return psycopg.conninfo.make_conninfo(self.db.daemon_dsn, host=_HOST, hostaddr="127.0.0.1", **{
+        return psycopg.conninfo.make_conninfo(self.db.daemon_dsn, host=_HOST, hostaddr="127.0.0.1",
+                                              **{
             "sslrootcert": self.authority.ca_file, **parameters})
 
 
@@ -80,13 +84,16 @@ def tls(shared: TlsServer) -> Iterator[TlsServer]:
 
 @pytest.fixture
 def refusal(rabbitmq_server, queues, tmp_path):
-    """What kopru check finds wrong with a way to connect: kind, reason and hint; None when nothing is."""
+    """What kopru check finds wrong with a way to connect: kind, reason and hint; None when nothing
+    is.
+    """
     def look(conninfo: str, env: dict[str, str] | None = None) -> tuple[int, str, str] | None:
         settings = merged(default_settings(rabbitmq_server.uri, conninfo, queues.entities()), {})
         path = tmp_path / "kopru.cfg"
         path.touch(mode=0o600)
         path.write_text(libconfig.to_text(settings), encoding="utf-8")
-        report = json.loads(run_kopru("check", "-c", str(path), "--output", "json", env={"HOME": str(tmp_path), **(env or {})}).stdout)
+        report = json.loads(run_kopru("check", "-c", str(path), "--output", "json",
+                                      env={"HOME": str(tmp_path), **(env or {})}).stdout)
         found = [problem for problem in report["problems"] if problem["area"] == "database"]
         assert len(found) <= 1, found
         return (found[0]["status"], found[0]["why"], found[0]["hint"]) if found else None
@@ -100,10 +107,12 @@ def test_the_server_is_verified_by_default(tls: TlsServer, refusal) -> None:
 
 @pytest.mark.parametrize(("certificate", "why", "hint"), [
     ({"names": f"DNS:{_HOST}", "days": -1}, "certificate verify failed", "has expired"),
-    ({"names": f"DNS:{_HOST}", "issuer": "stranger"}, "certificate verify failed", "unable to get local issuer certificate"),
+    ({"names": f"DNS:{_HOST}", "issuer": "stranger"}, "certificate verify failed",
+     "unable to get local issuer certificate"),
     ({"names": "DNS:other.example.com"}, f'"{_HOST}"', "correct the host"),
 ], ids=["expired", "unknown authority", "another host"])
-def test_a_wrong_certificate_is_refused(tls: TlsServer, refusal, certificate, why: str, hint: str) -> None:
+def test_a_wrong_certificate_is_refused(tls: TlsServer, refusal, certificate, why: str,
+                                        hint: str) -> None:
     tls.present("wrong", **certificate)
     status, said, advice = refusal(tls.conninfo())
     assert status == UNREACHABLE
@@ -146,7 +155,8 @@ def login_rule(tls: TlsServer) -> Iterator:
         with tls.server.admin() as connection:
             connection.execute("SELECT pg_reload_conf()")
         wait_until(lambda: line.split()[-1].partition("=")[0] in str(tls.db.query(
-            "SELECT auth_method, options FROM pg_hba_file_rules WHERE error IS NULL")), 10, "the rule")
+            "SELECT auth_method, options FROM pg_hba_file_rules WHERE error IS NULL")), 10,
+                   "the rule")
 
     yield write
     path.write_text(before)
@@ -194,16 +204,19 @@ def _terminate(db: Database) -> None:
     db.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", DAEMON)
 
 
-def test_a_new_password_needs_no_restart(tls: TlsServer, login_rule, rabbitmq_server, queues, kopru, tmp_path) -> None:
+def test_a_new_password_needs_no_restart(tls: TlsServer, login_rule, rabbitmq_server, queues, kopru,
+                                         tmp_path) -> None:
     login_rule(f"host all {DAEMON} all scram-sha-256")
     passfile = tmp_path / "pgpass"
     tls.db.query(f"ALTER ROLE {DAEMON} PASSWORD 'first'")
     _write_passfile(passfile, "first")
-    daemon = kopru(postgres={"conninfo": psycopg.conninfo.make_conninfo(tls.db.daemon_dsn, passfile=passfile)})
+    daemon = kopru(postgres={"conninfo": psycopg.conninfo.make_conninfo(tls.db.daemon_dsn,
+                                                                        passfile=passfile)})
     names = "SELECT name FROM kopru.customers WHERE customer_id = 'rotated'"
 
     def publish(name: str) -> None:
-        rabbitmq_server.publish(queues.customer, json.dumps({"id": "rotated", "name": name}).encode())
+        rabbitmq_server.publish(queues.customer,
+                                json.dumps({"id": "rotated", "name": name}).encode())
 
     def applied(name: str) -> None:
         daemon.wait_until(lambda: tls.db.query(names) == [(name,)], 60, f"{name!r} to be applied")
@@ -215,7 +228,8 @@ def test_a_new_password_needs_no_restart(tls: TlsServer, login_rule, rabbitmq_se
     tls.db.query(f"ALTER ROLE {DAEMON} PASSWORD 'second'")
     _terminate(tls.db)
     publish("with the second")
-    told = daemon.wait_until(lambda: [line for line in daemon.events("paused") if "password authentication failed" in line["why"]],
+    told = daemon.wait_until(lambda: [line for line in daemon.events("paused")
+                                      if "password authentication failed" in line["why"]],
                              60, "a refused login")[0]
     assert told["level"] == "error"
     assert "passfile" in told["hint"]
@@ -226,7 +240,8 @@ def test_a_new_password_needs_no_restart(tls: TlsServer, login_rule, rabbitmq_se
     passfile.chmod(0o644)
     _terminate(tls.db)
     publish("with a private file")
-    daemon.wait_until(lambda: [line for line in daemon.events("paused") if f"chmod 600 {passfile}" in line["hint"]], 60,
+    daemon.wait_until(lambda: [line for line in daemon.events("paused")
+                               if f"chmod 600 {passfile}" in line["hint"]], 60,
                       "the file's mode to be named")
     passfile.chmod(0o600)
     applied("with a private file")

@@ -1,4 +1,6 @@
-"""The watch over personal values that every test of the suite is under (support/privacy.py) finds what leaks."""
+"""The watch over personal values that every test of the suite is under (support/privacy.py) finds
+what leaks.
+"""
 
 import base64
 import json
@@ -11,7 +13,8 @@ from support.process import free_port
 
 _NAME = "Zübeyde Gizlioğlu"
 _PHONE = "05321234567"
-_BODY = json.dumps({"id": "id-1", "name": _NAME, "contactMedium": [{"characteristic": {"phoneNumber": _PHONE}}]}).encode()
+_BODY = json.dumps({"id": "id-1", "name": _NAME,
+                    "contactMedium": [{"characteristic": {"phoneNumber": _PHONE}}]}).encode()
 
 
 @pytest.fixture(autouse=True)
@@ -33,8 +36,10 @@ _SPELLINGS = {
     "upper case, JSON-escaped": lambda value: json.dumps(value.upper()),
     "hexadecimal": lambda value: "\\x" + value.encode().hex(),
     "base64": lambda value: base64.b64encode(value.encode()).decode(),
-    "base64, one byte before": lambda value: base64.b64encode(b'"' + value.encode() + b'"').decode(),
-    "base64, two bytes before": lambda value: base64.b64encode(b'x"' + value.encode() + b'"xyz').decode(),
+    "base64, one byte before": lambda value: base64.b64encode(b'"' + value.encode()
+                                                              + b'"').decode(),
+    "base64, two bytes before": lambda value: base64.b64encode(b'x"' + value.encode()
+                                                               + b'"xyz').decode(),
     "base64 for URLs": lambda value: base64.urlsafe_b64encode(value.encode()).decode(),
     "cut": lambda value: value[:12] + "...",
 }
@@ -54,7 +59,8 @@ def test_a_seeded_leak_is_found(spelling: str, value: str) -> None:
 
 @pytest.mark.no_kopru
 @pytest.mark.parametrize("body", [
-    _BODY, _BODY[:-30], _BODY.replace(b"id-1", b"\xff"), b"[" + _BODY, json.dumps(json.loads(_BODY), ensure_ascii=False).encode(),
+    _BODY, _BODY[:-30], _BODY.replace(b"id-1", b"\xff"), b"[" + _BODY,
+    json.dumps(json.loads(_BODY), ensure_ascii=False).encode(),
     _BODY.replace(b'": "', b'" : "'), b'{"x":{"name":"' + _NAME.encode(),
 ], ids=["whole", "cut", "bad bytes", "no JSON", "not escaped", "spaces", "not closed"])
 def test_values_of_broken_payloads_are_known(body: bytes) -> None:
@@ -64,7 +70,8 @@ def test_values_of_broken_payloads_are_known(body: bytes) -> None:
 
 @pytest.mark.no_kopru
 def test_properties_are_known() -> None:
-    privacy.WATCH.published(b"", {"headers": {"who": _NAME}, "message_id": "gizli-kimlik", "correlation_id": "gizli-ilinti"})
+    privacy.WATCH.published(b"", {"headers": {"who": _NAME}, "message_id": "gizli-kimlik",
+                                  "correlation_id": "gizli-ilinti"})
     assert all(_leak_in(text) for text in (_NAME, "gizli-kimlik", "gizli-ilinti"))
 
 
@@ -86,7 +93,8 @@ def test_the_numbers_of_a_holder_are_no_leak() -> None:
 def test_a_leaking_daemon_fails_its_test(rabbitmq_server, queues, kopru) -> None:
     """An id is logged: a secret in its place is a leak that a test must not survive."""
     daemon = kopru()
-    rabbitmq_server.publish(queues.customer, json.dumps({"id": _NAME, "contactMedium": 1}, ensure_ascii=False).encode())
+    rabbitmq_server.publish(queues.customer, json.dumps({"id": _NAME, "contactMedium": 1},
+                                                        ensure_ascii=False).encode())
     daemon.wait_for_event("dead_letter")
     privacy.WATCH.keep_secret(_NAME)
     with pytest.raises(AssertionError, match="run 1 of the daemon says what payloads said"):

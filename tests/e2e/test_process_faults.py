@@ -1,4 +1,6 @@
-"""What the machine may do to the process: no descriptors, no memory, another time of day, a signal at once."""
+"""What the machine may do to the process: no descriptors, no memory, another time of day, a signal
+at once.
+"""
 
 import json
 import os
@@ -13,25 +15,31 @@ import psycopg
 import pytest
 from support.daemon import Kopru
 from support.database import DAEMON
-from support.preload import Preload, early_signal, failing_malloc, require_plain_binary, stepping_clock
+from support.preload import (Preload, early_signal, failing_malloc, require_plain_binary,
+                             stepping_clock)
 from support.wait import wait_until
 
 _HOUR_S = 3600
 _INTERNAL = 70
 _FEW = 60  # messages
-_GOOD, _BAD = '{"id":"%d","name":"Güneş Ağaç","contactMedium":[{"characteristic":{"city":"Iğdır"}}]}', '{"id":"%d",'
+_GOOD = '{"id":"%d","name":"Güneş Ağaç","contactMedium":[{"characteristic":{"city":"Iğdır"}}]}'
+_BAD = '{"id":"%d",'
 
 
 def _publish_some(broker, queue: str, first: int = 0) -> None:
     """Good ones, and after each tenth one that is broken."""
     for n in range(first, first + _FEW):
-        broker.publish_many(queue, [(_GOOD % n).encode()] + ([(_BAD % n).encode()] if n % 10 == 9 else []))
+        broker.publish_many(queue,
+                            [(_GOOD % n).encode()] + ([(_BAD % n).encode()] if n % 10 == 9 else []))
 
 
 def _require_all_applied(db, count: int = _FEW) -> None:
-    assert db.query("SELECT count(*), count(DISTINCT customer_id), count(name) FROM kopru.customers") == [(count, count, count)]
+    counts = db.query("SELECT count(*), count(DISTINCT customer_id), count(name) "
+                      "FROM kopru.customers")
+    assert counts == [(count, count, count)]
     assert db.value("SELECT count(*) FROM kopru.contact_mediums") == count
-    assert db.query("SELECT reason, count(*) FROM kopru.dead_letters GROUP BY 1") == [("not_json", count // 10)]
+    assert db.query("SELECT reason, count(*) FROM kopru.dead_letters GROUP BY 1") == [("not_json",
+                                                                                       count // 10)]
 
 
 def _open_descriptors(daemon: Kopru) -> int:
@@ -49,20 +57,24 @@ def _cut_broker(broker, _db) -> None:
 
 def _cut_database(_broker, db) -> None:
     with psycopg.connect(db.admin_dsn, autocommit=True) as connection:
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s AND datname = %s", (DAEMON, db.name))
+        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "
+                           "%s AND datname = %s", (DAEMON, db.name))
 
 
 # descriptors
 
-@pytest.mark.parametrize(("cut", "event"), [(_cut_broker, "broker_unavailable"), (_cut_database, "database_unavailable")])
-def test_without_a_free_descriptor_it_waits_until_there_is_one(cut, event: str, rabbitmq_server, db, queues,
+@pytest.mark.parametrize(("cut", "event"), [(_cut_broker, "broker_unavailable"),
+                                            (_cut_database, "database_unavailable")])
+def test_without_a_free_descriptor_it_waits_until_there_is_one(cut, event: str, rabbitmq_server, db,
+                                                               queues,
                                                               kopru: Callable[..., Kopru]) -> None:
     daemon = kopru()
     _publish_some(rabbitmq_server, queues.customer)  # now all its connections are made
     rabbitmq_server.wait_until_empty(queues.customer)
     descriptors = _open_descriptors(daemon)
     _, hard = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (4, hard))  # fewer than are open: not one more can be had
+    # fewer than are open: not one more can be had
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (4, hard))
     cpu_s, logged = _cpu_s(daemon.pid), len(daemon.log_lines())
     cut(rabbitmq_server, db)
     _publish_some(rabbitmq_server, queues.customer, _FEW)
@@ -78,17 +90,22 @@ def test_without_a_free_descriptor_it_waits_until_there_is_one(cut, event: str, 
     resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (hard, hard))
     rabbitmq_server.wait_until_empty(queues.customer)
     _require_all_applied(db, 2 * _FEW)
-    daemon.wait_until(lambda: _open_descriptors(daemon) <= descriptors, 30, "the descriptors to be given back")
+    daemon.wait_until(lambda: _open_descriptors(daemon) <= descriptors, 30,
+                      "the descriptors to be given back")
     assert daemon.terminate() == 0
 
 
 @pytest.mark.parametrize("limit", [3, 4, 6, 8, 10, 12])
-def test_started_without_descriptors_it_says_so_or_waits(limit: int, rabbitmq_server, db, queues, kopru: Callable[..., Kopru]) -> None:
-    """Too few even for its files: an error and an exit status of its own. Else it runs as soon as there are more."""
+def test_started_without_descriptors_it_says_so_or_waits(limit: int, rabbitmq_server, db, queues,
+                                                         kopru: Callable[..., Kopru]) -> None:
+    """Too few even for its files: an error and an exit status of its own. Else it runs as soon as
+    there are more.
+    """
     rabbitmq_server.publish(queues.customer, (_GOOD % 1).encode())
     daemon = kopru(start=False, prefix=["prlimit", f"--nofile={limit}:1024", "--"])
     daemon.launch()
-    wait_until(lambda: not daemon.is_running() or daemon.events("broker_unavailable") or daemon.events("database_unavailable")
+    wait_until(lambda: not daemon.is_running() or daemon.events("broker_unavailable")
+               or daemon.events("database_unavailable")
                or daemon.events("consuming"), 30, "a word")
     if daemon.is_running():
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (1024, 1024))
@@ -96,8 +113,10 @@ def test_started_without_descriptors_it_says_so_or_waits(limit: int, rabbitmq_se
         assert daemon.terminate() == 0
         assert db.value("SELECT count(*) FROM kopru.customers") == 1
     else:
-        assert daemon.exit_code() in (_INTERNAL, 78, 127), daemon.tail()  # 127: the loader found no libraries
-        assert "oo many open files" in daemon.stderr_text() or "cannot open shared object" in daemon.stderr_text(), daemon.tail()
+        # 127: the loader found no libraries
+        assert daemon.exit_code() in (_INTERNAL, 78, 127), daemon.tail()
+        said = daemon.stderr_text()
+        assert "oo many open files" in said or "cannot open shared object" in said, daemon.tail()
 
 
 # memory
@@ -107,7 +126,8 @@ def _memory_limit(daemon: Kopru, more_bytes: int) -> Iterator[None]:
     """No more address space than it has now and this."""
     pages = int(Path(f"/proc/{daemon.pid}/statm").read_text().split()[0])
     unlimited = resource.prlimit(daemon.pid, resource.RLIMIT_AS)
-    resource.prlimit(daemon.pid, resource.RLIMIT_AS, (pages * resource.getpagesize() + more_bytes, unlimited[1]))
+    resource.prlimit(daemon.pid, resource.RLIMIT_AS,
+                     (pages * resource.getpagesize() + more_bytes, unlimited[1]))
     try:
         yield
     finally:
@@ -116,16 +136,21 @@ def _memory_limit(daemon: Kopru, more_bytes: int) -> Iterator[None]:
 
 
 def _publish_large(broker, queue: str, count: int, size: int) -> None:
-    broker.publish_many(queue, (json.dumps({"id": str(n), "name": "x" * size}).encode() for n in range(count)))
+    broker.publish_many(queue,
+                        (json.dumps({"id": str(n), "name": "x" * size}).encode()
+                         for n in range(count)))
 
 
-def test_without_memory_it_retries_or_leaves_and_nothing_is_lost(rabbitmq_server, db, queues, kopru: Callable[..., Kopru]) -> None:
+def test_without_memory_it_retries_or_leaves_and_nothing_is_lost(rabbitmq_server, db, queues,
+                                                                 kopru: Callable[...,
+                                                                                 Kopru]) -> None:
     """8 messages of 900 kB and 1 MiB for them."""
     require_plain_binary()
     daemon = kopru()
     with _memory_limit(daemon, 1 << 20):
         _publish_large(rabbitmq_server, queues.customer, 8, 900_000)
-        wait_until(lambda: not daemon.is_running() or "memory" in daemon.stderr_text(), 60, "a word about memory")
+        wait_until(lambda: not daemon.is_running() or "memory" in daemon.stderr_text(), 60,
+                   "a word about memory")
         assert "memory" in daemon.stderr_text()
     if not daemon.is_running():
         assert daemon.exit_code() == _INTERNAL
@@ -153,7 +178,8 @@ def memory_cgroup() -> Iterator[Path]:
     group.rmdir()
 
 
-def test_killed_for_its_memory_it_goes_on_after_a_restart(memory_cgroup: Path, rabbitmq_server, db, queues,
+def test_killed_for_its_memory_it_goes_on_after_a_restart(memory_cgroup: Path, rabbitmq_server, db,
+                                                          queues,
                                                          kopru: Callable[..., Kopru]) -> None:
     require_plain_binary()
     daemon = kopru(limits={"max_unacknowledged_bytes": 64 << 20})
@@ -177,10 +203,12 @@ class _Scarce:
 
     def __init__(self, broker, db, queue: str, make: Callable[..., Kopru], malloc: Preload):
         self._broker, self._db, self._queue, self._malloc = broker, db, queue, malloc
-        # Kerberos' library does not look at all its allocations, and libpq asks it at each connect unless told not to. An answer
-        # for which libpq finds no memory never comes, so the deadline of a statement is what ends the wait for it.
+        # Kerberos' library does not look at all its allocations, and libpq asks it at each connect
+        # unless told not to. An answer for which libpq finds no memory never comes, so the deadline
+        # of a statement is what ends the wait for it.
         self._daemon = make(start=False, env=malloc.environment, postgres={
-            "conninfo": f"{db.daemon_dsn} gssencmode=disable", "statement_timeout": 2, "lock_timeout": 1})
+            "conninfo": f"{db.daemon_dsn} gssencmode=disable", "statement_timeout": 2,
+            "lock_timeout": 1})
 
     def run(self, failing: int) -> str:
         """Work off some messages while that allocation fails; what came of it."""
@@ -189,14 +217,17 @@ class _Scarce:
         _publish_some(self._broker, self._queue)
         numbers[0], numbers[1], numbers[2] = 0, failing, 0
         daemon.launch()
-        wait_until(lambda: not daemon.is_running() or self._broker.depth(self._queue).is_empty, 60, "the queue to be empty")
+        wait_until(lambda: not daemon.is_running() or self._broker.depth(self._queue).is_empty, 60,
+                   "the queue to be empty")
         outcome = "went on"
         if daemon.is_running():
             status = daemon.terminate()
-            assert status in (0, _INTERNAL, 1), f"allocation {failing}: status {status}\n{daemon.tail()}"
+            what = f"allocation {failing}: status {status}\n{daemon.tail()}"
+            assert status in (0, _INTERNAL, 1), what
         else:
             outcome = "left"
-            assert daemon.exit_code() in (_INTERNAL, 78), f"allocation {failing}: status {daemon.exit_code()}\n{daemon.tail()}"
+            what = f"allocation {failing}: status {daemon.exit_code()}\n{daemon.tail()}"
+            assert daemon.exit_code() in (_INTERNAL, 78), what
             assert daemon.stderr_text(), f"allocation {failing}: it left without a word"
         failed = numbers[2]
         numbers[1] = 0
@@ -209,7 +240,8 @@ class _Scarce:
 
 
 @pytest.fixture
-def scarce(rabbitmq_server, db, queues, kopru: Callable[..., Kopru], tmp_path: Path) -> tuple[_Scarce, Preload]:
+def scarce(rabbitmq_server, db, queues, kopru: Callable[..., Kopru],
+           tmp_path: Path) -> tuple[_Scarce, Preload]:
     require_plain_binary()
     malloc = failing_malloc(tmp_path)
     return _Scarce(rabbitmq_server, db, queues.customer, kopru, malloc), malloc
@@ -228,23 +260,28 @@ def _fail_some(scarce: tuple[_Scarce, Preload], choice: random.Random, count: in
     total = malloc.numbers[0]
     assert total > 1000
     outcomes = [runs.run(failing) for failing in _numbers_to_fail(choice, count, total)]
-    print(f"{total} allocations in a run; of {count} that failed: { {what: outcomes.count(what) for what in set(outcomes)} }")
+    print(f"{total} allocations in a run; of {count} that failed: "
+          f"{ {what: outcomes.count(what) for what in set(outcomes)} }")
     assert outcomes.count("never came to it") < len(outcomes) / 2
 
 
-def test_an_allocation_that_fails_loses_nothing(scarce: tuple[_Scarce, Preload], choice: random.Random) -> None:
+def test_an_allocation_that_fails_loses_nothing(scarce: tuple[_Scarce, Preload],
+                                                choice: random.Random) -> None:
     _fail_some(scarce, choice, 6)
 
 
 @pytest.mark.full
-def test_many_allocations_that_fail_lose_nothing(scarce: tuple[_Scarce, Preload], choice: random.Random) -> None:
+def test_many_allocations_that_fail_lose_nothing(scarce: tuple[_Scarce, Preload],
+                                                 choice: random.Random) -> None:
     _fail_some(scarce, choice, 150)
 
 
 # the clock
 
-def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callable[..., Kopru], tmp_path: Path) -> None:
-    """An hour ahead, an hour behind, and back, under load, with a standby that must not take over."""
+def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callable[..., Kopru],
+                                            tmp_path: Path) -> None:
+    """An hour ahead, an hour behind, and back, under load, with a standby that must not take over.
+    """
     require_plain_binary()
     clock = stepping_clock(tmp_path)
     daemon = kopru(env=clock.environment)
@@ -259,14 +296,19 @@ def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callabl
             before = db.value(committed)
             renewed = db.value("SELECT min(renewed_at) FROM kopru.queues")
             daemon.wait_until(lambda before=before: db.value(committed) > before, 30, "more rows")
-            daemon.wait_until(lambda renewed=renewed: db.value("SELECT min(renewed_at) FROM kopru.queues") > renewed, 30, "a renewal")
+            daemon.wait_until(lambda renewed=renewed: db.value("SELECT min(renewed_at) FROM "
+                                                               "kopru.queues") > renewed, 30,
+                              "a renewal")
     for queue in queues.entities():
         daemon.wait_until(lambda queue=queue: db.value(
-            "SELECT last_commit_at >= last_message_at FROM kopru.queues WHERE queue = %s", queue), 60, "the rest to be committed")
+            "SELECT last_commit_at >= last_message_at FROM kopru.queues WHERE queue = %s", queue),
+                          60, "the rest to be committed")
     assert db.query("SELECT queue, epoch, holder FROM kopru.queues ORDER BY queue") == epochs
-    trouble = {"broker_unavailable", "database_unavailable", "lease_lost", "lease_acquired", "shutdown_timeout", "paused"}
+    trouble = {"broker_unavailable", "database_unavailable", "lease_lost", "lease_acquired",
+               "shutdown_timeout", "paused"}
     assert {line["event"] for line in daemon.log_lines()} & trouble == {"lease_acquired"}
-    assert len(daemon.events("lease_acquired")) == len(queues.entities()) == len(daemon.events("consuming"))
+    count = len(queues.entities())
+    assert len(daemon.events("lease_acquired")) == len(daemon.events("consuming")) == count
     assert not standby.events("consuming")
     clock.numbers[0] = _HOUR_S
     assert standby.terminate() == 0
@@ -279,7 +321,9 @@ def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callabl
 # signals
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_before_it_has_read_its_files_ends_it_cleanly(number: signal.Signals, kopru: Callable[..., Kopru], tmp_path: Path) -> None:
+def test_a_signal_before_it_has_read_its_files_ends_it_cleanly(number: signal.Signals,
+                                                               kopru: Callable[..., Kopru],
+                                                               tmp_path: Path) -> None:
     require_plain_binary()
     early = early_signal(tmp_path)
     early.numbers[0] = number

@@ -7,17 +7,19 @@ import pytest
 from support.samples import CUSTOMER, SUBSCRIPTION
 from support.tables import read_all, row_versions
 
-_MEDIUMS = [{"mediumType": "PHONE", "characteristic": {"phoneNumber": f"0{n}", "city": "Iğdır"}} for n in range(3)]
+_MEDIUMS = [{"mediumType": "PHONE", "characteristic": {"phoneNumber": f"0{n}", "city": "Iğdır"}}
+            for n in range(3)]
 _BAG = [{"name": f"N{n}", "valueType": "Float", "value": f"{n}.50"} for n in range(11)]
 
 
 def _customer(**changes):
-    return {"id": "c1", "status": "Active", "name": "Şükrü Çağlar", "segment": {"code": 7}, "contactMedium": _MEDIUMS,
-            **changes}
+    return {"id": "c1", "status": "Active", "name": "Şükrü Çağlar", "segment": {"code": 7},
+            "contactMedium": _MEDIUMS, **changes}
 
 
 def _subscription(**changes):
-    return {"id": "s1", "name": "Ümit İnce", "status": "Active", "characteristic": _BAG, "properties": _BAG[:2],
+    return {"id": "s1", "name": "Ümit İnce", "status": "Active", "characteristic": _BAG,
+            "properties": _BAG[:2],
             "engagedParty": [{"id": "c1"}, {"id": "c1", "role": "payer"}, {"id": "c2"}], **changes}
 
 
@@ -31,14 +33,17 @@ def apply(rabbitmq_server, queues):
 
     def publish(entity, payload, **properties):
         queue = getattr(queues, entity)
-        rabbitmq_server.publish(queue, payload if isinstance(payload, bytes) else _body(payload), **properties)
+        rabbitmq_server.publish(queue, payload if isinstance(payload, bytes) else _body(payload),
+                                **properties)
         rabbitmq_server.wait_until_empty(queue)
 
     return publish
 
 
 def _take_unacknowledged(broker, queue, count):
-    """Let the broker hand out the first messages and take them back: they come again, flagged as redelivered."""
+    """Let the broker hand out the first messages and take them back: they come again, flagged as
+    redelivered.
+    """
     with broker.connect() as connection:
         channel = connection.channel()
         for _ in range(count):
@@ -73,13 +78,18 @@ def test_redelivered_messages_write_no_row(rabbitmq_server, db, queues, kopru, a
     daemon.start()
     for queue in queues.entities():
         rabbitmq_server.wait_until_empty(queue)
-    assert {line["queue"] for line in daemon.events("redelivered_messages")} == set(queues.entities())
+    assert {line["queue"]
+            for line in daemon.events("redelivered_messages")} == set(queues.entities())
     assert row_versions(db) == versions
 
 
-def test_a_redelivered_sequence_ends_where_it_was_and_writes_no_row(rabbitmq_server, db, queues, kopru, apply):
-    """The whole sequence comes back after it was committed, as when the connection is lost before the acks."""
-    sequence = [_customer(name="first"), {"id": "c1", "status": "Passive"}, {"id": "c1", "contactMedium": _MEDIUMS[:1]},
+def test_a_redelivered_sequence_ends_where_it_was_and_writes_no_row(rabbitmq_server, db, queues,
+                                                                    kopru, apply):
+    """The whole sequence comes back after it was committed, as when the connection is lost before
+    the acks.
+    """
+    sequence = [_customer(name="first"), {"id": "c1", "status": "Passive"},
+                {"id": "c1", "contactMedium": _MEDIUMS[:1]},
                 {"id": "c1", "name": None, "segment": None}]
     daemon = kopru()
     for payload in sequence:
@@ -100,9 +110,12 @@ def test_only_the_children_that_changed_are_written(db, kopru, apply):
     apply("subscription", _subscription())
     apply("customer", _customer())
     before = row_versions(db)
-    changed_bag = [{**triplet, "value": "99"} if triplet["name"] == "N3" else triplet for triplet in _BAG]
-    apply("subscription", _subscription(characteristic=changed_bag, engagedParty=[{"id": "c1"}, {"id": "c1", "role": "payer"}]))
-    apply("customer", _customer(contactMedium=[*_MEDIUMS[:2], {**_MEDIUMS[2], "preferred": True}, _MEDIUMS[0]]))
+    changed_bag = [{**triplet, "value": "99"} if triplet["name"] == "N3" else triplet
+                   for triplet in _BAG]
+    apply("subscription", _subscription(characteristic=changed_bag,
+                                        engagedParty=[{"id": "c1"}, {"id": "c1", "role": "payer"}]))
+    apply("customer", _customer(contactMedium=[*_MEDIUMS[:2], {**_MEDIUMS[2], "preferred": True},
+                                               _MEDIUMS[0]]))
     after = row_versions(db)
     assert {key for key in before | after if before.get(key) != after.get(key)} == {
         ("subscriptions", "s1"),
@@ -114,7 +127,8 @@ def test_only_the_children_that_changed_are_written(db, kopru, apply):
     }
 
 
-# Each moves something: a column of the root, extra, a child's value, a new child, one child less, an emptied set.
+# Each moves something: a column of the root, extra, a child's value, a new child, one child less,
+# an emptied set.
 _CHANGES = {
     "column": {"status": "Passive"},
     "column cleared": {"name": None},
@@ -130,7 +144,8 @@ _CHANGES = {
 # None does, though each payload differs from the one before it.
 _NO_CHANGES = {
     "fewer properties": {"id": "c1", "status": "Active"},
-    "another spelling": r'{"segment": {"code": 7e0}, "name": "\u015e\u00fckr\u00fc Çağlar", "id": "c1"}'.encode(),
+    "another spelling": r'{"segment": {"code": 7e0}, "name": "\u015e\u00fckr\u00fc Çağlar", '
+                        r'"id": "c1"}'.encode(),
     "an unknown null": {"id": "c1", "nothing": None},
 }
 
@@ -142,7 +157,8 @@ def test_updated_at_moves_with_any_change(db, kopru, apply, change):
     ((before, created),) = db.query("SELECT updated_at, created_at FROM kopru.customers")
     assert before == created
     apply("customer", _customer(**_CHANGES[change]))
-    assert db.query("SELECT updated_at > %s, created_at = %s FROM kopru.customers", before, created) == [(True, True)]
+    assert db.query("SELECT updated_at > %s, created_at = %s FROM kopru.customers", before,
+                    created) == [(True, True)]
 
 
 def test_updated_at_stays_when_nothing_changed(db, kopru, apply):
@@ -153,7 +169,8 @@ def test_updated_at_stays_when_nothing_changed(db, kopru, apply):
     for payload in _NO_CHANGES.values():
         apply("customer", payload)
         assert db.query("SELECT updated_at, created_at FROM kopru.customers") == before, payload
-    assert {key: version for key, version in row_versions(db).items() if key[0] != "customers"} == children
+    assert {key: version for key, version in row_versions(db).items()
+            if key[0] != "customers"} == children
 
 
 def test_updated_at_never_moves_backwards(db, kopru, apply):
@@ -173,7 +190,8 @@ def test_an_identical_payload_with_a_newer_timestamp_moves_source_time_alone(db,
         return db.query("SELECT extract(epoch FROM source_time)::bigint FROM kopru.customers")
 
     def everything_else():
-        versions = {key: version for key, version in row_versions(db).items() if key[0] != "customers"}
+        versions = {key: version for key, version in row_versions(db).items()
+                    if key[0] != "customers"}
         columns = "customer_id, status, name, extra, payload_hash, created_at, updated_at"
         return versions, db.query(f"SELECT {columns} FROM kopru.customers")
 
@@ -198,9 +216,11 @@ def test_a_column_that_was_put_back_is_filled_after_the_hash_is_forgotten(db, ko
         return db.query("SELECT name FROM kopru.customers")
 
     apply("customer", _customer())
-    db.query("UPDATE kopru.customers SET name = NULL")  # what dropping the column and adding it leaves
+    # what dropping the column and adding it leaves
+    db.query("UPDATE kopru.customers SET name = NULL")
     apply("customer", _customer())
     assert name() == [(None,)]
-    db.query("SET ROLE kopru_writer; UPDATE kopru.customers SET payload_hash = NULL WHERE payload_hash IS NOT NULL; RESET ROLE")
+    db.query("SET ROLE kopru_writer; UPDATE kopru.customers SET payload_hash = NULL WHERE "
+             "payload_hash IS NOT NULL; RESET ROLE")
     apply("customer", _customer())
     assert name() == [("Şükrü Çağlar",)]

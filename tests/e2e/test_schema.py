@@ -21,34 +21,45 @@ SIDECAR = [("extra", "jsonb"), ("payload_hash", "bytea"), ("source_time", INSTAN
 COLUMNS = {
     "customers": [("customer_id", "text"), ("status", "text"), ("name", "text"), *SIDECAR],
     "contact_mediums": [
-        ("customer_id", "text"), ("position", "integer"), ("medium_type", "text"), ("preferred", "boolean"),
-        ("contact_type", "text"), ("city", "text"), ("state_or_province", "text"), ("country", "text"),
+        ("customer_id", "text"), ("position", "integer"), ("medium_type", "text"),
+        ("preferred", "boolean"),
+        ("contact_type", "text"), ("city", "text"), ("state_or_province", "text"),
+        ("country", "text"),
         ("post_code", "text"), ("street1", "text"), ("street2", "text"), ("phone_number", "text"),
-        ("fax_number", "text"), ("email_address", "text"), ("social_network_id", "text"), ("valid_from", INSTANT),
-        ("valid_to", INSTANT), ("valid_from_date", "date"), ("valid_to_date", "date"), ("extra", "jsonb")],
+        ("fax_number", "text"), ("email_address", "text"), ("social_network_id", "text"),
+        ("valid_from", INSTANT),
+        ("valid_to", INSTANT), ("valid_from_date", "date"), ("valid_to_date", "date"),
+        ("extra", "jsonb")],
     "subscriptions": [
-        ("subscription_id", "text"), ("agreement_type", "text"), ("document_number", "text"), ("name", "text"),
+        ("subscription_id", "text"), ("agreement_type", "text"), ("document_number", "text"),
+        ("name", "text"),
         ("status", "text"), ("completion_start", INSTANT), ("completion_end", INSTANT),
         ("completion_start_date", "date"), ("completion_end_date", "date"), *SIDECAR],
     "subscription_characteristics": [
         ("subscription_id", "text"), ("bag", "text"), ("name", "text"), ("occurrence", "integer"),
-        ("value_type", "text"), ("value", "text"), ("value_numeric", "numeric"), ("value_date", "date"),
+        ("value_type", "text"), ("value", "text"), ("value_numeric", "numeric"),
+        ("value_date", "date"),
         ("value_timestamp", INSTANT), ("value_boolean", "boolean"), ("extra", "jsonb")],
     "engaged_parties": [
-        ("subscription_id", "text"), ("customer_id", "text"), ("occurrence", "integer"), ("name", "text"),
+        ("subscription_id", "text"), ("customer_id", "text"), ("occurrence", "integer"),
+        ("name", "text"),
         ("role", "text"), ("referred_type", "text"), ("extra", "jsonb")],
     "dead_letters": [
-        ("dead_letter_id", "bigint"), ("queue", "text"), ("entity", "text"), ("entity_id", "text"), ("reason", "text"),
+        ("dead_letter_id", "bigint"), ("queue", "text"), ("entity", "text"), ("entity_id", "text"),
+        ("reason", "text"),
         ("detail", "text"), ("sqlstate", "text"), ("body", "bytea"), ("body_sha256", "bytea"),
-        ("content_type", "text"), ("message_id", "text"), ("properties", "jsonb"), ("redelivered", "boolean"),
-        ("occurrences", "bigint"), ("first_seen_at", INSTANT), ("last_seen_at", INSTANT), ("status", "text"),
+        ("content_type", "text"), ("message_id", "text"), ("properties", "jsonb"),
+        ("redelivered", "boolean"),
+        ("occurrences", "bigint"), ("first_seen_at", INSTANT), ("last_seen_at", INSTANT),
+        ("status", "text"),
         ("resolved_at", INSTANT), ("resolved_by", "text")],
     "queues": [
         ("queue", "text"), ("entity", "text"), ("epoch", "bigint"), ("holder", "text"), ("instance", "text"), ("state", "text"),
         ("renewed_at", INSTANT),
         ("last_message_at", INSTANT), ("last_commit_at", INSTANT)],
     "schema_version": [
-        ("version", "integer"), ("name", "text"), ("min_kopru_version", "text"), ("applied_at", INSTANT)],
+        ("version", "integer"), ("name", "text"), ("min_kopru_version", "text"),
+        ("applied_at", INSTANT)],
 }
 INDEXES = {
     "customers_pkey": "(customer_id)",
@@ -73,7 +84,8 @@ def shared(postgres_server: Postgres) -> Iterator[Database]:
     """One installed database for all tests here: they only look, or roll back what they did."""
     made = database.create_installed(postgres_server)
     with made.admin() as connection:
-        for login, role in ((ANALYST, "IN ROLE kopru_reader_pii"), (VIEWER, "IN ROLE kopru_reader"), (NOBODY, "")):
+        for login, role in ((ANALYST, "IN ROLE kopru_reader_pii"), (VIEWER, "IN ROLE kopru_reader"),
+                            (NOBODY, "")):
             connection.execute(f"CREATE ROLE {login} LOGIN {role}")
             connection.execute(f"GRANT CONNECT ON DATABASE {made.name} TO {login}")
         connection.execute("CREATE SCHEMA billing CREATE TABLE invoices (id integer)")
@@ -107,8 +119,10 @@ def test_columns_are_those_of_the_contract(shared: Database):
     found: dict[str, list[tuple[str, str]]] = {}
     for table, column, data_type in shared.query("""
             SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
-            FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind = 'r' ORDER BY c.relname, a.attnum"""):
+            FROM pg_class AS c
+            JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind = 'r'
+            ORDER BY c.relname, a.attnum"""):
         found.setdefault(table, []).append((column, data_type))
     assert found == COLUMNS
 
@@ -124,43 +138,54 @@ def test_every_table_has_a_primary_key_and_one_owner(shared: Database):
     assert shared.query("""
         SELECT relname FROM pg_class AS c
         WHERE relnamespace = 'kopru'::regnamespace AND relkind = 'r'
-          AND NOT EXISTS (SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')""") == []
+          AND NOT EXISTS (
+              SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')""") == []
     assert shared.query("SELECT DISTINCT relowner::regrole::text FROM pg_class "
                         "WHERE relnamespace = 'kopru'::regnamespace") == [("kopru_owner",)]
-    assert shared.value("SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'kopru'") == "kopru_owner"
+    owner = "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'kopru'"
+    assert shared.value(owner) == "kopru_owner"
 
 
 def test_everything_has_a_comment(shared: Database):
-    assert shared.query("SELECT obj_description('kopru'::regnamespace, 'pg_namespace') IS NOT NULL") == [(True,)]
+    assert shared.query("SELECT obj_description('kopru'::regnamespace, 'pg_namespace') "
+                        "IS NOT NULL") == [(True,)]
     assert shared.query("""
         SELECT c.relname, a.attname
-        FROM pg_class AS c LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        FROM pg_class AS c
+        LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind IN ('r', 'v')
           AND (coalesce(obj_description(c.oid, 'pg_class'), '') = ''
                OR coalesce(col_description(c.oid, a.attnum), '') = '')""") == []
 
 
 @pytest.mark.parametrize("table, column", [
-    ("contact_mediums", "valid_from"), ("contact_mediums", "valid_to"), ("subscriptions", "completion_start"),
+    ("contact_mediums", "valid_from"), ("contact_mediums", "valid_to"),
+    ("subscriptions", "completion_start"),
     ("subscriptions", "completion_end"), ("subscription_characteristics", "value_timestamp")])
 def test_comments_say_what_a_bare_date_becomes(shared: Database, table: str, column: str):
     [(comment,)] = shared.query(f"SELECT col_description(attrelid, attnum) FROM pg_attribute "
-                                f"WHERE attrelid = 'kopru.{table}'::regclass AND attname = '{column}'")
+                                f"WHERE attrelid = 'kopru.{table}'::regclass AND attname = "
+                                f"'{column}'")
     assert "bare date" in comment and "midnight in the ERP's time zone" in comment
 
 
 def test_children_go_with_their_root_and_need_it(admin: psycopg.Connection):
     admin.execute("INSERT INTO kopru.customers (customer_id) VALUES ('c')")
-    admin.execute("INSERT INTO kopru.contact_mediums (customer_id, position) VALUES ('c', 1), ('c', 2)")
+    admin.execute("INSERT INTO kopru.contact_mediums (customer_id, position) VALUES ('c', "
+                  "1), ('c', 2)")
     admin.execute("INSERT INTO kopru.subscriptions (subscription_id) VALUES ('s')")
-    admin.execute("INSERT INTO kopru.subscription_characteristics (subscription_id, bag, name, occurrence) "
+    admin.execute("INSERT INTO kopru.subscription_characteristics (subscription_id, bag, name, "
+                  "occurrence) "
                   "VALUES ('s', 'characteristic', 'STAGE', 1), ('s', 'properties', 'STAGE', 1)")
-    admin.execute("INSERT INTO kopru.engaged_parties (subscription_id, customer_id, occurrence) VALUES ('s', 'c', 1)")
+    admin.execute("INSERT INTO kopru.engaged_parties (subscription_id, customer_id, occurrence) "
+                  "VALUES ('s', 'c', 1)")
     admin.execute("DELETE FROM kopru.customers")
     admin.execute("DELETE FROM kopru.subscriptions WHERE subscription_id <> 's'")
-    assert [admin.execute(f"SELECT count(*) FROM kopru.{table}").fetchone()[0] for table in CHILDREN] == [0, 2, 1]
+    assert [admin.execute(f"SELECT count(*) FROM kopru.{table}").fetchone()[0]
+            for table in CHILDREN] == [0, 2, 1]
     admin.execute("DELETE FROM kopru.subscriptions")
-    assert [admin.execute(f"SELECT count(*) FROM kopru.{table}").fetchone()[0] for table in CHILDREN] == [0, 0, 0]
+    assert [admin.execute(f"SELECT count(*) FROM kopru.{table}").fetchone()[0]
+            for table in CHILDREN] == [0, 0, 0]
     with pytest.raises(errors.ForeignKeyViolation):
         admin.execute("INSERT INTO kopru.contact_mediums (customer_id, position) VALUES ('c', 1)")
 
@@ -187,7 +212,8 @@ def test_a_dead_letter_is_counted_while_open_and_new_once_resolved(admin: psycop
         admin.execute(arrive, (queue, body, body))
     letters = "SELECT queue, occurrences, status FROM kopru.dead_letters ORDER BY dead_letter_id"
     assert admin.execute(letters).fetchall() == [("q1", 2, "open"), ("q2", 1, "open")]
-    admin.execute("UPDATE kopru.dead_letters SET status = 'discarded', resolved_at = now() WHERE queue = 'q1'")
+    admin.execute("UPDATE kopru.dead_letters SET status = 'discarded', resolved_at = now() WHERE "
+                  "queue = 'q1'")
     admin.execute(arrive, ("q1", body, body))
     assert sorted(admin.execute(letters).fetchall()) == [
         ("q1", 1, "open"), ("q1", 2, "discarded"), ("q2", 1, "open")]
@@ -206,21 +232,25 @@ def test_the_daemon_writes_and_deletes_rows_of_the_five_tables(shared: Database)
                 ("engaged_parties (subscription_id, customer_id, occurrence)", "('s', 'c', 1)")]:
             connection.execute(f"INSERT INTO kopru.{table} VALUES {values}")
         for table in [*CHILDREN, *ROOTS]:
-            changed = connection.execute(f"UPDATE kopru.{table} SET extra = '{{\"k\": 1}}' RETURNING extra").fetchall()
+            changed = connection.execute(f"UPDATE kopru.{table} SET extra = '{{\"k\": 1}}' "
+                                         "RETURNING extra").fetchall()
             assert changed == [({"k": 1},)], table
-            assert connection.execute(f"DELETE FROM kopru.{table} RETURNING extra").fetchall() == changed, table
+            deleted = connection.execute(f"DELETE FROM kopru.{table} RETURNING extra").fetchall()
+            assert deleted == changed, table
         connection.rollback()
 
 
 def test_the_daemon_keeps_dead_letters_and_queues(shared: Database):
     with psycopg.connect(shared.daemon_dsn) as connection:
-        connection.execute("INSERT INTO kopru.dead_letters (queue, entity, reason, body, body_sha256, redelivered) "
+        connection.execute("INSERT INTO kopru.dead_letters (queue, entity, reason, body, "
+                           "body_sha256, redelivered) "
                            "VALUES ('q', 'customer', 'not_json', '', sha256(''), false)")
         connection.execute("UPDATE kopru.dead_letters SET status = 'replayed', resolved_at = now()")
         connection.execute("INSERT INTO kopru.queues (queue, entity) VALUES ('q', 'customer')")
         (before,), = connection.execute("SELECT epoch FROM kopru.queues")
         connection.execute("UPDATE kopru.queues SET epoch = epoch + 1, renewed_at = now()")
-        assert connection.execute("SELECT epoch - %s FROM kopru.queues FOR KEY SHARE", (before,)).fetchall() == [(1,)]
+        assert connection.execute("SELECT epoch - %s FROM kopru.queues FOR KEY SHARE",
+                                  (before,)).fetchall() == [(1,)]
         connection.rollback()
     assert allowed(shared, DAEMON, "SELECT version FROM kopru.schema_version")
 
@@ -229,7 +259,8 @@ def test_the_daemon_keeps_dead_letters_and_queues(shared: Database):
     "CREATE TABLE kopru.more (id integer)",
     "CREATE SCHEMA more",
     "CREATE INDEX ON kopru.customers (status)",
-    "CREATE TRIGGER t BEFORE INSERT ON kopru.customers EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+    "CREATE TRIGGER t BEFORE INSERT ON kopru.customers EXECUTE FUNCTION "
+    "suppress_redundant_updates_trigger()",
     "ALTER TABLE kopru.customers ADD COLUMN more text",
     "ALTER TABLE kopru.customers OWNER TO CURRENT_USER",
     "COMMENT ON TABLE kopru.customers IS 'mine'",
@@ -251,8 +282,8 @@ def test_the_daemon_may_not(shared: Database, forbidden: str):
 def test_the_daemon_cannot_pass_on_its_rights(shared: Database):
     with psycopg.connect(shared.daemon_dsn) as connection:
         connection.execute("GRANT SELECT ON kopru.customers TO PUBLIC")  # PostgreSQL only warns
-        assert connection.execute(
-            "SELECT has_table_privilege('public', 'kopru.customers', 'SELECT')").fetchone() == (False,)
+        may_select = "SELECT has_table_privilege('public', 'kopru.customers', 'SELECT')"
+        assert connection.execute(may_select).fetchone() == (False,)
         connection.rollback()
 
 
@@ -260,11 +291,13 @@ READABLE = [*ROOTS, *CHILDREN, VIEW, "queues", "schema_version"]
 
 
 def test_reader_pii_reads_all_but_the_dead_letters(shared: Database):
-    assert {table for table in [*COLUMNS, VIEW] if allowed(shared, ANALYST, f"SELECT * FROM kopru.{table}")} == \
+    assert {table for table in [*COLUMNS, VIEW]
+            if allowed(shared, ANALYST, f"SELECT * FROM kopru.{table}")} == \
         set(READABLE)
     for table, columns in COLUMNS.items():
         first = columns[0][0]
-        for statement in (f"INSERT INTO kopru.{table} DEFAULT VALUES", f"UPDATE kopru.{table} SET {first} = DEFAULT",
+        for statement in (f"INSERT INTO kopru.{table} DEFAULT VALUES",
+                          f"UPDATE kopru.{table} SET {first} = DEFAULT",
                           f"DELETE FROM kopru.{table}", f"TRUNCATE kopru.{table} CASCADE"):
             assert not allowed(shared, ANALYST, statement), statement
 
@@ -278,9 +311,11 @@ def test_others_read_nothing(shared: Database, user: str):
 def test_public_has_nothing(shared: Database):
     assert shared.query("""
         SELECT what, privilege_type FROM (
-            SELECT nspname::text, coalesce(nspacl, acldefault('n', nspowner)) FROM pg_namespace WHERE nspname = 'kopru'
+            SELECT nspname::text, coalesce(nspacl, acldefault('n', nspowner))
+            FROM pg_namespace WHERE nspname = 'kopru'
             UNION ALL
-            SELECT relname, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
+            SELECT relname, coalesce(relacl, acldefault(
+                CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner))
             FROM pg_class WHERE relnamespace = 'kopru'::regnamespace AND relkind IN ('r', 'v', 'S')
             UNION ALL
             SELECT attname, attacl FROM pg_attribute
@@ -294,4 +329,5 @@ def test_public_has_nothing(shared: Database):
 def test_public_may_not_execute_functions_that_come_later(admin: psycopg.Connection):
     admin.execute("SET ROLE kopru_owner")
     admin.execute("CREATE FUNCTION kopru.later() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-    assert admin.execute("SELECT has_function_privilege('public', 'kopru.later()', 'EXECUTE')").fetchone() == (False,)
+    may_execute = "SELECT has_function_privilege('public', 'kopru.later()', 'EXECUTE')"
+    assert admin.execute(may_execute).fetchone() == (False,)

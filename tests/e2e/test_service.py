@@ -26,13 +26,16 @@ def manager(tmp_path: Path) -> Iterator[ServiceManager]:
         yield manager
 
 
-def _wait_for(manager: ServiceManager, daemon: Kopru, word: str, count: int = 1, deadline_s: float = 30) -> None:
-    daemon.wait_until(lambda: manager.words().count(word) >= count, deadline_s, f"{count} x {word}, after {manager.words()[-20:]}")
+def _wait_for(manager: ServiceManager, daemon: Kopru, word: str, count: int = 1,
+              deadline_s: float = 30) -> None:
+    daemon.wait_until(lambda: manager.words().count(word) >= count, deadline_s,
+                      f"{count} x {word}, after {manager.words()[-20:]}")
 
 
 # readiness
 
-def test_ready_is_told_when_every_queue_is_consumed(manager: ServiceManager, rabbitmq_server, queues, kopru) -> None:
+def test_ready_is_told_when_every_queue_is_consumed(manager: ServiceManager, rabbitmq_server,
+                                                    queues, kopru) -> None:
     """Not before: one of the queues is missing at first."""
     rabbitmq_server.delete_queue(queues.customer)
     daemon = kopru(start=False, env=manager.environment)
@@ -41,7 +44,8 @@ def test_ready_is_told_when_every_queue_is_consumed(manager: ServiceManager, rab
     daemon.wait_for_event("consuming")  # the other one
     _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
     assert "READY=1" not in manager.words()
-    assert any(word.startswith(f"STATUS=queue {queues.customer} not consuming") for word in manager.words())
+    assert any(word.startswith(f"STATUS=queue {queues.customer} not consuming")
+               for word in manager.words())
 
     rabbitmq_server.declare_queue(queues.customer)
     _wait_for(manager, daemon, "STATUS=ok")
@@ -56,11 +60,13 @@ def test_ready_is_told_when_every_queue_is_consumed(manager: ServiceManager, rab
 
 @pytest.mark.full
 def test_an_outage_does_not_hold_up_the_boot(manager: ServiceManager, kopru) -> None:
-    daemon = kopru(start=False, env=manager.environment, amqp={"uri": "amqp://guest:guest@127.0.0.1:1/%2f"},
+    daemon = kopru(start=False, env=manager.environment,
+                   amqp={"uri": "amqp://guest:guest@127.0.0.1:1/%2f"},
                    postgres={"conninfo": "host=127.0.0.1 port=1 dbname=none"})
     daemon.launch()
     _wait_for(manager, daemon, "READY=1", deadline_s=60)
-    assert any(word.startswith("STATUS=database not usable: cannot connect") for word in manager.words())
+    assert any(word.startswith("STATUS=database not usable: cannot connect")
+               for word in manager.words())
     assert daemon.terminate() == 0
 
 
@@ -78,7 +84,8 @@ def test_an_abstract_name_is_heard(kopru) -> None:
         daemon = kopru(env=manager.environment)
         _wait_for(manager, daemon, "READY=1")
         assert daemon.terminate() == 0
-        assert manager.words()[-1] in ("STOPPING=1", "WATCHDOG=1") or manager.words()[-1].startswith("STATUS=")
+        assert manager.words()[-1] in ("STOPPING=1",
+                                       "WATCHDOG=1") or manager.words()[-1].startswith("STATUS=")
 
 
 @pytest.mark.parametrize("name", ["relative", "/does/not/exist"])
@@ -91,18 +98,22 @@ def test_a_manager_that_cannot_be_reached_is_no_reason_not_to_run(name: str, kop
 
 # the watchdog
 
-def test_the_watchdog_is_fed_through_an_outage_and_a_slow_end(manager: ServiceManager, rabbitmq_server, postgres_server, db, queues,
+def test_the_watchdog_is_fed_through_an_outage_and_a_slow_end(manager: ServiceManager,
+                                                              rabbitmq_server, postgres_server, db,
+                                                              queues,
                                                              kopru) -> None:
     daemon = kopru(env=manager.environment, postgres={"statement_timeout": 2, "lock_timeout": 1})
     _wait_for(manager, daemon, "READY=1")
-    frozen = [pid for (pid,) in db.query("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' "
+    frozen = [pid for (pid,) in db.query("SELECT pid FROM pg_stat_activity WHERE backend_type = "
+                                         "'client backend' "
                                          "AND datname = %s AND pid <> pg_backend_pid()", db.name)]
     frozen.append(postgres_server.pid)
     try:
         for pid in frozen:
             os.kill(pid, signal.SIGSTOP)
         rabbitmq_server.publish(queues.customer, b'{"id":"1"}')
-        daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30, "a message in hand")
+        daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
+                          "a message in hand")
         manager.forget()
         _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
         daemon.send(signal.SIGTERM)
@@ -135,7 +146,8 @@ def _frozen_thread(daemon: Kopru, name: str) -> Iterator[None]:
     libc = ctypes.CDLL(None, use_errno=True)
     libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
     tasks = Path(f"/proc/{daemon.pid}/task")
-    thread = next(int(task.name) for task in tasks.iterdir() if (task / "comm").read_text().strip() == name)
+    thread = next(int(task.name) for task in tasks.iterdir()
+                  if (task / "comm").read_text().strip() == name)
 
     def trace(request: int) -> None:
         if libc.ptrace(request, thread, None, None) != 0:
@@ -154,7 +166,8 @@ def _frozen_thread(daemon: Kopru, name: str) -> Iterator[None]:
 @pytest.mark.parametrize("thread", ["consumer", "lease keeper"])
 def test_the_watchdog_starves_when_a_thread_hangs(thread: str, manager: ServiceManager, kopru) -> None:
     """With these settings a thread counts as stuck after 105 seconds."""
-    daemon = kopru(env=manager.environment, amqp={"connect_timeout": 1, "rpc_timeout": 1, "heartbeat": 600},
+    daemon = kopru(env=manager.environment,
+                   amqp={"connect_timeout": 1, "rpc_timeout": 1, "heartbeat": 600},
                    postgres={"connect_timeout": 1, "statement_timeout": 2, "lock_timeout": 1})
     _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
     with _frozen_thread(daemon, thread):
@@ -180,7 +193,8 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     unit = (REPOSITORY / "etc" / "kopru.service").read_text(encoding="utf-8")
     path = tmp_path / "kopru.service"
     path.write_text(unit.replace("/usr/local/bin/kopru", str(binary())), encoding="utf-8")
-    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True,
+                          check=False)
     assert done.stderr.strip() == "", done.stderr
     assert done.returncode == 0
     assert "\nType=notify\n" in unit and "\nWatchdogSec=30\n" in unit
@@ -189,16 +203,20 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
 # signals
 
 def _publish_numbers(broker, queue: str, count: int) -> None:
-    broker.publish_many(queue, (json.dumps({"id": str(n), "name": "İ" * 20, "contactMedium": [{"mediumType": "PHONE"}]}).encode()
+    broker.publish_many(queue,
+                        (json.dumps({"id": str(n), "name": "İ" * 20,
+                                     "contactMedium": [{"mediumType": "PHONE"}]}).encode()
                                 for n in range(count)))
 
 
 def _require_each_applied_once(broker, db, queue: str, count: int) -> None:
     broker.wait_until_empty(queue)
-    assert db.query("SELECT count(*), count(DISTINCT customer_id) FROM kopru.customers") == [(count, count)]
+    assert db.query("SELECT count(*), count(DISTINCT customer_id) FROM kopru.customers") == [
+        (count, count)]
     assert db.value("SELECT count(*) FROM kopru.contact_mediums") == count
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
-    assert db.value("SELECT count(*) FROM (SELECT customer_id FROM public.written GROUP BY 1 HAVING count(*) > 1) twice") == 0
+    assert db.value("SELECT count(*) FROM (SELECT customer_id FROM public.written GROUP BY 1 "
+                    "HAVING count(*) > 1) twice") == 0
 
 
 @pytest.fixture
@@ -209,11 +227,13 @@ def written(db) -> None:
         GRANT INSERT ON public.written TO PUBLIC;
         CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN INSERT INTO public.written VALUES (NEW.customer_id); RETURN NULL; END $$;
-        CREATE TRIGGER note AFTER INSERT OR UPDATE ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.note();""")
+        CREATE TRIGGER note AFTER INSERT OR UPDATE ON kopru.customers
+            FOR EACH ROW EXECUTE FUNCTION public.note();""")
 
 
 @pytest.mark.usefixtures("written")
-def test_sighup_in_the_middle_of_batches_changes_nothing(rabbitmq_server, db, queues, kopru: Callable[..., Kopru]) -> None:
+def test_sighup_in_the_middle_of_batches_changes_nothing(rabbitmq_server, db, queues,
+                                                         kopru: Callable[..., Kopru]) -> None:
     count = 6000
     _publish_numbers(rabbitmq_server, queues.customer, count)
     daemon = kopru(start=False, batch={"max_messages": 5})
@@ -238,7 +258,8 @@ def test_a_second_signal_in_the_middle_of_batches_commits_nothing_twice(
     count = 6000
     _publish_numbers(rabbitmq_server, queues.customer, count)
     daemon = kopru(batch={"max_messages": 20})
-    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") > 0, 30, "the first rows")
+    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") > 0, 30,
+                      "the first rows")
     daemon.send(signal.SIGTERM)
     daemon.wait_for_event("stopping")
     daemon.send(second)
@@ -262,6 +283,7 @@ def test_a_terminal_that_closes_ends_it_in_order(db, queues, kopru: Callable[...
             said += os.read(terminal, 65536)  # the end of the daemon would end this with an error
     finally:
         os.close(terminal)
-    ended = wait_until(lambda: [status for child, status in [os.waitpid(pid, os.WNOHANG)] if child], 40, "the end")
+    ended = wait_until(lambda: [status for child, status in [os.waitpid(pid, os.WNOHANG)] if child],
+                       40, "the end")
     assert os.waitstatus_to_exitcode(ended[0]) == 0
     assert db.query("SELECT DISTINCT holder FROM kopru.queues") == [(None,)]

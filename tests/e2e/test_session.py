@@ -5,25 +5,31 @@ import json
 import pytest
 from support.database import DAEMON
 
-# A trigger sees a transaction from the inside. It is the site's, so it may write into a table of its own.
+# A trigger sees a transaction from the inside. It is the site's, so it may write into a table of
+# its own.
 _SEEN = """
 CREATE TABLE public.seen (name text, value text);
 GRANT INSERT ON public.seen TO PUBLIC;
 CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO public.seen SELECT s.name, current_setting(s.name) FROM unnest(ARRAY['synchronous_commit', 'TimeZone', 'DateStyle',
-        'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_isolation']) AS s(name);
+    INSERT INTO public.seen SELECT s.name, current_setting(s.name) FROM unnest(ARRAY[
+        'synchronous_commit', 'TimeZone', 'DateStyle', 'statement_timeout', 'lock_timeout',
+        'idle_in_transaction_session_timeout', 'transaction_isolation']) AS s(name);
     RETURN NULL;
 END $$;
 CREATE TRIGGER see AFTER INSERT ON kopru.customers FOR EACH STATEMENT EXECUTE FUNCTION public.see();
 """
 
 # Of a site that wants something else everywhere.
-_SITE = {"TimeZone": "Asia/Tokyo", "DateStyle": "SQL, DMY", "statement_timeout": "1d", "lock_timeout": "1d",
-         "idle_in_transaction_session_timeout": "1d", "default_transaction_isolation": "serializable"}
+_SITE = {"TimeZone": "Asia/Tokyo", "DateStyle": "SQL, DMY", "statement_timeout": "1d",
+         "lock_timeout": "1d",
+         "idle_in_transaction_session_timeout": "1d",
+         "default_transaction_isolation": "serializable"}
 
 
-# Off would let an acknowledged message be lost; what is weaker or stronger otherwise is the site's decision.
-@pytest.mark.parametrize(("set_by_site", "used"), [("off", "on"), ("on", "on"), ("local", "local"), ("remote_apply", "remote_apply")])
+# Off would let an acknowledged message be lost; what is weaker or stronger otherwise is the site's
+# decision.
+@pytest.mark.parametrize(("set_by_site", "used"), [("off", "on"), ("on", "on"), ("local", "local"),
+                                                   ("remote_apply", "remote_apply")])
 def test_a_transaction_has_its_own_settings(rabbitmq_server, db, queues, kopru, set_by_site, used):
     db.query(_SEEN)
     for name, value in {**_SITE, "synchronous_commit": set_by_site}.items():
@@ -32,5 +38,6 @@ def test_a_transaction_has_its_own_settings(rabbitmq_server, db, queues, kopru, 
     rabbitmq_server.publish(queues.customer, json.dumps({"id": "1"}).encode())
     rabbitmq_server.wait_until_empty(queues.customer)
     assert dict(db.query("SELECT name, value FROM public.seen")) == {
-        "synchronous_commit": used, "TimeZone": "UTC", "DateStyle": "ISO, DMY", "statement_timeout": "7s", "lock_timeout": "3s",
+        "synchronous_commit": used, "TimeZone": "UTC", "DateStyle": "ISO, DMY",
+        "statement_timeout": "7s", "lock_timeout": "3s",
         "idle_in_transaction_session_timeout": "7s", "transaction_isolation": "read committed"}

@@ -1,4 +1,6 @@
-"""SIGTERM and SIGINT finish what is in hand, within shutdown_timeout, and leave nothing to be redelivered."""
+"""SIGTERM and SIGINT finish what is in hand, within shutdown_timeout, and leave nothing to be
+redelivered.
+"""
 
 import json
 import os
@@ -15,7 +17,9 @@ _MESSAGES = 8000
 
 def _publish_numbers(broker, queue, count=_MESSAGES):
     """Each about another customer, so that the table shows which were applied."""
-    broker.publish_many(queue, (json.dumps({"id": str(n), "name": "İ" * 20, "contactMedium": [{"mediumType": "PHONE"}]}).encode()
+    broker.publish_many(queue,
+                        (json.dumps({"id": str(n), "name": "İ" * 20,
+                                     "contactMedium": [{"mediumType": "PHONE"}]}).encode()
                                 for n in range(count)))
 
 
@@ -39,8 +43,10 @@ def _applied(db):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_under_load_leaves_no_redelivery(rabbitmq_server, db, queues, kopru, number):
     _publish_numbers(rabbitmq_server, queues.customer)
-    daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "prefetch": 500}], batch={"max_messages": 50})
-    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") > 0, 30, "the first rows")
+    daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "prefetch": 500}],
+                   batch={"max_messages": 50})
+    daemon.wait_until(lambda: db.value("SELECT count(*) FROM kopru.customers") > 0, 30,
+                      "the first rows")
     assert daemon.terminate(number) == 0
     rest, redelivered = _take_rest(rabbitmq_server, queues.customer)
     assert rest, "the signal came too late to test anything"
@@ -49,7 +55,8 @@ def test_a_signal_under_load_leaves_no_redelivery(rabbitmq_server, db, queues, k
     assert not applied & rest
     assert applied | rest == {str(n) for n in range(_MESSAGES)}
     assert db.query("SELECT queue, holder FROM kopru.queues") == [(queues.customer, None)]
-    assert db.value("SELECT last_commit_at IS NOT NULL AND last_message_at IS NOT NULL FROM kopru.queues")
+    assert db.value("SELECT last_commit_at IS NOT NULL AND last_message_at IS NOT NULL FROM "
+                    "kopru.queues")
     assert daemon.events("stopped")[0]["status"] == 0
 
 
@@ -66,16 +73,19 @@ def frozen(postgres_server, rabbitmq_server, db, queues, kopru):
     stopped = []
 
     def make(shutdown_timeout):
-        daemon = kopru(shutdown_timeout=shutdown_timeout, postgres={"statement_timeout": 2, "lock_timeout": 1})
+        daemon = kopru(shutdown_timeout=shutdown_timeout,
+                       postgres={"statement_timeout": 2, "lock_timeout": 1})
         _publish_numbers(rabbitmq_server, queues.customer, 10)
         rabbitmq_server.wait_until_empty(queues.customer)
         pids = [postgres_server.pid, *(pid for (pid,) in db.query(
-            "SELECT pid FROM pg_stat_activity WHERE usename = %s AND datname = %s", DAEMON, db.name))]
+            "SELECT pid FROM pg_stat_activity WHERE usename = %s AND datname = %s", DAEMON,
+            db.name))]
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
             stopped.append(pid)
         _publish_numbers(rabbitmq_server, queues.customer, 1000)
-        daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1000, 30, "messages in hand")
+        daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1000, 30,
+                          "messages in hand")
         return daemon
 
     def thaw():
@@ -95,7 +105,8 @@ def _require_nothing_lost(broker, db, queue, daemon):
     assert daemon.terminate() == 0
 
 
-def test_a_frozen_database_does_not_keep_it_beyond_shutdown_timeout(rabbitmq_server, db, queues, frozen):
+def test_a_frozen_database_does_not_keep_it_beyond_shutdown_timeout(rabbitmq_server, db, queues,
+                                                                    frozen):
     daemon = frozen(4)
     daemon.send(signal.SIGTERM)
     assert daemon.wait_until_exit(4 + 5) == 1
@@ -132,22 +143,29 @@ def test_a_signal_while_another_instance_has_the_queue_ends_it_at_once(queues, k
 
 
 def test_stops_on_a_quorum_queue_leave_its_order(rabbitmq_server, db, kopru):
-    """RabbitMQ 3.10 returns what is under way to a cancelled consumer in any order: nothing may be under way then."""
+    """RabbitMQ 3.10 returns what is under way to a cancelled consumer in any order: nothing may be
+    under way then.
+    """
     queue = f"customer-{secrets.token_hex(4)}"
     rabbitmq_server.declare_queue(queue, quorum=True, arguments={"x-delivery-limit": 1000})
-    rabbitmq_server.publish_many(queue, (json.dumps({"id": str(n % 50), "name": str(n)}).encode() for n in range(2 * _MESSAGES)))
+    rabbitmq_server.publish_many(queue,
+                                 (json.dumps({"id": str(n % 50), "name": str(n)}).encode()
+                                  for n in range(2 * _MESSAGES)))
     watch = AmqpWatch()
     try:
         with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy:
-            daemon = kopru(start=False, queues=[{"name": queue, "entity": "customer", "prefetch": 500}],
+            daemon = kopru(start=False,
+                           queues=[{"name": queue, "entity": "customer", "prefetch": 500}],
                            amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"})
             for _ in range(3):
                 before = len(watch.deliveries())
                 daemon.launch()
-                daemon.wait_until(lambda: len(watch.deliveries()) > before + 600, 60, "deliveries under load")
+                daemon.wait_until(lambda: len(watch.deliveries()) > before + 600, 60,
+                                  "deliveries under load")
                 assert daemon.terminate() == 0
             deliveries = watch.deliveries()
             assert not rabbitmq_server.depth(queue).is_empty, "stopped in the middle of the work"
-            assert [int(json.loads(delivery.body)["name"]) for delivery in deliveries] == list(range(len(deliveries)))
+            assert [int(json.loads(delivery.body)["name"])
+                    for delivery in deliveries] == list(range(len(deliveries)))
     finally:
         rabbitmq_server.delete_queue(queue)

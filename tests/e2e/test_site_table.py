@@ -27,7 +27,8 @@ def test_a_missing_grant_is_laid_to_its_migration(rabbitmq_server, db, queues, t
     daemon = Kopru(settings)
     try:
         daemon.launch()
-        (line,) = {json.dumps({name: text for name, text in line.items() if name in ("subject", "hint", "why")})
+        (line,) = {json.dumps({name: text for name, text in line.items()
+                               if name in ("subject", "hint", "why")})
                    for line in daemon.wait_for_event("paused")}
         paused = json.loads(line)
         assert paused["subject"] == "kopru.devices"

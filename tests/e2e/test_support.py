@@ -1,4 +1,6 @@
-"""The harness itself: private servers are private, stop really stops, a wait says what it waited for."""
+"""The harness itself: private servers are private, stop really stops, a wait says what it waited
+for.
+"""
 
 import errno
 import os
@@ -79,7 +81,8 @@ def test_servers_listen_on_loopback_only(postgres_server: Postgres, rabbitmq_ser
         assert set(addresses) <= loopback
 
 
-def test_servers_cannot_be_reached_from_outside(postgres_server: Postgres, rabbitmq_server: RabbitMQ):
+def test_servers_cannot_be_reached_from_outside(postgres_server: Postgres,
+                                                rabbitmq_server: RabbitMQ):
     address = own_address()
     if address is None:
         pytest.skip("this machine has no address but loopback")
@@ -135,7 +138,8 @@ def test_depth_counts_ready_unacked_and_consumers(rabbitmq_server: RabbitMQ):
             channel.basic_qos(prefetch_count=1)
             channel.basic_consume(name, lambda *_: None)
             connection.process_data_events(time_limit=0)
-            depth = wait_until(lambda: (lambda d: d if d.unacked else None)(rabbitmq_server.depth(name)), 30,
+            depth = wait_until(lambda: (lambda d: d if d.unacked
+                                        else None)(rabbitmq_server.depth(name)), 30,
                                "one delivery")
             assert (depth.ready, depth.unacked, depth.consumers) == (2, 1, 1)
         rabbitmq_server.purge(name)
@@ -159,7 +163,8 @@ def test_publishing_to_a_missing_queue_fails(rabbitmq_server: RabbitMQ):
         rabbitmq_server.publish_many("no-such-queue", [b"{}"])
 
 
-def test_a_broker_that_goes_while_a_connection_is_made_is_an_outage(rabbitmq_server: RabbitMQ, monkeypatch: pytest.MonkeyPatch):
+def test_a_broker_that_goes_while_a_connection_is_made_is_an_outage(
+        rabbitmq_server: RabbitMQ, monkeypatch: pytest.MonkeyPatch):
     def gone(_socket: socket.socket) -> None:
         raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
 
@@ -186,7 +191,8 @@ with Postgres() as server:
     print(server.pid, server.directory, flush=True)
     time.sleep(600)
 """
-    starter = subprocess.Popen([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")},
+    starter = subprocess.Popen([sys.executable, "-c", program],
+                               env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tests")},
                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert starter.stdout is not None
     pid, directory = starter.stdout.readline().split()
@@ -202,12 +208,14 @@ def test_databases_are_fresh_and_the_daemon_may_write_rows_only(db):
     assert db.value("SELECT count(*) FROM kopru.customers") == 0
     with psycopg.connect(db.daemon_dsn, autocommit=True) as connection:
         connection.execute("INSERT INTO kopru.customers (customer_id) VALUES ('1')")
-        for statement in ("CREATE TABLE kopru.x (n int)", "CREATE TABLE public.x (n int)", "CREATE SCHEMA x",
+        for statement in ("CREATE TABLE kopru.x (n int)", "CREATE TABLE public.x (n int)",
+                          "CREATE SCHEMA x",
                           "DROP TABLE kopru.customers", "TRUNCATE kopru.customers CASCADE"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
         assert connection.execute(
-            "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+            "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = "
+            "current_user").fetchone() == (False,)
     assert db.value("SELECT rolsuper FROM pg_roles WHERE rolname = 'kopru_deployer'") is False
 
 
@@ -230,21 +238,25 @@ def test_patience_stretches_deadlines(monkeypatch):
 
 
 def test_libconfig_text():
-    assert libconfig.to_text({"a": {"b": 'x"\\', "c": True}, "n": 2**40, "l": ["p", "q"], "g": [{"k": 1}], "e": []}) == (
-        'a = { b = "x\\"\\\\"; c = true; };\nn = 1099511627776L;\nl = [ "p", "q" ];\ng = ( { k = 1; } );\ne = [  ];\n')
+    assert libconfig.to_text({"a": {"b": 'x"\\', "c": True}, "n": 2**40, "l": ["p", "q"],
+                              "g": [{"k": 1}], "e": []}) == (
+        'a = { b = "x\\"\\\\"; c = true; };\nn = 1099511627776L;\nl = [ "p", "q" ];\ng = ( { k = '
+        '1; } );\ne = [  ];\n')
 
 
 def test_settings_are_merged_group_by_group():
-    settings = {"log": {"level": "info", "format": "json"}, "queues": [{"name": "a"}], "http": {"listen": ""}}
+    settings = {"log": {"level": "info", "format": "json"}, "queues": [{"name": "a"}],
+                "http": {"listen": ""}}
     assert merged(settings, {"log": {"level": "debug"}, "queues": [], "http": None}) == {
         "log": {"level": "debug", "format": "json"}, "queues": []}
 
 
 def test_sanitizer_reports_fail_a_test():
     require_no_sanitizer_report('{"msg":"all is well"}', "a run")
-    for report in ("==1==ERROR: AddressSanitizer: heap-use-after-free", "==1==ERROR: LeakSanitizer: detected memory leaks",
-                   "x.c:1:2: runtime error: signed integer overflow", "WARNING: ThreadSanitizer: data race",
-                   "==123== Invalid read of size 1"):
+    for report in ("==1==ERROR: AddressSanitizer: heap-use-after-free",
+                   "==1==ERROR: LeakSanitizer: detected memory leaks",
+                   "x.c:1:2: runtime error: signed integer overflow",
+                   "WARNING: ThreadSanitizer: data race", "==123== Invalid read of size 1"):
         with pytest.raises(AssertionError, match="a run"):
             require_no_sanitizer_report(f"line\n{report}", "a run")
 
@@ -286,7 +298,8 @@ def test_daemon_is_ready_when_it_consumes_and_ends_when_told(impostor):
 
 
 def test_daemon_that_ends_early_is_told_from_one_that_is_slow(impostor):
-    with pytest.raises(RuntimeError, match="(?s)status 78 while waiting for kopru to consume q.*no such file"):
+    with pytest.raises(RuntimeError,
+                       match="(?s)status 78 while waiting for kopru to consume q.*no such file"):
         impostor("echo 'no such file' >&2; exit 78").start()
     slow = impostor("echo patience >&2; exec sleep 600")
     slow.launch()

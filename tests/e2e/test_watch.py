@@ -1,4 +1,6 @@
-"""The watching proxies themselves: what they say happened did happen, and what they stop stands still."""
+"""The watching proxies themselves: what they say happened did happen, and what they stop stands
+still.
+"""
 
 import secrets
 import socket
@@ -28,7 +30,9 @@ def watched(rabbitmq_server):
     connections = []
 
     def connect():
-        connections.append(pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", proxy.port, heartbeat=600)))
+        connections.append(pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1",
+                                                                             proxy.port,
+                                                                             heartbeat=600)))
         return connections[-1].channel()
 
     with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy:
@@ -41,8 +45,10 @@ def watched(rabbitmq_server):
 
 def _consume(channel, queue, count):
     tags = []
-    channel.basic_consume(queue, lambda _channel, method, _properties, _body: tags.append(method.delivery_tag))
-    wait_until(lambda: channel.connection.process_data_events(0.01) or len(tags) == count, 30, "deliveries")
+    channel.basic_consume(
+        queue, lambda _channel, method, _properties, _body: tags.append(method.delivery_tag))
+    wait_until(lambda: channel.connection.process_data_events(0.01) or len(tags) == count, 30,
+               "deliveries")
     return tags
 
 
@@ -58,7 +64,8 @@ def test_deliveries_and_what_an_acknowledgement_covers(rabbitmq_server, queue, w
     channel.basic_ack(second, multiple=True)
     channel.basic_ack(0, multiple=True)
     channel.connection.close()
-    assert [[delivery.tag for delivery in ack.covers] for ack in watch.acks()] == [[third], [first, second], [fourth, fifth]]
+    assert [[delivery.tag for delivery in ack.covers]
+            for ack in watch.acks()] == [[third], [first, second], [fourth, fifth]]
     assert all(delivery.at <= ack.at for ack in watch.acks() for delivery in ack.covers)
 
 
@@ -71,7 +78,8 @@ def test_each_connection_counts_its_own_tags(rabbitmq_server, queue, watched):
     channel = connect()
     channel.basic_ack(_consume(channel, queue, 2)[0])
     channel.connection.close()
-    assert [(delivery.connection, delivery.tag, delivery.redelivered) for delivery in watch.deliveries()] == [
+    assert [(delivery.connection, delivery.tag, delivery.redelivered)
+            for delivery in watch.deliveries()] == [
         (0, 1, False), (0, 2, False), (1, 1, True), (1, 2, True)]
     ((covered,),) = [ack.covers for ack in watch.acks()]
     assert (covered.connection, covered.body) == (1, b"1")
@@ -96,16 +104,19 @@ def test_an_acknowledgement_that_is_held_did_not_reach_the_broker(rabbitmq_serve
 def test_a_delivery_is_held_behind_those_before_it(rabbitmq_server, queue, watched):
     rabbitmq_server.publish_many(queue, [b"1", b"2", b"3"])
     watch, connect = watched
-    stop = watch.stop_at(lambda frame: frame.method == BASIC_DELIVER and frame.payload[5 + frame.payload[4]:][7:8] == b"\2")
+    stop = watch.stop_at(lambda frame: frame.method == BASIC_DELIVER
+                         and frame.payload[5 + frame.payload[4]:][7:8] == b"\2")
     channel = connect()
     assert len(_consume(channel, queue, 1)) == 1
     stop.wait()
     threading.Timer(0.01, stop.release).start()
-    wait_until(lambda: channel.connection.process_data_events(0.01) or len(watch.deliveries()) == 3, 30, "the others")
+    wait_until(lambda: channel.connection.process_data_events(0.01) or len(watch.deliveries()) == 3,
+               30, "the others")
 
 
 def test_the_end_of_a_client_reaches_the_server_unless_the_proxy_made_it():
-    with socket.create_server(("127.0.0.1", 0)) as listener, Proxy(listener.getsockname()[1]) as proxy:
+    with socket.create_server(("127.0.0.1",
+                               0)) as listener, Proxy(listener.getsockname()[1]) as proxy:
         for end in ("client", "proxy"):
             client = socket.create_connection(("127.0.0.1", proxy.port))
             server, _address = listener.accept()
@@ -125,11 +136,13 @@ def test_the_end_of_a_client_reaches_the_server_unless_the_proxy_made_it():
 
 
 def test_frames_are_the_same_however_the_bytes_are_cut():
-    raw = [b"AMQP\0\0\x09\1", b"\1\0\0\0\0\0\4\0\x0a\0\x0b\xce", b"\x08\0\0\0\0\0\0\xce", b"\3\0\1\0\0\0\2{}\xce"]
+    raw = [b"AMQP\0\0\x09\1", b"\1\0\0\0\0\0\4\0\x0a\0\x0b\xce", b"\x08\0\0\0\0\0\0\xce",
+           b"\3\0\1\0\0\0\2{}\xce"]
     for size in range(1, 40):
         splitter = FrameSplitter(True)
         data = b"".join(raw)
-        frames = [frame for at in range(0, len(data), size) for frame in splitter.feed(data[at:at + size])]
+        frames = [frame for at in range(0, len(data), size)
+                  for frame in splitter.feed(data[at:at + size])]
         assert [frame.raw for frame in frames] == raw
     assert [frame.kind for frame in frames] == [0, 1, 8, 3]
     assert (frames[1].method, frames[3].channel, frames[3].payload) == ((10, 11), 1, b"{}")

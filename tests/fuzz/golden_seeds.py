@@ -3,7 +3,8 @@
 
 Usage: golden_seeds.py DIRECTORY
 
-The directory is made anew. Bodies that are only long are left out: they slow a fuzzer down and teach it nothing.
+The directory is made anew. Bodies that are only long are left out: they slow a fuzzer down and
+teach it nothing.
 """
 
 import shutil

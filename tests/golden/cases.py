@@ -1,4 +1,4 @@
-"""Reads the golden cases; README.md in this folder describes their format. Nothing here writes one."""
+"""Reads the golden cases; README.md describes their format. Nothing here writes a case."""
 
 import base64
 import json
@@ -14,13 +14,13 @@ FOLDER = Path(__file__).resolve().parent
 MAX_MESSAGE_BYTES = 65536
 SETTINGS = {"limits": {"max_message_bytes": MAX_MESSAGE_BYTES}}
 
-REASONS = ("too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul", "not_object", "missing_id",
-           "invalid_id", "invalid_structure", "rejected_by_database")
+REASONS = ("too_large", "invalid_unicode", "not_json", "too_deep", "contains_nul", "not_object",
+           "missing_id", "invalid_id", "invalid_structure", "rejected_by_database")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as far as the cases look at it: its key, of which the first column is the root's, and its other columns."""
+    """A table of the cases: its key, which begins with the root's key, and its other columns."""
 
     key: tuple[str, ...]
     columns: tuple[str, ...]
@@ -44,16 +44,19 @@ ENTITIES = {
     "customer": Entity("customers", {
         "customers": Table(("customer_id",), ("status", "name", "extra", "source_time")),
         "contact_mediums": Table(("customer_id", "position"), (
-            "medium_type", "preferred", "contact_type", "city", "state_or_province", "country", "post_code", "street1",
-            "street2", "phone_number", "fax_number", "email_address", "social_network_id", "valid_from", "valid_to",
-            "valid_from_date", "valid_to_date", "extra")),
+            "medium_type", "preferred", "contact_type", "city", "state_or_province", "country",
+            "post_code", "street1",
+            "street2", "phone_number", "fax_number", "email_address", "social_network_id",
+            "valid_from", "valid_to", "valid_from_date", "valid_to_date", "extra")),
     }),
     "subscription": Entity("subscriptions", {
         "subscriptions": Table(("subscription_id",), (
-            "agreement_type", "document_number", "name", "status", "completion_start", "completion_end",
+            "agreement_type", "document_number", "name", "status", "completion_start",
+            "completion_end",
             "completion_start_date", "completion_end_date", "extra", "source_time")),
         "subscription_characteristics": Table(("subscription_id", "bag", "name", "occurrence"), (
-            "value_type", "value", "value_numeric", "value_date", "value_timestamp", "value_boolean", "extra")),
+            "value_type", "value", "value_numeric", "value_date", "value_timestamp",
+            "value_boolean", "extra")),
         "engaged_parties": Table(("subscription_id", "customer_id", "occurrence"), (
             "name", "role", "referred_type", "extra")),
     }),
@@ -84,7 +87,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def parse(text: str) -> Any:
     """JSON with exact numbers; a name that stands twice in one object is an error."""
-    return json.loads(text, parse_int=Number.parse, parse_float=Number.parse, object_pairs_hook=_object)
+    return json.loads(text, parse_int=Number.parse, parse_float=Number.parse,
+                      object_pairs_hook=_object)
 
 
 def spell(value: Any) -> str:
@@ -140,21 +144,22 @@ class Case:
 
     @property
     def clears(self) -> tuple[str, ...]:
-        """What the entity file clears when a message leaves it out: ("*",) for everything, else names of properties."""
+        """What the entity file clears if a message omits it: ("*",) or names of properties."""
         return tuple(self.content.get("absent_clears", ()))
 
     def messages(self) -> list[Message]:
         specs = [self.content] if self.is_single else self.content["messages"]
         result = []
         for spec in specs:
-            properties: dict[str, Any] = {"content_type": spec.get("content_type", "application/json")}
+            properties: dict[str, Any] = {"content_type": spec.get("content_type",
+                                                                   "application/json")}
             if "timestamp" in spec:
                 properties["timestamp"] = int(spec["timestamp"].spelling)
             result.append(Message(_body(spec), properties))
         return result
 
     def expected_output(self) -> dict[str, Any]:
-        """For a single message: what kopru map prints; of a dead letter only what the case says about it."""
+        """What kopru map prints for a single message; of a dead letter only what the case names."""
         expect = self.content["expect"]
         if "dead_letter" in expect:
             return expect
@@ -163,11 +168,16 @@ class Case:
         return {**expect, "entity": self.entity_name, "rows": rows}
 
     def expected_tables(self) -> dict[str, list[dict[str, Any]]]:
-        """Every table of the entity with all columns; of dead letters only the columns that the case names."""
+        """Every table of the entity with all columns; dead letters with the columns that the case
+        names.
+        """
         tables = self.content.get("tables")
         if tables is None:
             expect = self.content["expect"]
-            tables = {"dead_letters": [self._dead_letter(expect)]} if "dead_letter" in expect else expect["rows"]
+            if "dead_letter" in expect:
+                tables = {"dead_letters": [self._dead_letter(expect)]}
+            else:
+                tables = expect["rows"]
         result = {"dead_letters": tables.get("dead_letters", [])}
         for name, table in self.entity.tables.items():
             rows = tables.get(name, [])
@@ -180,7 +190,8 @@ class Case:
     def root_ids(self) -> set[str]:
         """The ids that belong to this case and to no other."""
         ids = {row[self.entity.root_key] for row in self._root_rows()}
-        ids |= {letter.get("entity_id") for letter in self.content.get("tables", {}).get("dead_letters", [])}
+        ids |= {letter.get("entity_id")
+                for letter in self.content.get("tables", {}).get("dead_letters", [])}
         ids.add(self.content.get("expect", {}).get("id"))
         return ids - {None}
 

@@ -1,8 +1,9 @@
 """Every golden case through a real broker, the daemon and a real database.
 
-All cases share one database, because their ids and bodies differ (test_rules.py): everything is published before the
-daemon starts, the daemon works until the queues are empty, and each test compares its case's rows. This is done twice,
-with batches as large as they get and with batches of one message, which must end in the same rows.
+All cases share one database, because their ids and bodies differ (test_rules.py): everything is
+published before the daemon starts, the daemon works until the queues are empty, and each test
+compares its case's rows. This is done twice, with batches as large as they get and with batches of
+one message, which must end in the same rows.
 """
 
 import hashlib
@@ -21,17 +22,20 @@ from support.rabbitmq import RabbitMQ
 
 _EMPTY_DEADLINE_S = 120
 _BATCHES: dict[str, dict[str, object]] = {"folded": {}, "singly": {"batch": {"max_messages": 1}}}
-_INSTANTS = ("valid_from", "valid_to", "completion_start", "completion_end", "value_timestamp", "source_time")
+_INSTANTS = ("valid_from", "valid_to", "completion_start", "completion_end", "value_timestamp",
+             "source_time")
 _NUMERICS = ("value_numeric",)
 
 Row = dict[str, Any]
 Queue = dict[str, str]
-# What a daemon is told for its cases: an entity has one queue in a configuration, so each manner is a daemon of its own.
+# What a daemon is told for its cases: an entity has one queue in a configuration, so each manner is
+# a daemon of its own.
 Manner = tuple[str, tuple[str, ...]]
 
 
 def _queue(mark: str, case: Case) -> str:
-    return "-".join(("golden", mark, case.entity_name, case.order, *case.clears)).replace("*", "all")
+    return "-".join(("golden", mark, case.entity_name, case.order, *case.clears)).replace("*",
+                                                                                          "all")
 
 
 def _letter_key(queue: str, body: bytes) -> tuple[str, str]:
@@ -50,13 +54,15 @@ class Outcome:
 
     def of(self, case: Case) -> dict[str, list[Row]]:
         ids = case.root_ids()
-        found = {name: in_key_order(table, [row for row in self.tables[name] if row[table.key[0]] in ids])
+        found = {name: in_key_order(table,
+                                    [row for row in self.tables[name] if row[table.key[0]] in ids])
                  for name, table in case.entity.tables.items()}
         return {**found, "dead_letters": self.letters_of(case)}
 
     def letters_of(self, case: Case) -> list[Row]:
         keys = {_letter_key(_queue(self.mark, case), message.body) for message in case.messages()}
-        return _in_letter_order([row for row in self.letters if (row["queue"], row["body_sha256"]) in keys])
+        return _in_letter_order([row for row in self.letters
+                                 if (row["queue"], row["body_sha256"]) in keys])
 
 
 def _in_letter_order(letters: list[Row]) -> list[Row]:
@@ -99,12 +105,14 @@ def _publish(broker: RabbitMQ, mark: str) -> dict[Manner, list[Queue]]:
 
 
 def _run(broker: RabbitMQ, db: Database, queues: list[Queue], changes: dict[str, object]) -> None:
-    settings = merged(default_settings(broker.uri, db.daemon_dsn, {}), {**SETTINGS, **changes, "queues": queues})
+    settings = merged(default_settings(broker.uri, db.daemon_dsn, {}),
+                      {**SETTINGS, **changes, "queues": queues})
     daemon = Kopru(settings)
     try:
         daemon.start()
         for queue in queues:
-            daemon.wait_until(lambda name=queue["name"]: broker.depth(name).is_empty, _EMPTY_DEADLINE_S,
+            daemon.wait_until(lambda name=queue["name"]: broker.depth(name).is_empty,
+                              _EMPTY_DEADLINE_S,
                               f"queue {queue['name']} to be empty and acknowledged")
         assert daemon.terminate() == 0
     finally:
@@ -112,7 +120,7 @@ def _run(broker: RabbitMQ, db: Database, queues: list[Queue], changes: dict[str,
 
 
 def _as_printed(row: Row) -> Row:
-    """A row as row_to_json() gives it in a UTC session, with instants and numerics in the spelling of the cases."""
+    """A row of row_to_json() in a UTC session; instants and numerics spelled as in the cases."""
     for column, value in row.items():
         if column in _INSTANTS and value is not None:
             row[column] = re.sub(r"\+00:00$", "Z", value)
@@ -131,13 +139,16 @@ def _fetch(db: Database, mark: str) -> Outcome:
     tables = {}
     transactions = {}
     for entity in ENTITIES.values():
-        transactions[entity.root] = db.value(f"SELECT count(DISTINCT xmin::text) FROM kopru.{entity.root}")
+        transactions[entity.root] = db.value(f"SELECT count(DISTINCT xmin::text) FROM "
+                                             f"kopru.{entity.root}")
         for name, table in entity.tables.items():
             columns = ", ".join(table.all_columns)
-            tables[name] = _rows(db, f"SELECT row_to_json(t)::text FROM (SELECT {columns} FROM kopru.{name}) t")
+            tables[name] = _rows(db, f"SELECT row_to_json(t)::text FROM (SELECT {columns} FROM "
+                                     f"kopru.{name}) t")
     letters = _rows(db, """
         SELECT row_to_json(t)::text
-        FROM (SELECT queue, encode(sha256(body), 'hex') AS body_sha256, reason, entity_id, occurrences, sqlstate, content_type
+        FROM (SELECT queue, encode(sha256(body), 'hex') AS body_sha256, reason, entity_id,
+                     occurrences, sqlstate, content_type
               FROM kopru.dead_letters) t""")
     return Outcome(mark, tables, letters, transactions, _BATCHES[mark])
 
@@ -184,13 +195,16 @@ def test_tables_hold_what_the_case_expects(case: Case, outcome: Outcome) -> None
     actual = outcome.of(case)
     wanted = _in_letter_order(expected.pop("dead_letters"))
     letters = actual.pop("dead_letters")
-    assert actual == {name: in_key_order(case.entity.tables[name], rows) for name, rows in expected.items()}
+    assert actual == {name: in_key_order(case.entity.tables[name], rows)
+                      for name, rows in expected.items()}
     assert len(letters) == len(wanted)
-    assert [{column: letter[column] for column in want} for letter, want in zip(letters, wanted, strict=True)] == wanted
+    assert [{column: letter[column] for column in want}
+            for letter, want in zip(letters, wanted, strict=True)] == wanted
 
 
 def test_no_row_belongs_to_no_case(outcome: Outcome) -> None:
-    known = {entity: {root_id for case in all_cases() if case.entity_name == entity for root_id in case.root_ids()}
+    known = {entity: {root_id for case in all_cases() if case.entity_name == entity
+                      for root_id in case.root_ids()}
              for entity in ENTITIES}
     for name, entity in ENTITIES.items():
         stored = {row[entity.root_key] for row in outcome.tables[entity.root]}

@@ -1,4 +1,4 @@
-"""The golden cases themselves: every rule has a case, every case a rule, and no file says what nobody reads."""
+"""Every rule has a golden case, every case a rule, and every property of a case is read."""
 
 import hashlib
 from collections import Counter
@@ -31,14 +31,17 @@ def test_every_rule_has_a_case() -> None:
 
 
 def test_every_reason_has_a_case() -> None:
-    expected = Counter(letter["reason"] for case in all_cases() for letter in case.expected_tables()["dead_letters"])
+    expected = Counter(letter["reason"] for case in all_cases()
+                       for letter in case.expected_tables()["dead_letters"])
     assert set(expected) == set(REASONS)
 
 
 def test_every_column_is_filled_somewhere() -> None:
-    filled = {(name, column) for case in all_cases() for name, rows in case.expected_tables().items()
+    filled = {(name, column) for case in all_cases()
+              for name, rows in case.expected_tables().items()
               for row in rows for column, value in row.items() if value not in (None, {})}
-    wanted = {(name, column) for entity in ENTITIES.values() for name, table in entity.tables.items()
+    wanted = {(name, column) for entity in ENTITIES.values()
+              for name, table in entity.tables.items()
               for column in table.all_columns}
     assert wanted - filled == set()
 
@@ -50,7 +53,8 @@ def test_no_file_lies_where_it_is_not_read() -> None:
 
 def test_no_two_cases_share_an_id() -> None:
     """The database test puts all cases into one database and tells them apart by these."""
-    owners = Counter((case.entity_name, root_id) for case in all_cases() for root_id in case.root_ids())
+    owners = Counter((case.entity_name, root_id) for case in all_cases()
+                     for root_id in case.root_ids())
     assert [owner for owner, count in owners.items() if count > 1] == []
 
 
@@ -59,7 +63,8 @@ def test_no_two_cases_share_a_body() -> None:
     owners: dict[tuple[str, str], set[str]] = {}
     for case in all_cases():
         for message in case.messages():
-            owners.setdefault((case.entity_name, hashlib.sha256(message.body).hexdigest()), set()).add(case.name)
+            owners.setdefault((case.entity_name, hashlib.sha256(message.body).hexdigest()),
+                              set()).add(case.name)
     assert [names for names in owners.values() if len(names) > 1] == []
 
 

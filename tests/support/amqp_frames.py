@@ -1,4 +1,5 @@
-"""AMQP 0-9-1 as it passes a proxy: which deliveries a client got, when it acknowledged them, and a place to stop it.
+"""AMQP 0-9-1 as it passes a proxy: which deliveries a client got, when it acknowledged them, and a
+place to stop it.
 
     watch = AmqpWatch()
     with Proxy(broker.port, tap=watch.tap) as proxy:
@@ -118,7 +119,8 @@ class AmqpWatch(Watch):
     def deliveries(self) -> list[Delivery]:
         """Complete ones, of each connection in their order."""
         with self.lock:
-            return [delivery for conversation in self.conversations for delivery in conversation.deliveries]
+            return [delivery for conversation in self.conversations
+                    for delivery in conversation.deliveries]
 
     def acks(self) -> list[Ack]:
         with self.lock:
@@ -134,7 +136,8 @@ class _Conversation:
         self._directions = {side: FrameSplitter(side) for side in (True, False)}
         self._coming: dict[int, Delivery] = {}  # by channel: announced, not complete
         self._missing: dict[int, int] = {}  # bytes of its body
-        self._open: dict[int, dict[int, Delivery]] = {}  # by channel and tag: not acknowledged, in their order
+        # by channel and tag: not acknowledged, in their order
+        self._open: dict[int, dict[int, Delivery]] = {}
         self.deliveries: list[Delivery] = []
         self.acks: list[Ack] = []
 
@@ -152,15 +155,20 @@ class _Conversation:
         with self._watch.lock:
             waiting = self._open.setdefault(frame.channel, {})
             # Tags of a channel are handed out in rising order; 0 means all of them.
-            covered = [n for n in waiting if n <= tag or tag == 0] if ack.multiple else [n for n in (tag,) if n in waiting]
+            if ack.multiple:
+                covered = [n for n in waiting if n <= tag or tag == 0]
+            else:
+                covered = [n for n in (tag,) if n in waiting]
             ack.covers = [waiting.pop(n) for n in covered]
             self.acks.append(ack)
 
     def _note_delivery(self, frame: Frame) -> None:
         if frame.method in (BASIC_DELIVER, BASIC_GET_OK):
-            at = 4 if frame.method == BASIC_GET_OK else 5 + frame.payload[4]  # behind the consumer's tag
+            # behind the consumer's tag
+            at = 4 if frame.method == BASIC_GET_OK else 5 + frame.payload[4]
             tag, redelivered = struct.unpack_from("!QB", frame.payload, at)
-            self._coming[frame.channel] = Delivery(self._number, frame.channel, tag, bool(redelivered & 1), 0)
+            self._coming[frame.channel] = Delivery(self._number, frame.channel, tag,
+                                                   bool(redelivered & 1), 0)
         elif frame.channel in self._coming and frame.kind == HEADER:
             (self._missing[frame.channel],) = struct.unpack_from("!Q", frame.payload, 4)
             self._complete(frame.channel)

@@ -10,7 +10,8 @@ from support.process import make_directory, unprivileged_user
 
 
 def _openssl(*arguments: object) -> None:
-    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["openssl", *map(str, arguments)], capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -24,18 +25,23 @@ class Authority:
     def ca_file(self) -> Path:
         return self.directory / "ca.pem"
 
-    def certificate(self, name: str, *, names: str, days: int = 1, issuer: str = "ca") -> tuple[Path, Path]:
+    def certificate(self, name: str, *, names: str, days: int = 1,
+                    issuer: str = "ca") -> tuple[Path, Path]:
         """A certificate and its key; a negative number of days makes it expired."""
         here = self.directory
-        key, request, certificate, extensions = (here / f"{name}.{kind}" for kind in ("key", "csr", "pem", "ext"))
+        key, request, certificate, extensions = (here / f"{name}.{kind}"
+                                                 for kind in ("key", "csr", "pem", "ext"))
         extensions.write_text(f"subjectAltName = {names}\n", encoding="ascii")
-        _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
-        _openssl("x509", "-req", "-in", request, "-CA", here / f"{issuer}.pem", "-CAkey", here / f"{issuer}.key",
+        _openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj",
+                 f"/CN={name}")
+        _openssl("x509", "-req", "-in", request, "-CA", here / f"{issuer}.pem", "-CAkey",
+                 here / f"{issuer}.key",
                  "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", certificate)
         return certificate, key
 
     def make_root(self, name: str) -> None:
-        _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", self.directory / f"{name}.key", "-out",
+        _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
+                 self.directory / f"{name}.key", "-out",
                  self.directory / f"{name}.pem", "-subj", f"/CN=kopru test {name}", "-days", 2)
 
 

@@ -8,19 +8,20 @@ from pika.channel import Channel
 
 Message = tuple[bytes, dict[str, object]]
 
-_WINDOW = 1000
+_MOST_OPEN = 1000
 
 
 class BulkPublisher:
-    """Sends an iterator of (body, properties) to one queue, in order, with a bounded number of open confirms.
+    """Sends an iterator of (body, properties) to one queue, in order, with a bounded number of open
+    confirms.
 
-    on_confirm(n) is called when the broker has confirmed the n-th message, counted from 1; once each, not
-    always in order. run() returns the number of messages when all are confirmed; it raises what went wrong,
-    and then only what on_confirm was told is certain.
+    on_confirm(n) is called when the broker has confirmed the n-th message, counted from 1; once
+    each, not always in order. run() returns the number of messages when all are confirmed; it
+    raises what went wrong, and then only what on_confirm was told is certain.
     """
 
-    def __init__(self, parameters: pika.connection.Parameters, queue: str, messages: Iterator[Message],
-                 on_confirm: Callable[[int], None]):
+    def __init__(self, parameters: pika.connection.Parameters, queue: str,
+                 messages: Iterator[Message], on_confirm: Callable[[int], None]):
         self._queue = queue
         self._messages = messages
         self._on_confirm = on_confirm
@@ -73,7 +74,7 @@ class BulkPublisher:
 
     def _fill(self) -> None:
         assert self._channel is not None
-        while not self._exhausted and self._failure is None and len(self._open) < _WINDOW:
+        while not self._exhausted and self._failure is None and len(self._open) < _MOST_OPEN:
             try:
                 message = next(self._messages, None)
             except Exception as failure:  # the caller's generator; run() raises it
@@ -86,18 +87,20 @@ class BulkPublisher:
             self._sent += 1
             self._open.add(self._sent)
             self._channel.basic_publish(
-                "", self._queue, body, pika.BasicProperties(delivery_mode=2, **properties), mandatory=True)
+                "", self._queue, body, pika.BasicProperties(delivery_mode=2, **properties),
+                mandatory=True)
         if self._finished():
             self._connection.close()
 
     def _answered(self, frame: pika.frame.Method) -> None:
         tag, multiple = frame.method.delivery_tag, frame.method.multiple
-        settled = sorted(n for n in self._open if n <= tag) if multiple else [tag]
-        self._open.difference_update(settled)
+        confirmed = sorted(n for n in self._open if n <= tag) if multiple else [tag]
+        self._open.difference_update(confirmed)
         if isinstance(frame.method, pika.spec.Basic.Nack):
-            self._fail(RuntimeError(f"queue {self._queue!r}: the broker refused {len(settled)} messages"))
+            self._fail(RuntimeError(f"queue {self._queue!r}: the broker refused "
+                                    f"{len(confirmed)} messages"))
             return
-        for n in settled:
+        for n in confirmed:
             self._on_confirm(n)
         if self._failure is None:
             self._fill()

@@ -6,7 +6,8 @@ COUNT = 20
 
 
 def body(entity_id: str, name: str = "name 1") -> bytes:
-    return json.dumps({"id": entity_id, "name": name, "contactMedium": [{"city": "Ankara"}]}).encode()
+    return json.dumps({"id": entity_id, "name": name,
+                       "contactMedium": [{"city": "Ankara"}]}).encode()
 
 
 def only_customers(queues) -> list[dict]:
@@ -32,7 +33,7 @@ def unacked(broker, queues) -> int:
 
 
 def wait_for_state(daemon, event: str, sqlstate: str, count: int = 1) -> dict:
-    """The daemon says so many times that this is what the database answers."""
+    """Wait until the daemon has logged count times that the database answers with sqlstate."""
     def told():
         lines = [line for line in daemon.events(event) if line.get("sqlstate") == sqlstate]
         return lines if len(lines) >= count else None

@@ -21,7 +21,8 @@ _READY_DEADLINE_S = 30
 _DEFAULT_SHUTDOWN_S = 30
 _ENDPOINT_PATHS = ("/metrics", "/readyz?verbose", "/livez?verbose")
 # The last: valgrind, which tests/valgrind/run keeps silent otherwise.
-_SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: |^==\d+== \S", re.MULTILINE)
+_SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: "
+                               r"|^==\d+== \S", re.MULTILINE)
 
 
 def binary() -> Path:
@@ -31,7 +32,8 @@ def binary() -> Path:
 
 
 def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
-    env = {name: value for name, value in clean_environment().items() if not name.startswith("KOPRU_")}
+    env = {name: value for name, value in clean_environment().items()
+           if not name.startswith("KOPRU_")}
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:detect_stack_use_after_return=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
     return {**env, **(extra or {})}
@@ -45,11 +47,11 @@ def require_no_sanitizer_report(text: str, source: str) -> None:
 
 def run_kopru(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None,
               deadline_s: float = _COMMAND_DEADLINE_S) -> subprocess.CompletedProcess[bytes]:
-    """Run one command to its end, whatever its exit code; stdout and stderr are captured as bytes."""
+    """Run one command to its end, whatever its exit code; stdout and stderr are bytes."""
     if arguments[:1] == ("map",):
         privacy.WATCH.published(stdin, {})
-    done = subprocess.run([str(binary()), *arguments], input=stdin, capture_output=True, check=False,
-                          env=_environment(env), timeout=deadline_s * patience())
+    done = subprocess.run([str(binary()), *arguments], input=stdin, capture_output=True,
+                          check=False, env=_environment(env), timeout=deadline_s * patience())
     said = done.stderr.decode(errors="replace")
     require_no_sanitizer_report(said, "kopru " + " ".join(arguments))
     if arguments[:1] != ("map",):  # whose data is what the payload says
@@ -59,12 +61,13 @@ def run_kopru(*arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None
 
 
 def default_settings(amqp_uri: str, conninfo: str, queues: Mapping[str, str]) -> dict[str, object]:
-    """A configuration for tests: queues maps a queue's name to its entity, customer or subscription."""
+    """A configuration for tests; queues maps names of queues to customer or subscription."""
     return {
         "erp": {"time_zone": "Europe/Istanbul"},
         "amqp": {"uri": amqp_uri},
         "postgres": {"conninfo": conninfo},
-        "entity_files": [str(REPOSITORY / "etc" / "entities" / f"{entity}.cfg") for entity in sorted(set(queues.values()))],
+        "entity_files": [str(REPOSITORY / "etc" / "entities" / f"{entity}.cfg")
+                         for entity in sorted(set(queues.values()))],
         "queues": [{"name": name, "entity": entity} for name, entity in queues.items()],
         "http": {"listen": ""},
         "log": {"level": "info", "format": "json"},
@@ -96,9 +99,11 @@ class Kopru:
         kopru.release()
     """
 
-    def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None, keep: bool = False,
-                 prefix: Sequence[str] = ()):
-        """keep: the daemon outlives this program unless stopped. prefix: what becomes the daemon, such as prlimit."""
+    def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None,
+                 keep: bool = False, prefix: Sequence[str] = ()):
+        """keep: the daemon outlives this program. prefix: a command that starts it, such as
+        prlimit.
+        """
         self.directory = Path(tempfile.mkdtemp(prefix="kopru-run-"))
         self.config_path = self.directory / "kopru.cfg"
         self.settings = dict(settings)
@@ -127,12 +132,15 @@ class Kopru:
         self.config_path.touch(mode=0o600)  # the broker's URI holds a password
         self.config_path.write_text(libconfig.to_text(self.settings), encoding="utf-8")
         self._runs += 1
-        # The kernel sends that signal when the launching thread ends, and only the main one lives as long as we do.
+        # The kernel sends that signal when the launching thread ends, and only the main one lives
+        # as long as we do.
         death_signal = "KILL" if in_main_thread() and not self._keep else None
-        command = as_user(None, [*self._prefix, str(binary()), "run", "-c", str(self.config_path)], death_signal)
+        command = as_user(None, [*self._prefix, str(binary()), "run", "-c", str(self.config_path)],
+                          death_signal)
         with open(self.stderr_path, "wb") as stderr:
-            self._popen = subprocess.Popen(command, env=self._env, cwd=self.directory, stdin=subprocess.DEVNULL,
-                                           stdout=stderr, stderr=stderr, start_new_session=True)
+            self._popen = subprocess.Popen(
+                command, env=self._env, cwd=self.directory, stdin=subprocess.DEVNULL,
+                stdout=stderr, stderr=stderr, start_new_session=True)
 
     def start(self) -> None:
         self.launch()
@@ -140,15 +148,17 @@ class Kopru:
 
     def wait_until_ready(self, deadline_s: float = _READY_DEADLINE_S) -> None:
         """Wait until every queue of the configuration is being consumed."""
-        queues = {queue["name"] for queue in self.settings["queues"]}  # type: ignore[index,attr-defined]
+        queues = {queue["name"]
+                  for queue in self.settings["queues"]}  # type: ignore[index,attr-defined]
 
         def all_consuming() -> bool:
             return queues <= {line.get("queue") for line in self.events("consuming")}
 
         self.wait_until(all_consuming, deadline_s, f"kopru to consume {', '.join(sorted(queues))}")
 
-    def wait_for_event(self, event: str, deadline_s: float = _READY_DEADLINE_S, count: int = 1) -> list[dict]:
-        """Wait until the latest run has logged the event so many times; the lines."""
+    def wait_for_event(self, event: str, deadline_s: float = _READY_DEADLINE_S,
+                       count: int = 1) -> list[dict]:
+        """Wait until the latest run has logged the event count times; the lines."""
 
         def enough() -> list[dict]:
             lines = self.events(event)
@@ -163,7 +173,8 @@ class Kopru:
             running = self.is_running()
             result = condition()
             if not result and not running:
-                raise RuntimeError(f"kopru ended with status {self.exit_code()} while waiting for {what}\n{self.tail()}")
+                raise RuntimeError(f"kopru ended with status {self.exit_code()} while waiting for "
+                                   f"{what}\n{self.tail()}")
             return result
 
         try:
@@ -172,20 +183,26 @@ class Kopru:
             raise TimeoutError(f"{error}\n{self.tail()}") from None
 
     def terminate(self, number: int = signal.SIGTERM, deadline_s: float | None = None) -> int:
-        """Ask it to finish and return its exit code; the default deadline is its own shutdown_timeout and a bit."""
+        """Ask it to end; its exit code. The default deadline is somewhat above its
+        shutdown_timeout.
+        """
         self._ask_endpoint()
         if deadline_s is None:
-            deadline_s = float(self.settings.get("shutdown_timeout", _DEFAULT_SHUTDOWN_S)) + 10  # type: ignore[arg-type]
+            timeout_s = self.settings.get("shutdown_timeout", _DEFAULT_SHUTDOWN_S)
+            deadline_s = float(timeout_s) + 10  # type: ignore[arg-type]
         self.send(number)
         return self.wait_until_exit(deadline_s)
 
     def wait_until_exit(self, deadline_s: float) -> int:
-        """Its exit code (negative: the signal that ended it); TimeoutError with the log's end if it goes on."""
+        """Its exit code (negative: the signal that ended it), or TimeoutError with the end of the
+        log.
+        """
         assert self._popen is not None
         try:
             return self._popen.wait(deadline_s * patience())
         except subprocess.TimeoutExpired:
-            raise TimeoutError(f"kopru still runs after {deadline_s * patience():g} s\n{self.tail()}") from None
+            raise TimeoutError(f"kopru still runs after {deadline_s * patience():g} s\n"
+                               f"{self.tail()}") from None
 
     def _ask_endpoint(self) -> None:
         """What it says of itself before its end, for release() to look at."""
@@ -225,7 +242,9 @@ class Kopru:
         return None if self._popen is None else self._popen.poll()
 
     def release(self) -> None:
-        """Kill what still runs, remove the directory, and fail if a sanitizer reported or a personal value was said in any run."""
+        """Kill what still runs, remove the directory, and fail if a sanitizer reported or a
+        personal value was said in any run.
+        """
         self._ask_endpoint()
         self.kill9()
         try:
@@ -246,7 +265,7 @@ class Kopru:
         return "its log ends:\n" + "\n".join(self.stderr_text().splitlines()[-lines:])
 
     def log_lines(self) -> list[dict]:
-        """The latest run's log, parsed. A last line still being written is left out; so is what is no JSON object."""
+        """The latest run's log, without a last incomplete line and lines that are no JSON."""
         parsed = []
         for line in self.stderr_text().splitlines():
             try:

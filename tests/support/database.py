@@ -25,14 +25,15 @@ def clean_environment() -> dict[str, str]:
 
 
 def run_psql(dsn: str, file: Path, role: str | None = None) -> str:
-    """Run one SQL file as a DBA does, optionally as another role; its output, or RuntimeError with it."""
+    """Run one SQL file as a DBA does, optionally as another role; its output, or RuntimeError."""
     env = clean_environment()
     if role is not None:
         env["PGOPTIONS"] = f"-c role={role}"
     done = subprocess.run(["psql", "--no-psqlrc", "--dbname", dsn, "--file", str(file)],
                           env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"psql -f {file.relative_to(REPOSITORY)} failed:\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"psql -f {file.relative_to(REPOSITORY)} failed:\n"
+                           f"{done.stdout}{done.stderr}")
     return done.stdout
 
 
@@ -45,7 +46,7 @@ class Database:
 
     @property
     def daemon_dsn(self) -> str:
-        """What the daemon connects with: a login that is a member of kopru_writer and nothing more."""
+        """The daemon's login, which is a member of kopru_writer and nothing more."""
         return self.server.dsn(self.name, DAEMON)
 
     @property
@@ -74,14 +75,16 @@ class Database:
 
     def drop(self) -> None:
         with self.server.admin() as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.name)))
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
+                sql.Identifier(self.name)))
 
 
 def create_logins(server: Postgres) -> None:
     """The two logins, if they are not there: the roles of sql/roles.sql must be."""
     with server.admin() as connection:
         for login, role in ((DEPLOYER, "kopru_owner"), (DAEMON, "kopru_writer")):
-            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (login,)).fetchone() is None:
+            if connection.execute("SELECT FROM pg_roles WHERE rolname = %s",
+                                  (login,)).fetchone() is None:
                 connection.execute(
                     sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE IN ROLE {}")
                     .format(sql.Identifier(login), sql.Identifier(role)))
@@ -104,9 +107,11 @@ def install(database: Database) -> None:
 def create_installed(server: Postgres, name: str | None = None) -> Database:
     """A new database with the schema. The first call installs it, later ones copy that result."""
     with server.admin() as connection:
-        template = connection.execute("SELECT FROM pg_database WHERE datname = %s", (_TEMPLATE,)).fetchone()
+        template = connection.execute("SELECT FROM pg_database WHERE datname = %s",
+                                      (_TEMPLATE,)).fetchone()
     if template is None:
-        # Under a passing name, so that an installation that failed half way is not taken for a template.
+        # Under a passing name, so that an installation that failed half way is not taken for a
+        # template.
         install(create_empty(server, f"{_TEMPLATE}_new"))
         with server.admin() as connection:
             connection.execute(f"ALTER DATABASE {_TEMPLATE}_new RENAME TO {_TEMPLATE}")
@@ -115,7 +120,8 @@ def create_installed(server: Postgres, name: str | None = None) -> Database:
     grant_connect(database)
     with server.admin() as connection:
         # Rights on the database itself are not copied with the template.
-        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO kopru_owner").format(sql.Identifier(database.name)))
+        connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO kopru_owner").format(
+            sql.Identifier(database.name)))
     return database
 
 
@@ -128,5 +134,7 @@ def grant_connect(database: Database) -> None:
 def _create(server: Postgres, name: str, template: str) -> None:
     with server.admin() as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
-        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)))
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(
+            sql.Identifier(name)))

@@ -24,7 +24,8 @@ class Endpoint:
 
     def ask(self, path: str) -> tuple[int, str]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=_DEADLINE_S) as response:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}",
+                                        timeout=_DEADLINE_S) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -1,15 +1,15 @@
 """Realistic ERP notifications, any number of them, the same for the same seed.
 
-A payload is a function of the seed, a number and a version, so nothing has to be remembered to publish an update, or
-the very same bytes again:
+A payload is a function of the seed, a number and a version, so nothing has to be remembered to
+publish an update, or the very same bytes again:
 
     erp = Erp(seed=1)
-    erp.subscription(7)             # a new subscription
-    erp.subscription(7, version=1)  # the same with another stage and another debt, 2 of its 11 and more values
+    erp.subscription(7)                   # a new subscription
+    erp.subscription(7, version=1)        # the same with two other values: stage and debt
     erp.status_of_customer(7, "Passive")  # a message that says nothing but the status
 
-The people are invented and cannot be real: identity numbers begin with 0, which no real one does, telephone numbers
-with 500, which no operator has, and mail goes to example.com.
+The people are invented and cannot be real: identity numbers begin with 0, which no real one does,
+telephone numbers with 500, which no operator has, and mail goes to example.com.
 """
 
 import json
@@ -23,21 +23,25 @@ T = TypeVar("T")
 FIRST_CUSTOMER_ID = 200_000
 FIRST_SUBSCRIPTION_ID = 500_000
 
-_GIVEN_NAMES = ("AYŞE", "ÇAĞLA", "DOĞUKAN", "FATMA GÜL", "GÖKÇE", "HÜSEYİN", "IŞIL", "İBRAHİM", "MÜGE", "ÖMER FARUK", "RAMAZAN",
-                "SITKI", "ŞEYMA", "TUĞBA", "ÜMİT", "YİĞİT")
-_FAMILY_NAMES = ("AĞAOĞLU", "BOZKURT", "ÇELİK", "DEMİRCİOĞLU", "GÜNEŞ", "IŞIKLI", "İNCE", "KIRÇIL", "ÖZDEMİR", "ŞAHİN", "ŞİMŞEK",
-                 "TÜRKOĞLU", "ÜNAL", "YILDIRIM")
-_COMPANIES = ("Çınar Eczanesi", "Işık Güvenlik Ltd. Şti.", "İnci Kuyumculuk", "Öz Gıda San. ve Tic. A.Ş.", "Şirin Kırtasiye",
-              "Üç Yıldız Otomotiv")
-_CITIES = ("İSTANBUL(Anadolu)", "İSTANBUL(Avrupa)", "ANKARA", "İZMİR", "ESKİŞEHİR", "MUĞLA", "ŞANLIURFA", "KIRIKKALE", "ÇORUM",
-           "DÜZCE")
-_COUNTIES = ("ESENYURT", "KADIKÖY", "ÜSKÜDAR", "BEŞİKTAŞ", "ÇANKAYA", "KARŞIYAKA", "ODUNPAZARI", "GÖLBAŞI", "İNEGÖL", "ŞİŞLİ")
-_DISTRICTS = ("içerenköy", "Caferağa Mah.", "PINAR MAH.", "Kızılay", "Göztepe Mah.", "Şehit Şerife Bacı Mah.", "Çiğdem Mah.")
-_STREETS = ("ONDOKUZ MAYIS BLV.", "Bağdat Cad.", "ATATÜRK CAD.", "Gül Sok.", "ÖĞRETMENLER CAD.", "Işık Sok.")
-_CAMPAIGNS = ("24 AY TAAHHÜTLÜ", "36 AY TAAHHÜTLÜ", "TAAHHÜTSÜZ", "ÖĞRETMENLERE ÖZEL", "YAZ İNDİRİMİ")
+_GIVEN_NAMES = ("AYŞE", "ÇAĞLA", "DOĞUKAN", "FATMA GÜL", "GÖKÇE", "HÜSEYİN", "IŞIL", "İBRAHİM",
+                "MÜGE", "ÖMER FARUK", "RAMAZAN", "SITKI", "ŞEYMA", "TUĞBA", "ÜMİT", "YİĞİT")
+_FAMILY_NAMES = ("AĞAOĞLU", "BOZKURT", "ÇELİK", "DEMİRCİOĞLU", "GÜNEŞ", "IŞIKLI", "İNCE", "KIRÇIL",
+                 "ÖZDEMİR", "ŞAHİN", "ŞİMŞEK", "TÜRKOĞLU", "ÜNAL", "YILDIRIM")
+_COMPANIES = ("Çınar Eczanesi", "Işık Güvenlik Ltd. Şti.", "İnci Kuyumculuk",
+              "Öz Gıda San. ve Tic. A.Ş.", "Şirin Kırtasiye", "Üç Yıldız Otomotiv")
+_CITIES = ("İSTANBUL(Anadolu)", "İSTANBUL(Avrupa)", "ANKARA", "İZMİR", "ESKİŞEHİR", "MUĞLA",
+           "ŞANLIURFA", "KIRIKKALE", "ÇORUM", "DÜZCE")
+_COUNTIES = ("ESENYURT", "KADIKÖY", "ÜSKÜDAR", "BEŞİKTAŞ", "ÇANKAYA", "KARŞIYAKA", "ODUNPAZARI",
+             "GÖLBAŞI", "İNEGÖL", "ŞİŞLİ")
+_DISTRICTS = ("içerenköy", "Caferağa Mah.", "PINAR MAH.", "Kızılay", "Göztepe Mah.",
+              "Şehit Şerife Bacı Mah.", "Çiğdem Mah.")
+_STREETS = ("ONDOKUZ MAYIS BLV.", "Bağdat Cad.", "ATATÜRK CAD.", "Gül Sok.", "ÖĞRETMENLER CAD.",
+            "Işık Sok.")
+_CAMPAIGNS = ("24 AY TAAHHÜTLÜ", "36 AY TAAHHÜTLÜ", "TAAHHÜTSÜZ", "ÖĞRETMENLERE ÖZEL",
+              "YAZ İNDİRİMİ")
 _PANELS = (("EBS", "CPX-300W"), ("EBS", "CPX-220NWB"), ("PARADOX", "MG5050+"), ("DSC", "PC1832"))
-_STAGES = ("1 - Sözleşme İmzalandı", "2 - Keşif Yapıldı", "3 - Montaj Planlandı", "4 - Montaj Yapıldı",
-           "5 - Sinyal Bekleniyor", "6 - Sinyal Alımı Gerçekleşti")
+_STAGES = ("1 - Sözleşme İmzalandı", "2 - Keşif Yapıldı", "3 - Montaj Planlandı",
+           "4 - Montaj Yapıldı", "5 - Sinyal Bekleniyor", "6 - Sinyal Alımı Gerçekleşti")
 _AGREEMENTS = ("Kiralama", "Satış", "Bakım")
 _SALES = ("ÜMİT", "ÇİĞDEM", "IŞIL", "BARIŞ", "ŞÜKRÜ")
 
@@ -54,7 +58,7 @@ def _triplet(name: str, value_type: str, value: str) -> dict[str, str]:
 
 
 class _Dice:
-    """Random.choice and Random.randrange, several times faster; fairness to the last bit does not matter here."""
+    """Random.choice and Random.randrange, several times faster and not perfectly fair."""
 
     def __init__(self, seed: int, kind: int, number: int):
         self.roll: Callable[[], float] = random.Random(seed << 64 | kind << 56 | number).random
@@ -100,11 +104,13 @@ class Erp:
             payload["customerType"] = "Kurumsal" if is_company else "Bireysel"
             payload["taxOffice"] = dice.one_of(_COUNTIES)
         if dice.one_in(6):
-            payload["addresses"] = [{"type": "Fatura", "city": dice.one_of(_CITIES), "floor": dice.below(12), "isDefault": True}]
+            payload["addresses"] = [{"type": "Fatura", "city": dice.one_of(_CITIES),
+                                     "floor": dice.below(12), "isDefault": True}]
         return _body(payload)
 
     def subscription(self, number: int, version: int = 0, customer: int | None = None) -> bytes:
-        """A subscription with 11 characteristics or more, of the customer of the same number if none is given.
+        """A subscription with 11 characteristics or more, of the customer of the same number if
+        none is given.
 
         Two of the characteristics differ from those of the version before.
         """
@@ -119,19 +125,22 @@ class Erp:
             "name": _person(dice),
             "status": "Passive" if dice.one_in(12) else "Active",
             "characteristic": _characteristics(dice, start, version),
-            "completionDate": {"endDateTime": str(start + timedelta(days=730)), "startDateTime": str(start)},
+            "completionDate": {"endDateTime": str(start + timedelta(days=730)),
+                               "startDateTime": str(start)},
             "engagedParty": [{"id": self.customer_id(customer)}],
         }
         if dice.one_in(3):
             payload["properties"] = [
                 _triplet("MONTHLY_FEE", "Decimal", f"{200 + dice.below(900)}.{dice.below(100):02}"),
                 _triplet("IS_CORPORATE", "Boolean", "true" if dice.one_in(2) else "false"),
-                _triplet("LAST_SIGNAL", "DateTime", f"{start}T{dice.below(24):02}:{dice.below(60):02}:00+03:00"),
+                _triplet("LAST_SIGNAL", "DateTime",
+                         f"{start}T{dice.below(24):02}:{dice.below(60):02}:00+03:00"),
             ][:1 + dice.below(3)]
         if dice.one_in(10):
             payload["engagedParty"] = [
                 {"id": self.customer_id(customer), "role": "Sözleşme Sahibi"},
-                {"id": self.customer_id(dice.below(customer + 1)), "name": _person(dice), "role": "Ödeyen", "@referredType": "Customer"},
+                {"id": self.customer_id(dice.below(customer + 1)), "name": _person(dice),
+                 "role": "Ödeyen", "@referredType": "Customer"},
             ]
         return _body(payload)
 
@@ -148,7 +157,8 @@ def _person(dice: _Dice) -> str:
 
 
 def _street(dice: _Dice) -> str:
-    return f"{dice.one_of(_DISTRICTS)} {dice.one_of(_STREETS)} NO:{1 + dice.below(200)} İÇ KAPI NO:{1 + dice.below(40)}"
+    return (f"{dice.one_of(_DISTRICTS)} {dice.one_of(_STREETS)} NO:{1 + dice.below(200)} "
+            f"İÇ KAPI NO:{1 + dice.below(40)}")
 
 
 def _contact_media(dice: _Dice, version: int) -> list[dict[str, object]]:
@@ -163,13 +173,17 @@ def _contact_media(dice: _Dice, version: int) -> list[dict[str, object]]:
         },
     }]
     if dice.one_in(2):
+        address = f"musteri{dice.below(1_000_000)}@example.com"
         media.append({"mediumType": "email", "preferred": True,
-                      "characteristic": {"emailAddress": f"musteri{dice.below(1_000_000)}@example.com"}})
+                      "characteristic": {"emailAddress": address}})
     if dice.one_in(3):
-        media.append({"mediumType": "phone", "characteristic": {"contactType": "İş", "phoneNumber": f"500{dice.below(10_000_000):07}"},
+        media.append({"mediumType": "phone",
+                      "characteristic": {"contactType": "İş",
+                                         "phoneNumber": f"500{dice.below(10_000_000):07}"},
                       "validFor": {"startDateTime": str(dice.day())}})
     if dice.one_in(5):  # the flat form, without "characteristic"
-        media.append({"mediumType": "postalAddress", "city": dice.one_of(_CITIES), "stateOrProvince": dice.one_of(_COUNTIES),
+        media.append({"mediumType": "postalAddress", "city": dice.one_of(_CITIES),
+                      "stateOrProvince": dice.one_of(_COUNTIES),
                       "postCode": f"0{dice.below(10_000):04}", "street1": _street(dice)})
     return media
 
@@ -194,5 +208,6 @@ def _characteristics(dice: _Dice, start: date, version: int) -> list[dict[str, s
         values.append(_triplet("SIMCARDNO", "String", f"8990{dice.below(10**12):012}"))
         values.append(_triplet("ZONE_COUNT", "Integer", str(dice.below(16))))
     if dice.one_in(5):
-        values += [_triplet("NOTE", "String", text) for text in ("Anahtar kapıcıda", "Köpek var, öncesinde arayın")]
+        values += [_triplet("NOTE", "String", text)
+                   for text in ("Anahtar kapıcıda", "Köpek var, öncesinde arayın")]
     return values

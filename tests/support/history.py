@@ -15,14 +15,17 @@ from support.ledger import Entry
 from support.payloads import Expected, Rows
 from support.tables import DATA_TABLES, read_dead_letters, read_said
 
-# The daemon's login may only write kopru's tables, so the function runs as its owner. Rows of the same entity are
-# written one transaction after the other, so their numbers are in the order of the commits.
+# The daemon's login may only write kopru's tables, so the function runs as its owner. Rows of the
+# same entity are written one transaction after the other, so their numbers are in the order of the
+# commits.
 _INSTALL = r"""
 CREATE SCHEMA history;
 CREATE TABLE history.states (
-    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entity text NOT NULL, entity_id text NOT NULL, number bigint NOT NULL,
+    n bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    entity text NOT NULL, entity_id text NOT NULL, number bigint NOT NULL,
     writer text NOT NULL DEFAULT current_setting('application_name'));
-CREATE FUNCTION history.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION history.note() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
     INSERT INTO history.states (entity, entity_id, number)
     VALUES (TG_ARGV[0], to_jsonb(NEW) ->> TG_ARGV[1], substring(NEW.name FROM '[0-9]+$')::bigint);
@@ -37,11 +40,13 @@ CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.subscriptions
 
 _STEPS_BACK = """
 SELECT entity, entity_id, before, number
-FROM (SELECT *, lag(number) OVER (PARTITION BY entity, entity_id ORDER BY n) AS before FROM history.states) AS step
+FROM (SELECT *, lag(number) OVER (PARTITION BY entity, entity_id ORDER BY n) AS before
+      FROM history.states) AS step
 WHERE number < before
 """
 _SHOWN_TWICE = """
-SELECT entity, entity_id, number FROM history.states GROUP BY entity, entity_id, number HAVING count(*) > 1
+SELECT entity, entity_id, number FROM history.states
+GROUP BY entity, entity_id, number HAVING count(*) > 1
 """
 
 
@@ -51,9 +56,11 @@ def install(db: Database) -> None:
 
 
 def writers(db: Database) -> list[str]:
-    """The application names under which states were written, in order; each once for all that it wrote in a row."""
+    """The application names under which states were written, in order; repeats count once."""
     return [name for (name,) in db.query("""
-        SELECT writer FROM (SELECT n, writer, lag(writer) OVER (ORDER BY n) AS before FROM history.states) AS step
+        SELECT writer
+        FROM (SELECT n, writer, lag(writer) OVER (ORDER BY n) AS before
+              FROM history.states) AS step
         WHERE writer IS DISTINCT FROM before ORDER BY n""")]
 
 
@@ -77,10 +84,10 @@ class Verdict:
 
 
 def check(db: Database, entries: list[Entry]) -> Verdict:
-    """Reads only the ledger and the database. Messages that nobody confirmed may be there or not."""
+    """Reads only the ledger and the database. An unconfirmed message may be there or not."""
     verdict = Verdict(sum(entry.confirmed for entry in entries))
     _check_rows(db, entries, verdict)
-    _check_letters(db, entries, verdict)
+    _check_dead_letters(db, entries, verdict)
     for entity, entity_id, before, number in db.query(_STEPS_BACK):
         verdict.stale.append(f"{entity} {entity_id} showed {before}, then {number}")
     for entity, entity_id, number in db.query(_SHOWN_TWICE):
@@ -99,7 +106,8 @@ def expected_rows(entries: list[Entry], counts: Callable[[Entry], bool]) -> Rows
 def _check_rows(db: Database, entries: list[Entry], verdict: Verdict) -> None:
     expected = expected_rows(entries, lambda entry: entry.confirmed)
     # A publisher must follow up what it is not sure of, or nobody could say what is right.
-    assert expected == expected_rows(entries, lambda entry: True), "what was not confirmed makes a difference"
+    everything = expected_rows(entries, lambda entry: True)
+    assert expected == everything, "what was not confirmed makes a difference"
     found = read_said(db)
     for table in DATA_TABLES:
         for key in expected[table].keys() | found[table].keys():
@@ -108,10 +116,12 @@ def _check_rows(db: Database, entries: list[Entry], verdict: Verdict) -> None:
                 verdict.lost.append(f"{table} {key} is {have}, not {want}")
 
 
-def _check_letters(db: Database, entries: list[Entry], verdict: Verdict) -> None:
+def _check_dead_letters(db: Database, entries: list[Entry], verdict: Verdict) -> None:
     may = {(entry.queue, entry.body, entry.reason) for entry in entries if entry.reason is not None}
-    must = {(entry.queue, entry.body, entry.reason) for entry in entries if entry.reason is not None and entry.confirmed}
-    letters = Counter((row["queue"], row["body"], row["reason"]) for row in read_dead_letters(db))
-    verdict.lost += [f"dead letter {key}" for key in must - letters.keys()]
-    verdict.refused += [f"dead letter {key}" for key in letters.keys() - may]
-    verdict.duplicated += [f"dead letter {key}" for key, count in letters.items() if count > 1]
+    must = {(entry.queue, entry.body, entry.reason) for entry in entries
+            if entry.reason is not None and entry.confirmed}
+    dead_letters = Counter((row["queue"], row["body"], row["reason"])
+                           for row in read_dead_letters(db))
+    verdict.lost += [f"dead letter {key}" for key in must - dead_letters.keys()]
+    verdict.refused += [f"dead letter {key}" for key in dead_letters.keys() - may]
+    verdict.duplicated += [f"dead letter {key}" for key, count in dead_letters.items() if count > 1]

@@ -1,4 +1,4 @@
-"""Random messages in which anything may happen that a publisher can do: for comparing one way to apply them with another."""
+"""Random messages with anything that a publisher can do, to compare two ways of applying them."""
 
 import json
 import random
@@ -6,17 +6,19 @@ from typing import Any
 
 Message = tuple[bytes, dict[str, object]]
 
-_TEXTS = ("Active", "İğdır", "", " ", "2021-08-13", "2021-08-13T23:30:00Z", "1e3", "TRUE", "N1", "x" * 300)
+_TEXTS = ("Active", "İğdır", "", " ", "2021-08-13", "2021-08-13T23:30:00Z", "1e3", "TRUE", "N1",
+          "x" * 300)
 _SCALARS = (None, True, 0, 7, -1.50, 12345678901234567890123)
 _NAMES = {
     "customer": ("status", "name", "contactMedium", "segment", "contactMedium2"),
-    "subscription": ("agreementType", "documentNumber", "name", "status", "completionDate", "characteristic", "properties",
-                     "engagedParty", "segment"),
+    "subscription": ("agreementType", "documentNumber", "name", "status", "completionDate",
+                     "characteristic", "properties", "engagedParty", "segment"),
 }
-_INNER = ("name", "valueType", "value", "id", "role", "mediumType", "preferred", "characteristic", "city", "validFor",
-          "startDateTime", "endDateTime", "unknown")
+_INNER = ("name", "valueType", "value", "id", "role", "mediumType", "preferred", "characteristic",
+          "city", "validFor", "startDateTime", "endDateTime", "unknown")
 _TYPES = ("String", "float", "DATE", "DateTime", "Boolean", "Long")
-_BROKEN = (b"", b"{", b"[]", b"\xff", b'{"name":1}', b'{"id":[]}', b'{"id":"E1","characteristic":1,"contactMedium":1}')
+_BROKEN = (b"", b"{", b"[]", b"\xff", b'{"name":1}', b'{"id":[]}',
+           b'{"id":"E1","characteristic":1,"contactMedium":1}')
 
 
 def messages(choice: random.Random, entity: str, count: int, entities: int) -> list[Message]:
@@ -30,28 +32,32 @@ def messages(choice: random.Random, entity: str, count: int, entities: int) -> l
             body = choice.choice(made[-20:])[0]
         else:
             body = _payload(choice, entity, f"E{choice.randrange(entities)}")
-        made.append((body, {"timestamp": 1_700_000_000 + choice.randrange(1000)} if choice.random() < 0.6 else {}))
+        made.append((body, {"timestamp": 1_700_000_000 + choice.randrange(1000)}
+                     if choice.random() < 0.6 else {}))
     return made
 
 
 def _payload(choice: random.Random, entity: str, entity_id: str) -> bytes:
     names = [name for name in _NAMES[entity] if choice.random() < 0.4]
     choice.shuffle(names)
-    return json.dumps({"id": entity_id, **{name: _property(choice, name) for name in names}}, ensure_ascii=False).encode()
+    return json.dumps({"id": entity_id, **{name: _property(choice, name) for name in names}},
+                      ensure_ascii=False).encode()
 
 
 def _property(choice: random.Random, name: str) -> Any:
     if name in ("contactMedium", "characteristic", "properties", "engagedParty"):
         if choice.random() < 0.2:
             return choice.choice((None, [], {}))
-        return [_value(choice, 3) if choice.random() < 0.1 else _element(choice) for _ in range(choice.randrange(6))]
+        return [_value(choice, 3) if choice.random() < 0.1 else _element(choice)
+                for _ in range(choice.randrange(6))]
     return _value(choice, 3)
 
 
 def _element(choice: random.Random) -> dict[str, Any]:
     element = _object(choice, 2)
     if choice.random() < 0.9:
-        element.update(name=f"N{choice.randrange(3)}", id=f"E{choice.randrange(4)}", valueType=choice.choice(_TYPES))
+        element.update(name=f"N{choice.randrange(3)}", id=f"E{choice.randrange(4)}",
+                       valueType=choice.choice(_TYPES))
     return element
 
 

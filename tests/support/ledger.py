@@ -25,9 +25,11 @@ class Entry:
 
 
 class Ledger:
-    """A file of JSON lines, written before a message is sent and again when it is confirmed. For several threads.
+    """A file of JSON lines, written before a message is sent and again when it is confirmed. For
+    several threads.
 
-    Messages are numbered from 1 over all queues, and those of one queue are sent in the order of their numbers.
+    Messages are numbered from 1 over all queues, and those of one queue are sent in the order of
+    their numbers.
     """
 
     def __init__(self, path: Path):
@@ -42,8 +44,10 @@ class Ledger:
             return self._last
 
     def sending(self, number: int, queue: str, message: Message) -> None:
-        self._write({"number": number, "queue": queue, "entity": message.entity, "entity_id": message.entity_id,
-                     "body": base64.b64encode(message.body).decode(), "payload": message.payload, "reason": message.reason})
+        self._write({"number": number, "queue": queue, "entity": message.entity,
+                     "entity_id": message.entity_id,
+                     "body": base64.b64encode(message.body).decode(), "payload": message.payload,
+                     "reason": message.reason})
 
     def confirmed(self, number: int) -> None:
         self._write({"confirmed": number})
@@ -69,7 +73,8 @@ def read(path: Path) -> list[Entry]:
         if "confirmed" in record:
             entries[record["confirmed"]].confirmed = True
         else:
-            entries[record["number"]] = Entry(**{**record, "body": base64.b64decode(record["body"])})
+            entries[record["number"]] = Entry(**{**record,
+                                                 "body": base64.b64decode(record["body"])})
     return [entries[number] for number in sorted(entries)]
 
 

@@ -21,6 +21,7 @@ def _value(value: object) -> str:
         return "{ " + " ".join(f"{name} = {_value(item)};" for name, item in value.items()) + " }"
     if isinstance(value, list | tuple):
         # A list of groups is a libconfig list, one of scalars an array.
-        opening, closing = ("(", ")") if any(isinstance(item, Mapping) for item in value) else ("[", "]")
+        opening, closing = ("(", ")") if any(isinstance(item, Mapping) for item in value) else ("[",
+                                                                                                "]")
         return f"{opening} {', '.join(map(_value, value))} {closing}"
     raise TypeError(f"libconfig has no {type(value).__name__}")

@@ -19,16 +19,19 @@ _OUTAGES = (pika.exceptions.AMQPError, OSError, RuntimeError)
 
 
 class Load:
-    """Publishes random messages to the queues, in bursts, one queue after the other, as long as the block lasts.
+    """Publishes random messages to the queues, in bursts, one queue after the other, as long as the
+    block lasts.
 
         with Load(broker, {"q": "customer"}, ledger, random.Random(1)) as load:
             ...
 
-    It keeps some backlog in each queue, but not more: the time that tests take stays bounded. What the broker did
-    not confirm before an outage is followed up by a message that says everything about the same entity.
+    It keeps some backlog in each queue, but not more: the time that tests take stays bounded. What
+    the broker did not confirm before an outage is followed up by a message that says everything
+    about the same entity.
     """
 
-    def __init__(self, broker: RabbitMQ, queues: dict[str, str], ledger: Ledger, choice: random.Random, *,
+    def __init__(self, broker: RabbitMQ, queues: dict[str, str], ledger: Ledger,
+                 choice: random.Random, *,
                  entities: int = 200, backlog: int = 3000, bad_share: float = 0.01):
         self._broker = broker
         self._queues = queues
@@ -37,7 +40,8 @@ class Load:
         self._payloads = Payloads(choice, entities)
         self._backlog = backlog
         self._bad_share = bad_share
-        self._follow_up: dict[str, dict[str | None, None]] = {queue: {} for queue in queues}  # ids, in order
+        # ids, in order
+        self._follow_up: dict[str, dict[str | None, None]] = {queue: {} for queue in queues}
         self._stop = threading.Event()
         self._given_up = threading.Event()
         self._failure: BaseException | None = None
@@ -53,7 +57,7 @@ class Load:
         self.finish()
 
     def finish(self) -> None:
-        """Publish what has to be followed up, and end. After a failure nothing is followed up: it shall be seen soon."""
+        """Publish what has to be followed up and end; after a failure, end at once."""
         self._stop.set()
         self._thread.join()
         if self._failure is not None and not self._given_up.is_set():
@@ -126,7 +130,8 @@ class Load:
         for _ in range(count):
             number = self._ledger.next_number()
             bad = self._choice.random() < self._bad_share
-            yield number, (self._payloads.bad_message if bad else self._payloads.message)(entity, number)
+            yield number, (self._payloads.bad_message if bad else self._payloads.message)(entity,
+                                                                                          number)
 
     def _timestamp(self) -> dict[str, object]:
         return {"timestamp": int(time.time())} if self._choice.random() < 0.5 else {}

@@ -22,11 +22,12 @@ class Edit:
     new: str
 
     def apply(self, text: str) -> str:
-        """The text with its one occurrence of `old` replaced. White space may differ, so that formatting does not matter."""
+        """The text with its one occurrence of `old` replaced, however white space differs."""
         pattern = re.compile(r"\s+".join(re.escape(word) for word in self.old.split()))
         count = len(pattern.findall(text))
         if count != 1:
-            raise MutantError(f"{self.file} holds what is to be replaced {count} times, not once: {' '.join(self.old.split())!r}")
+            raise MutantError(f"{self.file} holds what is to be replaced {count} times, not once: "
+                              f"{' '.join(self.old.split())!r}")
         return pattern.sub(lambda _found: self.new, text)
 
 
@@ -43,11 +44,13 @@ class Mutant:
 
     def layers(self) -> list[str]:
         """Of src/, those it touches."""
-        return sorted({Path(file).parts[1] for file in self.files() if file.startswith("src/") and file.count("/") > 1})
+        return sorted({Path(file).parts[1] for file in self.files() if file.startswith("src/")
+                       and file.count("/") > 1})
 
     def apply(self, tree: Path) -> None:
         """All of its edits, or none."""
-        texts = {name: (tree / name).read_text(encoding="utf-8") if (tree / name).is_file() else None for name in self.files()}
+        texts = {name: (tree / name).read_text(encoding="utf-8") if (tree / name).is_file()
+                 else None for name in self.files()}
         for edit in self.edits:
             text = texts[edit.file]
             if text is None:
@@ -64,7 +67,8 @@ def _edits(name: str, text: str) -> list[Edit]:
     for file, part in zip(parts[1::2], parts[2::2], strict=True):
         found = re.fullmatch(r"<<<\n(.+)\n===\n(.*?)\n?>>>\n*", part, re.DOTALL)
         if found is None:
-            raise MutantError(f"{name}: after '--- {file}' there must be '<<<', the old text, '===', the new text, '>>>'")
+            raise MutantError(f"{name}: after '--- {file}' there must be '<<<', the old text, "
+                              "'===', the new text, '>>>'")
         edits.append(Edit(file, found[1], found[2]))
     return edits
 
@@ -75,7 +79,8 @@ def parse(name: str, text: str) -> Mutant:
     for line in head.splitlines():
         key, colon, value = line.partition(": ")
         if not colon or key not in _HEADS or not value.strip() or key in heads:
-            raise MutantError(f"{name}: {line!r} is not one of 'breaks: ...', 'promise: ...', 'tests: ...'")
+            raise MutantError(f"{name}: {line!r} is not one of 'breaks: ...', 'promise: ...', "
+                              "'tests: ...'")
         heads[key] = value.strip()
     if not {"breaks", "promise"} <= set(heads):
         raise MutantError(f"{name}: it must say what it breaks and which promise")

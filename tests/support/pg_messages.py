@@ -1,4 +1,5 @@
-"""PostgreSQL's protocol as it passes a proxy, as far as tests have to stop kopru inside a transaction.
+"""PostgreSQL's protocol as it passes a proxy, as far as tests have to stop kopru inside a
+transaction.
 
     watch = PgWatch()
     with Proxy(postgres.port, tap=watch.tap) as proxy:
@@ -25,7 +26,8 @@ class Message:
     raw: bytes
     kind: str
     is_from_client: bool
-    statements: tuple[str, ...] = ()  # of its transaction, bound so far: names, or the text of unnamed ones
+    # of its transaction, bound so far: names, or the text of unnamed ones
+    statements: tuple[str, ...] = ()
 
     @property
     def payload(self) -> bytes:
@@ -34,25 +36,30 @@ class Message:
     @property
     def is_of_writer(self) -> bool:
         """Whether its transaction checks the right to write for a queue."""
-        return any("kopru_check_epoch" in statement or "FOR KEY SHARE" in statement for statement in self.statements)
+        return any("kopru_check_epoch" in statement or "FOR KEY SHARE" in statement
+                   for statement in self.statements)
 
 
 def sends_begin(message: Message) -> bool:
-    return message.is_from_client and message.kind == "B" and message.statements[-1].startswith(("kopru_begin", "BEGIN"))
+    return (message.is_from_client and message.kind == "B"
+            and message.statements[-1].startswith(("kopru_begin", "BEGIN")))
 
 
 def sends_epoch_check(message: Message) -> bool:
-    return message.is_from_client and message.kind == "B" and message.is_of_writer and len(message.statements) < 4
+    return (message.is_from_client and message.kind == "B" and message.is_of_writer
+            and len(message.statements) < 4)
 
 
 def sends_commit(message: Message) -> bool:
     """The COMMIT of a transaction that writes for a queue."""
-    return message.is_from_client and message.kind == "B" and message.is_of_writer and _is_commit(message.statements[-1])
+    return (message.is_from_client and message.kind == "B" and message.is_of_writer
+            and _is_commit(message.statements[-1]))
 
 
 def answers_commit(message: Message) -> bool:
     """The server says that it committed such a transaction."""
-    return (not message.is_from_client and message.kind == "C" and message.payload == b"COMMIT\0" and message.is_of_writer
+    return (not message.is_from_client and message.kind == "C" and message.payload == b"COMMIT\0"
+            and message.is_of_writer
             and _is_commit(message.statements[-1]))
 
 
@@ -66,8 +73,8 @@ class PgWatch(Watch):
 
 
 class _Conversation:
-    """One connection. The client waits for the end of each of its trips, so the statements of a transaction do not change
-    while the server answers the last of them."""
+    """One connection. The client waits for the end of each round trip, so the statements of a
+    transaction do not change while the server answers the last of them."""
 
     def __init__(self, _number: int, watch: Watch):
         self._watch = watch

@@ -35,16 +35,20 @@ class PgBouncer:
             psycopg.connect(pooler.daemon_dsn(database))
     """
 
-    def __init__(self, server: Postgres, *, pool_size: int = 3, settings: dict[str, str] | None = None):
+    def __init__(self, server: Postgres, *, pool_size: int = 3,
+                 settings: dict[str, str] | None = None):
         self.port = free_port()
         self.directory = make_directory("kopru-pgbouncer-", unprivileged_user("postgres"))
         self._config = self.directory / "pgbouncer.ini"
         users = self.directory / "users.txt"
         users.write_text(f'"{SUPERUSER}" ""\n"{DAEMON}" ""\n')
         self._config.write_text(
-            _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size, users=users, superuser=SUPERUSER,
-                           more="".join(f"{key} = {value}\n" for key, value in (settings or {}).items())))
-        self._child = Child("pgbouncer", self.directory / "pgbouncer.log", unprivileged_user("postgres"))
+            _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size,
+                           users=users, superuser=SUPERUSER,
+                           more="".join(f"{key} = {value}\n"
+                                        for key, value in (settings or {}).items())))
+        self._child = Child("pgbouncer", self.directory / "pgbouncer.log",
+                            unprivileged_user("postgres"))
 
     def __enter__(self) -> "PgBouncer":
         try:
@@ -67,7 +71,8 @@ class PgBouncer:
         program = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
         if program is None:
             raise RuntimeError("no pgbouncer; ./dev setup installs it")
-        self._child.launch([program, str(self._config)], {"PATH": os.defpath}, self.directory, "INT")
+        self._child.launch([program, str(self._config)], {"PATH": os.defpath}, self.directory,
+                           "INT")
 
     def kill9(self) -> None:
         self._child.kill9()
@@ -76,12 +81,13 @@ class PgBouncer:
         self._child.stop()
 
     def console(self) -> psycopg.Connection:
-        """Its admin console, which takes PAUSE, RESUME, KILL, RECONNECT, SHOW; the caller closes it."""
-        return psycopg.connect(self.dsn("pgbouncer", SUPERUSER), autocommit=True, prepare_threshold=None,
-                               cursor_factory=psycopg.ClientCursor)
+        """Its admin console (PAUSE, RESUME, KILL, RECONNECT, SHOW). The caller closes it."""
+        return psycopg.connect(self.dsn("pgbouncer", SUPERUSER), autocommit=True,
+                               prepare_threshold=None, cursor_factory=psycopg.ClientCursor)
 
     def dsn(self, dbname: str, user: str) -> str:
-        return psycopg.conninfo.make_conninfo(host="127.0.0.1", port=self.port, dbname=dbname, user=user)
+        return psycopg.conninfo.make_conninfo(host="127.0.0.1", port=self.port, dbname=dbname,
+                                              user=user)
 
     def daemon_dsn(self, database: Database) -> str:
         """What the daemon connects with, through the pooler."""

@@ -19,9 +19,11 @@ _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": si
 
 def _bin_directory() -> Path:
     """The newest installed server's programs; Debian keeps them out of PATH."""
-    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4]))
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+                      key=lambda path: int(path.parts[4]))
     if not versions:
-        raise RuntimeError("no PostgreSQL server below /usr/lib/postgresql; ./dev setup installs it")
+        raise RuntimeError("no PostgreSQL server below /usr/lib/postgresql; "
+                           "./dev setup installs it")
     return versions[-1].parent
 
 
@@ -40,15 +42,17 @@ def _children_of(parent: int) -> list[int]:
 class Postgres:
     """One server in its own temporary directory, on a free port of 127.0.0.1 and a UNIX socket.
 
-    Everybody is trusted: the directory, and with it the socket, belongs to the server's user, and TCP is
-    loopback only. The port and the data stay the same over stop and start; release() removes all.
+    Everybody is trusted: the directory, and with it the socket, belongs to the server's user, and
+    TCP is loopback only. The port and the data stay the same over stop and start; release() removes
+    all.
 
         with Postgres() as server:
             server.admin().execute("SELECT 1")
     """
 
-    def __init__(self, *, fsync: bool = False, settings: dict[str, str] | None = None, keep: bool = False):
-        """settings are written to postgresql.conf. keep: the server outlives this program unless stopped."""
+    def __init__(self, *, fsync: bool = False, settings: dict[str, str] | None = None,
+                 keep: bool = False):
+        """settings are lines of postgresql.conf. keep: the server outlives this program."""
         self.user = unprivileged_user("postgres")
         self.directory = make_directory("kopru-pg-", self.user)
         self.port = free_port()
@@ -89,14 +93,17 @@ class Postgres:
 
     def _environment(self) -> dict[str, str]:
         # PG* variables and locale of the caller must not reach the server.
-        return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.directory), "LC_ALL": "C.UTF-8"}
+        return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.directory),
+                "LC_ALL": "C.UTF-8"}
 
     def _initialize(self) -> None:
         done = subprocess.run(
             as_user(self.user, [
-                str(self._bin / "initdb"), "--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8",
+                str(self._bin / "initdb"), "--auth=trust", f"--username={SUPERUSER}",
+                "--encoding=UTF8",
                 "--locale=C.UTF-8", "--no-sync", "--no-instructions", "-D", str(self._data)]),
-            env=self._environment(), cwd=self.directory, capture_output=True, text=True, check=False,
+            env=self._environment(), cwd=self.directory, capture_output=True, text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
@@ -129,7 +136,7 @@ class Postgres:
         self.start()
 
     def kill9(self) -> None:
-        """Kill the postmaster, and wait until its backends have noticed: they hold the shared memory."""
+        """Kill the postmaster and wait for its backends, which hold the shared memory."""
         if not self._child.is_running():
             return
         backends = _children_of(self.pid)

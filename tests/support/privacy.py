@@ -1,10 +1,12 @@
-"""The whole suite's watch over personal values: what was published must never be read in a log, a metric or an error.
+"""The whole suite's watch over personal values: what was published must never be read in a log, a
+metric or an error.
 
-Every body that is published, or given to `kopru map`, passes through published(). Whatever the program then says outside of
-its data (logs, stderr, HTTP answers) passes through require_private(), which fails on the values, however they are spelled.
+Every body that is published, or given to `kopru map`, passes through published(). Whatever the
+program then says outside of its data (logs, stderr, HTTP answers) passes through require_private(),
+which fails on the values, however they are spelled.
 
-Ids are no secrets: the log names them. Neither is a value that some payload has as its id, nor a short one. The name of a holder has
-numbers of its own: they are not searched.
+Ids are no secrets: the log names them. Neither is a value that some payload has as its id, nor a
+short one. The name of a holder has numbers of its own: they are not searched.
 """
 
 import base64
@@ -13,8 +15,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-_PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkId", "street1", "street2", "city", "postCode",
-             "documentNumber", "value")
+_PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkId", "street1",
+             "street2", "city", "postCode", "documentNumber", "value")
 # A string may be cut off by the end of a broken body.
 _MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode() + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
 # Host and process id of the holder of a lease (bridge/lease/process.h), in the fields that name one.
@@ -64,7 +66,8 @@ class Watch:
 
     def _add(self, kind: str, value: object, least: int = _GRAM) -> None:
         known = self._values.setdefault(kind, set())
-        if isinstance(value, str) and len(value) >= least and value[:_PREFIX] not in known and len(known) < _MOST_OF_A_KIND:
+        if (isinstance(value, str) and len(value) >= least and value[:_PREFIX] not in known
+                and len(known) < _MOST_OF_A_KIND):
             known.add(value[:_PREFIX])
             self._index = None
 
@@ -105,18 +108,19 @@ def _decoded(text: bytes) -> str:
 
 
 def spellings(value: str) -> set[str]:
-    """As is, JSON-escaped, in base64 and in hexadecimal; of the value in any letter case. All in lower case, to be found in a text
-    in lower case."""
+    """As is, JSON-escaped, in base64 and in hexadecimal; of the value in any letter case. All in
+    lower case, to be found in a text in lower case."""
     found = set()
     for variant in {value, value.upper(), value.lower()}:
         raw = variant.encode("utf-8", "surrogatepass")
-        found |= {variant, json.dumps(variant)[1:-1], json.dumps(variant, ensure_ascii=False)[1:-1], raw.hex()}
+        found |= {variant, json.dumps(variant)[1:-1], json.dumps(variant, ensure_ascii=False)[1:-1],
+                  raw.hex()}
         found |= set(_in_base64(raw))
     return {spelling.lower() for spelling in found if len(spelling) >= _GRAM}
 
 
 def _in_base64(raw: bytes) -> Iterator[str]:
-    """Whatever stands before and after it: of the three alignments the characters that depend on the value alone."""
+    """The characters of the three base64 alignments that depend on the value alone."""
     for before in range(3):
         for alphabet in (base64.b64encode, base64.urlsafe_b64encode):
             text = alphabet(b"\0" * before + raw)
@@ -130,7 +134,8 @@ def require_private(text: str, source: str) -> None:
     """Fail if the text says a personal value of a payload."""
     leaks = WATCH.leaks(text)
     if leaks:
-        raise AssertionError(f"{source} says what payloads said: " + ", ".join(f"{kind} {spelling!r}" for kind, spelling in leaks[:10]))
+        raise AssertionError(f"{source} says what payloads said: "
+                             + ", ".join(f"{kind} {spelling!r}" for kind, spelling in leaks[:10]))
 
 
 def watching(messages: Iterable[Any]) -> Iterator[Any]:

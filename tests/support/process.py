@@ -15,8 +15,8 @@ from pathlib import Path
 
 from support.wait import patience
 
-# Below the kernel's range for outgoing connections (32768 and up): a client that reconnects in a loop
-# while a server is down could otherwise be given the server's own port as its source port.
+# Below the kernel's range for outgoing connections (32768 and up): a client that reconnects in a
+# loop while a server is down could otherwise be given the server's own port as its source port.
 _PORTS = range(20000, 32000)
 _STOP_DEADLINE_S = 60
 
@@ -31,7 +31,8 @@ def unprivileged_user(preferred: str) -> str | None:
                 return name
         except KeyError:
             continue
-    raise RuntimeError(f"running as root, and there is neither a user {preferred!r} nor 'nobody' to drop to")
+    raise RuntimeError(f"running as root, and there is neither a user {preferred!r} nor 'nobody' "
+                       "to drop to")
 
 
 def free_port() -> int:
@@ -58,7 +59,7 @@ def make_directory(prefix: str, owner: str | None) -> Path:
 
 
 def as_user(user: str | None, command: Sequence[str], death_signal: str | None = None) -> list[str]:
-    """The command as one that runs as user and receives death_signal when its parent's thread ends."""
+    """The command, run as user; death_signal reaches it when its parent's thread ends."""
     prefix = ["setpriv"]
     if user is not None:
         prefix += [f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--init-groups"]
@@ -68,7 +69,7 @@ def as_user(user: str | None, command: Sequence[str], death_signal: str | None =
 
 
 def is_gone(pid: int) -> bool:
-    """Whether a process has ended, be it that nobody has asked for its status yet (in a container perhaps nobody will)."""
+    """Whether a process has ended, even if its parent has not collected its status."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
@@ -76,7 +77,7 @@ def is_gone(pid: int) -> bool:
 
 
 class Child:
-    """One server process: started in its own session (Ctrl-C does not reach it), stopped by its id."""
+    """A server process in a session of its own, out of reach of Ctrl-C; stopped by its id."""
 
     def __init__(self, name: str, log_path: Path, user: str | None):
         self.name = name
@@ -90,17 +91,20 @@ class Child:
             raise RuntimeError(f"{self.name} is not running")
         return self._popen.pid
 
-    def launch(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, death_signal: str | None) -> None:
+    def launch(self, command: Sequence[str], env: Mapping[str, str], cwd: Path,
+               death_signal: str | None) -> None:
         """Start the command; its output is appended to the log.
 
-        With a death_signal it is stopped when the thread that called this ends: call it from the main thread.
+        With a death_signal it is stopped when the thread that called this ends: call it from the
+        main thread.
         """
         if self.is_running():
             raise RuntimeError(f"{self.name} is running already")
         with open(self.log_path, "ab") as log:
             self._popen = subprocess.Popen(
                 as_user(self.user, command, death_signal),
-                env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                start_new_session=True,
             )
 
     def is_running(self) -> bool:
@@ -113,7 +117,9 @@ class Child:
         os.kill(self.pid, number)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """Send the signal and wait for the end; killed, with a word on stderr, when the deadline passes."""
+        """Send the signal and wait for the end. At the deadline it is killed, with a line on
+        stderr.
+        """
         if not self.is_running():
             return
         assert self._popen is not None
@@ -140,7 +146,8 @@ class Child:
     def require_running(self) -> None:
         """Fail with the end of the log if the process is gone: nothing to wait for any more."""
         if not self.is_running():
-            raise RuntimeError(f"{self.name} ended with status {self.exit_code()}; its log ends:\n{self.log_tail()}")
+            raise RuntimeError(f"{self.name} ended with status {self.exit_code()}; "
+                               f"its log ends:\n{self.log_tail()}")
 
 
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -153,10 +160,12 @@ def ignore_ending_signals() -> None:
 
 
 def unwind_on_signals(leave: Callable[[int], object] | None = None) -> None:
-    """Make Ctrl-C, SIGTERM and SIGHUP unwind as an exception, so that servers are stopped and directories removed.
+    """Make Ctrl-C, SIGTERM and SIGHUP unwind as an exception, so that servers are stopped and
+    directories removed.
 
-    Only the first one counts: a second would cut short the cleaning up that the first one began. leave raises
-    what is to unwind for SIGTERM and SIGHUP; without it that is SystemExit with the shell's status.
+    Only the first one counts: a second would cut short the cleaning up that the first one began.
+    leave raises what is to unwind for SIGTERM and SIGHUP; without it that is SystemExit with the
+    shell's status.
     """
 
     def handler(number: int, _frame: object) -> None:

@@ -7,7 +7,8 @@ from typing import Protocol
 
 
 class Tap(Protocol):
-    """Sees what passes on one connection: each call gets what arrived and yields what goes on. To wait in between is to hold it.
+    """Sees what passes on one connection: each call gets what arrived and yields what goes on. To
+    wait in between is to hold it.
 
     Each direction has its own thread.
     """
@@ -22,16 +23,19 @@ class Proxy:
 
         with Proxy(broker.port) as proxy:
             ... connect to proxy.port ...
-            proxy.freeze()       # nothing moves any more, and the other side does not learn of anything
+            proxy.freeze()       # nothing moves any more, and the other side learns of nothing
+
+
     """
 
     def __init__(self, port: int, tap: Callable[[], Tap] | None = None):
-        """tap is asked for one at the beginning of each connection: see amqp_frames and pg_messages."""
+        """tap makes the tap of each new connection: see amqp_frames and pg_messages."""
         self._target = port
         self._tap = tap
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self._half_open: set[socket.socket] = set()  # clients whose servers shall not learn of their end
+        # clients whose servers shall not learn of their end
+        self._half_open: set[socket.socket] = set()
         self._thaw = threading.Event()
         self._thaw.set()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -82,11 +86,13 @@ class Proxy:
             with self._lock:
                 self._sockets += [client, server]
             tap = self._tap() if self._tap is not None else _Through()
-            threading.Thread(target=self._pass, args=(client, server, tap.to_server, True), daemon=True).start()
-            threading.Thread(target=self._pass, args=(server, client, tap.to_client, False), daemon=True).start()
+            threading.Thread(target=self._pass, args=(client, server, tap.to_server, True),
+                             daemon=True).start()
+            threading.Thread(target=self._pass, args=(server, client, tap.to_client, False),
+                             daemon=True).start()
 
-    def _pass(self, source: socket.socket, target: socket.socket, through: Callable[[bytes], Iterator[bytes]],
-              to_server: bool) -> None:
+    def _pass(self, source: socket.socket, target: socket.socket,
+              through: Callable[[bytes], Iterator[bytes]], to_server: bool) -> None:
         while True:
             try:
                 data = source.recv(65536)

@@ -32,9 +32,9 @@ disk_free_limit.absolute = 50MB
 """
 ERL_ARGUMENTS = "-start_epmd false -kernel inet_dist_use_interface {127,0,0,1}"
 
-# Reads one queue name a line, answers each with one line. It asks the queue's own process, or a quorum
-# queue's leader, so the numbers are exact and come at once; rabbitmqctl starts a virtual machine for every
-# question, and shows a quorum queue as it was up to five seconds ago.
+# Reads one queue name a line, answers each with one line. It asks the queue's own process, or a
+# quorum queue's leader, so the numbers are exact and come at once; rabbitmqctl starts a virtual
+# machine for every question, and shows a quorum queue as it was up to five seconds ago.
 _PROBE = r"""
 Node = list_to_atom(os:getenv("PROBE_NODE")),
 Call = fun(Module, Function, Arguments) -> rpc:call(Node, Module, Function, Arguments) end,
@@ -76,7 +76,7 @@ Loop().
 
 @dataclass(frozen=True)
 class Depth:
-    """What a queue holds: deliverable messages, delivered ones without an ack, and its consumers."""
+    """What a queue holds, ready and unacknowledged messages, and how many consumers it has."""
 
     ready: int
     unacked: int
@@ -98,7 +98,7 @@ class RabbitMQ:
     """
 
     def __init__(self, *, settings: dict[str, str] | None = None, keep: bool = False):
-        """settings are further lines of rabbitmq.conf. keep: the broker outlives this program unless stopped."""
+        """settings are further lines of rabbitmq.conf. keep: the broker outlives this program."""
         self.user = unprivileged_user("rabbitmq")
         self.directory = make_directory("kopru-mq-", self.user)
         self.port = free_port()
@@ -142,7 +142,8 @@ class RabbitMQ:
         text = _CONFIGURATION.format(port=self.port)
         text += "".join(f"{key} = {value}\n" for key, value in settings.items())
         for name, content in (
-            ("rabbitmq.conf", text), ("enabled_plugins", "[].\n"), (".erlang.cookie", secrets.token_hex(16)),
+            ("rabbitmq.conf", text), ("enabled_plugins", "[].\n"),
+            (".erlang.cookie", secrets.token_hex(16)),
         ):
             path = self.directory / name
             path.write_text(content, encoding="utf-8")
@@ -185,7 +186,8 @@ class RabbitMQ:
             self._epmd.launch(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"],
                               env, self.directory, death_signal)
             wait_until(lambda: self._listens(self._epmd_port), 10, "epmd to listen")
-        self._child.launch([str(_BIN / "rabbitmq-server"), "-noinput"], env, self.directory, death_signal)
+        self._child.launch([str(_BIN / "rabbitmq-server"), "-noinput"], env, self.directory,
+                           death_signal)
 
     def wait_until_ready(self) -> None:
         wait_until(self.answers, _START_DEADLINE_S, f"RabbitMQ to answer on port {self.port}")
@@ -205,7 +207,7 @@ class RabbitMQ:
         self.start()
 
     def save_definitions(self) -> None:
-        """Have what was declared so far on disk: a broker that is killed soon after a declaration may not know it any more."""
+        """Write all declarations to disk: a broker that is killed soon after one may forget it."""
         self.rabbitmqctl("eval", "mnesia:dump_log().")
 
     def kill9(self) -> None:
@@ -249,14 +251,16 @@ class RabbitMQ:
             timeout=_COMMAND_DEADLINE_S * patience(),
         )
         if done.returncode != 0:
-            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)} failed:\n"
+                               f"{done.stdout}{done.stderr}")
         return done.stdout
 
     def connect(self) -> pika.BlockingConnection:
         """A new connection, for one thread; the caller closes it."""
         try:
             return pika.BlockingConnection(self._parameters())
-        except ValueError as error:  # so pika, where the broker went between the connection and getpeername()
+        # so pika, where the broker went between the connection and getpeername()
+        except ValueError as error:
             raise ConnectionError("the connection ended while it was made") from error
 
     def _parameters(self) -> pika.URLParameters:
@@ -264,11 +268,13 @@ class RabbitMQ:
         parameters.heartbeat = _CLIENT_HEARTBEAT_S
         return parameters
 
-    def declare_queue(self, name: str, *, quorum: bool = False, arguments: dict[str, object] | None = None) -> None:
+    def declare_queue(self, name: str, *, quorum: bool = False,
+                      arguments: dict[str, object] | None = None) -> None:
         """A durable queue, as the ERP would make it."""
         kind = {"x-queue-type": "quorum"} if quorum else {}
         with self.connect() as connection:
-            connection.channel().queue_declare(name, durable=True, arguments={**kind, **(arguments or {})})
+            connection.channel().queue_declare(name, durable=True,
+                                               arguments={**kind, **(arguments or {})})
 
     def delete_queue(self, name: str) -> None:
         with self.connect() as connection:
@@ -279,7 +285,8 @@ class RabbitMQ:
             connection.channel().queue_purge(name)
 
     def publish(self, queue: str, body: bytes, **properties: object) -> None:
-        """Publish one persistent message; returns when the broker has confirmed it, raises if it did not.
+        """Publish one persistent message; returns when the broker has confirmed it, raises if it
+        did not.
 
         properties are those of pika.BasicProperties: message_id, timestamp (seconds), headers, ...
         """
@@ -290,7 +297,8 @@ class RabbitMQ:
                      on_confirm: Callable[[int], None] = lambda _n: None) -> int:
         """Publish many persistent messages, in order; return their number once all are confirmed.
 
-        Each is a body, or a pair of a body and a dictionary of properties. on_confirm as in BulkPublisher.
+        Each is a body, or a pair of a body and a dictionary of properties. on_confirm as in
+        BulkPublisher.
         """
         pairs = ((message, {}) if isinstance(message, bytes) else message for message in messages)
         return BulkPublisher(self._parameters(), queue, privacy.watching(pairs), on_confirm).run()
@@ -305,7 +313,7 @@ class RabbitMQ:
         return Depth(*map(int, answer.split()))
 
     def wait_until_empty(self, queue: str, deadline_s: float = 60) -> None:
-        """Wait until nothing is ready and nothing is unacknowledged; a broker that is down is waited for."""
+        """Wait until no message is ready or unacknowledged; a broker that is down is waited for."""
 
         def is_empty() -> bool:
             try:
@@ -318,10 +326,11 @@ class RabbitMQ:
     def _ask(self, queue: str) -> str:
         if self._probe is None or self._probe.poll() is not None:
             self._probe = subprocess.Popen(
-                as_user(self.user, ["erl", "-noshell", "-hidden", "-sname", f"probe-{secrets.token_hex(4)}@localhost",
+                as_user(self.user, ["erl", "-noshell", "-hidden", "-sname",
+                                    f"probe-{secrets.token_hex(4)}@localhost",
                                     *ERL_ARGUMENTS.split(), "-eval", _PROBE]),
-                env=self.environment(), cwd=self.directory, text=True, bufsize=1, start_new_session=True,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                env=self.environment(), cwd=self.directory, text=True, bufsize=1,
+                start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             )
         assert self._probe.stdin is not None and self._probe.stdout is not None
         self._probe.stdin.write(queue + "\n")

@@ -40,7 +40,9 @@ def nested_arrays(depth: int) -> bytes:
 
 
 class RawPublisher:
-    """with RawPublisher(broker) as publisher: publisher.publish("q", b"{}", flags=HEADERS, properties=table(...))"""
+    """with RawPublisher(broker) as publisher: publisher.publish("q", b"{}", flags=HEADERS,
+    properties=table(...))
+    """
 
     def __init__(self, broker: RabbitMQ):
         self._socket = socket.create_connection(("127.0.0.1", broker.port), timeout=_DEADLINE_S)
@@ -48,7 +50,8 @@ class RawPublisher:
         self._socket.sendall(b"AMQP\0\0\x09\x01")
         self._expect(10, 10)
         login = b"\0guest\0guest"
-        self._call(0, 10, 11, table() + short_string("PLAIN") + struct.pack(">I", len(login)) + login + short_string("en_US"))
+        self._call(0, 10, 11, table() + short_string("PLAIN") + struct.pack(">I", len(login))
+                   + login + short_string("en_US"))
         self._expect(10, 30)
         self._call(0, 10, 31, struct.pack(">HIH", 10, _FRAME_MAX, 0))
         self._call(0, 10, 40, short_string("/") + b"\0\0")
@@ -66,7 +69,7 @@ class RawPublisher:
         self._socket.close()
 
     def publish(self, queue: str, body: bytes, *, flags: int, properties: bytes) -> None:
-        """Returns when the broker has confirmed it; Refused if it does not like what it was sent."""
+        """Returns when the broker has confirmed the message, or raises Refused."""
         self._call(1, 60, 40, struct.pack(">H", 0) + short_string("") + short_string(queue) + b"\0")
         self._frame(_HEADER, 1, struct.pack(">HHQH", 60, 0, len(body), flags) + properties)
         for start in range(0, len(body), _FRAME_MAX - 8):
@@ -74,7 +77,8 @@ class RawPublisher:
         self._expect(60, 80)
 
     def _frame(self, kind: int, channel: int, payload: bytes) -> None:
-        self._socket.sendall(struct.pack(">BHI", kind, channel, len(payload)) + payload + _FRAME_END)
+        self._socket.sendall(struct.pack(">BHI", kind, channel, len(payload)) + payload
+                             + _FRAME_END)
 
     def _call(self, channel: int, class_id: int, method_id: int, arguments: bytes) -> None:
         self._frame(_METHOD, channel, struct.pack(">HH", class_id, method_id) + arguments)

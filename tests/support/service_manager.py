@@ -1,4 +1,4 @@
-"""A service manager as systemd is one for a unit with Type=notify: a datagram socket, and what came to it."""
+"""The service manager of a unit with Type=notify: a datagram socket, and what it received."""
 
 import secrets
 import socket
@@ -16,7 +16,8 @@ class ServiceManager:
     def __init__(self, path: Path | None, watchdog_s: float = 0):
         """Without a path its name is abstract. watchdog_s: 0 does not watch."""
         name = str(path) if path is not None else f"@kopru-{secrets.token_hex(8)}"
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+        self._socket = socket.socket(socket.AF_UNIX,
+                                     socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
         self._socket.bind(name.replace("@", "\0", 1) if path is None else name)
         self._words: list[str] = []
         self.environment = {"NOTIFY_SOCKET": name}

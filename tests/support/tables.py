@@ -18,7 +18,8 @@ DATA_TABLES: dict[str, tuple[str, ...]] = {
     "engaged_parties": ("subscription_id", "customer_id", "occurrence"),
 }
 
-# Columns of a root that kopru fills by itself; when it did so says nothing about what a message said.
+# Columns of a root that kopru fills by itself; when it did so says nothing about what a message
+# said.
 _METADATA = ("payload_hash", "source_time", "created_at", "updated_at")
 _CLOCKS = ("created_at", "updated_at")
 
@@ -31,7 +32,8 @@ def _read(db: Database, statement: str) -> list[Row]:
 
 def read_table(db: Database, table: str, columns: str = "*") -> list[Row]:
     """All rows in the order of their key, by bytes; instants in UTC."""
-    order = ", ".join(f'{column} COLLATE "C"' if column not in ("position", "occurrence") else column
+    order = ", ".join(column if column in ("position", "occurrence")
+                      else f'{column} COLLATE "C"'
                       for column in DATA_TABLES[table])
     return _read(db, f"SELECT {columns} FROM kopru.{table} ORDER BY {order}")
 
@@ -39,18 +41,21 @@ def read_table(db: Database, table: str, columns: str = "*") -> list[Row]:
 def said(row: Row) -> Row:
     """What a row says: without metadata, nulls, and an empty extra."""
     return {name: value for name, value in row.items()
-            if name not in _METADATA and value is not None and not (name == "extra" and value == {})}
+            if name not in _METADATA and value is not None
+            and not (name == "extra" and value == {})}
 
 
 def read_said(db: Database) -> dict[str, dict[tuple, Row]]:
     """The rows of the five tables by key, as said() shows them."""
-    return {table: {tuple(row[column] for column in key): said(row) for row in read_table(db, table)}
+    return {table: {tuple(row[column] for column in key): said(row)
+                    for row in read_table(db, table)}
             for table, key in DATA_TABLES.items()}
 
 
 def read_all(db: Database) -> dict[str, list[Row]]:
     """The five tables with everything that does not depend on when kopru wrote."""
-    return {table: [{name: value for name, value in row.items() if name not in _CLOCKS} for row in read_table(db, table)]
+    return {table: [{name: value for name, value in row.items() if name not in _CLOCKS}
+                    for row in read_table(db, table)]
             for table in DATA_TABLES}
 
 
@@ -60,9 +65,10 @@ def read_dead_letters(db: Database) -> list[Row]:
 
 
 def row_versions(db: Database) -> dict[tuple, str]:
-    """Which transaction wrote each row of the five tables, by table and key: equal means untouched."""
+    """Which transaction wrote each row of the five tables, by table and key."""
     found = {}
     for table, key in DATA_TABLES.items():
-        for row in read_table(db, table, f"{', '.join(key)}, xmin::text || ' ' || ctid::text AS version"):
+        for row in read_table(db, table,
+                              f"{', '.join(key)}, xmin::text || ' ' || ctid::text AS version"):
             found[(table, *(row[column] for column in key))] = row["version"]
     return found

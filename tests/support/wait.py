@@ -17,7 +17,8 @@ def patience() -> float:
 
 
 def wait_until(condition: Callable[[], T], deadline_s: float, what: str) -> T:
-    """Return the first truthy result of condition, or fail with TimeoutError that says what was awaited.
+    """Return the first truthy result of condition, or fail with TimeoutError that says what was
+    awaited.
 
     what completes the sentence "waited ... for". deadline_s is multiplied by patience().
     The condition is asked at least once, and once more after the deadline.

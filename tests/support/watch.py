@@ -1,4 +1,4 @@
-"""What proxies that understand a protocol have in common: they note what passes, and stop it where a test says."""
+"""What proxies that understand a protocol share: they note what passes and can hold it."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +11,8 @@ _STOP_DEADLINE_S = 60
 
 
 class Stop:
-    """A message that is held until release(), with all that follows it in its direction on its connection.
+    """A message that is held until release(), with all that follows it in its direction on its
+    connection.
 
     Its first bytes may pass: whoever reads it then waits for the rest.
     """

@@ -1,6 +1,9 @@
 """The checks of ./dev lint find what they are there to find, and the tree passes them."""
 
+import ast
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,8 +73,10 @@ def test_a_circle_of_files_is_found(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("file", "include"), [
-    ("base/a.c", '"base/arena.h"'), ("base/json_out.c", "<json-c/json.h>"), ("base/digest.c", "<openssl/evp.h>"),
-    ("amqp/a.c", "<rabbitmq-c/amqp.h>"), ("amqp/a.h", '"amqp/consumer.h"'), ("pg/a.c", "<libpq-fe.h>"),
+    ("base/a.c", '"base/arena.h"'), ("base/json_out.c", "<json-c/json.h>"),
+    ("base/digest.c", "<openssl/evp.h>"),
+    ("amqp/a.c", "<rabbitmq-c/amqp.h>"), ("amqp/a.h", '"amqp/consumer.h"'),
+    ("pg/a.c", "<libpq-fe.h>"),
     ("config/a.c", "<libconfig.h>"), ("cmd/a.c", '"pg/conn.h"'), ("http/a.c", "<microhttpd.h>"),
     ("cmd/a.c", '"http/server.h"'), ("main.c", '"cmd/cmd.h"'),
 ])
@@ -88,7 +93,8 @@ def test_an_empty_tree_is_no_success(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("name", "text", "told"), [
-    ("a.c", "static int f(int a,\n             int b)\n{\n" + "    a++;\n" * 97 + "}\n", "a.c:1: 101 lines"),
+    ("a.c", "static int f(int a,\n             int b)\n{\n" + "    a++;\n" * 97 + "}\n",
+     "a.c:1: 101 lines"),
     ("a.py", "x = 1\ndef f():\n" + "    pass\n" * 100, "a.py:2: 101 lines, more than 100: def f"),
     ("a.h", "int x;\n" * 601, "a.h:1: 601 lines, more than 600"),
 ])
@@ -106,3 +112,60 @@ def test_what_is_just_short_enough_passes(tmp_path: Path):
     path.write_text("int x;\n/* why */\n" + function + "\n" + function)
     done = run("check-sizes", path)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+# line length
+
+def checked_lines(root: Path, name: str, text: str) -> subprocess.CompletedProcess[str]:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return run("check-lines", root)
+
+
+def test_the_lines_of_the_tree_are_short():
+    done = run("check-lines")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", [
+    "src/a.c", "src/a.h", "tests/a.py", "docker/a.sh", "CMakeLists.txt", "cmake/a.cmake", "a.cfg",
+])
+def test_a_line_that_is_too_long_is_found(tmp_path: Path, name: str):
+    done = checked_lines(tmp_path, name, f"short\n{'x' * 101}\n{'ş' * 100}\n")
+    assert (done.returncode, done.stdout) == (1, f"{name}:2: 101 columns, more than 100\n")
+
+
+@pytest.mark.parametrize("first", ["#!/bin/bash", "#!/bin/sh", "#!/usr/bin/python3"])
+def test_scripts_are_told_by_their_first_line(tmp_path: Path, first: str):
+    assert checked_lines(tmp_path, "tools/a", f"{first}\n{'x' * 101}\n").returncode == 1
+    assert checked_lines(tmp_path, "tools/a", "x" * 101).returncode == 0
+
+
+def markdown(root: Path, line: str) -> int:
+    """With nothing pending: the list shall become empty."""
+    text = (REPOSITORY / "tools/check-lines").read_text(encoding="utf-8")
+    tool = root / "check-lines"
+    tool.write_text(re.sub(r"^PENDING = \[[^]]*\]$", "PENDING = []", text, flags=re.M))
+    (root / "tree").mkdir(exist_ok=True)
+    (root / "tree/a.md").write_text(line + "\n", encoding="utf-8")
+    return subprocess.run([sys.executable, tool, root / "tree"], check=False,
+                          stdout=subprocess.DEVNULL).returncode
+
+
+@pytest.mark.parametrize(("line", "status"), [
+    ("x" * 100, 0), ("x" * 101, 1),
+    ("| " + "x" * 200 + " |", 0),
+    (f"{'x' * 90} [a b](docs/{'y' * 90}.md#z)", 0),
+    (f"{'x' * 90} <https://example.com/{'y' * 90}>", 0),
+    (f"{'x' * 98} [a b](docs/y.md)", 1),
+])
+def test_tables_and_links_of_markdown_may_be_longer(tmp_path: Path, line: str, status: int):
+    assert markdown(tmp_path, line) == status
+
+
+def test_what_is_pending_is_still_there():
+    text = (REPOSITORY / "tools/check-lines").read_text(encoding="utf-8")
+    (pending,) = re.findall(r"^PENDING = (\[[^]]*\])$", text, re.M)
+    for pattern in ast.literal_eval(pending):
+        assert any(REPOSITORY.rglob(pattern)), pattern

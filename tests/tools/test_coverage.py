@@ -11,13 +11,16 @@ pytestmark = pytest.mark.no_kopru
 
 
 def line(number: int, count: int, *branches: int) -> dict:
-    return {"line_number": number, "count": count, "branches": [{"count": taken} for taken in branches]}
+    return {"line_number": number, "count": count,
+            "branches": [{"count": taken} for taken in branches]}
 
 
 def run_coverage(folder: Path, files: dict[str, list[dict]]) -> subprocess.CompletedProcess[str]:
     report = folder / "report.json"
-    report.write_text(json.dumps({"files": [{"file": name, "lines": lines} for name, lines in files.items()]}))
-    return subprocess.run([str(REPOSITORY / "tools/coverage"), str(report)], capture_output=True, text=True, check=False)
+    report.write_text(json.dumps({"files": [{"file": name, "lines": lines}
+                                            for name, lines in files.items()]}))
+    return subprocess.run([str(REPOSITORY / "tools/coverage"), str(report)], capture_output=True,
+                          text=True, check=False)
 
 
 def test_the_lines_of_a_file_below_the_goal_are_named(tmp_path: Path):

@@ -13,8 +13,10 @@ import pytest
 from support.daemon import run_kopru
 from support.database import REPOSITORY, Database
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md",
-             "docs/performance.md", "docs/reliability.md", "migrations/README.md", "tests/golden/README.md"]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md",
+             "docs/operations.md",
+             "docs/performance.md", "docs/reliability.md", "migrations/README.md",
+             "tests/golden/README.md"]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.c"))
 
 # Files that the documents tell a reader to make.
@@ -32,7 +34,8 @@ def text_of(name: str) -> str:
 def blocks_of(name: str, language: str) -> list[str]:
     """The fenced blocks of that language, without their indentation."""
     found = re.findall(r"^( *)```(\w*)\n(.*?)^\1```$", text_of(name), re.MULTILINE | re.DOTALL)
-    return [re.sub(f"^{indent}", "", body, flags=re.MULTILINE) for indent, tag, body in found if tag == language]
+    return [re.sub(f"^{indent}", "", body, flags=re.MULTILINE) for indent, tag, body in found
+            if tag == language]
 
 
 def prose_of(name: str) -> str:
@@ -69,13 +72,16 @@ def test_links_lead_to_files(name: str) -> None:
         target = (REPOSITORY / name).parent / path if path else REPOSITORY / name
         assert target.exists(), f"{name} links to {link}"
         if anchor:
-            assert anchor in map(slug_of, re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)), link
+            assert anchor in map(slug_of,
+                                 re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"),
+                                            re.MULTILINE)), link
 
 
 def named_paths(text: str) -> Iterator[str]:
-    """What looks like a path from the root of the repository, or like a header or source below src."""
+    """Everything that looks like a path from the repository's root, or like a file below src."""
     folders = "|".join(re.escape(path.name) for path in REPOSITORY.iterdir()
-                       if path.is_dir() and path.name != ".git" and not path.name.startswith("build"))
+                       if path.is_dir() and path.name != ".git"
+                       and not path.name.startswith("build"))
     layers = "|".join(path.name for path in (REPOSITORY / "src").iterdir() if path.is_dir())
     for path in re.findall(rf"(?<![\w/.-])(?:{folders})/[\w./-]*\w", text):
         yield path
@@ -114,7 +120,8 @@ def help_of(command: str) -> str:
 def test_commands_and_options_are_in_the_help(name: str) -> None:
     for command, options in invocations(name, "kopru"):
         for option in options:
-            assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", help_of(command)), f"kopru {command} {option}"
+            assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])",
+                             help_of(command)), f"kopru {command} {option}"
         help_of(command)
 
 
@@ -134,7 +141,8 @@ def test_what_is_said_to_be_missing_is_missing() -> None:
 @each_document
 def test_dev_commands_exist(name: str) -> None:
     def output_of(*command: str) -> str:
-        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True,
+                              check=True).stdout
 
     known = output_of("./dev", "help")
     demo = output_of("/usr/bin/python3", "tools/demo.py", "--help")
@@ -151,14 +159,16 @@ def options_of_the_table() -> dict[str, dict[str, str | None]]:
     table = text_of("src/config/option.c").partition("const struct config_option OPTIONS[]")[2].partition("\n};")[0]
     options = {}
     for row in table.split("{ .group = ")[1:]:
-        group, key = re.match(r'"(\w*)",\s*\.key = "(\w+)"', row).groups()  # type: ignore[union-attr]
+        match = re.match(r'"(\w*)",\s*\.key = "(\w+)"', row)
+        group, key = match.groups()  # type: ignore[union-attr]
 
         def value(pattern: str, row: str = row) -> str | None:
             match = re.search(pattern, row)
             return match[1].replace('\\"', '"') if match is not None else None
 
         options[f"{group}.{key}".lstrip(".")] = {
-            "default": "must be set" if ".required = true" in row else value(r'\.initial = "((?:\\.|[^"\\])*)"') or "not set",
+            "default": "must be set" if ".required = true" in row
+            else value(r'\.initial = "((?:\\.|[^"\\])*)"') or "not set",
             "unit": value(r'RANGE\([^)]*"(\w+)"\)') or "",
             "environment": value(r'\.environment = "(\w+)"'),
         }
@@ -170,9 +180,11 @@ def test_the_configuration_table_is_that_of_the_program() -> None:
     known = options_of_the_table()
     assert len(known) > 20
     rows = table_of("README.md", "| setting | default | unit | what |")
-    assert {row[0]: (row[1], row[2]) for row in rows} == {key: (of["default"], of["unit"]) for key, of in known.items()}
+    assert {row[0]: (row[1], row[2]) for row in rows} == {key: (of["default"], of["unit"])
+                                                          for key, of in known.items()}
     for key, *_, what in rows:
-        assert re.findall(r"KOPRU_\w+", what) == [of for of in [known[key]["environment"]] if of], key
+        assert re.findall(r"KOPRU_\w+",
+                          what) == [of for of in [known[key]["environment"]] if of], key
 
 
 @no_kopru
@@ -215,9 +227,12 @@ def test_the_shown_settings_of_entity_files_are_accepted(configuration: Path) ->
         if block.startswith("entity"):
             (configuration / "entities" / "device.cfg").write_text(block, encoding="utf-8")
             path = configuration / "kopru.cfg"
-            path.write_text(path.read_text().replace('"entities/customer.cfg"', '"entities/customer.cfg", "entities/device.cfg"'))
+            path.write_text(path.read_text().replace('"entities/customer.cfg"',
+                                                     '"entities/customer.cfg", '
+                                                     '"entities/device.cfg"'))
         elif block.startswith("{ column"):
-            customer.write_text(before.replace("\ncolumns = (\n", "\ncolumns = (\n" + block, 1), encoding="utf-8")
+            customer.write_text(before.replace("\ncolumns = (\n", "\ncolumns = (\n" + block, 1),
+                                encoding="utf-8")
         else:
             customer.write_text(before + block, encoding="utf-8")
         require_accepted(configuration)
@@ -230,8 +245,10 @@ def logged_events() -> set[str]:
     """Those that stand in a call; a wrapper of such a call belongs into this list."""
     events = set()
     for path in SOURCES:
-        for call in re.findall(r"\b(?:log_event|log_error|log_breaker|leave_at_once)\((.*?)\);", path.read_text(encoding="utf-8"), re.DOTALL):
-            # The event stands before the first field; a message has spaces, a field's name stands in LOG_TEXT(...).
+        for call in re.findall(r"\b(?:log_event|log_error|log_breaker|leave_at_once)\((.*?)\);",
+                               path.read_text(encoding="utf-8"), re.DOTALL):
+            # The event stands before the first field; a message has spaces, a field's name stands
+            # in LOG_TEXT(...).
             head = re.split(r"LOG_(?:TEXT|SLICE|NUMBER)\(|\(const struct log_field", call)[0]
             events |= set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', head))
     return events
@@ -239,8 +256,10 @@ def logged_events() -> set[str]:
 
 @no_kopru
 def test_the_log_events_are_those_of_the_program() -> None:
-    documented = {row[0] for row in table_of("docs/operations.md", "| event | level | says | to do |")}
-    literals = {literal for path in SOURCES for literal in re.findall(r'"(\w+)"', path.read_text(encoding="utf-8"))}
+    documented = {row[0] for row in table_of("docs/operations.md",
+                                             "| event | level | says | to do |")}
+    literals = {literal for path in SOURCES
+                for literal in re.findall(r'"(\w+)"', path.read_text(encoding="utf-8"))}
     assert len(logged_events()) > 15
     assert logged_events() - documented == set()
     assert documented - literals == set()
@@ -249,7 +268,8 @@ def test_the_log_events_are_those_of_the_program() -> None:
 @no_kopru
 def test_the_reasons_are_those_of_the_program() -> None:
     reasons = re.findall(r'= "(\w+)"', text_of("src/model/refusal.c"))
-    assert [row[0] for row in table_of("docs/operations.md", "| reason | the message | whose |")] == reasons
+    assert [row[0] for row in table_of("docs/operations.md",
+                                       "| reason | the message | whose |")] == reasons
 
 
 @no_kopru
@@ -275,10 +295,12 @@ def test_the_waits_are_those_of_the_program() -> None:
 
 @no_kopru
 def test_the_doors_are_those_of_the_layer_check() -> None:
-    doors = {library: [door.strip('"') for door in places.split(", ")] for library, places in re.findall(
+    doors = {library: [door.strip('"') for door in places.split(", ")]
+             for library, places in re.findall(
         r'"([\w-]+)", \[([^]]+)\]\)', text_of("tools/check-layers"))}
     rows = table_of("docs/architecture.md", "| library | only in |")
-    assert {library: re.sub(r" \(\w+\)", "", places).split(", ") for library, places in rows} == doors
+    assert {library: re.sub(r" \(\w+\)", "", places).split(", ")
+            for library, places in rows} == doors
 
 
 # what was shown to be survived
@@ -292,7 +314,8 @@ def fault_rows() -> list[list[str]]:
 
 def collected_tests(files: set[str]) -> set[str]:
     """Every test of these files, whatever its marks, with its parameters and without."""
-    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "", "--collect-only", *sorted(files)],
+    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "",
+                           "--collect-only", *sorted(files)],
                           cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     names = {line for line in done.stdout.splitlines() if "::" in line}
@@ -317,7 +340,8 @@ def test_the_tests_named_for_faults_exist() -> None:
 @no_kopru
 def test_each_fault_names_a_test_or_says_why_not() -> None:
     for fault, _, does, shown_by, result in fault_rows():
-        assert re.search(r"tests/[\w/]+\.(?:py::\w+|c)", shown_by) or result.startswith("not made here: "), fault
+        assert re.search(r"tests/[\w/]+\.(?:py::\w+|c)",
+                         shown_by) or result.startswith("not made here: "), fault
         assert "pending" not in (does, result), fault
 
 
@@ -329,7 +353,8 @@ def test_the_statements_are_those_of_the_program(configuration: Path) -> None:
     cells = [row[0] for row in table_of("docs/architecture.md", "| statement | does |")]
     named = {name for cell in cells for name in cell.split(", ")}
     assert named - known == set()
-    of_subscriptions = run_kopru("sql", "-e", "subscription", "-c", str(configuration / "kopru.cfg")).stdout.decode()
+    of_subscriptions = run_kopru("sql", "-e", "subscription", "-c",
+                                 str(configuration / "kopru.cfg")).stdout.decode()
     assert set(re.findall(r"^PREPARE (\w+)", of_subscriptions, re.MULTILINE)) - named == set()
 
 

@@ -1,4 +1,4 @@
-"""What ./dev fuzz says about targets that find something, and what a replay says about files it cannot read."""
+"""What ./dev fuzz says of targets that find something, and a replay of unreadable files."""
 
 import os
 import subprocess
@@ -45,7 +45,8 @@ def test_targets_that_find_nothing(tmp_path: Path):
     assert done.stdout == "payload: nothing found in 5 inputs\nuri: nothing found in 5 inputs\n"
     arguments = (programs / "fuzz_uri.arguments").read_text().splitlines()
     assert "-max_total_time=7" in arguments
-    assert arguments[-3:] == [str(programs / "learned/uri"), str(tmp_path / "crashes/uri"), "tests/fuzz/corpus/uri"]
+    assert arguments[-3:] == [str(programs / "learned/uri"), str(tmp_path / "crashes/uri"),
+                              "tests/fuzz/corpus/uri"]
 
 
 @pytest.mark.no_kopru
@@ -71,9 +72,11 @@ def test_only_the_targets_that_are_named(tmp_path: Path):
 
 
 @pytest.mark.no_kopru
-@pytest.mark.parametrize("arguments", [["--seconds"], ["--seconds", "0"], ["--seconds", "x"], ["--fast"]])
+@pytest.mark.parametrize("arguments",
+                         [["--seconds"], ["--seconds", "0"], ["--seconds", "x"], ["--fast"]])
 def test_the_command_takes_seconds_and_targets(arguments: list[str]):
-    done = subprocess.run([str(REPOSITORY / "dev"), "fuzz", *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([str(REPOSITORY / "dev"), "fuzz", *arguments], capture_output=True,
+                          text=True, check=False)
     assert done.returncode == 64
     assert done.stderr.startswith("dev: ")
 

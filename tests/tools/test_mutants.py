@@ -1,4 +1,4 @@
-"""The faults of tests/mutants still fit the source, and a file that says something else is refused. ./dev mutants runs them."""
+"""The mutants fit the source, and an invalid file is refused. ./dev mutants runs them."""
 
 from pathlib import Path
 
@@ -33,7 +33,8 @@ def test_an_edit_replaces_its_one_place_however_it_is_spaced(tmp_path: Path):
     mutant = parse("m", _HEAD + "tests: tests/a.py tests/b.py::c\n" + _EDIT)
     mutant.apply(tmp_path)
     assert (tmp_path / "a.c").read_text() == "x();\nb();\ny();\n"
-    assert (mutant.breaks, mutant.promise, mutant.tests) == ("does wrong", "1", ["tests/a.py", "tests/b.py::c"])
+    assert (mutant.breaks, mutant.promise, mutant.tests) == ("does wrong", "1",
+                                                             ["tests/a.py", "tests/b.py::c"])
 
 
 @pytest.mark.parametrize(("text", "count"), [("if (a) c();", 0), ("if (a) b(); if (a) b();", 2)])
@@ -49,8 +50,10 @@ def test_a_file_that_is_gone_is_said(tmp_path: Path):
         parse("m", _HEAD + _EDIT).apply(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["breaks: does wrong\n" + _EDIT, _HEAD, _HEAD + "other: x\n" + _EDIT, _HEAD + "breaks: again\n" + _EDIT,
-                                  _HEAD + "\n--- a.c\n<<<\nx\n>>>\n", _HEAD + "\n--- a.c\n<<<\nx\n===\ny\n"])
+@pytest.mark.parametrize("text", ["breaks: does wrong\n" + _EDIT, _HEAD,
+                                  _HEAD + "other: x\n" + _EDIT, _HEAD + "breaks: again\n" + _EDIT,
+                                  _HEAD + "\n--- a.c\n<<<\nx\n>>>\n",
+                                  _HEAD + "\n--- a.c\n<<<\nx\n===\ny\n"])
 def test_a_file_that_is_not_understood_is_refused(text: str):
     with pytest.raises(MutantError):
         parse("m", text)

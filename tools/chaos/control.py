@@ -1,4 +1,6 @@
-"""Erlang expressions run inside the private broker, from one process that stays: rabbitmqctl takes seconds of processor time each."""
+"""Erlang expressions run inside the private broker, from one process that stays: rabbitmqctl takes
+seconds of processor time each.
+"""
 
 import secrets
 import subprocess
@@ -21,7 +23,8 @@ Loop = fun Loop() ->
     case io:get_line("") of
         eof -> halt(0);
         Line ->
-            io:format("~s~n", [try Run(Line) catch Class:What -> io_lib:format("~0p", [{Class, What}]) end]),
+            io:format("~s~n", [try Run(Line)
+                               catch Class:What -> io_lib:format("~0p", [{Class, What}]) end]),
             Loop()
     end
 end,
@@ -32,10 +35,11 @@ Loop().
 class BrokerControl:
     def __init__(self, broker: RabbitMQ):
         self._popen = subprocess.Popen(
-            as_user(broker.user, ["erl", "-noshell", "-hidden", "-sname", f"chaos-{secrets.token_hex(4)}@localhost",
+            as_user(broker.user, ["erl", "-noshell", "-hidden", "-sname",
+                                  f"chaos-{secrets.token_hex(4)}@localhost",
                                   *ERL_ARGUMENTS.split(), "-eval", _LOOP]),
-            env=broker.environment(), cwd=broker.directory, text=True, bufsize=1, start_new_session=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            env=broker.environment(), cwd=broker.directory, text=True, bufsize=1,
+            start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run(self, expressions: str) -> str:
         """"ok", or what went wrong."""

@@ -1,7 +1,8 @@
 """Every kind of fault: what it touches, how often it comes, and what it does.
 
-A fault is a generator that yields how many seconds it wants to wait; all run in one thread, the main one, because what starts
-processes must live as long as they do. When it ends, what it broke is whole again.
+A fault is a generator that yields how many seconds it wants to wait; all run in one thread, the
+main one, because what starts processes must live as long as they do. When it ends, what it broke is
+whole again.
 """
 
 import random
@@ -26,7 +27,7 @@ class Kind:
     weight: float
     arguments: Callable[[random.Random], Arguments]
     act: Callable[..., Act]
-    settles_s: float = 1.0  # time that is left to it before the next one on the same thing
+    settles_s: float = 1.0  # pause before the next fault on the same thing
 
 
 def _seconds(least: float, most: float) -> Callable[[random.Random], Arguments]:
@@ -66,7 +67,7 @@ def _second_arguments(choice: random.Random) -> Arguments:
 
 
 def _second_daemon(world: World, end: str, seconds: float) -> Act:
-    """A standby for a while; it takes over when the first is away just then."""
+    """The second daemon stands by for a while; it takes over if the first is away then."""
     yield from _with_second(world, end, seconds)
 
 
@@ -85,7 +86,7 @@ def _with_second(world: World, end: str, seconds: float) -> Act:
 
 
 def _take_over(world: World, end: str, seconds: float) -> Act:
-    """The second gets the place, because the first dies or freezes; then it goes in turn."""
+    """The second acquires the lease, because the first dies or freezes; then the second ends."""
     world.second.launch()
     yield 1.5
     if end == "freeze":
@@ -123,7 +124,7 @@ def _restart_arguments(choice: random.Random) -> Arguments:
 
 
 def _kill_backend(world: World) -> Act:
-    """All other backends end with it, and the server recovers."""
+    """Killing one backend ends all others, and the server recovers."""
     for pid in world.backends(0.01):
         world.kill(pid, signal.SIGKILL)
     yield 1.0
@@ -157,7 +158,8 @@ def _freeze_postmaster(world: World, seconds: float) -> Act:
     world.server.thaw()
 
 
-_TABLES = ("customers", "contact_mediums", "subscriptions", "subscription_characteristics", "engaged_parties", "dead_letters", "queues")
+_TABLES = ("customers", "contact_mediums", "subscriptions", "subscription_characteristics",
+           "engaged_parties", "dead_letters", "queues")
 
 
 def _table_arguments(choice: random.Random) -> Arguments:
@@ -179,7 +181,7 @@ def _entity_arguments(choice: random.Random) -> Arguments:
 
 
 def _read_only(world: World, seconds: float) -> Act:
-    """As after a failover to a standby: connections end, and new ones find a server that takes no writes."""
+    """As after a failover to a standby: connections end, and the new server is read-only."""
     world.set_read_only(True)
     yield seconds
     world.set_read_only(False)
@@ -188,7 +190,8 @@ def _read_only(world: World, seconds: float) -> Act:
 def _revoke(world: World, table: str, seconds: float) -> Act:
     world.sql(f"REVOKE INSERT, UPDATE, DELETE ON kopru.{table} FROM kopru_writer")
     yield seconds
-    world.sql(f"GRANT {'INSERT, UPDATE' if table in ('dead_letters', 'queues') else 'INSERT, UPDATE, DELETE'} ON kopru.{table} TO kopru_writer")
+    rights = "INSERT, UPDATE" + ("" if table in ("dead_letters", "queues") else ", DELETE")
+    world.sql(f"GRANT {rights} ON kopru.{table} TO kopru_writer")
 
 
 def _rename_table(world: World, table: str, seconds: float) -> Act:
@@ -207,7 +210,8 @@ def _kill_pooler(world: World, seconds: float) -> Act:
 # ---- RabbitMQ ----
 
 def _close_connections(world: World) -> Act:
-    world.broker_run('[rabbit_networking:close_connection(P, "chaos") || P <- rabbit_networking:connections()].')
+    world.broker_run('[rabbit_networking:close_connection(P, "chaos") || P <- '
+                     'rabbit_networking:connections()].')
     yield 0
 
 
@@ -230,9 +234,10 @@ def _memory_alarm(world: World, seconds: float) -> Act:
 
 
 def _policy(world: World, seconds: float) -> Act:
-    """Lazy for classic queues, another limit for quorum queues."""
+    """Makes classic queues lazy, and gives quorum queues another delivery limit."""
     for name, definition in (("queue-mode", '<<"lazy">>'), ("delivery-limit", "500")):
-        world.broker_run(f'rabbit_policy:set(<<"/">>, <<"chaos-{name}">>, <<"^chaos">>, [{{<<"{name}">>, {definition}}}], '
+        world.broker_run(f'rabbit_policy:set(<<"/">>, <<"chaos-{name}">>, <<"^chaos">>, '
+                         f'[{{<<"{name}">>, {definition}}}], '
                          '0, <<"queues">>, <<"chaos">>).')
         yield seconds / 2
     for name in ("queue-mode", "delivery-limit"):
@@ -296,20 +301,23 @@ def _limit(networks: list[Network], direction: str, count: int) -> Act:
 
 
 def _limit_arguments(choice: random.Random) -> Arguments:
-    return {"direction": choice.choice(("to_server", "to_client")), "count": int(10 ** choice.uniform(0.5, 5.5))}
+    return {"direction": choice.choice(("to_server", "to_client")),
+            "count": int(10 ** choice.uniform(0.5, 5.5))}
 
 
 def _network_kinds(name: str, side: str) -> Iterator[Kind]:
     touches = frozenset({side})
     for what, weight, arguments, act, settles_s in (
-        ("cut", 1.0, _nothing, _cut, 1.0), ("reset", 1.0, _nothing, _reset, 1.0), ("stall", 1.0, _stall_arguments, _stall, 1.0),
-        ("delay", 0.7, _delay_arguments, _delay, 1.0), ("limit", 2.0, _limit_arguments, _limit, 3.0),
+        ("cut", 1.0, _nothing, _cut, 1.0), ("reset", 1.0, _nothing, _reset, 1.0),
+        ("stall", 1.0, _stall_arguments, _stall, 1.0),
+        ("delay", 0.7, _delay_arguments, _delay, 1.0),
+        ("limit", 2.0, _limit_arguments, _limit, 3.0),
     ):
         yield Kind(f"{name} {what}", touches, weight, arguments, _network(side, act), settles_s)
 
 
-def _kind(name: str, touches: str, weight: float, arguments: Callable[[random.Random], Arguments], act: Callable[..., Act],
-          settles_s: float = 1.0) -> Kind:
+def _kind(name: str, touches: str, weight: float, arguments: Callable[[random.Random], Arguments],
+          act: Callable[..., Act], settles_s: float = 1.0) -> Kind:
     return Kind(name, frozenset(touches.split()), weight, arguments, act, settles_s)
 
 

@@ -1,4 +1,4 @@
-"""What was published, and what the broker confirmed: a file that outlives whatever happens to the run."""
+"""What was published and what the broker confirmed, in a file that outlives the run."""
 
 import json
 import threading
@@ -12,7 +12,9 @@ REFUSED_BY_DATABASE = "rejected_by_database"
 
 @dataclass(frozen=True)
 class Entry:
-    """One message. reason: why it must become a dead letter, None if it must not. Not confirmed: it may be there or not."""
+    """One message. reason: why it must become a dead letter, None if it must not. An unconfirmed
+    message may have arrived or not.
+    """
 
     number: int
     queue: str
@@ -24,12 +26,13 @@ class Entry:
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What it says; only of one that kopru can read."""
+        """The parsed body; only for messages that kopru can read."""
         return json.loads(self.body)
 
 
 class Ledger:
-    """JSON lines, written before a message is sent and again when it is confirmed. For several threads.
+    """JSON lines, written before a message is sent and again when it is confirmed. For several
+    threads.
 
     Numbers rise over all queues; those of a queue are first sent in their order.
     """
@@ -49,7 +52,8 @@ class Ledger:
             self._last += 1
             return self._last
 
-    def sending(self, number: int, queue: str, entity: str, entity_id: str | None, reason: str | None, body: bytes) -> None:
+    def sending(self, number: int, queue: str, entity: str, entity_id: str | None,
+                reason: str | None, body: bytes) -> None:
         self._write([number, queue, entity, entity_id, reason, body.decode()])
 
     def confirmed(self, number: int) -> None:
@@ -60,7 +64,7 @@ class Ledger:
 
     @staticmethod
     def line(record: list | int) -> str:
-        """What is published, or the number of what is confirmed."""
+        """The line of a published message, or of the number of a confirmed one."""
         return json.dumps(record, ensure_ascii=False) + "\n"
 
     def _write(self, record: list | int) -> None:
@@ -70,7 +74,9 @@ class Ledger:
 
 
 def read(path: Path) -> Iterator[Entry]:
-    """All messages in the order of their numbers within each queue. A long run has too many to hold them."""
+    """All messages, in the order of their numbers within each queue. They are read one by one,
+    because a long run has too many to hold in memory.
+    """
     confirmed = {record for record in _records(path) if isinstance(record, int)}
     for record in _records(path):
         if isinstance(record, list):

@@ -1,4 +1,4 @@
-"""A TCP proxy whose network can be bad: cut, reset, stalled, slow, or gone after so many bytes, in either direction."""
+"""A TCP proxy that cuts, resets, stalls, slows or limits connections, in either direction."""
 
 import ctypes
 import errno
@@ -19,7 +19,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Tap(Protocol):
-    """Sees the bytes of one connection as they come to the proxy; each direction calls from its own thread."""
+    """Sees the bytes of one connection. Each direction calls it from its own thread."""
 
     def saw(self, to_server: bool, data: bytes) -> None: ...
 
@@ -27,7 +27,8 @@ class Tap(Protocol):
 class Network:
     """Listens on a free port of 127.0.0.1 and passes everything to and from another port there.
 
-    A fault concerns the connections that are there; a stall, a delay and a limit also those that come while it lasts.
+    A fault concerns the connections that are there; a stall, a delay and a limit also those that
+    come while it lasts.
     """
 
     def __init__(self, port: int, tap: Callable[[], Tap] | None = None):
@@ -65,11 +66,11 @@ class Network:
             self._open[direction].clear()
 
     def delay(self, seconds: float) -> None:
-        """Hold each piece so long."""
+        """Hold each piece for that time."""
         self._delay_s = seconds
 
     def limit(self, direction: bool, count: int) -> None:
-        """After so many more bytes in this direction, over all connections, everything is cut."""
+        """Cut everything after count more bytes in this direction, over all connections."""
         with self._lock:
             self._left[direction] = count
 
@@ -104,7 +105,7 @@ class Network:
             link.start()
 
     def passes(self, direction: bool, data: bytes) -> tuple[bytes, bool]:
-        """Waits as the network is now; what goes on, and whether everything is cut after it."""
+        """Waits as long as the network asks; the data to pass on, and whether to cut afterwards."""
         self._open[direction].wait()
         if self._delay_s:
             time.sleep(self._delay_s)
@@ -123,7 +124,8 @@ class Network:
 class _Link:
     """One connection: two sockets and two threads."""
 
-    def __init__(self, network: Network, client: socket.socket, server: socket.socket, tap: Tap | None):
+    def __init__(self, network: Network, client: socket.socket, server: socket.socket,
+                 tap: Tap | None):
         self._network = network
         self._client = client
         self._server = server
@@ -137,7 +139,8 @@ class _Link:
         return self._running == 0
 
     def start(self) -> None:
-        for ends in ((self._client, self._server, TO_SERVER), (self._server, self._client, TO_CLIENT)):
+        for ends in ((self._client, self._server, TO_SERVER),
+                     (self._server, self._client, TO_CLIENT)):
             threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
     def cut(self) -> None:
@@ -145,7 +148,7 @@ class _Link:
         _shut(self._server)
 
     def reset(self) -> None:
-        self._end = _reset  # also for the threads that wake up now
+        self._end = _reset  # for the threads that wake up now too
         _reset(self._client)
         _reset(self._server)
 
@@ -160,7 +163,7 @@ class _Link:
                     self._network.cut()
         except OSError:
             pass
-        self._network.passes(direction, b"")  # an end passes no stalled network either
+        self._network.passes(direction, b"")  # a stalled network does not pass an end either
         self._end(target)
         with self._lock:
             self._running -= 1
@@ -177,7 +180,7 @@ def _shut(end: socket.socket) -> None:
 
 
 def _reset(end: socket.socket) -> None:
-    """connect() to no address at all: Linux answers the peer with RST, and wakes who reads or writes here."""
+    """connect() to no address: Linux answers the peer with RST and wakes those who wait here."""
     if _libc.connect(end.fileno(), _SOCKADDR_UNSPEC, len(_SOCKADDR_UNSPEC)) != 0:
         error = ctypes.get_errno()
         if error != errno.EBADF:  # closed already

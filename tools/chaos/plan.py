@@ -23,8 +23,10 @@ class Site:
     batch: int
 
     def __str__(self) -> str:
-        kinds = ", ".join(f"{entity} {'quorum' if quorum else 'classic'}" for entity, quorum in self.quorum.items())
-        return (f"queues: {kinds}{', single active consumer' if self.single_active_consumer else ''}; "
+        kinds = ", ".join(f"{entity} {'quorum' if quorum else 'classic'}"
+                          for entity, quorum in self.quorum.items())
+        active = ", single active consumer" if self.single_active_consumer else ""
+        return (f"queues: {kinds}{active}; "
                 f"{'through PgBouncer' if self.pooler else 'directly to PostgreSQL'}; "
                 f"writers {self.writers}, prefetch {self.prefetch}, batch {self.batch}")
 
@@ -36,7 +38,8 @@ class Fault:
     arguments: Mapping[str, object]
 
     def __str__(self) -> str:
-        return " ".join([self.kind.name, *(f"{name}={value}" for name, value in self.arguments.items())])
+        return " ".join([self.kind.name,
+                         *(f"{name}={value}" for name, value in self.arguments.items())])
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,17 @@ class Plan:
 
 
 def make(seed: int, seconds: float) -> Plan:
-    """A longer run of the same seed begins like the shorter one."""
+    """Makes the plan. A longer run of the same seed begins like the shorter one."""
     choice = random.Random(seed)
     site = Site(quorum={entity: choice.random() < 0.5 for entity in ("customer", "subscription")},
-                single_active_consumer=choice.random() < 0.2, pooler=choice.random() < 0.35, writers=choice.randint(1, 3),
+                single_active_consumer=choice.random() < 0.2, pooler=choice.random() < 0.35,
+                writers=choice.randint(1, 3),
                 prefetch=choice.choice((100, 500, 2000)), batch=choice.choice((50, 500)))
     return Plan(seed, seconds, site, _faults(choice, seconds, site))
 
 
 def _faults(choice: random.Random, seconds: float, site: Site) -> list[Fault]:
-    """Several may last at the same time, but not two on the same thing."""
+    """Several faults may last at the same time, but never two on the same thing."""
     kinds = [kind for kind in KINDS if site.pooler or "pooler" not in kind.touches]
     free_at = dict.fromkeys((thing for kind in kinds for thing in kind.touches), 0.0)
     faults = []

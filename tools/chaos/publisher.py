@@ -34,13 +34,15 @@ class _Sent:
 
 
 class Publisher(threading.Thread):
-    """One queue's. finish() follows up what the broker did not confirm, and returns when everything is certain.
+    """The publisher of one queue. finish() follows up what the broker did not confirm, and returns
+    when everything is certain.
 
-    Follow-ups say everything about an entity of which a message may be in the queue or not, so that it makes no
-    difference which; only dead letters that may be there or not remain.
+    Follow-ups say everything about an entity of which a message may be in the queue or not, so that
+    it makes no difference which; only dead letters that may be there or not remain.
     """
 
-    def __init__(self, broker: RabbitMQ, queue: str, entity: str, ledger: Ledger, seed: int, entities: int, rate: float):
+    def __init__(self, broker: RabbitMQ, queue: str, entity: str, ledger: Ledger, seed: int,
+                 entities: int, rate: float):
         super().__init__(daemon=True)
         self._broker = broker
         self._queue = queue
@@ -56,7 +58,7 @@ class Publisher(threading.Thread):
         self.failure: BaseException | None = None
 
     def warm_up(self, count: int) -> None:
-        """Before it is started: so many messages."""
+        """Publish count messages, before the thread is started."""
         self._burst(count)
 
     def finish(self, deadline_s: float) -> None:
@@ -65,7 +67,8 @@ class Publisher(threading.Thread):
         if self.failure is not None:
             raise self.failure
         if self.is_alive():
-            raise TimeoutError(f"queue {self._queue!r}: not everything could be published after the faults had ended")
+            raise TimeoutError(f"queue {self._queue!r}: not everything could be published after "
+                               "the faults had ended")
 
     def run(self) -> None:
         try:
@@ -83,7 +86,8 @@ class Publisher(threading.Thread):
     def _room(self) -> bool:
         try:
             with self._broker.connect() as connection:
-                count = connection.channel().queue_declare(self._queue, passive=True).method.message_count
+                count = connection.channel().queue_declare(self._queue,
+                                                           passive=True).method.message_count
         except _OUTAGES:
             time.sleep(_RETRY_S)
             return False
@@ -119,7 +123,8 @@ class Publisher(threading.Thread):
     def _next(self, count: int) -> Iterator[_Sent]:
         for entity_id in list(self._follow_up):
             number = self._ledger.next_number()
-            yield self._new(number, self._payloads.message(self._entity, number, entity_id, full=True))
+            yield self._new(number, self._payloads.message(self._entity, number, entity_id,
+                                                           full=True))
         for _ in range(count):
             if self._latest and self._choice.random() < _REPEATED_SHARE:
                 yield self._choice.choice(list(self._latest.values()))
@@ -135,7 +140,8 @@ class Publisher(threading.Thread):
             return self._refused(number)
         if not self._cluster and fate > 1 - _CLUSTER_SHARE:
             self._cluster = [self._any_id()] * self._choice.randint(*_CLUSTER)
-        return self._payloads.message(self._entity, number, self._cluster.pop() if self._cluster else None)
+        return self._payloads.message(self._entity, number,
+                                      self._cluster.pop() if self._cluster else None)
 
     def _any_id(self) -> str:
         entity_id = self._payloads.message(self._entity, 0).entity_id
@@ -143,19 +149,24 @@ class Publisher(threading.Thread):
         return entity_id
 
     def _refused(self, number: int) -> Message:
-        """One that the database refuses, unless a later one of its entity covers the status in the same fold.
+        """One that the database refuses, unless a later one of its entity covers the status in the
+        same fold.
 
         It says nothing else, so that what the tables hold in the end does not depend on the fold.
         """
         entity_id = f"refused-{number}" if self._choice.random() < 0.5 else self._any_id()
         payload = {"id": entity_id, "name": f"Güneş Ağaç {number}", "status": REFUSED_STATUS}
-        return Message(self._entity, entity_id, json.dumps(payload, ensure_ascii=False).encode(), payload, REFUSED_BY_DATABASE)
+        return Message(self._entity, entity_id, json.dumps(payload, ensure_ascii=False).encode(),
+                       payload, REFUSED_BY_DATABASE)
 
     def _new(self, number: int, message: Message) -> _Sent:
-        self._ledger.sending(number, self._queue, message.entity, message.entity_id, message.reason, message.body)
+        self._ledger.sending(number, self._queue, message.entity, message.entity_id, message.reason,
+                             message.body)
         timestamp = {"timestamp": int(time.time())} if self._choice.random() < 0.5 else {}
-        sent = _Sent(number, message, {"content_type": "application/json", "message_id": str(number), **timestamp})
-        # Only the latest of an entity may be repeated: another would be an older state that is newly published.
+        sent = _Sent(number, message,
+                     {"content_type": "application/json", "message_id": str(number), **timestamp})
+        # Only the latest of an entity may be repeated: another would be an older state that is
+        # newly published.
         key = message.entity_id or "bad"
         self._latest.pop(key, None)
         self._latest[key] = sent

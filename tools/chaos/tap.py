@@ -1,4 +1,5 @@
-"""What kopru acknowledged and when, and what the broker handed out of order, read from the AMQP frames themselves.
+"""What kopru acknowledged and when, and what the broker handed out of order, read from the AMQP
+frames themselves.
 
 The publisher puts a message's number into its AMQP message-id.
 """
@@ -13,9 +14,10 @@ from typing import TextIO
 from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, HEADER, Frame, FrameSplitter
 
 _CHANNEL_OPEN = (20, 10)
-_SILENCE_S = 0.4  # kopru ends its leading run after 0.5 s
+_SILENCE_S = 0.4  # kopru releases the redelivered messages after 0.5 s
 
-# The properties of a content header in the order of their flags, from the highest bit, up to message-id.
+# The properties of a content header in the order of their flags, from the highest bit, up to
+# message-id.
 _SHORT, _TABLE, _OCTET = "short", "table", "octet"
 _PROPERTIES = (_SHORT, _SHORT, _TABLE, _OCTET, _OCTET, _SHORT, _SHORT, _SHORT, _SHORT)
 _FIRST_FLAG = 15
@@ -23,15 +25,17 @@ _FIRST_FLAG = 15
 
 @dataclass
 class Traffic:
-    """What passed on all connections of a run. For any thread."""
+    """What passed on all connections of a run. Any thread may use it, under its lock."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     deliveries: int = 0
     redelivered: int = 0
     subscriptions: int = 0
-    acknowledged: dict[int, float] = field(default_factory=dict)  # number: time of the first acknowledgement
-    late: dict[int, str] = field(default_factory=dict)  # numbers that may show an older state, and why: see AmqpTap
-    unknown_tags: int = 0  # acknowledged, and not open
+    # number: time of the first acknowledgement
+    acknowledged: dict[int, float] = field(default_factory=dict)
+    # numbers that may show an older state, and why: see AmqpTap
+    late: dict[int, str] = field(default_factory=dict)
+    unknown_tags: int = 0  # acknowledged, but not open
     journal: TextIO | None = None  # a line for each event: time, connection, event, tag, number
     connections: int = 0
 
@@ -43,9 +47,10 @@ class Traffic:
 class AmqpTap:
     """One connection. Both directions take the traffic's lock.
 
-    kopru holds back what is redelivered first, its leading run, and so shows no older state. The run ends with a full prefetch
-    window, with a silence, and with a first delivery. When more that is redelivered comes after that, the rows may step back for a
-    moment, to a message of the run or to one that follows it: its documented exception.
+    kopru holds back the redelivered messages that come first after a subscription, and so shows no
+    older state. They end with a full prefetch, with a silence, or with a first delivery. If more
+    redelivered messages come after that, the rows may step back for a moment, to one of the
+    messages held back or to one that follows them: this is kopru's documented exception.
     """
 
     def __init__(self, traffic: Traffic, prefetch: int, clock: Callable[[], float] = time.time):
@@ -53,7 +58,8 @@ class AmqpTap:
         self._prefetch = prefetch
         self._clock = clock
         self._splitters = {side: FrameSplitter(side) for side in (True, False)}
-        self._coming: tuple[int, bool] | None = None  # tag and flag of a delivery whose header is yet to come
+        # tag and flag of a delivery whose header is yet to come
+        self._coming: tuple[int, bool] | None = None
         with traffic.lock:
             traffic.connections += 1
             self._number = traffic.connections
@@ -72,8 +78,8 @@ class AmqpTap:
     def _begin(self) -> None:
         self._open: dict[int, int] = {}  # number by tag, tags rising
         self._count = 0
-        self._run: list[int] = []  # the leading run
-        self._run_ended_by: str | None = None
+        self._held_back: list[int] = []  # the redelivered messages that came first
+        self._held_back_until: str | None = None
         self._last_at = 0.0
 
     def _from_client(self, frame: Frame, now: float) -> None:
@@ -92,7 +98,8 @@ class AmqpTap:
 
     def _from_server(self, frame: Frame, now: float) -> None:
         if frame.method == BASIC_DELIVER:
-            tag, flag = struct.unpack_from("!QB", frame.payload, 5 + frame.payload[4])  # behind the consumer's tag
+            # they follow the consumer's tag
+            tag, flag = struct.unpack_from("!QB", frame.payload, 5 + frame.payload[4])
             self._coming = (tag, bool(flag & 1))
         elif frame.kind == HEADER and self._coming is not None:
             tag, redelivered = self._coming
@@ -100,22 +107,24 @@ class AmqpTap:
             self._delivered(tag, redelivered, message_id(frame.payload), now)
 
     def _delivered(self, tag: int, redelivered: bool, number: int, now: float) -> None:
-        self._traffic.note(f"{now:.6f}", self._number, "redelivery" if redelivered else "delivery", tag, number)
+        self._traffic.note(f"{now:.6f}", self._number, "redelivery" if redelivered else "delivery",
+                           tag, number)
         self._traffic.deliveries += 1
         self._traffic.redelivered += redelivered
         self._traffic.subscriptions += self._count == 0
-        if self._run_ended_by is None:
+        if self._held_back_until is None:
             if not redelivered:
-                self._run_ended_by = "a first delivery"
+                self._held_back_until = "a first delivery"
             elif self._count >= self._prefetch:
-                self._run_ended_by = "a full window"
+                self._held_back_until = "a full prefetch"
             elif self._count > 0 and now - self._last_at > _SILENCE_S:
-                self._run_ended_by = "silence"
+                self._held_back_until = "silence"
             else:
-                self._run.append(number)
-        if redelivered and self._run_ended_by is not None:
-            self._traffic.late.update(dict.fromkeys([*self._run, number], self._run_ended_by))
-            self._run = []
+                self._held_back.append(number)
+        if redelivered and self._held_back_until is not None:
+            late = [*self._held_back, number]
+            self._traffic.late.update(dict.fromkeys(late, self._held_back_until))
+            self._held_back = []
         self._count += 1
         self._last_at = now
         self._open[tag] = number
@@ -128,7 +137,8 @@ def message_id(header: bytes) -> int:
     for position, kind in enumerate(_PROPERTIES):
         if not flags >> (_FIRST_FLAG - position) & 1:
             continue
-        size = {_SHORT: 1 + header[at], _TABLE: 4 + int.from_bytes(header[at:at + 4], "big"), _OCTET: 1}[kind]
+        size = {_SHORT: 1 + header[at], _TABLE: 4 + int.from_bytes(header[at:at + 4], "big"),
+                _OCTET: 1}[kind]
         if position == len(_PROPERTIES) - 1:
             return int(header[at + 1:at + size])
         at += size

@@ -1,4 +1,4 @@
-"""What the daemons use while they run: memory, descriptors, threads, processor time, and what they say of themselves."""
+"""What the daemons use while they run (memory, descriptors, threads, processor time) and report."""
 
 import os
 import re
@@ -31,20 +31,23 @@ class Usage:
     rss_mib: float
     peak_mib: float
     threads: int
-    descriptors: tuple[str, ...]  # what each is
+    descriptors: tuple[str, ...]  # what each of them is
 
 
 def usage(pid: int, ports: Mapping[int, str] = MappingProxyType({})) -> Usage:
-    """Of a process that runs; OSError if it does not. ports: what is at the other end of a connection."""
+    """What a running process uses; OSError if it has ended. ports: names of what is at the other
+    end of a connection.
+    """
     process = Path(f"/proc/{pid}")
     fields = (process / "stat").read_text().rpartition(")")[2].split()
     status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, _mib(status["VmRSS"]), _mib(status["VmHWM"]),
+    return Usage((int(fields[11]) + int(fields[12])) / _TICKS, _mib(status["VmRSS"]),
+                 _mib(status["VmHWM"]),
                  int(status["Threads"]), tuple(sorted(_descriptors(pid, ports))))
 
 
 def _descriptors(pid: int, names: Mapping[int, str]) -> Iterator[str]:
-    """Connections as what is at the other end, files by their place, all else by its kind."""
+    """Connections by what is at the other end, files by their path, others by their kind."""
     sockets = {}
     for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
@@ -54,7 +57,7 @@ def _descriptors(pid: int, names: Mapping[int, str]) -> Iterator[str]:
     for descriptor in Path(f"/proc/{pid}/fd").iterdir():
         try:
             target = os.readlink(descriptor)
-        except FileNotFoundError:  # closed meanwhile
+        except FileNotFoundError:  # it was closed in the meantime
             continue
         yield sockets.get(target, _LOG.sub("log", target.partition(":[")[0]))
 
@@ -65,7 +68,7 @@ def _mib(kilobytes: str) -> float:
 
 @dataclass
 class Watch(threading.Thread):
-    """Looks once a second. What a run used in its last second is missed."""
+    """Looks once per second, so it misses what a run used in its last second."""
 
     instances: list[Instance]
     traffic: Traffic
@@ -73,7 +76,8 @@ class Watch(threading.Thread):
     late: dict[tuple[str, int], float] = field(default_factory=dict)
     peak_mib: float = 0
     not_live: list[str] = field(default_factory=list)
-    busy: list[str] = field(default_factory=list)  # where processor time went while nothing was delivered
+    # where processor time went while nothing was delivered
+    busy: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         super().__init__(daemon=True)
@@ -101,7 +105,7 @@ class Watch(threading.Thread):
             if pid is None:
                 return
             now = usage(pid)
-        except (OSError, KeyError):  # it ended meanwhile
+        except (OSError, KeyError):  # it ended in the meantime
             return
         is_busy = idle and now.cpu_s - self.cpu_s.get(key, 0.0) > _BUSY_SHARE * _PERIOD_S
         self._spinning[key] = self._spinning.get(key, 0) + 1 if is_busy else 0
@@ -114,11 +118,15 @@ class Watch(threading.Thread):
 
     def _ask(self, instance: Instance, key: tuple[str, int]) -> None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/metrics", timeout=_ANSWER_S) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/metrics",
+                                        timeout=_ANSWER_S) as answer:
                 samples = prometheus.parse(answer.read().decode())
-            self.late[key] = sum(value for name, value in samples.items() if name[0] == "kopru_messages_late_total")
-            urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/livez", timeout=_ANSWER_S).close()
+            self.late[key] = sum(value for name, value in samples.items()
+                                 if name[0] == "kopru_messages_late_total")
+            urllib.request.urlopen(f"http://127.0.0.1:{instance.http_port}/livez",
+                                   timeout=_ANSWER_S).close()
         except urllib.error.HTTPError as error:
-            self.not_live.append(f"the {instance.name} daemon, run {instance.run}: {error.code} at {time.strftime('%T')}")
-        except OSError:  # not yet, no more, or frozen just now
+            self.not_live.append(f"the {instance.name} daemon, run {instance.run}: {error.code} at "
+                                 f"{time.strftime('%T')}")
+        except OSError:  # not yet started, ended, or frozen just now
             pass

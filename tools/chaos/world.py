@@ -32,7 +32,8 @@ _PAUSE_S = 0.05
 _SERVER_DEADLINE_S = 60
 _CONNECT_S = 5
 _LOCK_MS = 1000
-_POSTGRES_SETTINGS = {"deadlock_timeout": "'200ms'", "log_min_messages": "error", "log_min_error_statement": "panic"}
+_POSTGRES_SETTINGS = {"deadlock_timeout": "'200ms'", "log_min_messages": "error",
+                      "log_min_error_statement": "panic"}
 
 # Short, so that a run of a minute sees them expire.
 _TIMES = {
@@ -43,7 +44,8 @@ _TIMES = {
 
 # The site's own rules, and dead letters in the history.
 SITE_RULES = f"""
-ALTER TABLE kopru.customers ADD CONSTRAINT site_rule CHECK (status IS DISTINCT FROM '{REFUSED_STATUS}');
+ALTER TABLE kopru.customers ADD CONSTRAINT site_rule
+    CHECK (status IS DISTINCT FROM '{REFUSED_STATUS}');
 CREATE FUNCTION history.site_rule() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.status = '{REFUSED_STATUS}' THEN RAISE EXCEPTION 'the site refuses %', NEW.name; END IF;
@@ -51,18 +53,22 @@ BEGIN
 END
 $$;
 GRANT USAGE ON SCHEMA history TO kopru_writer;
-CREATE TRIGGER site_rule BEFORE INSERT OR UPDATE ON kopru.subscriptions FOR EACH ROW EXECUTE FUNCTION history.site_rule();
-CREATE TABLE history.letters (queue text NOT NULL, body_sha256 bytea NOT NULL);
-CREATE FUNCTION history.note_letter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE TRIGGER site_rule BEFORE INSERT OR UPDATE ON kopru.subscriptions
+    FOR EACH ROW EXECUTE FUNCTION history.site_rule();
+CREATE TABLE history.dead_letters (queue text NOT NULL, body_sha256 bytea NOT NULL);
+CREATE FUNCTION history.note_dead_letter() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-    INSERT INTO history.letters VALUES (NEW.queue, NEW.body_sha256);
+    INSERT INTO history.dead_letters VALUES (NEW.queue, NEW.body_sha256);
     RETURN NULL;
 END
 $$;
-CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters FOR EACH ROW EXECUTE FUNCTION history.note_letter();
+CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters
+    FOR EACH ROW EXECUTE FUNCTION history.note_dead_letter();
 """
 
-_ROOTS = {"customer": ("customers", "customer_id"), "subscription": ("subscriptions", "subscription_id")}
+_ROOTS = {"customer": ("customers", "customer_id"),
+          "subscription": ("subscriptions", "subscription_id")}
 
 
 class SiteLike(Protocol):
@@ -75,7 +81,7 @@ class SiteLike(Protocol):
 
 
 def until(condition: Callable[[], object], deadline_s: float, what: str) -> Iterator[float]:
-    """As wait_until, for a generator of pauses."""
+    """Like wait_until, as a generator of pauses."""
     end = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > end:
@@ -95,16 +101,21 @@ class End:
 
     @property
     def is_fine(self) -> bool:
-        """A signal may find servers that are away: then 1, after shutdown_timeout. Or a program that still loads its libraries."""
+        """A signal may find servers that are away: then 1, after shutdown_timeout. Or a program
+        that still loads its libraries.
+        """
         if self.asked == "kill9":
             return self.status == -signal.SIGKILL
-        return bool(self.asked) and (self.status in (0, 1) or (self.silent and self.status == -signal.Signals[self.asked]))
+        return bool(self.asked) and (self.status in (0, 1)
+                                     or (self.silent and self.status
+                                         == -signal.Signals[self.asked]))
 
 
 class Instance:
     """One daemon behind networks of its own. Its networks outlive its runs."""
 
-    def __init__(self, name: str, settings: dict[str, object], http_port: int, amqp_network: Network, sql_network: Network):
+    def __init__(self, name: str, settings: dict[str, object], http_port: int,
+                 amqp_network: Network, sql_network: Network):
         self.name = name
         self.kopru = Kopru(settings)
         self.http_port = http_port
@@ -138,12 +149,13 @@ class Instance:
         self._note_end(asked)
 
     def terminated(self, number: int) -> Iterator[float]:
-        """Asks it to end, and waits until it did."""
+        """Asks the daemon to end, and waits until it has ended."""
         asked = ""
         if self.is_running():
             asked = signal.Signals(number).name
             self.kopru.send(number)
-            yield from until(lambda: not self.is_running(), SHUTDOWN_TIMEOUT_S + 10, f"the {self.name} daemon to end")
+            yield from until(lambda: not self.is_running(), SHUTDOWN_TIMEOUT_S + 10,
+                             f"the {self.name} daemon to end")
         self._note_end(asked)
 
     def freeze(self) -> None:
@@ -157,9 +169,10 @@ class Instance:
         self.is_frozen = False
 
     def _note_end(self, asked: str) -> None:
-        """Once for each run."""
+        """Notes how the daemon ended, once for each run."""
         if self.run > len(self.ends):
-            self.ends.append(End(self.name, self.run, asked, self.kopru.exit_code(), not self.kopru.stderr_text()))
+            self.ends.append(End(self.name, self.run, asked, self.kopru.exit_code(),
+                                 not self.kopru.stderr_text()))
 
     def logs(self) -> list[Path]:
         return [self.kopru.directory / f"stderr.{run}" for run in range(1, self.run + 1)]
@@ -169,7 +182,7 @@ class Instance:
 class World:
     """with world.built(site) as world: ... Everything is removed at the end."""
 
-    choice: random.Random  # for what cannot be planned, such as which backends there will be
+    choice: random.Random  # for what no plan can know, such as which backends there will be
     server: Postgres
     broker: RabbitMQ
     database: Database
@@ -191,7 +204,8 @@ class World:
     @contextmanager
     def admin(self) -> Iterator[psycopg.Connection]:
         dsn = self.server.dsn(self.database.name, connect_timeout=str(_CONNECT_S),
-                              options=f"-c lock_timeout={_LOCK_MS} -c default_transaction_read_only=off")
+                              options=f"-c lock_timeout={_LOCK_MS} -c "
+                                      "default_transaction_read_only=off")
         with psycopg.connect(dsn, autocommit=True) as connection:
             yield connection
 
@@ -200,7 +214,7 @@ class World:
             connection.execute(statement, parameters or None)
 
     def altered(self, statement: str) -> Iterator[float]:
-        """A statement that needs a lock: tried until nobody is in its way."""
+        """Repeats a statement that needs a lock until it gets the lock."""
 
         def done() -> bool:
             try:
@@ -212,10 +226,11 @@ class World:
         return until(done, _SERVER_DEADLINE_S, statement)
 
     def backends(self, share: float) -> list[int]:
-        """The daemons' backends, or a share of them: one at least, if there is one."""
+        """The daemons' backends, or a share of them: at least one, if there are any."""
         with self.admin() as connection:
             pids = [pid for (pid,) in connection.execute(
-                "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start", (DAEMON,))]
+                "SELECT pid FROM pg_stat_activity WHERE usename = %s ORDER BY backend_start",
+                (DAEMON,))]
         return self.choice.sample(pids, min(len(pids), max(1, round(share * len(pids)))))
 
     @staticmethod
@@ -237,7 +252,8 @@ class World:
                 with connection.transaction():
                     try:
                         connection.execute(f"LOCK TABLE kopru.{table} IN ACCESS EXCLUSIVE MODE")
-                    except psycopg.errors.LockNotAvailable:  # a frozen daemon holds it; others waited meanwhile
+                    # a frozen daemon holds the lock, and others wait for it
+                    except psycopg.errors.LockNotAvailable:
                         pass
                     yield
             except psycopg.errors.InFailedSqlTransaction:
@@ -245,7 +261,7 @@ class World:
 
     @contextmanager
     def quarreling_client(self, entity: str) -> Iterator[None]:
-        """Somebody who locks rows in the order opposite to kopru's."""
+        """A foreign transaction that locks rows in the order opposite to kopru's."""
         stop = threading.Event()
         table, key = _ROOTS[entity]
 
@@ -254,9 +270,11 @@ class World:
                 while not stop.is_set():
                     try:
                         with connection.transaction():
-                            ids = connection.execute(f'SELECT {key} FROM kopru.{table} ORDER BY {key} COLLATE "C" DESC LIMIT 60').fetchall()
+                            ids = connection.execute(f'SELECT {key} FROM kopru.{table} ORDER BY '
+                                                     f'{key} COLLATE "C" DESC LIMIT 60').fetchall()
                             for (entity_id,) in ids[::3]:
-                                connection.execute(f"SELECT FROM kopru.{table} WHERE {key} = %s FOR UPDATE", (entity_id,))
+                                connection.execute(f"SELECT FROM kopru.{table} WHERE {key} = %s "
+                                                   "FOR UPDATE", (entity_id,))
                                 time.sleep(0.02)
                     except (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
                         pass
@@ -270,8 +288,10 @@ class World:
             thread.join()
 
     def set_read_only(self, on: bool) -> None:
-        self.sql("ALTER SYSTEM SET default_transaction_read_only = on" if on else "ALTER SYSTEM RESET default_transaction_read_only")
-        self.sql("SELECT pg_reload_conf(), (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s)", DAEMON)
+        self.sql("ALTER SYSTEM SET default_transaction_read_only = on" if on
+                 else "ALTER SYSTEM RESET default_transaction_read_only")
+        self.sql("SELECT pg_reload_conf(), (SELECT count(pg_terminate_backend(pid)) FROM "
+                 "pg_stat_activity WHERE usename = %s)", DAEMON)
 
     # ---- RabbitMQ ----
 
@@ -286,7 +306,7 @@ class World:
         return until(self.broker.answers, _SERVER_DEADLINE_S, "RabbitMQ to answer")
 
     def depths(self) -> list[tuple[int, int]]:
-        """Ready and unacknowledged, by queue."""
+        """Numbers of ready and unacknowledged messages, by queue."""
         return [(depth.ready, depth.unacked) for depth in map(self.broker.depth, QUEUES)]
 
     def is_drained(self) -> bool:
@@ -301,16 +321,17 @@ class World:
         return [end for instance in self.instances for end in instance.ends]
 
     def logs(self) -> dict[str, Path]:
-        """Of all programs, by a name to keep them under."""
+        """The logs of all programs, by the names under which they are kept."""
         logs = {"postgres.log": self.server.log_path, "rabbitmq.log": self.broker.log_path}
         for instance in self.instances:
-            logs |= {f"kopru-{instance.name}.{run}.log": path for run, path in enumerate(instance.logs(), start=1)}
+            logs |= {f"kopru-{instance.name}.{run}.log": path
+                     for run, path in enumerate(instance.logs(), start=1)}
         return logs
 
 
 @contextmanager
 def built(site: SiteLike, seed: int) -> Iterator[World]:
-    """The servers run, the schema and the queues are there; no daemon runs."""
+    """A world with running servers, the schema and the queues, but no running daemon."""
     with ExitStack() as stack:
         broker = RabbitMQ()
         stack.callback(broker.release)
@@ -327,7 +348,8 @@ def built(site: SiteLike, seed: int) -> Iterator[World]:
         stack.callback(control.close)
         _declare_queues(broker, site)
         world = World(random.Random(seed), server, broker, base, control, pooler, Traffic())
-        world.broker_run("mnesia:dump_log().")  # else a broker that is killed soon forgets its queues
+        # otherwise a broker that is killed soon forgets its queues
+        world.broker_run("mnesia:dump_log().")
         for name in ("first", "second"):
             world.instances.append(_instance(stack, world, site, name))
         yield world
@@ -351,7 +373,9 @@ def _instance(stack: ExitStack, world: World, site: SiteLike, name: str) -> Inst
     # Behind a pooler the parameter would have to be asked for with a query on each connect.
     attributes = {} if site.pooler else {"target_session_attrs": "read-write"}
     settings = merged(default_settings(f"amqp://guest:guest@127.0.0.1:{amqp.port}/%2F",
-                                       psycopg.conninfo.make_conninfo(world.database.daemon_dsn, port=sql.port, **attributes), QUEUES),
+                                       psycopg.conninfo.make_conninfo(world.database.daemon_dsn,
+                                                                      port=sql.port, **attributes),
+                                       QUEUES),
                       {**_TIMES, "batch": {"max_messages": site.batch}, "log": {"level": "debug"},
                        "http": {"listen": f"127.0.0.1:{http_port}"}})
     settings["queues"] = [{**queue, "writers": site.writers, "prefetch": site.prefetch}

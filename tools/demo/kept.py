@@ -25,7 +25,7 @@ def _state_path() -> Path:
 
 
 def _start_time(pid: int) -> str:
-    """In the kernel's ticks since boot: together with the id it names one process for ever."""
+    """In ticks since boot: with the process id, it identifies one process for ever."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
@@ -51,10 +51,12 @@ class Process:
             return
         os.kill(self.pid, self.stop_signal)
         try:
-            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S, f"{self.name} (pid {self.pid}) to end")
+            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S,
+                       f"{self.name} (pid {self.pid}) to end")
         except TimeoutError:
             os.kill(self.pid, signal.SIGKILL)
-            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S, f"{self.name} (pid {self.pid}) to end when killed")
+            wait_until(lambda: not self.is_running(), _STOP_DEADLINE_S,
+                       f"{self.name} (pid {self.pid}) to end when killed")
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ class KeptDemo:
     amqp_uri: str
 
     def save(self) -> None:
-        # Others may write to the directory, so: a new file, ours alone.
+        # Others may write to the directory, so the file must be new and ours alone.
         path = _state_path()
         path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w",
+                       encoding="utf-8") as file:
             json.dump(asdict(self), file)
 
     @classmethod

@@ -26,7 +26,8 @@ _ARRAYS = {
 class Publication:
     """The bodies for each queue, in order, and what shall become of them."""
 
-    bodies: dict[str, list[bytes]] = field(default_factory=lambda: {queue: [] for queue in ENTITIES})
+    bodies: dict[str, list[bytes]] = field(default_factory=lambda: {queue: []
+                                                                    for queue in ENTITIES})
     reasons: Counter[str] = field(default_factory=Counter)  # of the dead letters
     samples: int = 0
     generated: int = 0
@@ -45,7 +46,8 @@ def samples() -> dict[str, bytes]:
 
 
 def compose(count: int, seed: int) -> tuple[Publication, bytes]:
-    """The samples, about count generated messages, the broken ones in their midst; and a customer to be published later.
+    """The samples, about count generated messages, the broken ones in their midst; and a customer
+    to be published later.
 
     A subscription among them names that customer already.
     """
@@ -61,7 +63,8 @@ def compose(count: int, seed: int) -> tuple[Publication, bytes]:
     publication = Publication(samples=len(ENTITIES))
     generated = {
         CUSTOMERS: _history(customers, customers // 2, erp.customer, erp.status_of_customer, rng),
-        SUBSCRIPTIONS: _history(subscriptions, subscriptions * 3 // 8, subscription, erp.status_of_subscription, rng),
+        SUBSCRIPTIONS: _history(subscriptions, subscriptions * 3 // 8, subscription,
+                                erp.status_of_subscription, rng),
     }
     for queue, sample in samples().items():
         publication.generated += len(generated[queue])
@@ -73,9 +76,9 @@ def compose(count: int, seed: int) -> tuple[Publication, bytes]:
     return publication, erp.customer(customers)
 
 
-def _history(new: int, updates: int, full: Callable[[int, int], bytes], status: Callable[[int, str], bytes],
-             rng: random.Random) -> list[bytes]:
-    """Numbers from 0 to new - 1 in their first version, and between them messages about those that came before."""
+def _history(new: int, updates: int, full: Callable[[int, int], bytes],
+             status: Callable[[int, str], bytes], rng: random.Random) -> list[bytes]:
+    """Numbers from 0 to new - 1 in their first version, mixed with messages about earlier ones."""
     steps = [True] * (new - 1) + [False] * updates
     rng.shuffle(steps)
     versions: list[int] = []
@@ -96,7 +99,9 @@ def _history(new: int, updates: int, full: Callable[[int, int], bytes], status: 
 
 
 def _broken() -> list[tuple[str, str, bytes]]:
-    """One or two messages for each reason: queue, reason, body. With the limits that a configuration has by default."""
+    """One or two messages for each reason: queue, reason, body. With the limits that a
+    configuration has by default.
+    """
     texts = [
         (CUSTOMERS, "not_json", '{"id":"910001","status":"Active","name":"cut o'),
         (SUBSCRIPTIONS, "not_json", ""),
@@ -110,16 +115,20 @@ def _broken() -> list[tuple[str, str, bytes]]:
         (CUSTOMERS, "invalid_id", '{"id":134719.5,"status":"Active"}'),
         (CUSTOMERS, "invalid_structure", '{"id":"910006","contactMedium":"5xxxxxxxxx"}'),
         (SUBSCRIPTIONS, "invalid_structure", '{"id":"920003","engagedParty":134719}'),
-        (SUBSCRIPTIONS, "rejected_by_database", '{"id":"920004","status":"Active","reading":1e200000}'),
+        (SUBSCRIPTIONS, "rejected_by_database",
+         '{"id":"920004","status":"Active","reading":1e200000}'),
     ]
     return [
         *((queue, reason, text.encode()) for queue, reason, text in texts),
-        (CUSTOMERS, "invalid_unicode", '{"id":"910004","name":"İSTANBUL in Latin-5"}'.encode("iso8859-9")),
+        (CUSTOMERS, "invalid_unicode",
+         '{"id":"910004","name":"İSTANBUL in Latin-5"}'.encode("iso8859-9")),
     ]
 
 
 def expected_rows(publication: Publication, *later: bytes) -> dict[str, int]:
-    """Rows of each table, worked out from the payloads alone: what is present replaces, what is absent keeps."""
+    """Rows of each table, from the payloads alone: a present property replaces, an absent one
+    keeps.
+    """
     broken = {body for _, _, body in _broken()}
     rows: Counter[str] = Counter()
     for queue, bodies in publication.bodies.items():
@@ -130,7 +139,8 @@ def expected_rows(publication: Publication, *later: bytes) -> dict[str, int]:
             for array, table in _ARRAYS.items():
                 rows[table] += len(entity.get(array, ()))
     return {table: rows[table] for table in
-            ("customers", "contact_mediums", "subscriptions", "subscription_characteristics", "engaged_parties")}
+            ("customers", "contact_mediums", "subscriptions", "subscription_characteristics",
+             "engaged_parties")}
 
 
 def _fold(bodies: Iterable[bytes]) -> dict[str, dict]:

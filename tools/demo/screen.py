@@ -1,4 +1,4 @@
-"""What the demo says: one line a step, and a line that moves where there is a terminal."""
+"""What the demo says: one line per step, and a line that moves where there is a terminal."""
 
 import shutil
 import sys
@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from demo.tables import Table, wrap
+
 _NAME_WIDTH = 11
-_NARROWEST, _WIDEST = 80, 120
+_NARROWEST, _WIDEST = 40, 120
 _BAR_WIDTH = 30
 _REDRAW_S = 0.05
 _PLAIN_LINE_S = 1.0
@@ -27,24 +29,26 @@ class Step:
         self.text = text
 
     def seconds(self) -> float:
-        """Since the step began."""
+        """The time since the step began."""
         return time.monotonic() - self._started
 
     def progress(self, done: int, total: int, what: str) -> None:
-        """On a terminal a bar; elsewhere now and then a plain line."""
+        """Draws a bar on a terminal, and elsewhere a plain line now and then."""
         now = time.monotonic()
         if now - self._drawn < (_REDRAW_S if self._screen.is_live else _PLAIN_LINE_S):
             return
         self._drawn = now
         text = f"{done:,} of {total:,} {what}"
         if self._screen.is_live:
-            self._screen.live(self._name, f"[{'#' * (_BAR_WIDTH * done // max(total, 1)):<{_BAR_WIDTH}}] {text}")
+            bar = "#" * (_BAR_WIDTH * done // max(total, 1))
+            self._screen.live(self._name, f"[{bar:<{_BAR_WIDTH}}] {text}")
         else:
-            self._screen.line(f"  {self._name:<{_NAME_WIDTH}}{text}")
+            self._screen.named_line(self._name, text)
 
     def end(self) -> None:
         self._screen.clear()
-        self._screen.line(f"  {self._name:<{_NAME_WIDTH}}{self.text}  ({self.seconds():.1f} s)")
+        self._screen.named_line(self._name,
+                                f"{self.text}  ({self.seconds():.1f}\N{NO-BREAK SPACE}s)")
 
 
 class Screen:
@@ -55,14 +59,27 @@ class Screen:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
     def line(self, text: str = "") -> None:
-        print(text, flush=True)
+        """Prints a line, wrapped between words where the terminal is narrower."""
+        for part in text.split("\n"):
+            for line in [part] if len(part) <= self.columns else wrap(part, self.columns):
+                print(line, flush=True)
+
+    def named_line(self, name: str, text: str) -> None:
+        """Prints a name, and next to it the text in as many lines as it needs."""
+        for part in wrap(text, self.columns - _NAME_WIDTH - 2):
+            self.line(f"  {name:<{_NAME_WIDTH}}{part}".replace("\N{NO-BREAK SPACE}", " "))
+            name = ""
+
+    def table(self, table: Table, as_records: bool) -> None:
+        for line in (table.draw_records if as_records else table.draw)(self.columns):
+            print(line, flush=True)
 
     def heading(self, text: str) -> None:
         self.line(f"\n{text}")
 
     @contextmanager
     def step(self, name: str, doing: str) -> Iterator[Step]:
-        """One step; when it fails its line is not printed, for then the failure is what counts."""
+        """One step. If it fails, its line is not printed, because then the failure counts."""
         step = Step(self, name, doing)
         self.live(name, f"{doing} ...")
         try:

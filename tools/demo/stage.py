@@ -22,7 +22,8 @@ DATABASE = "crm"
 
 
 class Stage:
-    """Everything that is started, and its end: leaving the context stops all and removes it, unless keep_running() was called.
+    """Everything that is started, and its end: leaving the context stops all and removes it, unless
+    keep_running() was called.
 
     With keep it outlives this program until then, too.
     """
@@ -56,32 +57,39 @@ class Stage:
         self.server.launch()
 
     def install(self) -> list[str]:
-        """As migrations/README.md tells a DBA, with Sqitch; the names of the migrations."""
+        """Install as migrations/README.md tells a DBA, with Sqitch; the names of the migrations."""
         self.database = database.create_empty(self.server, DATABASE)
         database.run_psql(self.database.admin_dsn, REPOSITORY / "sql" / "roles.sql")
         database.create_logins(self.server)
         database.grant_connect(self.database)
-        env = {name: value for name, value in database.clean_environment().items() if not name.startswith("SQITCH_")}
-        env |= {"PGOPTIONS": "-c role=kopru_owner", "SQITCH_FULLNAME": "kopru demo", "SQITCH_EMAIL": "demo@example.com"}
+        env = {name: value for name, value in database.clean_environment().items()
+               if not name.startswith("SQITCH_")}
+        env |= {"PGOPTIONS": "-c role=kopru_owner", "SQITCH_FULLNAME": "kopru demo",
+                "SQITCH_EMAIL": "demo@example.com"}
         target = f"db:pg://{database.DEPLOYER}@127.0.0.1:{self.server.port}/{DATABASE}"
-        done = subprocess.run(["sqitch", "deploy", target], cwd=REPOSITORY, env=env, capture_output=True, text=True, check=False)
+        done = subprocess.run(["sqitch", "deploy", target], cwd=REPOSITORY, env=env,
+                              capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise RuntimeError(f"sqitch deploy ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(f"sqitch deploy ended with status "
+                               f"{done.returncode}:\n{done.stdout}{done.stderr}")
         return re.findall(r"^  \+ (\S+)", done.stdout, re.M)
 
     def server_version(self) -> str:
         with self.server.admin() as connection:
-            ((version,),) = connection.execute("SELECT split_part(current_setting('server_version'), ' ', 1)")
+            ((version,),
+             ) = connection.execute("SELECT split_part(current_setting('server_version'), ' ', 1)")
         return version
 
     def broker_version(self) -> str:
-        found = re.search(r"RabbitMQ (\d+\.\d+\.\d+)", self.broker.log_path.read_text(errors="replace"))
+        found = re.search(r"RabbitMQ (\d+\.\d+\.\d+)",
+                          self.broker.log_path.read_text(errors="replace"))
         return found.group(1) if found else ""
 
     def launch_kopru(self) -> Kopru:
-        """The daemon, as a login that may write rows and nothing else."""
+        """Start the daemon, whose login may write rows and nothing else."""
         self.endpoint = f"127.0.0.1:{free_port()}"
-        settings = merged(default_settings(self.broker.uri, self.database.daemon_dsn, ENTITIES), {"http": {"listen": self.endpoint}})
+        settings = merged(default_settings(self.broker.uri, self.database.daemon_dsn, ENTITIES),
+                          {"http": {"listen": self.endpoint}})
         self.kopru = Kopru(settings, keep=self._keep)
         self._stack.callback(self.kopru.release)
         self._logs["kopru.log"] = lambda: self.kopru.stderr_path
@@ -94,7 +102,7 @@ class Stage:
         return sum(depth.ready + depth.unacked for depth in depths)
 
     def save_logs(self) -> Path:
-        """Copies of the logs, to outlive the servers' directories; where they are."""
+        """Copy the logs, which would go with the servers' directories; returns where they are."""
         directory = Path(tempfile.mkdtemp(prefix="kopru-demo-logs-"))
         for name, path in self._logs.items():
             if path().exists():
@@ -102,7 +110,7 @@ class Stage:
         return directory
 
     def keep_running(self) -> KeptDemo:
-        """From here on nothing is stopped by leaving; the record that ./dev demo --stop needs is saved."""
+        """Leaving stops nothing any more; saves the record that ./dev demo --stop needs."""
         kept = KeptDemo(
             processes=[
                 Process.running("kopru", self.kopru.pid, signal.SIGTERM),

@@ -1,5 +1,5 @@
-"""Libraries that stand before libc in a daemon under test: an allocation that fails, a wall clock that is set,
-a signal that comes early."""
+"""Libraries that stand before libc in a daemon under test: an allocation that fails, a wall clock
+that is set, a signal that comes early."""
 
 import ctypes
 import mmap
@@ -27,7 +27,8 @@ class Preload:
     def __init__(self, name: str, variable: str, directory: Path):
         library = directory / f"{name}.so"
         source = Path(__file__).with_name(f"{name}.c")
-        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-fno-builtin", "-o", str(library), str(source), "-ldl"],
+        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared",
+                        "-fno-builtin", "-o", str(library), str(source), "-ldl"],
                        check=True)
         path = directory / f"{name}.shared"
         path.write_bytes(bytes(3 * ctypes.sizeof(ctypes.c_long)))
