@@ -153,8 +153,8 @@ int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t 
         release(bridge);
         return -1;
     }
-    /* A process that cannot even start its threads leaves: nothing was delivered yet, and there is no
-       thread to wait for safely. */
+    /* A process that cannot even start its threads leaves: nothing was delivered yet, and there is
+       no thread to wait for safely. */
     if (start_threads(bridge, err) != 0)
         return -1;
     *out = bridge;

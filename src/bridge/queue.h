@@ -1,6 +1,7 @@
 /*
- * One queue on its way into its entity's tables: what its consumer thread, its writers and the lease
- * keeper have in common. What only one of them uses is in its own room: consume/, write/, lease/.
+ * One queue on its way into its entity's tables: what its consumer thread, its writers and the
+ * lease keeper have in common. What only one of them uses is in its own room: consume/, write/,
+ * lease/.
  */
 #ifndef KOPRU_BRIDGE_QUEUE_H
 #define KOPRU_BRIDGE_QUEUE_H
@@ -27,8 +28,8 @@ struct queue {
     atomic_bool stopping;     /* the daemon is */
 };
 
-/* keeper: the lease keeper's doorbell. Strings and contexts must outlive the queue. Returns 0 or -1;
-   release in both cases. */
+/* keeper: the lease keeper's doorbell. Strings and contexts must outlive the queue. Returns 0 or
+   -1; release in both cases. */
 int queue_init(struct queue *queue, const char *name, const char *entity,
                const struct queue_ports *ports, const struct doorbell *keeper, struct error *err);
 void queue_release(struct queue *queue);

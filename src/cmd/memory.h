@@ -1,7 +1,7 @@
 /*
- * The most memory that `kopru run` takes, by the formula of its promise: a fixed part; for each queue
- * what may be unacknowledged and three times the largest message; for each writer what a transaction
- * takes.
+ * The most memory that `kopru run` takes, by the formula of its promise: a fixed part; for each
+ * queue what may be unacknowledged and three times the largest message; for each writer what a
+ * transaction takes.
  */
 #ifndef KOPRU_CMD_MEMORY_H
 #define KOPRU_CMD_MEMORY_H

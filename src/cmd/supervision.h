@@ -45,8 +45,8 @@ void supervision_look(struct supervision *supervision, struct bridge *bridge);
 void supervision_stopping(struct supervision *supervision);
 void supervision_close(struct supervision *supervision);
 
-/* What a look tells, appended to out as lines: the part of supervision_look() that needs no bridge.
- */
+/* What a look tells, appended to out as lines: the part of supervision_look() that needs no
+   bridge. */
 void supervision_tell(struct supervision *supervision, const struct bridge_status *status,
                       int64_t now_ms, struct buffer *out);
 

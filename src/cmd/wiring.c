@@ -123,7 +123,7 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
         .patience = { .wait_ms = LEASE_ACQUIRE_WAIT_MS, .frozen_after_ms = LEASE_EXPIRES_MS },
     };
     wiring->lease = pg_lease_port(&wiring->lease_target);
-    /* libpq quotes what it cannot read when it connects, and that may be a piece of the password. */
+    /* When it connects, libpq quotes what it cannot read, and that may be part of a password. */
     if (pg_conninfo_read(settings->postgres.conninfo, &conninfo, err) != 0)
         return -1;
     for (size_t i = 0; i < settings->queue_count; i++) {

@@ -44,8 +44,8 @@ static const char *const TYPE_NAMES[] = {
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
-/* libconfig 1.5 leaks the string that it read last, even an empty one, at a syntax error after it.
- */
+/* libconfig 1.5 leaks the string that it read last, even an empty one, at a syntax error after
+   it. */
 const char *__lsan_default_suppressions(void)
 {
     return "leak:strbuf_append\nleak:libconfig_yylex\n";

@@ -72,8 +72,8 @@ static inline bool cfg_exists(struct cfg setting)
     return setting.setting != NULL;
 }
 
-/* Whether every user of the machine may read the file that the setting stands in, be it an include.
- */
+/* Whether every user of the machine may read the file that the setting stands in, be it an
+   include. */
 bool cfg_is_world_readable(struct cfg setting);
 
 /* A member that must be a group, or a list or array. One of another type counts as absent, with a

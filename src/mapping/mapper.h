@@ -52,7 +52,8 @@ const struct entity *mapping_entity(const struct mapping *mapping);
 struct mapper *mapper_new(const struct mapping *mapping);
 void mapper_free(struct mapper *mapper);
 
-/* The caller fills change->has_time, source_time_pg_us and may_be_late: they are not in the body. */
+/* The caller fills change->has_time, source_time_pg_us and may_be_late, which are not in the
+   body. */
 enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena,
                             struct change **change, struct refusal *refusal);
 

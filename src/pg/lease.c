@@ -42,8 +42,8 @@ static const struct pg_statement LOCK_TIMEOUT = {
     .param_types = (const Oid[]){ INT8_OID },
 };
 
-/* A client that freezes between two round trips is ended by the idle timeout of its transaction; one
-   that freezes while it sends is ended by nothing: its session waits for the rest of a message.
+/* A client that freezes between two round trips is ended by the idle timeout of its transaction;
+   one that freezes while it sends is ended by nothing: its session waits for the rest of a message.
    RowShareLock: the session looked at an epoch, or is about to acquire a lease. */
 static const struct pg_statement END_FROZEN = {
     .name = "kopru_lease_end_frozen",

@@ -33,8 +33,8 @@ static int make_find(struct sql_draft *draft, struct pg_statements *statements)
     return sql_draft_finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
-/* Ordered by bytes as the batches are, so that whoever locks several rows locks them in one order.
- */
+/* Ordered by bytes as the batches are, so that whoever locks several rows locks them in one
+   order. */
 static int make_load(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;

@@ -364,7 +364,8 @@ def test_plain_text_on_a_tls_port(tls_broker: tuple[RabbitMQ, int]) -> None:
 def test_tls_on_a_plain_port(tls_broker: tuple[RabbitMQ, int],
                              client_files: dict[str, object]) -> None:
     broker, _ = tls_broker
-    assert_refused(attempt(f"amqps://guest:guest@127.0.0.1:{broker.port}", **client_files), "over TLS", "check that the port speaks TLS")
+    assert_refused(attempt(f"amqps://guest:guest@127.0.0.1:{broker.port}", **client_files),
+                   "over TLS", "check that the port speaks TLS")
 
 
 def test_login_by_certificate_that_the_broker_does_not_offer(

@@ -95,9 +95,10 @@ def test_the_memory_bound_is_the_sum_of_its_parts(check: Check) -> None:
     of_a_queue = memory["unacknowledged_bytes_per_queue"] + 3 * memory["largest_message_bytes"]
     assert memory["total_bytes"] == (memory["fixed_bytes"] + memory["queues"] * of_a_queue
                                      + memory["writers"] * memory["bytes_per_writer"])
-    doubled = check("--offline", limits={"max_unacknowledged_bytes": 2 * memory["unacknowledged_bytes_per_queue"]}).memory
+    unacknowledged = memory["unacknowledged_bytes_per_queue"]
+    doubled = check("--offline", limits={"max_unacknowledged_bytes": 2 * unacknowledged}).memory
     assert doubled is not None
-    assert doubled["total_bytes"] == memory["total_bytes"] + 2 * memory["unacknowledged_bytes_per_queue"]
+    assert doubled["total_bytes"] == memory["total_bytes"] + 2 * unacknowledged
 
 
 def test_the_table_says_the_same_to_people(rabbitmq_server: RabbitMQ, db: Database, queues: Queues,
@@ -262,7 +263,8 @@ def test_every_problem_is_named_at_once(check: Check, db: Database, rabbitmq_ser
     assert {(problem.area, problem.what) for problem in report.problems} == {
         ("configuration", "invalid setting limits.max_depht"),
         ("broker", "cannot inspect the queue"),
-        ("database", "missing column"), ("database", "missing table"), ("database", "missing privilege"),
+        ("database", "missing column"), ("database", "missing table"),
+        ("database", "missing privilege"),
         ("database", "missing migration"),
     }
     assert report.status == CONFIGURATION

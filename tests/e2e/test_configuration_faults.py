@@ -38,7 +38,8 @@ class Option:
 
 def _options() -> list[Option]:
     text = (REPOSITORY / "src" / "config" / "option.c").read_text(encoding="utf-8")
-    rows = text.partition("const struct config_option OPTIONS[]")[2].partition("\n};")[0].split("{ .group = ")[1:]
+    table = text.partition("const struct config_option OPTIONS[]")[2].partition("\n};")[0]
+    rows = table.split("{ .group = ")[1:]
     options = []
     for row in rows:
         found = re.match(r'"(\w*)",\s*\.key = "(\w+)",\s*\.type = OPTION_(\w+)', row)

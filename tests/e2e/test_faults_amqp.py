@@ -167,8 +167,10 @@ def test_corrupt_frames(rabbitmq_server, db, queues, kopru, corrupt):
                        queues=[{"name": queues.customer, "entity": "customer"}], start=False)
         daemon.launch()
         lines = daemon.wait_for_event("broker_unavailable", count=3)
-        # A part of a body that is too short is well-formed: what is missing shows at the next frame.
-        assert {line["why"] for line in lines} <= {"the data received is not valid AMQP", "an unexpected frame arrived"}
+        # A part of a body that is too short is well-formed: what is missing shows at the next
+        # frame.
+        assert {line["why"] for line in lines} <= {"the data received is not valid AMQP",
+                                                   "an unexpected frame arrived"}
         _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 20)
         assert CONNECTION_CLOSE not in said_after
         assert daemon.terminate() == 0

@@ -238,7 +238,8 @@ def test_a_missing_privilege_pauses_one_queue(rabbitmq_server, db, queues, watch
 def test_a_standby_is_ready_and_takes_over(queues, watched):
     first = watched()
     standby = watched(wait=False)
-    standby.wait_until_readyz(200, f"[+]queue {queues.customer} standby: another instance holds the lease")
+    standby.wait_until_readyz(
+        200, f"[+]queue {queues.customer} standby: another instance holds the lease")
     assert standby.metrics()["kopru_queue_consuming", queues.customer] == 0
     first.daemon.kill9()
     standby.wait_until_readyz(200, f"[+]queue {queues.customer} consuming")

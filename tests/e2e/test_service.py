@@ -164,7 +164,8 @@ def _frozen_thread(daemon: Kopru, name: str) -> Iterator[None]:
 
 @pytest.mark.full
 @pytest.mark.parametrize("thread", ["consumer", "lease keeper"])
-def test_the_watchdog_starves_when_a_thread_hangs(thread: str, manager: ServiceManager, kopru) -> None:
+def test_the_watchdog_starves_when_a_thread_hangs(thread: str, manager: ServiceManager,
+                                                  kopru) -> None:
     """With these settings a thread counts as stuck after 105 seconds."""
     daemon = kopru(env=manager.environment,
                    amqp={"connect_timeout": 1, "rpc_timeout": 1, "heartbeat": 600},

@@ -66,8 +66,8 @@ static void try_times(struct slice text)
     bool exact = false;
     bool is_date = civil_read_date(text, &pg_days, &exact);
 
-    /* A bare day may be in the years of a date while its midnight is outside those of an instant.
-     */
+    /* A bare day may be in the years of a date while its midnight is outside those of an
+       instant. */
     REQUIRE(is_date == (is_timestamp && moment.has_date) || (is_date && text.len == 10));
     if (!is_timestamp)
         return;

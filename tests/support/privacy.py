@@ -18,8 +18,9 @@ from typing import Any
 _PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkId", "street1",
              "street2", "city", "postCode", "documentNumber", "value")
 # A string may be cut off by the end of a broken body.
-_MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode() + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
-# Host and process id of the holder of a lease (bridge/lease/process.h), in the fields that name one.
+_MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode()
+                     + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
+# Host and process id of a lease holder (bridge/lease/process.h), in the fields that name one.
 _HOLDER = re.compile(r'(?:taken_over_from|holder)"?[:=]"?\S+ \d+')
 
 _GRAM = 6          # characters: what is shorter proves nothing

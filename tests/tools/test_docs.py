@@ -156,7 +156,8 @@ def test_dev_commands_exist(name: str) -> None:
 
 def options_of_the_table() -> dict[str, dict[str, str | None]]:
     """Default, unit and environment variable of every setting, as src/config/option.c has them."""
-    table = text_of("src/config/option.c").partition("const struct config_option OPTIONS[]")[2].partition("\n};")[0]
+    source = text_of("src/config/option.c")
+    table = source.partition("const struct config_option OPTIONS[]")[2].partition("\n};")[0]
     options = {}
     for row in table.split("{ .group = ")[1:]:
         match = re.match(r'"(\w*)",\s*\.key = "(\w+)"', row)

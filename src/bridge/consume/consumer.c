@@ -68,7 +68,8 @@ static struct message *map_delivery(const struct queue *queue, void *mapper,
     return message;
 }
 
-/* Takes the delivery over: it is held back among the redelivered messages, or given to its writer. */
+/* Takes the delivery over: it is held back among the redelivered messages, or given to its
+   writer. */
 static int accept(struct subscription *subscription, void *mapper, struct delivery *delivery,
                   struct error *err)
 {
@@ -97,8 +98,8 @@ static bool is_silent(const struct subscription *subscription)
 }
 
 /* Nothing is taken until there is room, or, once everything was delivered, until all of it is
-   committed. Redelivered messages for which there is no room go on afterwards: they are committed in
-   parts, in order. */
+   committed. Redelivered messages for which there is no room go on afterwards: they are committed
+   in parts, in order. */
 static int wait_for_room(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -145,9 +146,9 @@ static bool is_under_way(const struct subscription *subscription)
            clock_monotonic_ms() - last_ms < UNDER_WAY_MS;
 }
 
-/* A quorum queue of RabbitMQ 3.10 takes back what is on its way to a cancelled consumer in any order,
-   and an older message would come after a newer one. So the daemon that stops first lets the broker
-   send all that it may, and acknowledges nothing meanwhile. */
+/* A quorum queue of RabbitMQ 3.10 takes back what is on its way to a cancelled consumer in any
+   order, and an older message would come after a newer one. So the daemon that stops first lets the
+   broker send all that it may, and acknowledges nothing meanwhile. */
 static bool holds_acks(const struct subscription *subscription)
 {
     return subscription->state == SUBSCRIPTION_STOPPING &&
@@ -343,8 +344,8 @@ static int consume_once(struct subscription *subscription, void *mapper, struct 
     return wait_and_take(subscription, mapper, err);
 }
 
-/* Whether it is worth beginning the next one soon. A subscription that only takes messages and gives
-   them back must not be tried again and again at once: brokers count deliveries. */
+/* Whether it is worth beginning the next one soon. A subscription that only takes messages and
+   gives them back must not be tried again and again at once: brokers count deliveries. */
 static bool was_worth_it(const struct subscription *subscription, int64_t began_ms)
 {
     return subscription->useful ||
@@ -352,8 +353,8 @@ static bool was_worth_it(const struct subscription *subscription, int64_t began_
             clock_monotonic_ms() - began_ms > RETRY_POLICY.cap_ms);
 }
 
-/* One connection from open to close. Returns 0 when the daemon stops and everything is acknowledged,
-   else -1. */
+/* One connection from open to close. Returns 0 when the daemon stops and everything is
+   acknowledged, else -1. */
 static int run_subscription(struct consumer *consumer, void *mapper, bool *worth_it,
                             struct error *err)
 {

@@ -3,8 +3,8 @@
  * acknowledged. It is the queue's setting, as far as that many usual messages fit in
  * max_unacknowledged_bytes; until messages turned out to be larger. A broker whose messages are not
  * read cuts the connection (RabbitMQ 3.10 after 30 s), takes all of them back and delivers them
- * again, over and over while they do not fit. After that only as many as did fit are asked for; when
- * that went well for a while, twice as many.
+ * again, over and over while they do not fit. After that only as many as did fit are asked for;
+ * when that went well for a while, twice as many.
  */
 #ifndef KOPRU_BRIDGE_CONSUME_PREFETCH_H
 #define KOPRU_BRIDGE_CONSUME_PREFETCH_H
@@ -35,8 +35,8 @@ int prefetch_begin(struct prefetch *prefetch);
 void prefetch_full(struct prefetch *prefetch);
 void prefetch_room(struct prefetch *prefetch);
 
-/* The connection was lost while that many messages were unacknowledged. Returns true if there was no
-   room for so long that this is likely the reason: the next subscription asks for fewer. */
+/* The connection was lost while that many messages were unacknowledged. Returns true if there was
+   no room for so long that this is likely the reason: the next subscription asks for fewer. */
 bool prefetch_lost(struct prefetch *prefetch, size_t unacknowledged);
 
 /* Nothing is unacknowledged. Returns true when a subscription with a larger prefetch is worth its

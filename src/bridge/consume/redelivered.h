@@ -1,13 +1,12 @@
 /*
  * The redelivered messages with which a subscription begins: what a lost connection left
- * unacknowledged comes back first, flagged by the broker. They are held back and given to the writers
- * together, so that each entity gets one state, and nobody sees one that is older than what was
- * committed before the loss.
+ * unacknowledged comes back first, flagged by the broker. They are held back and given to the
+ * writers together, so that each entity gets one state, and nobody sees one that is older than what
+ * was committed before the loss.
  *
- *     redelivered_begin(&redelivered, writers, &settings...)   // with the subscription
- *     redelivered_hold(&redelivered, message, unacknowledged)  // each redelivered message, while open
- *     redelivered_release(&redelivered, why)                   // when there is no room for more: they
- *                                                              // go on afterwards
+ *     redelivered_begin(&redelivered, prefetch, queue_has_messages)    // with the subscription
+ *     redelivered_hold(&redelivered, message, unacknowledged)    // each of them, while it is open
+ *     redelivered_release(&redelivered, why)    // when there is no room for more; they go on then
  *     redelivered_end(&redelivered, "silence")
  *
  * What may have been committed before the loss is what was unacknowledged then. There is more room

@@ -6,10 +6,10 @@
 
 /*
  * A subscription ends in one of two ways. It fails, in any state: the connection is closed, the
- * broker takes back what is unacknowledged, and the next subscription begins with that. Or the daemon
- * stops, and it walks through the states below to FINISHED. Stopping takes several steps because a
- * quorum queue of RabbitMQ 3.10 takes back what is on its way to a cancelled consumer in any order,
- * and because the row must not claim a subscription that the broker no longer counts.
+ * broker takes back what is unacknowledged, and the next subscription begins with that. Or the
+ * daemon stops, and it walks through the states below to FINISHED. Stopping takes several steps
+ * because a quorum queue of RabbitMQ 3.10 takes back what is on its way to a cancelled consumer in
+ * any order, and because the row must not claim a subscription that the broker no longer counts.
  */
 static const struct {
     enum subscription_state from;

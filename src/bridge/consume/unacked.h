@@ -24,8 +24,8 @@ void unacked_add(struct unacked *unacked, struct message *message);
    to which all may be acknowledged, false if there is none. */
 bool unacked_take_committed(struct unacked *unacked, uint64_t *tag);
 
-/* Frees committed messages behind one that is not, at most `max`, and fills in their tags, each to be
-   acknowledged alone. Returns how many. */
+/* Frees committed messages behind one that is not, at most `max`, and fills in their tags, each to
+   be acknowledged alone. Returns how many. */
 size_t unacked_take_committed_behind(struct unacked *unacked, uint64_t *tags, size_t max);
 
 /* How many are not committed yet. Looks at each one. */

@@ -3,13 +3,13 @@
  * connection of this one. It hands such deliveries out again, and if newer messages were applied
  * meanwhile, they come late. So a new subscription begins only when nothing is left.
  *
- * A passive declare tells how many consumers a queue has, and nothing about deliveries. The count is
- * evidence only of a connection that the broker counts for as long as it can hold deliveries:
+ * A passive declare tells how many consumers a queue has, and nothing about deliveries. The count
+ * is evidence only of a connection that the broker counts for as long as it can hold deliveries:
  * subscribed, and not cancelled. Two moments lie outside of that: just before a subscription (the
  * request may be on its way, and its sender frozen) and after basic.cancel (what was delivered
  * before is still unacknowledged). So a holder says in its row of kopru.queues when it is counted
- * (state `consuming`), and takes that back, committed, before it subscribes and before it cancels. A
- * successor that does not read it there waits until the broker has dropped a silent connection.
+ * (state `consuming`), and takes that back, committed, before it subscribes and before it cancels.
+ * A successor that does not read it there waits until the broker has dropped a silent connection.
  */
 #ifndef KOPRU_BRIDGE_LEASE_HANDOVER_H
 #define KOPRU_BRIDGE_LEASE_HANDOVER_H

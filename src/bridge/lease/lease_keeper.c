@@ -47,8 +47,8 @@ void lease_keeper_read(struct lease_keeper *keeper, struct bridge_status *status
     last_error_read(&keeper->error, &status->database_error);
 }
 
-/* Returns false when the keeper shall end. Only a keeper with a connection answers the bell: without
-   one it must not be rung out of its backoff. */
+/* Returns false when the keeper shall end. Only a keeper with a connection answers the bell:
+   without one it must not be rung out of its backoff. */
 static bool wait_for(struct lease_keeper *keeper, int wait_ms, bool answers_bell)
 {
     int64_t deadline_ms = clock_monotonic_ms() + wait_ms;

@@ -1,10 +1,11 @@
 /*
- * The lease keeper: one thread for all queues that acquires and renews their leases, over a database
- * connection of its own. While it cannot reach the database, no consumer begins a new subscription.
+ * The lease keeper: one thread for all queues that acquires and renews their leases, over a
+ * database connection of its own. While it cannot reach the database, no consumer begins a new
+ * subscription.
  *
  *     lease_keeper_init(&keeper, &port, leases, count, &bell)
  *     a thread with lease_keeper_main()
- *     lease_keeper_end(&keeper)          // after the consumers and writers have left; join the thread
+ *     lease_keeper_end(&keeper)    // after the consumers and writers have left; join the thread
  *     lease_keeper_release(&keeper)
  */
 #ifndef KOPRU_BRIDGE_LEASE_LEASE_KEEPER_H

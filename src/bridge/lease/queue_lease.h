@@ -80,8 +80,8 @@ struct lease_view queue_lease_view(struct queue_lease *lease);
 /* Fills in what a status says of the lease. */
 void queue_lease_read(struct queue_lease *lease, struct queue_status *status);
 
-/* By the keeper: it acquired the lease under that epoch, having begun to ask at began_ms, and left is
-   what the broker may hold for the holder before. */
+/* By the keeper: it acquired the lease under that epoch, having begun to ask at began_ms, and left
+   is what the broker may hold for the holder before. */
 void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,
                           enum handover left);
 
@@ -108,13 +108,13 @@ void queue_lease_leave_behind(struct queue_lease *lease, enum handover left);
    broker counts it. */
 void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch);
 
-/* By the consumer thread, before it subscribes and before it cancels. Returns true once the lease is
-   held and its row claims no subscription; until then the keeper is asked to write it, and the
+/* By the consumer thread, before it subscribes and before it cancels. Returns true once the lease
+   is held and its row claims no subscription; until then the keeper is asked to write it, and the
    consumer's doorbell rings when it has. */
 bool queue_lease_retract(struct queue_lease *lease);
 
-/* By the consumer thread: all deliveries of the subscription of that epoch are acknowledged, and the
-   broker holds nothing. */
+/* By the consumer thread: all deliveries of the subscription of that epoch are acknowledged, and
+   the broker holds nothing. */
 void queue_lease_settled(struct queue_lease *lease, int64_t epoch);
 
 #endif

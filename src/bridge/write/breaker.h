@@ -1,8 +1,8 @@
 /*
  * The flood breaker of a queue: when the database refused too many of the last messages, the
- * database is at fault and not the messages. Then nothing more is written, so nothing becomes a dead
- * letter, until the database takes one message that is tried in a rolled-back transaction. Shared by
- * the queue's writers; safe from any thread.
+ * database is at fault and not the messages. Then nothing more is written, so nothing becomes a
+ * dead letter, until the database takes one message that is tried in a rolled-back transaction.
+ * Shared by the queue's writers; safe from any thread.
  *
  *     breaker_note_commits(), breaker_note_refusal()     // as the database decides; a refusal may
  *                                                        // open it
@@ -68,8 +68,8 @@ enum breaker_turn {
     BREAKER_WAIT,  /* nothing changed for a while, or somebody woke everybody */
 };
 
-/* Around the wait. has_refused: the caller can try a message that was refused, which tells more than
-   any other; as long as there is such a caller the others only wait. */
+/* Around the wait. has_refused: the caller can try a message that was refused, which tells more
+   than any other; as long as there is such a caller the others only wait. */
 void breaker_enter(struct breaker *breaker, bool has_refused);
 void breaker_leave(struct breaker *breaker, bool has_refused);
 

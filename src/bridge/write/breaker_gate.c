@@ -59,9 +59,9 @@ static size_t count_candidates(const struct write_request *request, bool refused
     return count;
 }
 
-/* What to try: a message that was refused, else one that may be written; NULL when there is neither.
-   Each turn picks another one: some messages are at fault themselves, and would keep the breaker
-   open for ever. */
+/* What to try: a message that was refused, else one that may be written; NULL when there is
+   neither. Each turn picks another one: some messages are at fault themselves, and would keep the
+   breaker open for ever. */
 static struct message *candidate(const struct write_request *request, size_t turn)
 {
     const bool refused = count_candidates(request, true) > 0;

@@ -7,8 +7,8 @@
 
 #include "bridge/write/session.h"
 
-/* The message becomes a dead letter with the report's SQLSTATE, unless the breaker opens before that
-   is committed. */
+/* The message becomes a dead letter with the report's SQLSTATE, unless the breaker opens before
+   that is committed. */
 void breaker_gate_refuse(struct write_session *session, struct message *message,
                          const struct write_report *report);
 
@@ -20,8 +20,8 @@ void breaker_gate_forgive(struct message *message);
 bool breaker_gate_is_closed_to(const struct write_session *session,
                                const struct write_request *request);
 
-/* Waits while the breaker is open, and tries a message of the request when it is this writer's turn.
-   Returns false when the subscription is gone. */
+/* Waits while the breaker is open, and tries a message of the request when it is this writer's
+   turn. Returns false when the subscription is gone. */
 bool breaker_gate_wait(struct write_session *session, const struct write_request *request);
 
 #endif

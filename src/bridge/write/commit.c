@@ -8,14 +8,14 @@
 enum { DEAD_LETTERS_LOGGED_MAX = 50 }; /* by each writer in a period; the table has them all */
 
 /*
- * The only place where the effect of a message becomes durable and is said to be: `committed` is set
- * after COMMIT has returned, and after everything else has been read from the message, since the
- * consumer thread acknowledges and frees it from that moment on. A probe shares the way and sets
- * nothing.
+ * The only place where the effect of a message becomes durable and is said to be: `committed` is
+ * set after COMMIT has returned, and after everything else has been read from the message, since
+ * the consumer thread acknowledges and frees it from that moment on. A probe shares the way and
+ * sets nothing.
  */
 
-/* A flood of bad messages must not become a flood of lines: each writer names some dead letters, and
-   then how many it left out. */
+/* A flood of bad messages must not become a flood of lines: each writer names some dead letters,
+   and then how many it left out. */
 static bool may_log_dead_letter(struct write_session *session)
 {
     int64_t now_ms = clock_monotonic_ms();

@@ -11,8 +11,8 @@
 enum commit_result {
     COMMIT_DONE,
     COMMIT_REFUSED, /* the database does not take a value of a message; the report says which */
-    COMMIT_SUSPECT, /* it may be about a message: the error has no rule, or the transaction takes too
-                       long or too much memory */
+    COMMIT_SUSPECT, /* it may be about a message: the error has no rule, or the transaction takes
+                       too long or too much memory */
     COMMIT_BREAKER_CLOSED, /* the breaker was open and has closed: what was refused is to be judged
                               again */
     COMMIT_ABANDONED,      /* the subscription is gone */

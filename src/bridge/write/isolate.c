@@ -12,8 +12,8 @@
 enum { BATCH_TRIES = 3 };
 
 /*
- * Halving finds one bad entity among n in about 2*log2(n) transactions, and the halves commit in the
- * order of the batch. It works on entities and not on messages: the messages of one entity are
+ * Halving finds one bad entity among n in about 2*log2(n) transactions, and the halves commit in
+ * the order of the batch. It works on entities and not on messages: the messages of one entity are
  * folded into one state, so they can only be told apart by applying them one by one, which
  * resolve_entity() does when nothing else is left. What is refused waits for the next transaction
  * instead of getting one of its own, so that a dead letter commits together with its neighbours.
@@ -244,8 +244,8 @@ static size_t count_in(const struct isolation *isolation, enum group_state state
     return count;
 }
 
-/* What failed while nothing committed is quarantined when nothing else is left to be tried, as far as
-   there is room, or tried again. */
+/* What failed while nothing committed is quarantined when nothing else is left to be tried, as far
+   as there is room, or tried again. */
 static void end_outage(struct isolation *isolation)
 {
     bool quarantine_all = count_in(isolation, GROUP_OPEN) == 0;

@@ -16,8 +16,8 @@
 #include "bridge/write/session.h"
 
 /* The messages as struct write_request wants them, refused ones first; the array is not changed.
-   Returns true when all of them are committed or quarantined, false when the subscription is gone or
-   there was no memory. */
+   Returns true when all of them are committed or quarantined, false when the subscription is gone
+   or there was no memory. */
 bool isolate_write(struct write_session *session, struct message **messages, size_t count);
 
 #endif

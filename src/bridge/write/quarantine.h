@@ -1,8 +1,8 @@
 /*
- * The quarantined entities of one writer: each failed alone, again and again, with an error that has
- * no rule, while the database takes others. Their messages wait here in order, and later messages of
- * the same ids join them, so that order holds per entity; everything else goes on. trial.h says what
- * becomes of them.
+ * The quarantined entities of one writer: each failed alone, again and again, with an error that
+ * has no rule, while the database takes others. Their messages wait here in order, and later
+ * messages of the same ids join them, so that order holds per entity; everything else goes on.
+ * trial.h says what becomes of them.
  *
  * The list belongs to its writer while the writer is busy, and to writers_abandon() otherwise;
  * quarantine_read(), quarantine_messages() and quarantine_stuck() may be called by any thread.
@@ -43,10 +43,9 @@ struct quarantine {
     atomic_size_t messages;
     atomic_bool tried_last; /* the daemon stops, and all had their last trial */
 
-    int64_t
-        proven_ms[STATEMENTS_MAX]; /* monotonic, for each statement: when a transaction that went
-                                          through it committed last */
-    unsigned failed_in_a_row;      /* entities that failed alone since the last commit */
+    int64_t proven_ms[STATEMENTS_MAX]; /* monotonic, for each statement: when a transaction that
+                                          went through it committed last */
+    unsigned failed_in_a_row;          /* entities that failed alone since the last commit */
 };
 
 /* A message may be at fault after so many attempts over span_ms, so trials are as frequent as that

@@ -12,11 +12,11 @@
 enum { PROBES_MAX = 100 }; /* in one trial: the messages behind them wait for the next one */
 
 /*
- * An error without a rule says nothing about whose fault it is, so the trial looks for evidence: the
- * same message fails alone, time and again, and others get through the very statements that failed.
- * Each message is probed on top of those before it that the database took, in order, because the
- * rows of an entity depend on all of them; what is decided commits in one transaction, so that nobody
- * sees a state in between.
+ * An error without a rule says nothing about whose fault it is, so the trial looks for evidence:
+ * the same message fails alone, time and again, and others get through the very statements that
+ * failed. Each message is probed on top of those before it that the database took, in order,
+ * because the rows of an entity depend on all of them; what is decided commits in one transaction,
+ * so that nobody sees a state in between.
  */
 
 /* One entity on trial. */

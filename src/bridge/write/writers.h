@@ -1,6 +1,6 @@
 /*
- * The writers of one queue, as the consumer thread sees them: it hands messages over, and finds them
- * committed or learns that the subscription has to end.
+ * The writers of one queue, as the consumer thread sees them: it hands messages over, and finds
+ * them committed or learns that the subscription has to end.
  *
  *     writers_init(&writers, &queue, &settings, &err); writers_start(&writers, &err)
  *     writers_begin(&writers, epoch)                   // with each subscription
@@ -9,7 +9,8 @@
  *     writers_abandon(&writers)                        // when the subscription is gone
  *     writers_end(&writers); writers_release(&writers)
  *
- * Messages belong to the consumer thread again once they are committed, and after writers_abandon().
+ * Messages belong to the consumer thread again once they are committed, and after
+ * writers_abandon().
  */
 #ifndef KOPRU_BRIDGE_WRITE_WRITERS_H
 #define KOPRU_BRIDGE_WRITE_WRITERS_H
@@ -34,8 +35,8 @@ int writers_start(struct writers *writers, struct error *err);
 /* A subscription begins under the lease of that epoch. */
 void writers_begin(struct writers *writers, int64_t epoch);
 
-/* Gives each writer its part of the messages, which are linked by `next` in order of arrival, in one
-   piece. The same id always goes to the same writer, so that order holds per entity. */
+/* Gives each writer its part of the messages, which are linked by `next` in order of arrival, in
+   one piece. The same id always goes to the same writer, so that order holds per entity. */
 void writers_enqueue(struct writers *writers, struct message *first);
 
 /* Whether a writer could not go on, so that the subscription has to end. */

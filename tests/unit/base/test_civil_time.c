@@ -337,8 +337,8 @@ static void what_is_lost_is_told(void **state)
     assert_false(exact);
 }
 
-/* Expected values are PostgreSQL's; the end-to-end tests compare many more with a running server.
- */
+/* Expected values are PostgreSQL's; the end-to-end tests compare many more with a running
+   server. */
 static void skipped_and_repeated_times(void **state)
 {
     (void)state;

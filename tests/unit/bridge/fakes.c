@@ -450,7 +450,8 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, enum lea
         fakes->claimed = state == LEASE_STATE_CONSUMING;
     }
     changed(fakes);
-    return away ? error_set(err, ERROR_UNAVAILABLE, "the database is away", NULL, "scripted") : ours;
+    return away ? error_set(err, ERROR_UNAVAILABLE, "the database is away", NULL, "scripted")
+                : ours;
 }
 
 static int lease_release(void *session, const char *queue, int64_t epoch,

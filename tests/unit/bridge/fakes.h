@@ -90,8 +90,8 @@ void fakes_deliver(struct fakes *fakes, const char *body, bool redelivered);
 struct queue_ports fakes_ports(struct fakes *fakes);
 struct lease_port fakes_lease(struct fakes *fakes);
 
-/* Fails the test when the condition does not hold within some seconds. Called with the lock held.
- */
+/* Fails the test when the condition does not hold within some seconds. Called with the lock
+   held. */
 void fakes_wait(struct fakes *fakes, bool (*condition)(const struct fakes *), const char *what);
 
 /* A message of that body, mapped, as the consumer thread would hand it over. */

@@ -125,7 +125,8 @@ static bool is_cancelled(const struct fakes *now)
     return now->cancelled;
 }
 
-/* Between the two a successor would see no consumer, and take what is unacknowledged here for nobody's. */
+/* Between the two a successor would see no consumer, and take what is unacknowledged here for
+   nobody's. */
 static void the_claim_is_retracted_before_the_subscription_is_cancelled(void **state)
 {
     (void)state;
@@ -516,7 +517,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(the_claim_is_retracted_before_the_subscription_is_cancelled,
                                         set_up, tear_down),
-        cmocka_unit_test_setup_teardown(redelivered_messages_are_one_transaction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(redelivered_messages_are_one_transaction, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(silence_ends_the_redelivered_messages, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_has_its_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_batch_is_sorted_by_key, set_up, tear_down),
@@ -531,13 +533,13 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_taken_over_queue_is_consumed_when_alone, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(stopping_ends_the_wait_for_the_predecessor, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stopping_ends_the_wait_for_the_predecessor, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_lost_connection_is_waited_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_held_queue_is_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_call_that_does_not_return_is_interrupted, set_up,
                                         tear_down),
-        cmocka_unit_test_setup_teardown(a_stalled_subscription_is_replaced, set_up,
-                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_stalled_subscription_is_replaced, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,8 @@ static void a_healthy_standby_is_ready(void **state)
     assert_ready(
         "[+]daemon ok\n[+]database ok\n[+]queue one standby: another instance holds the lease "
         "(elsewhere)\n"
-        "[+]queue two standby: another instance holds the lease (elsewhere)\nreadyz check passed\n");
+        "[+]queue two standby: another instance holds the lease (elsewhere)\nreadyz check "
+        "passed\n");
     buffer_clear(&out);
     status.database_ok = false; /* it could not take over */
     assert_not_ready("[-]queue one not consuming: waits for the database\n");
@@ -207,9 +208,10 @@ static void a_stuck_thread_is_named(void **state)
     queues[1].writer_silent_ms = LIMIT_MS + 1;
     assert_false(health_livez(&status, LIMIT_MS, false, &out));
     assert_string_equal(
-        out.data, "[+]lease keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two "
-                  "consumer ok\n"
-                  "[-]queue two writers stuck: no sign of life for 100 s\nlivez check failed\n");
+        out.data,
+        "[+]lease keeper ok\n[+]queue one consumer ok\n[+]queue one writers ok\n[+]queue two "
+        "consumer ok\n"
+        "[-]queue two writers stuck: no sign of life for 100 s\nlivez check failed\n");
     buffer_clear(&out);
     queues[1].writer_silent_ms = 0;
     queues[0].consumer_silent_ms = LIMIT_MS + 1;

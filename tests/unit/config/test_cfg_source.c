@@ -218,8 +218,8 @@ static void a_full_mebibyte_is_read(void **state)
     free(large);
 }
 
-/* A path without a directory, and one that is relative: what libconfig calls the includes differs.
- */
+/* A path without a directory, and one that is relative: what libconfig calls the includes
+   differs. */
 static void relative_paths(void **state)
 {
     static const char *const paths[] = { "a.cfg", "./a.cfg", "sub/../a.cfg" };

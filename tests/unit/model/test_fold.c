@@ -269,8 +269,8 @@ static void an_emptied_set_is_deleted_and_a_new_entity_is_written_whole(void **s
     assert_int_equal(difference.write_count, 0);
 }
 
-/* The same content in another spelling has another hash: the row is written, and updated_at stays.
-   */
+/* The same content in another spelling has another hash: the row is written, and updated_at
+   stays. */
 static void only_metadata_moves_for_equal_content(void **state)
 {
     struct fold_state stored = empty();

@@ -176,7 +176,8 @@ static void stop_until_drained(void)
     subscription_happen(&subscription, SUBSCRIPTION_EXHAUSTED);
 }
 
-/* The end does not wait for a quarantined message, once it had its last trial; for others it does. */
+/* The end does not wait for a quarantined message, once it had its last trial; for others it
+   does. */
 static void the_end_does_not_wait_for_what_is_stuck(void **state)
 {
     struct quarantine *quarantine = &fake.writers.writers[0].session.quarantine;
