@@ -86,13 +86,13 @@ static int check_queues(const struct configuration *configuration, struct error_
     for (size_t i = 0; i < settings->queue_count; i++) {
         const struct queue_settings *queue = &settings->queues[i];
         char names[256];
-        char place[256];
+        char location[256];
         struct error err;
 
         if (configuration_mapping(configuration, queue->entity) != NULL)
             continue;
-        snprintf(place, sizeof(place), "%s:%u", settings->path, queue->line);
-        error_set(&err, ERROR_CONFIG, "a queue of an unknown entity", place,
+        snprintf(location, sizeof(location), "%s:%u", settings->path, queue->line);
+        error_set(&err, ERROR_CONFIG, "a queue of an unknown entity", location,
                   "no entity file describes \"%s\" of queue \"%s\"", queue->entity, queue->name);
         error_hint(&err, "the entity files describe: %s",
                    entity_names(configuration, names, sizeof(names)));

@@ -76,15 +76,16 @@ static const char *hint_for(const char *said)
 static void add_parse_error(struct cfg_file *file)
 {
     struct error err;
-    char place[256];
+    char location[256];
     const char *said = config_error_text(&file->config);
     const struct cfg_source *source =
         cfg_sources_find(&file->sources, config_error_file(&file->config));
 
     if (said == NULL)
         said = "syntax error";
-    cfg_path_place(source->path, (unsigned)config_error_line(&file->config), place, sizeof(place));
-    error_set(&err, ERROR_CONFIG, "cannot read the configuration", place, "%s", said);
+    cfg_path_location(source->path, (unsigned)config_error_line(&file->config), location,
+                      sizeof(location));
+    error_set(&err, ERROR_CONFIG, "cannot read the configuration", location, "%s", said);
     error_hint(&err, "%s", hint_for(said));
     add(file, &err);
 }
@@ -174,14 +175,14 @@ static const struct cfg_source *source_of(struct cfg setting)
     return cfg_sources_find(&setting.file->sources, config_setting_source_file(setting.setting));
 }
 
-char *cfg_place(struct cfg setting, char *out, size_t size)
+char *cfg_location(struct cfg setting, char *out, size_t size)
 {
     const struct cfg_source *source = source_of(setting);
 
     if (config_setting_is_root(setting.setting))
         snprintf(out, size, "%s", source->path);
     else
-        cfg_path_place(source->path, config_setting_source_line(setting.setting), out, size);
+        cfg_path_location(source->path, config_setting_source_line(setting.setting), out, size);
     return out;
 }
 
@@ -209,12 +210,13 @@ static void add_problem(struct cfg where, const char *what, const char *key, con
     struct error err;
     char path[100];
     char title[160];
-    char place[256];
+    char location[256];
 
     write_path(where.setting, path, sizeof(path));
     snprintf(title, sizeof(title), "%s%s%s%s%.40s", what, path[0] != '\0' || key != NULL ? " " : "",
              path, path[0] != '\0' && key != NULL ? "." : "", key != NULL ? key : "");
-    error_set(&err, ERROR_CONFIG, title, cfg_place(where, place, sizeof(place)), "%s", why);
+    error_set(&err, ERROR_CONFIG, title, cfg_location(where, location, sizeof(location)), "%s",
+              why);
     if (hint != NULL)
         error_hint(&err, "%s", hint);
     add(where.file, &err);

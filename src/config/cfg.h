@@ -126,7 +126,7 @@ void cfg_problem(struct cfg setting, const char *hint, const char *why_format, .
 void cfg_missing(struct cfg group, const char *key, const char *hint);
 
 /* Writes the `file:line` of a setting into out. Returns out. */
-char *cfg_place(struct cfg setting, char *out, size_t size);
+char *cfg_location(struct cfg setting, char *out, size_t size);
 
 /* Returns the one of names that is nearest to what was written, NULL if none is near. */
 const char *cfg_nearest(const char *written, const char *const *names);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *cfg_path_place(const char *path, unsigned line, char *out, size_t size)
+char *cfg_path_location(const char *path, unsigned line, char *out, size_t size)
 {
     size_t len = strlen(path);
     size_t room = size - sizeof("...:4294967295");

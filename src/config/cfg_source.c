@@ -23,19 +23,21 @@ enum { MAX_FILE_BYTES = 1 << 20, MAX_FILES = 100 };
 
 static const char NO_MEMORY[] = "out of memory";
 
-/* Adds why a file cannot be read, in the place where it is included. source may be NULL for want of
+/* Adds why a file cannot be read, in the location where it is included. source may be NULL for want of
    memory. Returns -1. */
 static int report(const struct cfg_sources *sources, const struct cfg_source *source,
                   const char *why, struct error_list *problems)
 {
     struct error err;
-    char place[256];
+    char location[256];
 
     if (why == NO_MEMORY) {
         error_no_memory(&err);
     } else if (source->name != NULL) {
-        cfg_path_place(sources->items[source->includer].path, source->line, place, sizeof(place));
-        error_set(&err, ERROR_CONFIG, "cannot include a file", place, "%s: %s", source->path, why);
+        cfg_path_location(sources->items[source->includer].path, source->line, location,
+                          sizeof(location));
+        error_set(&err, ERROR_CONFIG, "cannot include a file", location, "%s: %s", source->path,
+                  why);
         error_hint(&err, "the path of an include starts from the directory of %s",
                    sources->items[0].path);
     } else {

@@ -25,11 +25,11 @@ static const char NAME_BYTES[] =
 
 static void report(struct cfg_text *text, const char *why, const char *hint)
 {
-    char place[256];
+    char location[256];
     struct error err;
 
-    cfg_path_place(text->path, text->line, place, sizeof(place));
-    error_set(&err, ERROR_CONFIG, "cannot read the configuration", place, "%s", why);
+    cfg_path_location(text->path, text->line, location, sizeof(location));
+    error_set(&err, ERROR_CONFIG, "cannot read the configuration", location, "%s", why);
     error_hint(&err, "%s", hint);
     error_list_add(text->problems, &err);
     text->failed = true;

@@ -60,7 +60,7 @@ static void queue_release(struct queue_settings *queue)
 static bool read_queue(struct settings_reader *reader, struct cfg element, const char *const *names,
                        struct queue_settings *queue)
 {
-    char place[256];
+    char location[256];
 
     memset(queue, 0, sizeof(*queue));
     if (!cfg_exists(element))
@@ -69,8 +69,8 @@ static bool read_queue(struct settings_reader *reader, struct cfg element, const
     for (size_t i = 0; i < OPTION_COUNT; i++)
         if (strcmp(OPTIONS[i].group, "queues") == 0)
             settings_reader_option(reader, &OPTIONS[i], element, queue);
-    cfg_place(element, place, sizeof(place));
-    queue->line = (unsigned)strtoul(strrchr(place, ':') + 1, NULL, 10);
+    cfg_location(element, location, sizeof(location));
+    queue->line = (unsigned)strtoul(strrchr(location, ':') + 1, NULL, 10);
     return queue->name != NULL && queue->entity != NULL;
 }
 
@@ -99,12 +99,12 @@ static void advise_on_prefetch(struct settings_reader *reader, struct cfg elemen
                                const struct queue_settings *queue)
 {
     struct error err;
-    char place[256];
+    char location[256];
 
     if (queue->prefetch <= QUORUM_PREFETCH)
         return;
     error_set(&err, ERROR_NONE, "prefetch is beyond what a quorum queue allows",
-              cfg_place(cfg_get(element, "prefetch"), place, sizeof(place)),
+              cfg_location(cfg_get(element, "prefetch"), location, sizeof(location)),
               "a quorum queue caps it at %d", QUORUM_PREFETCH);
     error_list_add(&reader->settings->advice, &err);
 }

@@ -135,14 +135,15 @@ static void check_one_password(struct settings_reader *reader)
 static void advise_on_tls(struct settings_reader *reader)
 {
     const struct config_option *option = config_option_find("amqp", "verify_peer");
-    char place[256];
+    char location[256];
     struct error err;
 
     if (reader->settings->amqp.verify_peer)
         return;
-    error_set(&err, ERROR_NONE, "the broker's certificate is not checked",
-              cfg_place(settings_reader_origin(reader, option).setting, place, sizeof(place)),
-              "amqp.verify_peer is false");
+    error_set(
+        &err, ERROR_NONE, "the broker's certificate is not checked",
+        cfg_location(settings_reader_origin(reader, option).setting, location, sizeof(location)),
+        "amqp.verify_peer is false");
     error_hint(&err, "give the certificate of its authority in amqp.ca_file instead");
     error_list_add(&reader->settings->advice, &err);
 }
