@@ -23,7 +23,7 @@ enum { MAX_FILE_BYTES = 1 << 20, MAX_FILES = 100 };
 
 static const char NO_MEMORY[] = "out of memory";
 
-/* Adds why a file cannot be read, in the location where it is included. source may be NULL for want of
+/* Adds why a file cannot be read, with the location of its include. source may be NULL for want of
    memory. Returns -1. */
 static int report(const struct cfg_sources *sources, const struct cfg_source *source,
                   const char *why, struct error_list *problems)
