@@ -81,7 +81,8 @@ def named_paths(text: str) -> Iterator[str]:
         yield path
     for path in re.findall(rf"(?<![\w/.-])(?:{layers})/\w+\.[ch]\b", text):
         yield f"src/{path}"
-    rooms = "|".join(path.name for path in (REPOSITORY / "src" / "bridge").iterdir() if path.is_dir())
+    bridge = REPOSITORY / "src" / "bridge"
+    rooms = "|".join(path.name for path in bridge.iterdir() if path.is_dir())
     for path in re.findall(rf"(?<![\w/.-])(?:{rooms})/\w+\.[ch]\b", text):
         yield f"src/bridge/{path}"
 
@@ -93,6 +94,20 @@ def test_named_files_exist(name: str) -> None:
     if name == "migrations/README.md":
         named = {path for path in named if "07-" not in path}
     assert [path for path in sorted(named) if not (REPOSITORY / path).exists()] == []
+
+
+# words
+
+# What was called so has another name now, in the program as well: unacknowledged, redelivered
+# messages, quarantined, in parallel, stalled.
+RETIRED = re.compile(r"\b(?:in hand|leading run|(?:un)?parked|set aside|side by side|beside each other"
+                     r"|starved)\b")
+
+
+@no_kopru
+@each_document
+def test_retired_words_are_gone(name: str) -> None:
+    assert RETIRED.findall(re.sub(r"\s+", " ", text_of(name))) == []
 
 
 # commands and options
@@ -250,7 +265,8 @@ def test_the_log_events_are_those_of_the_program() -> None:
 
 
 @no_kopru
-@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/operations.md", "docs/reliability.md"])
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/operations.md",
+                                  "docs/reliability.md"])
 def test_named_metrics_are_those_of_the_program(name: str) -> None:
     metrics = set(re.findall(r'"(kopru_\w+)[{"]', text_of("src/cmd/metrics.c")))
     roles = set(re.findall(r"'(kopru_\w+)'", text_of("sql/roles.sql")))
