@@ -100,8 +100,8 @@ def test_named_files_exist(name: str) -> None:
 
 # What was called so has another name now, in the program as well: unacknowledged, redelivered
 # messages, quarantined, in parallel, stalled.
-RETIRED = re.compile(r"\b(?:in hand|leading run|(?:un)?parked|set aside|side by side|beside each other"
-                     r"|starved)\b")
+RETIRED = re.compile(r"\b(?:in hand|leading run|(?:un)?parked|set aside|side by side"
+                     r"|beside each other|starved)\b")
 
 
 @no_kopru
