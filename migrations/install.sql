@@ -1,9 +1,11 @@
--- Installing kopru, step 2 of 2, without Sqitch: every migration of sqitch.plan, in its order. After sql/roles.sql:
+-- Installing kopru, step 2 of 2, without Sqitch: applies every migration of sqitch.plan, in its
+-- order. Run it after sql/roles.sql:
 --
 --     PGOPTIONS='-c role=kopru_owner' psql -d DB -f migrations/install.sql
 --
--- Applies what is missing and skips the rest, so the same command installs and upgrades. Each migration is a
--- transaction of its own; at an error everything stops, and a later run goes on from there.
+-- It applies what is missing and skips the rest, so the same command installs and upgrades. Each
+-- migration is a transaction of its own; an error stops everything, and the next call goes on from
+-- there.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -11,7 +13,8 @@
 DO $$
 BEGIN
     IF current_user <> 'kopru_owner' THEN
-        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner', current_user
+        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner',
+                current_user
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'set PGOPTIONS=''-c role=kopru_owner'' (sql/roles.sql makes the role)';
     END IF;

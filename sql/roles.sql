@@ -1,14 +1,18 @@
--- Installing kopru, step 1 of 2: the roles. Run by a superuser or by the database's owner with CREATEROLE:
+-- Installing kopru, step 1 of 2: creates the roles. A superuser, or the database's owner with
+-- CREATEROLE, runs:
 --
 --     psql -d DB -f sql/roles.sql
 --
--- kopru_owner       owns everything in schema kopru; migrations run as it, the daemon never does
--- kopru_writer      what the daemon's login is a member of: reads and writes rows, no DDL
--- kopru_reader_pii  reads the tables, which hold names, phone numbers and identity numbers; never the dead letters
--- kopru_reader      nothing yet: for report views without personal data
+-- kopru_owner       owns everything in schema kopru; migrations run as this role, the daemon never
+--                   does
+-- kopru_writer      reads and writes rows, but may run no DDL; the daemon's login is a member of it
+-- kopru_reader_pii  reads the tables, which hold names, phone numbers and identity numbers, but
+--                   never the dead letters
+-- kopru_reader      may do nothing yet; it is for report views without personal data
 --
--- Roles belong to the whole cluster: a second database finds them and only gets its grant. Running it again changes
--- nothing. PostgreSQL only warns when a grant does not take; the last block here fails instead, and all is rolled back.
+-- Roles belong to the whole cluster: in a second database this script finds them and only adds the
+-- grant. Running it again changes nothing. PostgreSQL only warns if a grant has no effect; the last
+-- block here fails instead, and everything is rolled back.
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -23,8 +27,10 @@ DECLARE
 BEGIN
     FOR role_name, purpose IN VALUES
         ('kopru_owner', 'kopru: owns schema kopru; migrations run as this role'),
-        ('kopru_writer', 'kopru: reads and writes the rows of schema kopru; for the login of the daemon'),
-        ('kopru_reader_pii', 'kopru: reads the tables of schema kopru, personal data included, but no dead letters'),
+        ('kopru_writer',
+         'kopru: reads and writes the rows of schema kopru; for the login of the daemon'),
+        ('kopru_reader_pii',
+         'kopru: reads the tables of schema kopru, personal data included, but no dead letters'),
         ('kopru_reader', 'kopru: for report views without personal data')
     LOOP
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
@@ -35,10 +41,12 @@ BEGIN
 
     EXECUTE format('GRANT CREATE ON DATABASE %I TO kopru_owner', current_database());
 
-    -- Step 2 runs as kopru_owner, so whoever runs this must be able to become it. Before PostgreSQL 16 a role's
-    -- creator is no member of it; from 16 on the creator may administer it, but not SET ROLE to it.
+    -- Step 2 runs as kopru_owner, so the login that runs this must be able to become it. Before
+    -- PostgreSQL 16 the creator of a role is no member of it; from 16 on the creator may administer
+    -- it, but may not SET ROLE to it.
     IF NOT pg_has_role(session_user, 'kopru_owner',
-                       CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
+                       CASE WHEN current_setting('server_version_num')::int >= 160000
+                            THEN 'SET' ELSE 'MEMBER' END) THEN
         EXECUTE format('GRANT kopru_owner TO %I', current_user);
     END IF;
 END
@@ -51,10 +59,12 @@ BEGIN
     SELECT string_agg(rolname, ', ' ORDER BY rolname) INTO wrong
     FROM pg_catalog.pg_roles
     WHERE rolname IN ('kopru_owner', 'kopru_writer', 'kopru_reader_pii', 'kopru_reader')
-      AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls);
+      AND (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication
+           OR rolbypassrls);
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'these roles existed before and have more rights than they should: %', wrong
-            USING HINT = 'ALTER ROLE: no LOGIN, SUPERUSER, CREATEROLE, CREATEDB, REPLICATION or BYPASSRLS; then again';
+            USING HINT = 'ALTER ROLE: no LOGIN, SUPERUSER, CREATEROLE, CREATEDB, REPLICATION or '
+                         'BYPASSRLS; then again';
     END IF;
 
     IF NOT has_database_privilege('kopru_owner', current_database(), 'CREATE') THEN
@@ -63,7 +73,8 @@ BEGIN
     END IF;
 
     IF NOT pg_has_role(session_user, 'kopru_owner',
-                       CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
+                       CASE WHEN current_setting('server_version_num')::int >= 160000
+                            THEN 'SET' ELSE 'MEMBER' END) THEN
         RAISE EXCEPTION '"%" cannot become kopru_owner', session_user
             USING HINT = format('a superuser runs: GRANT kopru_owner TO %I', session_user);
     END IF;

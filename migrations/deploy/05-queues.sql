@@ -7,16 +7,18 @@ BEGIN;
 DO $$
 BEGIN
     IF current_user <> 'kopru_owner' THEN
-        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner', current_user
+        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner',
+                current_user
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'set PGOPTIONS=''-c role=kopru_owner'' (sql/roles.sql makes the role)';
     END IF;
 END
 $$;
 
--- A handful of rows, updated every few seconds: its one page has room, so no fillfactor; and no index beyond the key,
--- so these updates stay HOT. The epoch of a new row is the time in milliseconds: after somebody deleted a row, a kopru
--- that froze while it held the queue must not find its number again.
+-- The table has a handful of rows, which are updated every second. Its one page has room without a
+-- fillfactor, and there is no index beyond the key, so these updates stay HOT. The epoch of a new
+-- row is the time in milliseconds: if somebody deletes a row, a kopru that froze while it held the
+-- lease must not find its own epoch in the new one.
 CREATE TABLE kopru.queues (
     queue           text NOT NULL,
     entity          text NOT NULL,
@@ -31,26 +33,32 @@ CREATE TABLE kopru.queues (
     CONSTRAINT queues_state_known CHECK (state IN ('held', 'consuming', 'disconnected'))
 );
 COMMENT ON TABLE kopru.queues IS
-    'One row for each queue: which running kopru may write for it, and how fresh its data is. kopru keeps it; do not '
-    'edit it while a kopru runs.';
+    'One row for each queue: which running kopru may write for it, and how fresh its data is. '
+    'kopru maintains it; do not edit it while a kopru runs.';
 COMMENT ON COLUMN kopru.queues.queue IS 'Name of the queue at the broker.';
 COMMENT ON COLUMN kopru.queues.entity IS 'Entity that the queue carries, e.g. customer.';
 COMMENT ON COLUMN kopru.queues.epoch IS
-    'One more with each takeover; begins anywhere. Each writing transaction checks it, so a kopru that lost its lease '
-    'cannot commit.';
+    'Rises by one with each takeover; the first value has no meaning. Each writing transaction '
+    'checks it, so a kopru that lost its lease cannot commit.';
 COMMENT ON COLUMN kopru.queues.holder IS
-    'The running kopru that holds the lease, and so may write: host and process id. Null: none, the last one released it.';
+    'Host and process id of the running kopru that holds the lease, and so may write. Null: nobody '
+    'holds it.';
 COMMENT ON COLUMN kopru.queues.instance IS
-    'The same process, told apart from every other one: host, boot and process-id namespace, process id, start time. '
-    'Null: as holder.';
+    'Identifies the process of the holder among all others: host, boot and process-id namespace, '
+    'process id, start time. Null: nobody holds the lease.';
 COMMENT ON COLUMN kopru.queues.state IS
-    'What a successor can rely on. consuming: the broker counts the holder as a consumer of the queue as long as its '
-    'connection lives. disconnected: its connection was lost, and the broker may not have noticed. held: neither. Null: as holder.';
-COMMENT ON COLUMN kopru.queues.renewed_at IS 'When the lease was last acquired, renewed or released. Null: never held.';
-COMMENT ON COLUMN kopru.queues.last_message_at IS 'When kopru last received a message of this queue. Null: none yet.';
+    'What a successor can rely on. consuming: the broker counts the holder as a consumer of the '
+    'queue for as long as its connection lives. disconnected: its connection was lost, and the '
+    'broker may not have noticed. held: neither of these. Null: nobody holds the lease.';
+COMMENT ON COLUMN kopru.queues.renewed_at IS
+    'When the lease was last acquired, renewed or released. Null: never held.';
+COMMENT ON COLUMN kopru.queues.last_message_at IS
+    'When kopru last received a message of this queue. Null: none yet.';
 COMMENT ON COLUMN kopru.queues.last_commit_at IS
-    'When kopru last committed messages of this queue: compare with last_message_at. Null: none yet.';
+    'When kopru last committed messages of this queue; compare it with last_message_at. Null: none '
+    'yet.';
 
-INSERT INTO kopru.schema_version (version, name, min_kopru_version) VALUES (5, '05-queues', '0.1.0');
+INSERT INTO kopru.schema_version (version, name, min_kopru_version)
+    VALUES (5, '05-queues', '0.1.0');
 
 COMMIT;

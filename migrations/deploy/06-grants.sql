@@ -1,13 +1,15 @@
 -- Deploy kopru:06-grants to pg
 -- requires: 03-subscriptions 04-dead-letters 05-queues
--- Who may do what, on one page. A later migration that adds a table grants for it; a new column needs no grant.
+-- Who may do what, on one page. A later migration that adds a table also grants access to it; a new
+-- column needs no grant.
 
 BEGIN;
 
 DO $$
 BEGIN
     IF current_user <> 'kopru_owner' THEN
-        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner', current_user
+        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner',
+                current_user
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'set PGOPTIONS=''-c role=kopru_owner'' (sql/roles.sql makes the role)';
     END IF;
@@ -19,7 +21,8 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA kopru FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA kopru TO kopru_writer, kopru_reader_pii;
 
--- The daemon and its command line. Dead letters are resolved, never deleted; nothing is truncated or altered.
+-- For the daemon and its command line. Dead letters are resolved, never deleted; nothing is
+-- truncated or altered.
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON kopru.customers, kopru.contact_mediums,
        kopru.subscriptions, kopru.subscription_characteristics, kopru.engaged_parties
@@ -27,7 +30,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE
 GRANT SELECT, INSERT, UPDATE ON kopru.dead_letters, kopru.queues TO kopru_writer;
 GRANT SELECT ON kopru.schema_version TO kopru_writer;
 
--- People and applications that may see personal data, but not the raw messages.
+-- For people and applications that may see personal data, but not the raw messages.
 GRANT SELECT
     ON kopru.customers, kopru.contact_mediums,
        kopru.subscriptions, kopru.subscription_characteristics, kopru.engaged_parties,
@@ -36,6 +39,7 @@ GRANT SELECT
 
 -- kopru_reader gets nothing yet: it is for report views without personal data.
 
-INSERT INTO kopru.schema_version (version, name, min_kopru_version) VALUES (6, '06-grants', '0.1.0');
+INSERT INTO kopru.schema_version (version, name, min_kopru_version)
+    VALUES (6, '06-grants', '0.1.0');
 
 COMMIT;

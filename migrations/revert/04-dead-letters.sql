@@ -6,7 +6,8 @@ BEGIN;
 DO $$
 BEGIN
     IF current_user <> 'kopru_owner' THEN
-        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner', current_user
+        RAISE EXCEPTION 'current_user is "%", but kopru''s migrations run as kopru_owner',
+                current_user
             USING ERRCODE = 'insufficient_privilege',
                   HINT = 'set PGOPTIONS=''-c role=kopru_owner'' (sql/roles.sql makes the role)';
     END IF;

@@ -8,7 +8,8 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual, wanted), '; ') INTO wrong
+    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual,
+                             wanted), '; ') INTO wrong
     FROM (VALUES
         ('schema_version', 'version', 'integer NOT NULL'),
         ('schema_version', 'name', 'text NOT NULL'),
@@ -19,10 +20,12 @@ BEGIN
         SELECT max(concat_ws(' ', format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attnotnull THEN 'NOT NULL' END,
                              'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid),
-                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)) AS actual
+                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)
+                  ) AS actual
         FROM pg_attribute AS a
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name AND NOT a.attisdropped
+        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name
+          AND NOT a.attisdropped
     ) AS found
     WHERE actual IS DISTINCT FROM wanted;
     IF wrong IS NOT NULL THEN
@@ -47,13 +50,15 @@ BEGIN
     WHERE c.oid IN ('kopru.schema_version'::regclass)
       AND (c.relowner <> 'kopru_owner'::regrole
            OR obj_description(c.oid, 'pg_class') IS NULL
-           OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                                                      AND col_description(c.oid, a.attnum) IS NULL));
+           OR EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                        AND col_description(c.oid, a.attnum) IS NULL));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'not owned by kopru_owner, or without comments: %', wrong;
     END IF;
 
-    IF has_schema_privilege('public', 'kopru', 'USAGE') OR has_schema_privilege('public', 'kopru', 'CREATE') THEN
+    IF has_schema_privilege('public', 'kopru', 'USAGE')
+       OR has_schema_privilege('public', 'kopru', 'CREATE') THEN
         RAISE EXCEPTION 'PUBLIC has privileges on schema kopru';
     END IF;
 END

@@ -8,7 +8,8 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual, wanted), '; ') INTO wrong
+    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual,
+                             wanted), '; ') INTO wrong
     FROM (VALUES
         ('subscriptions', 'subscription_id', 'text NOT NULL'),
         ('subscriptions', 'agreement_type', 'text'),
@@ -50,10 +51,12 @@ BEGIN
         SELECT max(concat_ws(' ', format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attnotnull THEN 'NOT NULL' END,
                              'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid),
-                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)) AS actual
+                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)
+                  ) AS actual
         FROM pg_attribute AS a
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name AND NOT a.attisdropped
+        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name
+          AND NOT a.attisdropped
     ) AS found
     WHERE actual IS DISTINCT FROM wanted;
     IF wrong IS NOT NULL THEN
@@ -65,12 +68,15 @@ BEGIN
         ('subscriptions', 'PRIMARY KEY (subscription_id)'),
         ('subscription_characteristics', 'PRIMARY KEY (subscription_id, bag, name, occurrence)'),
         ('subscription_characteristics',
-         'FOREIGN KEY (subscription_id) REFERENCES kopru.subscriptions(subscription_id) ON DELETE CASCADE'),
+         'FOREIGN KEY (subscription_id) REFERENCES kopru.subscriptions(subscription_id) '
+         'ON DELETE CASCADE'),
         ('engaged_parties', 'PRIMARY KEY (subscription_id, customer_id, occurrence)'),
         ('engaged_parties',
-         'FOREIGN KEY (subscription_id) REFERENCES kopru.subscriptions(subscription_id) ON DELETE CASCADE'),
+         'FOREIGN KEY (subscription_id) REFERENCES kopru.subscriptions(subscription_id) '
+         'ON DELETE CASCADE'),
         ('engaged_parties',
-         'CREATE INDEX engaged_parties_customer_id_idx ON kopru.engaged_parties USING btree (customer_id)')
+         'CREATE INDEX engaged_parties_customer_id_idx ON kopru.engaged_parties '
+         'USING btree (customer_id)')
     ) AS expected (table_name, wanted)
     WHERE wanted NOT IN (SELECT pg_get_constraintdef(oid) FROM pg_constraint
                          WHERE conrelid = to_regclass('kopru.' || table_name) AND convalidated
@@ -89,8 +95,9 @@ BEGIN
                     'kopru.engaged_parties_without_customer'::regclass)
       AND (c.relowner <> 'kopru_owner'::regrole
            OR obj_description(c.oid, 'pg_class') IS NULL
-           OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                                                      AND col_description(c.oid, a.attnum) IS NULL));
+           OR EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                        AND col_description(c.oid, a.attnum) IS NULL));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'not owned by kopru_owner, or without comments: %', wrong;
     END IF;

@@ -8,7 +8,8 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual, wanted), '; ') INTO wrong
+    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual,
+                             wanted), '; ') INTO wrong
     FROM (VALUES
         ('dead_letters', 'dead_letter_id', 'bigint NOT NULL GENERATED ALWAYS AS IDENTITY'),
         ('dead_letters', 'queue', 'text NOT NULL'),
@@ -34,10 +35,12 @@ BEGIN
         SELECT max(concat_ws(' ', format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attnotnull THEN 'NOT NULL' END,
                              'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid),
-                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)) AS actual
+                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)
+                  ) AS actual
         FROM pg_attribute AS a
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name AND NOT a.attisdropped
+        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name
+          AND NOT a.attisdropped
     ) AS found
     WHERE actual IS DISTINCT FROM wanted;
     IF wrong IS NOT NULL THEN
@@ -50,7 +53,8 @@ BEGIN
         ('dead_letters',
          'CHECK ((status = ANY (ARRAY[''open''::text, ''replayed''::text, ''discarded''::text])))'),
         ('dead_letters',
-         'CREATE UNIQUE INDEX dead_letters_open_body_key ON kopru.dead_letters USING btree (queue, body_sha256) '
+         'CREATE UNIQUE INDEX dead_letters_open_body_key ON kopru.dead_letters '
+         'USING btree (queue, body_sha256) '
          'WHERE (status = ''open''::text)')
     ) AS expected (table_name, wanted)
     WHERE wanted NOT IN (SELECT pg_get_constraintdef(oid) FROM pg_constraint
@@ -67,8 +71,9 @@ BEGIN
     WHERE c.oid IN ('kopru.dead_letters'::regclass)
       AND (c.relowner <> 'kopru_owner'::regrole
            OR obj_description(c.oid, 'pg_class') IS NULL
-           OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                                                      AND col_description(c.oid, a.attnum) IS NULL));
+           OR EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                        AND col_description(c.oid, a.attnum) IS NULL));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'not owned by kopru_owner, or without comments: %', wrong;
     END IF;

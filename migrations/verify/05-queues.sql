@@ -8,13 +8,16 @@ DO $$
 DECLARE
     wrong text;
 BEGIN
-    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual, wanted), '; ') INTO wrong
+    SELECT string_agg(format('%s.%s is "%s" instead of "%s"', table_name, column_name, actual,
+                             wanted), '; ') INTO wrong
     FROM (VALUES
         ('queues', 'queue', 'text NOT NULL'),
         ('queues', 'entity', 'text NOT NULL'),
-        ('queues', 'epoch', 'bigint NOT NULL DEFAULT ' || CASE WHEN current_setting('server_version_num')::integer >= 140000
+        ('queues', 'epoch', 'bigint NOT NULL DEFAULT '
+            || CASE WHEN current_setting('server_version_num')::integer >= 140000
             THEN 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))'
-            ELSE 'floor((date_part(''epoch''::text, clock_timestamp()) * (1000)::double precision))' END),
+            ELSE 'floor((date_part(''epoch''::text, clock_timestamp()) '
+                 '* (1000)::double precision))' END),
         ('queues', 'holder', 'text'),
         ('queues', 'instance', 'text'),
         ('queues', 'state', 'text'),
@@ -26,10 +29,12 @@ BEGIN
         SELECT max(concat_ws(' ', format_type(a.atttypid, a.atttypmod),
                              CASE WHEN a.attnotnull THEN 'NOT NULL' END,
                              'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid),
-                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)) AS actual
+                             CASE WHEN a.attidentity = 'a' THEN 'GENERATED ALWAYS AS IDENTITY' END)
+                  ) AS actual
         FROM pg_attribute AS a
         LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name AND NOT a.attisdropped
+        WHERE a.attrelid = to_regclass('kopru.' || table_name) AND a.attname = column_name
+          AND NOT a.attisdropped
     ) AS found
     WHERE actual IS DISTINCT FROM wanted;
     IF wrong IS NOT NULL THEN
@@ -39,7 +44,8 @@ BEGIN
     SELECT string_agg(format('%s lacks "%s"', table_name, wanted), '; ') INTO wrong
     FROM (VALUES
         ('queues', 'PRIMARY KEY (queue)'),
-        ('queues', 'CHECK ((state = ANY (ARRAY[''held''::text, ''consuming''::text, ''disconnected''::text])))')
+        ('queues', 'CHECK ((state = ANY (ARRAY[''held''::text, ''consuming''::text, '
+                   '''disconnected''::text])))')
     ) AS expected (table_name, wanted)
     WHERE wanted NOT IN (SELECT pg_get_constraintdef(oid) FROM pg_constraint
                          WHERE conrelid = to_regclass('kopru.' || table_name) AND convalidated
@@ -55,8 +61,9 @@ BEGIN
     WHERE c.oid IN ('kopru.queues'::regclass)
       AND (c.relowner <> 'kopru_owner'::regrole
            OR obj_description(c.oid, 'pg_class') IS NULL
-           OR EXISTS (SELECT FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                                                      AND col_description(c.oid, a.attnum) IS NULL));
+           OR EXISTS (SELECT FROM pg_attribute AS a
+                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                        AND col_description(c.oid, a.attnum) IS NULL));
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'not owned by kopru_owner, or without comments: %', wrong;
     END IF;

@@ -39,7 +39,8 @@ BEGIN
         ('kopru_reader', ''),
         ('public', '')
     ) AS role (grantee, privileges)
-    CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
+    CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES',
+                            'TRIGGER']) AS privilege
     WHERE has_table_privilege(grantee, 'kopru.' || relation, privilege)
           <> (privilege = ANY (string_to_array(privileges, ' ')));
     IF wrong IS NOT NULL THEN

@@ -87,6 +87,10 @@ def named_paths(text: str) -> Iterator[str]:
         yield path
     for path in re.findall(rf"(?<![\w/.-])(?:{layers})/\w+\.[ch]\b", text):
         yield f"src/{path}"
+    bridge = REPOSITORY / "src" / "bridge"
+    rooms = "|".join(path.name for path in bridge.iterdir() if path.is_dir())
+    for path in re.findall(rf"(?<![\w/.-])(?:{rooms})/\w+\.[ch]\b", text):
+        yield f"src/bridge/{path}"
 
 
 @no_kopru
@@ -96,6 +100,20 @@ def test_named_files_exist(name: str) -> None:
     if name == "migrations/README.md":
         named = {path for path in named if "07-" not in path}
     assert [path for path in sorted(named) if not (REPOSITORY / path).exists()] == []
+
+
+# words
+
+# What was called so has another name now, in the program as well: unacknowledged, redelivered
+# messages, quarantined, in parallel, stalled.
+RETIRED = re.compile(r"\b(?:in hand|leading run|(?:un)?parked|set aside|side by side"
+                     r"|beside each other|starved)\b")
+
+
+@no_kopru
+@each_document
+def test_retired_words_are_gone(name: str) -> None:
+    assert RETIRED.findall(re.sub(r"\s+", " ", text_of(name))) == []
 
 
 # commands and options
@@ -267,6 +285,18 @@ def test_the_log_events_are_those_of_the_program() -> None:
 
 
 @no_kopru
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "docs/operations.md",
+                                  "docs/reliability.md"])
+def test_named_metrics_are_those_of_the_program(name: str) -> None:
+    metrics = set(re.findall(r'"(kopru_\w+)[{"]', text_of("src/cmd/metrics.c")))
+    roles = set(re.findall(r"'(kopru_\w+)'", text_of("sql/roles.sql")))
+    assert len(metrics) > 30 and len(roles) == 4
+    # A name in a function's call, such as a test's, belongs to no metric.
+    named = {word for span in spans_of(name) for word in re.findall(r"(?<![\w:])kopru_\w+", span)}
+    assert named - metrics - roles == set()
+
+
+@no_kopru
 def test_the_reasons_are_those_of_the_program() -> None:
     reasons = re.findall(r'= "(\w+)"', text_of("src/model/refusal.c"))
     assert [row[0] for row in table_of("docs/operations.md",
@@ -284,14 +314,26 @@ def test_the_sqlstates_are_those_of_the_program() -> None:
 
 @no_kopru
 def test_the_waits_are_those_of_the_program() -> None:
-    policy = text_of("src/bridge/policy.h")
+    timing = text_of("src/bridge/timing.h")
     values = {name: f"{base} to {cap}" for name, base, cap in re.findall(
-        r"(\w+) = \{ \.base_ms = (\d+), \.cap_ms = (\d+) \}", policy)}
-    for name, product in re.findall(r"(\w+_MS) =\s+(\d+(?: \* \d+)?)", policy):
+        r"(\w+) = \{ \.base_ms = (\d+), \.cap_ms = (\d+) \}", timing)}
+    for name, product in re.findall(r"(\w+_MS) =\s+(\d+(?: \* \d+)?)", timing):
         factors = [int(factor) for factor in product.split(" * ")]
         values[name] = str(factors[0] * factors[-1] if len(factors) > 1 else factors[0])
-    for name, value, _ in table_of("docs/architecture.md", "| name | ms | |"):
-        assert values[name] == value, name
+    rows = table_of("docs/architecture.md", "| name | ms | |")
+    assert {name: value for name, value, _ in rows} == values
+
+
+@no_kopru
+@pytest.mark.parametrize("source, prefix, header", [
+    ("src/bridge/lease/queue_lease.c", "LEASE", "| phase | event | next phase | when |"),
+    ("src/bridge/consume/subscription.c", "SUBSCRIPTION", "| state | event | next state | when |")])
+def test_the_state_tables_are_those_of_the_program(source: str, prefix: str, header: str) -> None:
+    arrows = text_of(source).partition("ARROWS[] = {")[2].partition("\n};")[0]
+    known = re.findall(rf"\{{ {prefix}_(\w+), {prefix}_(\w+), {prefix}_(\w+) \}}", arrows)
+    assert len(known) == arrows.count("{ ") > 5
+    rows = table_of("docs/architecture.md", header)
+    assert [(state, event, then) for state, event, then, _ in rows] == known
 
 
 @no_kopru

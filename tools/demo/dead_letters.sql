@@ -1,4 +1,5 @@
--- Messages that could not be applied, and why. The exact bytes are in the column body: they may hold personal data.
+-- Messages that could not be applied, and why. The exact bytes are in the column body: they may
+-- hold personal data.
 \set QUIET on
 \pset border 1
 \pset linestyle unicode

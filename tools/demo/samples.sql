@@ -1,4 +1,5 @@
--- What became of the two notifications that the ERP's owner prints: psql DATABASE -f tools/demo/samples.sql
+-- What became of the two notifications that the ERP's owner prints:
+-- psql DATABASE -f tools/demo/samples.sql
 \set QUIET on
 \pset border 1
 \pset linestyle unicode
