@@ -2,7 +2,7 @@
  * The redelivered messages with which a subscription begins: what a lost connection left
  * unacknowledged comes back first, with the broker's flag `redelivered`. Some of it may have been
  * committed before the loss, and nobody can tell which. So the messages are held back and given to
- * the writers together: each entity is folded into one state (model/fold.h), and nobody sees one
+ * the writers together: each entity is folded into one state (model/fold.h), so that no state shows
  * that is older than what was committed. An entity whose messages were all committed comes out as
  * it is stored; no row is written for it, and the messages are committed and acknowledged like all
  * others.
@@ -19,7 +19,10 @@
  *
  * What may have been committed before the loss is what was unacknowledged then. There is more room
  * for redelivered messages than for others (redelivered_room()), so all of it is in the first part
- * that is released; messages behind it were never read before, and come in order.
+ * that is released; messages behind it were never read before, and come in order. There are two
+ * exceptions, in which an older state can show until the rest is committed: a broker that was
+ * killed may have forgotten acknowledgements, so that more comes back, and a silence in the middle
+ * may cut the redelivered messages in two.
  *
  * Used by the consumer thread. The messages stay among the subscription's unacknowledged ones;
  * nothing here allocates memory.

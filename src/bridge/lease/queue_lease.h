@@ -35,11 +35,11 @@ enum lease_phase {
 };
 
 enum lease_event {
-    LEASE_ACQUIRED,    /* the keeper acquired it */
-    LEASE_LOST,        /* another instance did */
-    LEASE_SUBSCRIBED,  /* the broker counts our subscription */
-    LEASE_RETRACT,     /* the subscription is about to begin or to end */
-    LEASE_WRITE_CLAIM, /* the keeper is about to write the row, and writes what the phase claims */
+    LEASE_ACQUIRED,      /* the lease keeper acquired it */
+    LEASE_LOST,          /* another instance did */
+    LEASE_SUBSCRIBED,    /* the broker counts our subscription */
+    LEASE_RETRACT,       /* the subscription is about to begin or to end */
+    LEASE_WRITE_CLAIM,   /* the lease keeper is about to write what the phase claims into the row */
     LEASE_CLAIM_CLEARED, /* the row was written and claims no subscription */
 };
 
@@ -52,7 +52,7 @@ enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event even
 struct lease_view {
     bool held; /* as far as this instance knows. Each transaction checks the epoch itself */
     int64_t epoch;
-    bool database_ok;       /* the keeper reached the database at its last look */
+    bool database_ok;       /* the lease keeper reached the database at its last look */
     int64_t renewed_at_ms;  /* monotonic: when the last acquisition or renewal that succeeded
                                was begun */
     enum handover handover; /* what the broker may hold for the present subscription, a lost one or
@@ -64,9 +64,9 @@ struct queue_lease {
     const char *entity;
     const struct counters *counters; /* where the freshness is read */
     const struct doorbell *consumer; /* rung when the lease or the database comes or goes */
-    const struct doorbell *keeper;   /* rung when the row is to be written now */
-    enum handover sought; /* the keeper's own: what the holder left whose lease it last tried to
-                             acquire */
+    const struct doorbell *keeper; /* the lease keeper's: rung when the row is to be written now */
+    enum handover sought; /* the lease keeper's own: what the holder left whose lease it last tried
+                             to acquire */
 
     pthread_mutex_t lock; /* guards what follows */
     enum lease_phase phase;
@@ -85,25 +85,26 @@ struct lease_view queue_lease_view(struct queue_lease *lease);
 /* Fills in what a status says of the lease. */
 void queue_lease_read(struct queue_lease *lease, struct queue_status *status);
 
-/* By the keeper: it acquired the lease, which has that epoch now. began_ms: monotonic, when it
-   began to ask. left: what the broker may hold for the previous holder. */
+/* By the lease keeper: it acquired the lease, which has that epoch now. began_ms: monotonic, when
+   it began to ask. left: what the broker may hold for the previous holder. */
 void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,
                           enum handover left);
 
-/* By the keeper: another instance holds it. */
+/* By the lease keeper: another instance holds it. */
 void queue_lease_held_by(struct queue_lease *lease, const char *holder);
 
-/* By the keeper: it is about to write the row. Returns what to write there. */
+/* By the lease keeper: it is about to write the row. Returns what to write there. */
 enum lease_state queue_lease_claim(struct queue_lease *lease);
 
-/* By the keeper: it renewed the lease and wrote that state. began_ms: monotonic, when it began. */
+/* By the lease keeper: it renewed the lease and wrote that state. began_ms: monotonic, when it
+   began. */
 void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease_state written);
 
-/* By the keeper: it reached the database, and all is as the mappings need it, or not. */
+/* By the lease keeper: it reached the database, and all is as the mappings need it, or not. */
 void queue_lease_set_database_ok(struct queue_lease *lease, bool ok);
 
-/* By the keeper or a writer: it found another epoch in the row, so another instance has acquired
-   the lease since. Does nothing if this instance holds it under a later epoch already. */
+/* By the lease keeper or a writer: it found another epoch in the row, so another instance has
+   acquired the lease since. Does nothing if this instance holds it under a later epoch already. */
 void queue_lease_lost(struct queue_lease *lease, int64_t epoch);
 
 /* By the consumer thread: the broker may hold such deliveries for us from now on, in addition to
@@ -111,13 +112,13 @@ void queue_lease_lost(struct queue_lease *lease, int64_t epoch);
 void queue_lease_leave_behind(struct queue_lease *lease, enum handover left);
 
 /* By the consumer thread: the subscription that began under that epoch is established, and the
-   broker counts it. What it may leave is HANDOVER_COUNTED from now on, and the keeper is asked to
-   write that into the row. Does nothing if the lease is lost. */
+   broker counts it. What it may leave is HANDOVER_COUNTED from now on, and the lease keeper is
+   asked to write that into the row. Does nothing if the lease is lost. */
 void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch);
 
 /* By the consumer thread, before it subscribes and before it cancels. Returns true when the lease
    is held and its row claims no subscription. Else call it again when the consumer's doorbell
-   rings: the keeper is asked to write the row. It stays false once the lease is lost. */
+   rings: the lease keeper is asked to write the row. It stays false once the lease is lost. */
 bool queue_lease_retract(struct queue_lease *lease);
 
 /* By the consumer thread, under the lease of that epoch: the broker holds nothing any more. Before

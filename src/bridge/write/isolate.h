@@ -3,11 +3,13 @@
  * fault stands alone; the others commit in order, each part that the database takes in one
  * transaction. One bad entity among n costs about 2*log2(n) extra transactions.
  *
- * - Where the database refuses an entity alone (by a CHECK constraint for example) and it has one
- *   message, that message is refused. If it has several, they are probed one after the other in
- *   rolled-back transactions, each on top of those that the database took; these are committed
- *   together, and only the others are refused. A unique violation (23505) may be a race: the entity
- *   is tried once more, after a wait, when the others are done.
+ * - The messages of an entity are folded into one state before it is written, so a bad value that a
+ *   later message of the batch replaces is not refused. Where the database refuses an entity alone
+ *   (by a CHECK constraint for example) and it has one message, that message is refused. If it has
+ *   several, they are probed one after the other in rolled-back transactions, each on top of those
+ *   that the database took; these are committed together, and only the others are refused. A unique
+ *   violation (23505) may be a race: the entity is tried once more, after a wait, when the others
+ *   are done.
  * - A refused message becomes a dead letter in the next transaction that commits, together with
  *   neighbours; in one of its own when none are left.
  * - After an error that has no rule, or for too much time or memory, the batch is first tried a few
