@@ -17,7 +17,7 @@
  * After any call has returned -1 the connection is of no more use: close the consumer, forget every
  * unacknowledged delivery tag, and open a new one.
  *
- * The port (model/ports.h) says what each call does. This implementation adds:
+ * The port (model/ports.h) says what each call does. This implementation adds the following:
  *
  * - open(): reads the password file each time. It takes at most connect_timeout_ms, and the time
  *   that resolving the host's name takes.

@@ -1,5 +1,11 @@
 /*
- * The daemon without its outside: all queues, their threads, the lease keeper and the watchdog.
+ * The daemon's heart: moves the messages of RabbitMQ queues into PostgreSQL tables. It has the
+ * threads of all queues, the lease keeper and the watchdog.
+ *
+ * A message is acknowledged (basic.ack) only after the transaction with its effect is committed.
+ * The effect is its entity's rows, or a row in kopru.dead_letters if it was refused. What is
+ * unacknowledged when a connection or the process ends is delivered again, and to write a second
+ * time what is committed changes no row of its entity (bridge/consume/redelivered.h).
  *
  *     bridge_start(&bridge, queues, count, &lease, &err)
  *     ... until a signal comes ...
@@ -12,13 +18,13 @@
  *     bridge       puts the rooms of each queue together, starts and ends the threads
  *     watchdog     cuts a call to the broker that does not return
  *     consume/     the consumer thread: a subscription from its connection to its end
- *     write/       the writers: a batch until it is committed, isolated, or quarantined
+ *     write/       the writers: a batch until it is committed or quarantined
  *     queue        what the threads of one queue have in common
- *     lease/       who may write for a queue, and what the consumer before may have left behind
+ *     lease/       who may write for a queue, and what the previous consumer may have left behind
  *     observe/     what is counted and marked for people who look from outside; steers nothing
  *     doorbell, timing
  *
- * The world outside is model/ports. timing has every wait that is not a setting.
+ * The world outside is model/ports.h. timing has every wait that is not a setting.
  */
 #ifndef KOPRU_BRIDGE_BRIDGE_H
 #define KOPRU_BRIDGE_BRIDGE_H
@@ -41,8 +47,8 @@ struct bridge_queue {
 int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t count,
                  const struct lease_port *lease, struct error *err);
 
-/* Asks all threads to finish: cancel, commit and acknowledge what was delivered, release the
-   leases. */
+/* Asks all threads to finish: take what is on its way, cancel the subscriptions, commit and
+   acknowledge what was delivered, release the leases. Does not wait. */
 void bridge_stop(struct bridge *bridge);
 
 bool bridge_finished(struct bridge *bridge);

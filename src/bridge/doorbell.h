@@ -1,6 +1,6 @@
 /*
  * Wakes a thread that sleeps or waits for its socket. Any thread may ring; the thread that owns the
- * doorbell answers by looking at everything it waits for. Rings add up to one.
+ * doorbell answers by looking at everything it waits for. Several rings before that are one.
  *
  *     doorbell_init(&bell, &err)
  *     doorbell_ring(&bell)                      // by others

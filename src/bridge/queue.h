@@ -1,7 +1,7 @@
 /*
- * One queue on its way into its entity's tables: what its consumer thread, its writers and the
- * lease keeper have in common. What only one of them uses is in its own room: consume/, write/,
- * lease/.
+ * One RabbitMQ queue whose messages go into the tables of one entity: what its consumer thread, its
+ * writers and the lease keeper share. What only one of them uses is in its own room: consume/,
+ * write/, lease/.
  */
 #ifndef KOPRU_BRIDGE_QUEUE_H
 #define KOPRU_BRIDGE_QUEUE_H
@@ -34,7 +34,7 @@ int queue_init(struct queue *queue, const char *name, const char *entity,
                const struct queue_ports *ports, const struct doorbell *keeper, struct error *err);
 void queue_release(struct queue *queue);
 
-/* Asks the consumer thread to finish what it has and leave. */
+/* The daemon stops: asks the consumer thread to finish what it has and leave. Does not wait. */
 void queue_stop(struct queue *queue);
 
 /* By the consumer thread: sleeps until the daemon stops or the time is over. */

@@ -1,6 +1,6 @@
 /*
  * What one accepted message says about its entity. What the message leaves out keeps its value,
- * null clears it, and a present value replaces it. All memory belongs to the message's arena.
+ * null clears it, and a present value replaces it. All of it is in the message's arena or its body.
  */
 #ifndef KOPRU_MODEL_CHANGE_H
 #define KOPRU_MODEL_CHANGE_H
@@ -25,8 +25,10 @@ struct change {
     struct slice id;
     uint8_t hash[DIGEST_BYTES]; /* over body, mapping and time zone */
     bool has_time;              /* the message has an AMQP timestamp that is usable */
-    bool may_be_late;           /* compare source_time_pg_us with the stored one before applying */
-    int64_t source_time_pg_us;  /* the timestamp */
+    /* The message came out of order, or the queue's order is by timestamp: if its source time is
+       older than the stored one it changes nothing. */
+    bool may_be_late;
+    int64_t source_time_pg_us; /* the timestamp */
 
     /* The top-level names that the message speaks about, sorted by slice_compare(). */
     struct slice *names;

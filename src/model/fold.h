@@ -36,7 +36,8 @@ struct fold_state {
 
 enum fold_result {
     FOLD_APPLIED,    /* the state may have changed */
-    FOLD_IDENTICAL,  /* it is the payload that was applied last; at most source_time changed */
+    FOLD_IDENTICAL,  /* it is the payload that was applied last, as after a redelivery; at most
+                        source_time changed */
     FOLD_STALE,      /* it came late and is older than the stored state: nothing changed */
     FOLD_UNREADABLE, /* the stored `extra` is not a JSON object that kopru can read */
     FOLD_NO_MEMORY,

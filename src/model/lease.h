@@ -18,7 +18,7 @@ struct lease_holder {
 /* What the holder says of its subscription, for whoever acquires the lease after it;
    bridge/lease/handover.h explains why. */
 enum lease_state {
-    LEASE_STATE_HELD,         /* nothing that a successor could rely on */
+    LEASE_STATE_HELD,         /* the lease is held: nothing more that a successor could rely on */
     LEASE_STATE_CONSUMING,    /* the broker counts it as a consumer of the queue */
     LEASE_STATE_DISCONNECTED, /* its connection ended, and the broker may not have noticed */
 };
@@ -26,7 +26,7 @@ enum lease_state {
 enum { LEASE_STATE_COUNT = LEASE_STATE_DISCONNECTED + 1 };
 
 struct lease {
-    int64_t epoch;
+    int64_t epoch; /* one more with each acquisition; each writing transaction checks it */
     struct lease_holder holder; /* who holds it, or held it before us; "" if nobody does */
     enum lease_state state;     /* of that holder */
     int64_t silent_ms;          /* since the holder renewed it, by the server's clock; INT64_MAX for

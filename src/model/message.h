@@ -1,6 +1,7 @@
 /*
- * An unacknowledged message, from its delivery until its acknowledgement: what was delivered and
- * what it means.
+ * An unacknowledged message, from its delivery until its acknowledgement: what was delivered, and
+ * what the mapping made of it. It is accepted, and has a change, or refused, and becomes a dead
+ * letter (refusal.h).
  */
 #ifndef KOPRU_MODEL_MESSAGE_H
 #define KOPRU_MODEL_MESSAGE_H
@@ -21,15 +22,16 @@ struct message {
                                   change all the same */
     struct refusal refusal;
     bool in_redelivered_batch; /* one of the redelivered messages with which a subscription begins:
-                                  they are written together */
+                                  they make one batch (bridge/consume/redelivered.h) */
     uint64_t position;         /* order of arrival within the subscription */
     int64_t arrived_at_ms;     /* monotonic */
     size_t bytes;              /* counted against max_unacknowledged_bytes */
     unsigned failures;         /* how often it failed alone with an error that may be about it; kept
                                   by its writer */
     int64_t failed_since_ms;   /* monotonic: the first of these failures */
-    atomic_bool committed;     /* its effect is; set by the writer, read by the consumer thread */
-    struct message *next;      /* in a writer's queue */
+    atomic_bool committed;     /* its rows or its dead letter are, so it may be acknowledged; set by
+                                  the writer, read by the consumer thread */
+    struct message *next;      /* in one list: what is held back, waits or is quarantined */
     struct message *younger;   /* among all unacknowledged messages: the one that arrived next */
 };
 
@@ -40,22 +42,26 @@ struct message *message_new(struct delivery *delivery, size_t max_arena_bytes);
 /* Frees the delivery, too. NULL is allowed. */
 void message_free(struct message *message);
 
-/* What a transaction is asked to write: messages of one queue, sorted by entity id (slice_compare),
-   those of one entity in order of arrival and with no refused one between them. */
+/* What a transaction is asked to write: messages of one queue. The accepted ones are sorted by
+   entity id (slice_compare), those of one entity in order of arrival. Refused ones may stand
+   anywhere but between those of one entity. */
 struct write_request {
     struct message **messages;
     size_t count;
     bool probe; /* try it and roll back: nothing is kept */
 };
 
-/* How the transaction ended. Only after COMMITTED anything was written. */
+/* How the transaction ended. After any other outcome than COMMITTED it was rolled back, with one
+   exception: after RETRY it may be committed, if the answer to its COMMIT was lost. To write the
+   same messages again is right in either case. */
 enum write_outcome {
     WRITE_COMMITTED, /* a probe would have been committed */
-    WRITE_REFUSED,   /* the database does not take a value in it: isolate the message */
+    WRITE_REFUSED,   /* the database refuses a value in one of the messages: isolate that message */
     WRITE_RETRY,     /* an outage or a conflict: nothing is known to be wrong with the messages */
     WRITE_PAUSE,     /* a person must change something first, such as a missing column or privilege:
                          retry slowly */
-    WRITE_LEASE_LOST, /* another instance holds the lease: drop everything */
+    WRITE_LEASE_LOST, /* another instance has acquired the lease: give up what is not committed, it
+                         is redelivered to that instance */
 };
 
 struct write_report {

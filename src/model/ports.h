@@ -18,29 +18,37 @@ struct broker_queue_state {
 };
 
 /* A consumer of one queue, with a connection and a channel of its own; used by one thread. Once a
-   call has returned -1, the consumer can only be closed. */
+   call has returned -1, the consumer can only be closed. Whenever its connection ends, the broker
+   takes back what was delivered and is not acknowledged, and delivers it again, to any consumer. */
 struct broker_port {
     void *context;
+    /* Connects and logs in. After -1 there is nothing to close. */
     int (*open)(void *context, void **consumer, struct error *err);
     void (*close)(void *consumer);
+    /* A passive queue.declare: waits for the answer, and so until the broker has read everything
+       that was sent before. */
     int (*inspect)(void *consumer, const char *queue, struct broker_queue_state *state,
                    struct error *err);
+    /* basic.qos and basic.consume. 0: the broker has confirmed both. prefetch: messages. */
     int (*subscribe)(void *consumer, const char *queue, int prefetch, struct error *err);
     /* Returns 1 with a delivery that belongs to the caller, 0 when the time is over or wake_fd has
-       become readable. */
+       become readable; after cancel() only when the broker delivers no more. */
     int (*next)(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
                 struct error *err);
     /* The same wait, but nothing is read from the socket: backpressure. */
     int (*idle)(void *consumer, int wake_fd, int timeout_ms, struct error *err);
-    int (*ack)(void *consumer, uint64_t tag, struct error *err);     /* all up to that tag */
-    int (*ack_one)(void *consumer, uint64_t tag, struct error *err); /* that one alone */
+    /* basic.ack, of all deliveries up to that tag or of that one alone. It is sent and not
+       confirmed. */
+    int (*ack)(void *consumer, uint64_t tag, struct error *err);
+    int (*ack_one)(void *consumer, uint64_t tag, struct error *err);
+    /* basic.cancel. What the broker has delivered by then still comes, and may be acknowledged. */
     int (*cancel)(void *consumer, struct error *err);
     /* Asks what inspect() asks about the consumed queue, without waiting: the answer arrives among
        the deliveries. */
     int (*ask)(void *consumer, struct error *err);
-    bool (*answered)(void *consumer,
-                     struct broker_queue_state *state); /* true once per answer, with it */
-    int (*heartbeat_s)(const void *consumer);
+    /* True once per answer, with it. */
+    bool (*answered)(void *consumer, struct broker_queue_state *state);
+    int (*heartbeat_s)(const void *consumer); /* as negotiated with the broker */
     /* The only function that another thread may call, as long as the consumer is not closed: the
        call in progress and all later ones fail. */
     void (*interrupt)(void *consumer);
@@ -63,6 +71,9 @@ struct store_port {
     void *context;
     void *(*open)(void *context); /* NULL when there is no memory */
     void (*close)(void *store);
+    /* Writes the request in one transaction, whole or not at all, if the lease still has that
+       epoch. While the transaction is open no other instance can acquire the lease. Fills *report
+       whatever the outcome. */
     enum write_outcome (*write)(void *store, int64_t epoch, const struct write_request *request,
                                 struct write_report *report);
 };
@@ -74,9 +85,12 @@ struct lease_port {
        problem. */
     int (*open)(void *context, void **session, struct error_list *problems);
     void (*close)(void *session);
+    /* Reads the queue's row, and inserts it if there is none. Does not acquire the lease. */
     int (*read)(void *session, const char *queue, const char *entity, struct lease *lease,
                 struct error *err);
-    /* Acquires the lease that was read. Returns 1, 0 when it is not to be had now, or -1. */
+    /* Acquires the lease that was read: waits for the transactions under its epoch, and then raises
+       the epoch. Returns 1 with the new one in *lease; 0 when another instance was quicker or the
+       transactions were not over in time, so read it again; or -1. */
     int (*acquire)(void *session, const char *queue, const struct lease_holder *holder,
                    struct lease *lease, struct error *err);
     /* Each returns 1, 0 when another instance has acquired the lease meanwhile, or -1. */

@@ -1,6 +1,7 @@
 /*
- * Why a message becomes a dead letter. The reasons are listed in the order in which they are
- * checked: the first one that applies counts.
+ * Why a message becomes a dead letter: a row of kopru.dead_letters with its body and the reason.
+ * (RabbitMQ's dead-letter exchanges have no part in this: the broker gets an acknowledgement.) The
+ * reasons are listed in the order in which they are checked: the first one that applies counts.
  */
 #ifndef KOPRU_MODEL_REFUSAL_H
 #define KOPRU_MODEL_REFUSAL_H
@@ -17,7 +18,7 @@ enum refusal_reason {
     REFUSAL_MISSING_ID,
     REFUSAL_INVALID_ID,
     REFUSAL_INVALID_STRUCTURE,
-    REFUSAL_REJECTED_BY_DATABASE,
+    REFUSAL_REJECTED_BY_DATABASE, /* mapped, and refused by a constraint or the like */
 };
 
 enum { REFUSAL_REASON_COUNT = REFUSAL_REJECTED_BY_DATABASE + 1, REFUSAL_DETAIL_MAX_BYTES = 1000 };
@@ -28,7 +29,8 @@ struct refusal {
     char detail[512]; /* the rule that the message violates, in words; never a value */
     char sqlstate[6]; /* for rejected_by_database, else "" */
 
-    /* In the message's arena; data is NULL where no id could be read. */
+    /* In the message's arena. data is NULL where no id could be read, and for rejected_by_database,
+       where the message's change has the id. */
     struct slice entity_id;
 };
 

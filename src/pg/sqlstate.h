@@ -1,6 +1,7 @@
 /*
- * What to do about a SQLSTATE: one table. Dead-lettering is an allow-list, so a message that is
- * refused with a SQLSTATE that is not in the table is kept and retried.
+ * What to do about a SQLSTATE: one table. Only what it says is about a value makes a dead letter. A
+ * SQLSTATE that is not in the table is retried, until there is proof that it is about one message
+ * (sqlstate_is_unclassified()).
  */
 #ifndef KOPRU_PG_SQLSTATE_H
 #define KOPRU_PG_SQLSTATE_H
@@ -12,7 +13,10 @@ enum sqlstate_class {
     SQLSTATE_RETRY,     /* an outage or a conflict: roll back and try the same again */
     SQLSTATE_RECONNECT, /* as RETRY, but on a new connection */
     SQLSTATE_PAUSE,     /* a person must change something first: say what, and retry slowly */
-    SQLSTATE_REFUSE,    /* a value is wrong: isolate the message, it becomes a dead letter */
+
+    /* A value is wrong, as in 23514 for a CHECK constraint: isolate the message, it becomes a dead
+       letter. */
+    SQLSTATE_REFUSE,
 };
 
 /* state may be NULL or "", when the connection died before the server could say why:

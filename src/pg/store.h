@@ -3,10 +3,16 @@
  * one writer thread. It connects when it has to, keeps the connection from one batch to the next,
  * and closes it when it is of no more use.
  *
- * A transaction asks whether the lease of the queue is still held; finds out which entities are
- * stored and which of them had this very payload applied last; locks and reads the rows of the
- * others; applies the messages in memory; writes the difference and the dead letters; copies the
- * child rows of new roots where they are many; and commits.
+ * A transaction asks whether the lease of the queue is still held, and keeps it from being acquired
+ * until it ends (lease.h); finds out which entities are stored and which of them had this very
+ * payload applied last; locks and reads the rows of the others; applies the messages in memory;
+ * writes the difference and the dead letters; copies the child rows of new roots where they are
+ * many; and commits.
+ *
+ * Writing a message again that is committed already, as after a redelivery, changes no row of its
+ * entity. A dead letter is then counted (`occurrences`) in the row of kopru.dead_letters that has
+ * its body, as long as that row is open. A constraint or trigger of the site that refuses a dead
+ * letter itself means WRITE_PAUSE.
  */
 #ifndef KOPRU_PG_STORE_H
 #define KOPRU_PG_STORE_H
@@ -38,8 +44,9 @@ void pg_store_free(struct pg_store *store);
 /* Writes the batch in one transaction, whole or not at all. epoch is the one under which the lease
    is held; when the queue's row has another one, the lease is lost and nothing is written
    (WRITE_LEASE_LOST). Blocks for the connect timeout and PG_STORE_MAX_ROUND_TRIPS round trips at
-   most. Fills *report whatever the outcome; its error says why nothing was committed, but is empty
-   for a lost lease. */
+   most. Fills *report whatever the outcome; its error says what failed, and is empty for a lost
+   lease. If the connection is lost during COMMIT, nobody knows whether the batch is committed: the
+   outcome is WRITE_RETRY. */
 enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
                                   const struct write_request *request, struct write_report *report);
 

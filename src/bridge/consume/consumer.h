@@ -1,8 +1,14 @@
 /*
- * The consumer thread of a queue: waits for the lease, subscribes, holds back the redelivered
- * messages with which a subscription begins, maps deliveries, hands them to the writers, and
+ * The consumer thread of a queue: waits for the lease, subscribes, maps deliveries, holds back the
+ * redelivered messages with which a subscription begins, hands messages to the writers, and
  * acknowledges what is committed. It never waits for SQL while it is subscribed, so heartbeats and
  * cancellation work during an outage of the database.
+ *
+ * It acknowledges with basic.ack, in the order of arrival: a committed message waits for those
+ * before it, except behind quarantined ones, where it is acknowledged alone once half of the
+ * prefetch or of max_unacknowledged_bytes is used. Dead letters are acknowledged like all others;
+ * basic.reject and basic.nack are never sent. A subscription that fails is followed by the next one
+ * after a wait (RETRY_POLICY): the broker then delivers again what was unacknowledged.
  *
  *     consumer_init(&consumer, &queue, &writers, &settings)
  *     consumer_start(&consumer, &err)

@@ -1,10 +1,10 @@
 /*
- * How many messages to prefetch: how many the broker may deliver before the first one is
- * acknowledged. It is the queue's setting, as far as that many usual messages fit in
- * max_unacknowledged_bytes; until messages turned out to be larger. A broker whose messages are not
+ * The prefetch of a subscription (basic.qos): how many messages the broker may deliver that are not
+ * acknowledged yet. It is the queue's setting, or as many usual messages as fit in
+ * max_unacknowledged_bytes, until messages turn out to be larger. A broker whose messages are not
  * read cuts the connection (RabbitMQ 3.10 after 30 s), takes all of them back and delivers them
  * again, over and over while they do not fit. After that only as many as did fit are asked for;
- * when that went well for a while, twice as many.
+ * when that went well for a while (PREFETCH_GROW_MS), twice as many.
  */
 #ifndef KOPRU_BRIDGE_CONSUME_PREFETCH_H
 #define KOPRU_BRIDGE_CONSUME_PREFETCH_H
@@ -14,8 +14,8 @@
 #include <stdint.h>
 
 /* The setting, but not more than fit in max_unacknowledged_bytes at the size of usual messages; at
-   least 1. All of them may come back after a lost connection, acknowledged in vain or not, and
-   should then fit in one transaction. */
+   least 1. After a lost connection all of them may be redelivered, also those whose acknowledgement
+   was lost, and should then fit in memory together (redelivered.h). */
 int prefetch_limit(int setting, size_t max_unacknowledged_bytes);
 
 /* Of one queue, over all its subscriptions. */

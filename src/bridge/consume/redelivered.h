@@ -1,17 +1,28 @@
 /*
  * The redelivered messages with which a subscription begins: what a lost connection left
- * unacknowledged comes back first, flagged by the broker. They are held back and given to the
- * writers together, so that each entity gets one state, and nobody sees one that is older than what
- * was committed before the loss.
+ * unacknowledged comes back first, with the broker's flag `redelivered`. Some of it may have been
+ * committed before the loss, and nobody can tell which. So the messages are held back and given to
+ * the writers together: each entity is folded into one state (model/fold.h), so that no state shows
+ * that is older than what was committed. An entity whose messages were all committed comes out as
+ * it is stored; no row is written for it, and the messages are committed and acknowledged like all
+ * others.
+ *
+ * They end with the first delivery that is not flagged, with REDELIVERED_SILENCE_MS without a
+ * delivery, when there were as many as the queue's prefetch setting, or when the subscription was
+ * cancelled and all has come. What is redelivered later is late: it is compared with the stored
+ * source_time before it is applied (model/change.h).
  *
  *     redelivered_begin(&redelivered, prefetch, queue_has_messages)    // with the subscription
  *     redelivered_hold(&redelivered, message, unacknowledged)    // each of them, while it is open
  *     redelivered_release(&redelivered, why)    // when there is no room for more; they go on then
- *     redelivered_end(&redelivered, "silence")
+ *     redelivered_end(&redelivered, why)                         // as described above
  *
  * What may have been committed before the loss is what was unacknowledged then. There is more room
- * for them than that (redelivered_room()), so all of it is in the first part that is released;
- * messages behind it were never read before, and come in order.
+ * for redelivered messages than for others (redelivered_room()), so all of it is in the first part
+ * that is released; messages behind it were never read before, and come in order. There are two
+ * exceptions, in which an older state can show until the rest is committed: a broker that was
+ * killed may have forgotten acknowledgements, so that more comes back, and a silence in the middle
+ * may cut the redelivered messages in two.
  *
  * Used by the consumer thread. The messages stay among the subscription's unacknowledged ones;
  * nothing here allocates memory.
@@ -26,9 +37,9 @@ struct redelivered {
     const char *queue;     /* for the log */
     size_t max_messages;   /* the queue's prefetch setting: what a predecessor may have had */
     size_t prefetch;       /* messages: the broker delivers no more before some are acknowledged */
-    bool open;             /* redelivered messages are held back, and are not late */
-    bool first_expected;   /* the queue held messages when the subscription began, and none has come
-                                 yet: silence means nothing */
+    bool open;             /* they have not ended: redelivered messages are held back */
+    bool first_expected;   /* the queue had messages ready when the subscription began, and none has
+                                 come yet: silence does not end them */
     struct message *first; /* held, linked by `next` */
     struct message *last;
     size_t held;
@@ -38,20 +49,22 @@ struct redelivered {
 /* queue_has_messages: the broker said so just before. */
 void redelivered_begin(struct redelivered *redelivered, int prefetch, bool queue_has_messages);
 
-/* How many bytes may be unacknowledged before the socket is read no further. Once they have ended a
-   quarter stays free: what comes back may be more than what was unacknowledged, by messages whose
-   acknowledgement was lost with the connection and by headers that the broker added. */
+/* How many bytes may be unacknowledged before the socket is read no further: the maximum, and one
+   part in REDELIVERED_RESERVE less once the redelivered messages have ended. What comes back may be
+   more than what was unacknowledged, by messages whose acknowledgement was lost with the connection
+   and by headers that the broker added. */
 size_t redelivered_room(const struct redelivered *redelivered, size_t max_unacknowledged_bytes);
 
-/* unacknowledged: how many messages are, this one included. Releases what is held when the broker
+/* Holds a message, which was mapped and is among the subscription's unacknowledged ones.
+   unacknowledged: how many these are, this one included. Releases what is held when the broker
    delivers no more, and ends when there were as many as the queue's prefetch setting. */
 void redelivered_hold(struct redelivered *redelivered, struct message *message,
                       size_t unacknowledged);
 
-/* Gives the writers what is held. */
+/* Gives the writers what is held, as one batch of each writer. why is for the log. */
 void redelivered_release(struct redelivered *redelivered, const char *why);
 
-/* The same, and what is redelivered from now on is late. Nothing happens when they have ended. */
+/* The same, and what is redelivered from now on is late. Does nothing if they have ended. */
 void redelivered_end(struct redelivered *redelivered, const char *why);
 
 #endif

@@ -1,8 +1,10 @@
 /*
  * A stalled subscription: messages are ready, and none is delivered. A consumer that the broker has
- * forgotten waits for ever, and nothing fails. So one that has nothing unacknowledged and hears
- * nothing asks how many messages are ready; some, twice in a row, mean that a new subscription is
- * due. Where another consumer has its turn that is in vain: each one in a row waits twice as long.
+ * forgotten waits for ever, and nothing fails. So a consumer that has nothing unacknowledged and
+ * hears nothing for STALLED_HEARTBEATS heartbeats asks how many messages are ready (a passive
+ * queue.declare). If some are, twice in a row, a new subscription is due. Where another consumer
+ * has its turn (single active consumer) that is in vain, so each such subscription in a row waits
+ * twice as long.
  */
 #ifndef KOPRU_BRIDGE_CONSUME_STALLED_H
 #define KOPRU_BRIDGE_CONSUME_STALLED_H

@@ -1,14 +1,19 @@
 /*
- * One subscription, from its connection to its end: its state, how it begins, and why it must end.
- * What happens in between is in consumer.c. Used by the consumer thread alone.
+ * One subscription (basic.consume), from its connection to its end: its state, how it begins, and
+ * why it must end. What happens in between is in consumer.c. Used by the consumer thread alone.
+ *
+ * It ends in one of two ways. It fails, in any state, because a call to the broker fails or there
+ * is a reason to leave: then the connection is closed without basic.cancel, the broker takes back
+ * what is unacknowledged, and the next subscription begins with that. Or the daemon stops, and it
+ * walks from CONSUMING to FINISHED.
  *
  * The states, and which event leads where, stand as a table on top of subscription.c:
  *
  *     CONNECTING   no connection yet; the broker holds nothing for it
- *     JOINING      connected; waits until the broker holds nothing for whoever consumed before, and
- *                  until the row claims no subscription
+ *     JOINING      connected; waits until the broker holds nothing for the previous consumer
+ *                  (lease/handover.h), and until the row claims no subscription
  *     SUBSCRIBING  basic.consume is on its way: the broker may deliver from now on
- *     CONSUMING
+ *     CONSUMING    the broker has confirmed it, and delivers
  *     STOPPING     the daemon stops: what is on its way is taken, and the row's claim retracted
  *     CANCELLED    basic.cancel was sent; what the broker delivered before still comes
  *     DRAINED      nothing more comes; what is unacknowledged is being committed
@@ -25,7 +30,7 @@
 struct consume_settings {
     int prefetch;            /* messages: the queue's setting, which a predecessor may have used */
     int prefetch_limit;      /* messages: as many of them as fit (prefetch.h); 0 for all */
-    bool order_by_timestamp; /* every message may be late */
+    bool order_by_timestamp; /* every message counts as one that may be late (model/change.h) */
     size_t max_unacknowledged_bytes; /* the socket is not read beyond it */
 };
 
@@ -42,7 +47,7 @@ enum subscription_state {
 
 enum subscription_event {
     SUBSCRIPTION_CONNECTED,
-    SUBSCRIPTION_ALONE,     /* the broker holds nothing for whoever consumed before */
+    SUBSCRIPTION_ALONE,     /* the broker holds nothing for the previous consumer */
     SUBSCRIPTION_CONFIRMED, /* basic.consume-ok */
     SUBSCRIPTION_STOP,      /* the daemon stops */
     SUBSCRIPTION_CANCEL,    /* basic.cancel is about to be sent */
@@ -74,10 +79,12 @@ struct subscription {
     int prefetch;  /* messages, as asked for */
     struct unacked unacked;
     struct redelivered redelivered;
-    int64_t last_delivery_ms; /* monotonic, like those that follow; also when a silence was ours */
+    int64_t last_delivery_ms; /* monotonic, like those that follow: the last delivery, or the last
+                                 moment at which we kept the broker from delivering. Silence is
+                                 counted from here */
     int64_t last_ack_ms;
     int64_t stop_began_ms;
-    bool useful; /* something was acknowledged */
+    bool useful; /* something was acknowledged: the next subscription need not wait long */
 };
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
@@ -85,7 +92,8 @@ void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct prefetch *prefetches, struct stalled *stalled);
 
 /* Closes the connection, takes the messages from the writers, and frees them. The connection is
-   closed first: the broker takes everything back while the writers finish what they are at. */
+   closed first: the broker takes everything back while the writers finish the transaction that they
+   are in, whose messages are redelivered even if it commits. */
 void subscription_release(struct subscription *subscription);
 
 void subscription_happen(struct subscription *subscription, enum subscription_event event);
@@ -97,14 +105,22 @@ static inline bool subscription_has_reached(const struct subscription *subscript
     return subscription->state >= state;
 }
 
-/* Connects, waits until the broker holds nothing for whoever consumed before, and subscribes.
-   Returns 0 or -1; it is FINISHED when the daemon stopped meanwhile. */
+/* Connects, waits until the broker holds nothing for the previous consumer, and subscribes. Call it
+   while the lease is held. Returns 0, or -1 when a call to the broker failed or there is a reason
+   to leave; it is FINISHED when the daemon stopped meanwhile. */
 int subscription_begin(struct subscription *subscription, struct error *err);
 
 /* How many bytes may be unacknowledged before the socket is read no further. */
 size_t subscription_room(const struct subscription *subscription);
 
-/* Why a subscription that still works must end; NULL if it need not. */
+/* Why a subscription that still works must end, in words; NULL if it need not:
+   - The lease was lost, or was acquired again since it began.
+   - The lease was not renewed for LEASE_EXPIRES_MS and PREDECESSOR_HEARTBEATS heartbeats, less
+     FENCE_MARGIN_MS: a successor may subscribe soon.
+   - A writer could not go on (writers_have_failed()).
+   - A message has been unacknowledged for UNACKNOWLEDGED_LIMIT_MS.
+   - The daemon stops, and what is left cannot be committed: the breaker is open, or all of it is
+     quarantined and had its last trial. */
 const char *subscription_reason_to_leave(const struct subscription *subscription);
 
 #endif

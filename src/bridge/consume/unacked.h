@@ -21,7 +21,8 @@ void unacked_init(struct unacked *unacked);
 void unacked_add(struct unacked *unacked, struct message *message);
 
 /* Frees the oldest messages up to the first one that is not committed. Returns true with the tag up
-   to which all may be acknowledged, false if there is none. */
+   to which all may be acknowledged (basic.ack with `multiple`), false if the oldest is not
+   committed. */
 bool unacked_take_committed(struct unacked *unacked, uint64_t *tag);
 
 /* Frees committed messages behind one that is not, at most `max`, and fills in their tags, each to

@@ -1,7 +1,14 @@
 /*
  * The lease keeper: one thread for all queues that acquires and renews their leases, over a
- * database connection of its own. While it cannot reach the database, no consumer begins a new
- * subscription.
+ * database connection of its own, every LEASE_RENEW_MS. While it cannot reach the database, no
+ * consumer begins a new subscription; a subscription that has begun goes on (see
+ * subscription_reason_to_leave()).
+ *
+ * It acquires a lease that nobody holds, that this process holds already, whose holder has not
+ * renewed it for LEASE_EXPIRES_MS, or whose holder was a process of this machine that is gone
+ * (process.h: so a restart after a crash does not wait). What that holder may have left at the
+ * broker goes with the lease (handover.h). When a renewal finds another epoch in the row, the lease
+ * is lost; then it is asked for again, like one that was never held.
  *
  *     lease_keeper_init(&keeper, &port, leases, count, &bell)
  *     a thread with lease_keeper_main()
@@ -36,8 +43,9 @@ void lease_keeper_release(struct lease_keeper *keeper);
 /* The thread; argument is a struct lease_keeper. */
 void *lease_keeper_main(void *argument);
 
-/* Releases the leases and lets the thread end. A lease stays in its row, with what a successor must
-   wait for, where the broker may still hold deliveries. */
+/* Releases the leases and lets the thread end; does not wait for it. Where the broker may still
+   hold deliveries for us, the row keeps its holder and says in its state what a successor must wait
+   for. */
 void lease_keeper_end(struct lease_keeper *keeper);
 
 /* Fills in what a status says of it. */

@@ -1,15 +1,19 @@
 /*
- * What this instance knows of its lease on one queue, and what the queue's row may tell others of
- * it. The lease keeper acquires and renews; the consumer thread says when the broker counts its
- * subscription; a writer may find that the lease is lost. Safe from any thread; whoever has to act
- * is woken by a doorbell.
+ * What this instance knows of its lease on one queue, and what the queue's row in kopru.queues may
+ * tell others about it. The lease keeper acquires and renews; the consumer thread says when the
+ * broker counts its subscription; a writer or the lease keeper may find that the lease is lost.
+ * Safe from any thread; the thread that has to act is woken by its doorbell.
+ *
+ * A lease that is lost ends the subscription that began under its epoch: the consumer thread
+ * acknowledges what is committed by then and closes its connection, without basic.cancel. A lease
+ * that is acquired again has another epoch.
  *
  * The states, and which event leads where, stand as a table on top of queue_lease.c:
  *
  *     NOT_HELD     another instance holds the lease, or nobody does yet
- *     HELD         held; the row claims no subscription
+ *     HELD         held; the row claims no subscription: its state is `held`
  *     ANNOUNCING   the broker counts our subscription; the row does not say so yet
- *     ANNOUNCED    the row says so, or may: it was about to be written
+ *     ANNOUNCED    the row says so (`consuming`), or may: it was about to be written
  *     RETRACTING   held; the subscription is about to begin or to end, and the row may still claim
  *                  the one before
  */
@@ -31,11 +35,11 @@ enum lease_phase {
 };
 
 enum lease_event {
-    LEASE_ACQUIRED,    /* the keeper acquired it */
-    LEASE_LOST,        /* another instance did */
-    LEASE_SUBSCRIBED,  /* the broker counts our subscription */
-    LEASE_RETRACT,     /* the subscription is about to begin or to end */
-    LEASE_WRITE_CLAIM, /* the keeper is about to write the row, and writes what the phase claims */
+    LEASE_ACQUIRED,      /* the lease keeper acquired it */
+    LEASE_LOST,          /* another instance did */
+    LEASE_SUBSCRIBED,    /* the broker counts our subscription */
+    LEASE_RETRACT,       /* the subscription is about to begin or to end */
+    LEASE_WRITE_CLAIM,   /* the lease keeper is about to write what the phase claims into the row */
     LEASE_CLAIM_CLEARED, /* the row was written and claims no subscription */
 };
 
@@ -46,13 +50,13 @@ enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event even
 
 /* A copy of it, as of one moment. */
 struct lease_view {
-    bool held; /* this instance may write for the queue */
+    bool held; /* as far as this instance knows. Each transaction checks the epoch itself */
     int64_t epoch;
-    bool database_ok; /* the keeper reached the database at its last look */
-    int64_t
-        renewed_at_ms; /* monotonic: when the keeper last began to ask for the lease and got it */
-    enum handover handover; /* of the present subscription, a lost one or a predecessor's: the last
-                               to be gone */
+    bool database_ok;       /* the lease keeper reached the database at its last look */
+    int64_t renewed_at_ms;  /* monotonic: when the last acquisition or renewal that succeeded
+                               was begun */
+    enum handover handover; /* what the broker may hold for the present subscription, a lost one or
+                               a predecessor: of these, what takes longest to be gone */
 };
 
 struct queue_lease {
@@ -60,8 +64,9 @@ struct queue_lease {
     const char *entity;
     const struct counters *counters; /* where the freshness is read */
     const struct doorbell *consumer; /* rung when the lease or the database comes or goes */
-    const struct doorbell *keeper;   /* rung when the row is to be written now */
-    enum handover sought; /* the keeper's own: what its last attempt to acquire was to find */
+    const struct doorbell *keeper; /* the lease keeper's: rung when the row is to be written now */
+    enum handover sought; /* the lease keeper's own: what the holder left whose lease it last tried
+                             to acquire */
 
     pthread_mutex_t lock; /* guards what follows */
     enum lease_phase phase;
@@ -80,41 +85,45 @@ struct lease_view queue_lease_view(struct queue_lease *lease);
 /* Fills in what a status says of the lease. */
 void queue_lease_read(struct queue_lease *lease, struct queue_status *status);
 
-/* By the keeper: it acquired the lease under that epoch, having begun to ask at began_ms, and left
-   is what the broker may hold for the holder before. */
+/* By the lease keeper: it acquired the lease, which has that epoch now. began_ms: monotonic, when
+   it began to ask. left: what the broker may hold for the previous holder. */
 void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,
                           enum handover left);
 
-/* By the keeper: another instance holds it. */
+/* By the lease keeper: another instance holds it. */
 void queue_lease_held_by(struct queue_lease *lease, const char *holder);
 
-/* By the keeper: it is about to write the row. Returns what to write there. */
+/* By the lease keeper: it is about to write the row. Returns what to write there. */
 enum lease_state queue_lease_claim(struct queue_lease *lease);
 
-/* By the keeper: it wrote that state; it began to at began_ms. */
+/* By the lease keeper: it renewed the lease and wrote that state. began_ms: monotonic, when it
+   began. */
 void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease_state written);
 
-/* By the keeper: it reached the database, and all is as the mappings need it, or not. */
+/* By the lease keeper: it reached the database, and all is as the mappings need it, or not. */
 void queue_lease_set_database_ok(struct queue_lease *lease, bool ok);
 
-/* By whoever finds that the lease of that epoch is another instance's now. */
+/* By the lease keeper or a writer: it found another epoch in the row, so another instance has
+   acquired the lease since. Does nothing if this instance holds it under a later epoch already. */
 void queue_lease_lost(struct queue_lease *lease, int64_t epoch);
 
-/* By the consumer thread: the broker may hold such deliveries from now on, besides what it held
-   before. */
+/* By the consumer thread: the broker may hold such deliveries for us from now on, in addition to
+   what it held before. */
 void queue_lease_leave_behind(struct queue_lease *lease, enum handover left);
 
 /* By the consumer thread: the subscription that began under that epoch is established, and the
-   broker counts it. */
+   broker counts it. What it may leave is HANDOVER_COUNTED from now on, and the lease keeper is
+   asked to write that into the row. Does nothing if the lease is lost. */
 void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch);
 
-/* By the consumer thread, before it subscribes and before it cancels. Returns true once the lease
-   is held and its row claims no subscription; until then the keeper is asked to write it, and the
-   consumer's doorbell rings when it has. */
+/* By the consumer thread, before it subscribes and before it cancels. Returns true when the lease
+   is held and its row claims no subscription. Else call it again when the consumer's doorbell
+   rings: the lease keeper is asked to write the row. It stays false once the lease is lost. */
 bool queue_lease_retract(struct queue_lease *lease);
 
-/* By the consumer thread: all deliveries of the subscription of that epoch are acknowledged, and
-   the broker holds nothing. */
+/* By the consumer thread, under the lease of that epoch: the broker holds nothing any more. Before
+   it subscribes: nothing of a predecessor or a lost connection. After it cancelled: nothing of its
+   own, since all deliveries are acknowledged. */
 void queue_lease_settled(struct queue_lease *lease, int64_t epoch);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * The flood breaker of a queue: when the database refused too many of the last messages, the
- * database is at fault and not the messages. Then nothing more is written, so nothing becomes a
- * dead letter, until the database takes one message that is tried in a rolled-back transaction.
- * Shared by the queue's writers; safe from any thread.
+ * The breaker of a queue, a circuit breaker against a flood of dead letters: when the database
+ * refused too many of the last messages, the database is at fault and not the messages. Then
+ * nothing more is written, so nothing becomes a dead letter, until the database takes one message
+ * that is tried in a rolled-back transaction. Shared by the queue's writers; safe from any thread.
  *
  *     breaker_note_commits(), breaker_note_refusal()     // as the database decides; a refusal may
  *                                                        // open it
@@ -12,7 +12,7 @@
  *             on BREAKER_PROBE try one message, then breaker_probed()
  *         breaker_leave()
  *
- * The window holds the messages that the database decided on, and counts only when it is full;
+ * The window holds the last messages that the database decided on, and counts only when it is full;
  * messages that kopru itself refuses are not in it. It is emptied when the breaker closes. A new
  * subscription changes nothing: that the messages come back does not make them better.
  */
@@ -65,7 +65,7 @@ void breaker_read(struct breaker *breaker, struct breaker_status *status);
 enum breaker_turn {
     BREAKER_CLOSED,
     BREAKER_PROBE, /* it is the caller's turn to try a message: breaker_probed() must follow */
-    BREAKER_WAIT,  /* nothing changed for a while, or somebody woke everybody */
+    BREAKER_WAIT,  /* nothing changed for a while, or breaker_wake() was called */
 };
 
 /* Around the wait. has_refused: the caller can try a message that was refused, which tells more
@@ -73,7 +73,7 @@ enum breaker_turn {
 void breaker_enter(struct breaker *breaker, bool has_refused);
 void breaker_leave(struct breaker *breaker, bool has_refused);
 
-/* Sleeps for a short while at most. */
+/* Sleeps for IDLE_WAIT_MS at most. */
 enum breaker_turn breaker_turn(struct breaker *breaker, bool has_refused);
 
 /* taken: the database takes the message, which closes the breaker. */

@@ -1,18 +1,19 @@
 /*
- * A writer before the breaker of its queue: it marks and counts what the database refuses, stops
- * while the breaker is open, and tries single messages until the database takes one.
+ * What a writer does for the breaker of its queue: it marks and counts what the database refuses,
+ * stops while the breaker is open, and tries single messages until the database takes one.
  */
 #ifndef KOPRU_BRIDGE_WRITE_BREAKER_GATE_H
 #define KOPRU_BRIDGE_WRITE_BREAKER_GATE_H
 
 #include "bridge/write/session.h"
 
-/* The message becomes a dead letter with the report's SQLSTATE, unless the breaker opens before
-   that is committed. */
+/* The database refused the message, as the report says: marks it as refused and counts it for the
+   breaker. It becomes a dead letter when it is committed as such; if the breaker opens before that,
+   the refusal is to be taken back once it closes. */
 void breaker_gate_refuse(struct write_session *session, struct message *message,
                          const struct write_report *report);
 
-/* The refusal of that message is taken back: it is to be judged again. */
+/* Takes back the refusal of that message: it is to be written again. */
 void breaker_gate_forgive(struct message *message);
 
 /* Whether the request has to wait: the breaker is open, and it holds messages that kopru itself did

@@ -1,26 +1,31 @@
 /*
- * One transaction until it is decided: repeated while the reason lies outside its messages, held
- * back while the breaker is open.
+ * One transaction until it is decided: repeated while it fails for a reason outside its messages,
+ * held back while the breaker is open.
  */
 #ifndef KOPRU_BRIDGE_WRITE_COMMIT_H
 #define KOPRU_BRIDGE_WRITE_COMMIT_H
 
 #include "bridge/write/session.h"
 
-/* Only after COMMITTED anything was written; after ABANDONED it is not known. */
+/* Only DONE says that the messages are committed. After any other result they are not, unless an
+   attempt whose COMMIT was never answered did commit. To write them again is right in both cases:
+   what is committed already changes no row. */
 enum commit_result {
-    COMMIT_DONE,
-    COMMIT_REFUSED, /* the database does not take a value of a message; the report says which */
-    COMMIT_SUSPECT, /* it may be about a message: the error has no rule, or the transaction takes
-                       too long or too much memory */
+    COMMIT_DONE,    /* the probe: would have been */
+    COMMIT_REFUSED, /* the database refuses a value in one of the messages, by a constraint for
+                       example. The report has the SQLSTATE, table, constraint and column, and does
+                       not tell which message */
+    COMMIT_SUSPECT, /* it may be about a message: the error has no rule (pg/sqlstate.h), or the
+                       transaction takes too long or too much memory */
     COMMIT_BREAKER_CLOSED, /* the breaker was open and has closed: what was refused is to be judged
                               again */
-    COMMIT_ABANDONED,      /* the subscription is gone */
+    COMMIT_ABANDONED,      /* the subscription is gone, or the lease is lost: give the batch up */
 };
 
-/* After DONE the messages, unless it was a probe, are committed and belong to the consumer thread.
-   tries: after that many failures that may be about a message the result is SUSPECT, and at once
-   where the transaction takes too much, which no waiting mends; 0: never. */
+/* After DONE, unless it was a probe, the messages are marked as committed, refused ones as dead
+   letters, and belong to the consumer thread. tries: after that many failures that may be about a
+   message the result is SUSPECT, and at once where the transaction takes too much, which no waiting
+   mends; 0: never. Fills *report with the last attempt; without one it is unchanged. */
 enum commit_result commit(struct write_session *session, const struct write_request *request,
                           unsigned tries, struct write_report *report);
 

@@ -1,9 +1,17 @@
 /*
- * A batch that the database does not take is halved until what is at fault stands alone: its
- * neighbours commit in order. One bad entity among n costs about 2*log2(n) extra transactions.
+ * Writes a batch. One that the database does not take is halved, by entities, until an entity at
+ * fault stands alone; the others commit in order, each part that the database takes in one
+ * transaction. One bad entity among n costs about 2*log2(n) extra transactions.
  *
- * - A refused message becomes a dead letter, which commits with the neighbours. A unique violation
- *   (23505) may be a race: the entity is tried once more when the others are done.
+ * - The messages of an entity are folded into one state before it is written, so a bad value that a
+ *   later message of the batch replaces is not refused. Where the database refuses an entity alone
+ *   (by a CHECK constraint for example) and it has one message, that message is refused. If it has
+ *   several, they are probed one after the other in rolled-back transactions, each on top of those
+ *   that the database took; these are committed together, and only the others are refused. A unique
+ *   violation (23505) may be a race: the entity is tried once more, after a wait, when the others
+ *   are done.
+ * - A refused message becomes a dead letter in the next transaction that commits, together with
+ *   neighbours; in one of its own when none are left.
  * - After an error that has no rule, or for too much time or memory, the batch is first tried a few
  *   times as it is, since it may be an outage. An entity that still fails alone is quarantined. If
  *   another one fails right after it, with nothing committed in between, that is more like an
@@ -15,9 +23,10 @@
 
 #include "bridge/write/session.h"
 
-/* The messages as struct write_request wants them, refused ones first; the array is not changed.
-   Returns true when all of them are committed or quarantined, false when the subscription is gone
-   or there was no memory. */
+/* The messages of a batch: refused ones first, then the others in the order of struct
+   write_request. The array is not changed. Returns true when all of them are committed or
+   quarantined. Returns false when the subscription is gone, the lease is lost or there was no
+   memory: then some of them may be committed, and the subscription has to end. */
 bool isolate_write(struct write_session *session, struct message **messages, size_t count);
 
 #endif

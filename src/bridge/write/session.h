@@ -1,7 +1,7 @@
 /*
- * What one writer writes with: its connection to the database, its quarantine, its marks, and what
- * it shares with the other writers of the queue. The rooms below the writer's thread (commit,
- * breaker_gate, trial, isolate) know a writer only as this.
+ * What one writer writes with: its store (a connection to the database), its quarantine, its marks,
+ * and what it shares with the other writers of the queue. The rooms below the writer's thread
+ * (commit, breaker_gate, trial, isolate) know a writer only as this.
  */
 #ifndef KOPRU_BRIDGE_WRITE_SESSION_H
 #define KOPRU_BRIDGE_WRITE_SESSION_H
@@ -24,9 +24,10 @@ struct write_shared {
     struct queue *queue;
     struct write_settings settings;
     struct breaker breaker;
-    atomic_llong epoch; /* of the lease under which the present subscription began */
-    atomic_bool failed; /* a writer could not go on, so the subscription has to end: nothing newer
-                              of the ids of the batch it dropped may be committed */
+    atomic_llong epoch;    /* of the lease under which the present subscription began */
+    atomic_bool failed;    /* a writer dropped a batch, because the lease is lost or there was no
+                           memory: nothing newer of its ids may be committed before it comes back,
+                           so the writers drop whatever comes and the subscription has to end */
     atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back */
 };
 
@@ -63,8 +64,8 @@ bool session_wait(struct write_session *session, int wait_ms);
 /* Ends the sleep of the moment. Safe from any thread. */
 void session_wake(struct write_session *session);
 
-/* One transaction, under the lease of the subscription; counted. After WRITE_LEASE_LOST the queue
-   knows of it. */
+/* One transaction, under the epoch of the subscription; counted. On WRITE_LEASE_LOST it marks the
+   queue's lease as lost, which wakes the consumer thread. */
 enum write_outcome session_write(struct write_session *session, const struct write_request *request,
                                  struct write_report *report);
 

@@ -21,7 +21,8 @@ bool trial_quarantine(struct write_session *session, struct message *const *mess
 /* Whether a trial is due: it is time for it, or the daemon stops and this is the last one. */
 bool trial_is_due(const struct write_session *session);
 
-/* Holds all trials that are due. Returns false when the subscription is gone. */
+/* Holds all trials that are due. Returns false when the subscription is gone or the lease is
+   lost. */
 bool trial_run_due(struct write_session *session);
 
 #endif

@@ -1,8 +1,13 @@
 /*
- * A writer: a thread that takes all messages that wait for it, up to a batch, and writes them until
- * they are committed or the subscription is gone. Entities that fail alone are quarantined
- * meanwhile (trial.h). It never waits for a batch to fill: a batch is what gathered while the last
- * one was being committed.
+ * A writer: a thread that takes all messages that wait for it, up to a batch, and writes them
+ * (isolate.h) until they are committed or quarantined. When the subscription is gone, the lease is
+ * lost or there is no memory, it drops the batch: what is not committed comes back with the next
+ * subscription, here or at another instance. It never waits for a batch to fill: a batch is what
+ * gathered while the last one was being committed.
+ *
+ * A batch has at most max_batch_messages and max_batch_bytes. Redelivered messages that were
+ * released together (consume/redelivered.h) are one batch whatever their number; beyond
+ * max_batch_bytes they take several transactions, each with all messages of its entities.
  */
 #ifndef KOPRU_BRIDGE_WRITE_WRITER_H
 #define KOPRU_BRIDGE_WRITE_WRITER_H

@@ -4,8 +4,8 @@
  *
  *     writers_init(&writers, &queue, &settings, &err); writers_start(&writers, &err)
  *     writers_begin(&writers, epoch)                   // with each subscription
- *     writers_enqueue(&writers, message)               // then message->committed, or
- *     writers_have_failed(&writers)
+ *     writers_enqueue(&writers, message)
+ *     until message->committed or writers_have_failed(&writers)
  *     writers_abandon(&writers)                        // when the subscription is gone
  *     writers_end(&writers); writers_release(&writers)
  *
@@ -36,14 +36,16 @@ int writers_start(struct writers *writers, struct error *err);
 void writers_begin(struct writers *writers, int64_t epoch);
 
 /* Gives each writer its part of the messages, which are linked by `next` in order of arrival, in
-   one piece. The same id always goes to the same writer, so that order holds per entity. */
+   one piece. The same id always goes to the same writer, so that order holds per entity; messages
+   that kopru refused go to any. */
 void writers_enqueue(struct writers *writers, struct message *first);
 
-/* Whether a writer could not go on, so that the subscription has to end. */
+/* Whether a writer dropped a batch, because the lease is lost or there was no memory, so that the
+   subscription has to end. */
 bool writers_have_failed(const struct writers *writers);
 
-/* Takes every message from the writers: what waits or is quarantined is dropped, what is being
-   written is waited for. */
+/* Takes every message from the writers: what waits or is quarantined is dropped, a transaction that
+   is in progress is waited for, and is not repeated. */
 void writers_abandon(struct writers *writers);
 
 /* The daemon stops: quarantined entities get their last trial. */
@@ -52,7 +54,7 @@ void writers_stop(struct writers *writers);
 /* After the consumer thread has left: lets the threads end, and waits for them. */
 void writers_end(struct writers *writers);
 
-/* Whether the breaker is open. */
+/* Whether the breaker is open, so that nothing is written. */
 bool writers_are_held(const struct writers *writers);
 
 /* How many messages are quarantined now, and how many of these had their last trial. */
