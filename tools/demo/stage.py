@@ -5,8 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from demo.kept import KeptDemo, Process
@@ -19,6 +19,16 @@ from support.process import free_port, ignore_ending_signals
 from support.rabbitmq import RabbitMQ
 
 DATABASE = "crm"
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits meanwhile: it must not come between a directory and what will remove it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Stage:
@@ -47,12 +57,14 @@ class Stage:
 
     def launch_servers(self) -> None:
         """Begin to start both, without waiting: the broker takes several seconds."""
-        self.broker = RabbitMQ(keep=self._keep)
-        self._stack.callback(self.broker.release)
+        with uninterrupted():
+            self.broker = RabbitMQ(keep=self._keep)
+            self._stack.callback(self.broker.release)
         self._logs["rabbitmq.log"] = lambda: self.broker.log_path
         self.broker.launch()
-        self.server = Postgres(fsync=True, keep=self._keep)
-        self._stack.callback(self.server.release)
+        with uninterrupted():
+            self.server = Postgres(fsync=True, keep=self._keep)
+            self._stack.callback(self.server.release)
         self._logs["postgres.log"] = lambda: self.server.log_path
         self.server.launch()
 
@@ -90,8 +102,9 @@ class Stage:
         self.endpoint = f"127.0.0.1:{free_port()}"
         settings = merged(default_settings(self.broker.uri, self.database.daemon_dsn, ENTITIES),
                           {"http": {"listen": self.endpoint}})
-        self.kopru = Kopru(settings, keep=self._keep)
-        self._stack.callback(self.kopru.release)
+        with uninterrupted():
+            self.kopru = Kopru(settings, keep=self._keep)
+            self._stack.callback(self.kopru.release)
         self._logs["kopru.log"] = lambda: self.kopru.stderr_path
         self.kopru.launch()
         return self.kopru
