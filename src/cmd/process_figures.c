@@ -35,7 +35,7 @@ static void read_memory(struct process_figures *figures)
 static int64_t count_fds(void)
 {
     DIR *directory = opendir("/proc/self/fd");
-    int64_t count = -1; /* the directory's own */
+    int64_t count = -1; /* the directory's own descriptor is not counted */
     const struct dirent *entry;
 
     if (directory == NULL)

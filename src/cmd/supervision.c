@@ -30,7 +30,7 @@ int supervision_wait_ms(const struct supervision *supervision)
     return notify_is_open(&supervision->notifier) ? clock_left_ms(supervision->next_look_ms) : -1;
 }
 
-/* The first part that is not well, without its mark; "ok" if there is none. */
+/* Returns the first part that is not well, without its mark, or "ok" if there is none. */
 static void summarize(const char *health, char *out, size_t size)
 {
     const char *line = strncmp(health, "[-]", 3) == 0 ? health : strstr(health, "\n[-]");

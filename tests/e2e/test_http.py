@@ -179,7 +179,7 @@ def test_counters_are_what_was_published(rabbitmq_server, db, queues, watched):
 def test_it_lives_while_nobody_answers_it(queues, watched):
     endpoint = watched(wait=False, **_NOBODY)
     text = endpoint.wait_until_readyz(503, "[-]database not usable: cannot connect")
-    assert f"[-]queue {queues.customer} not consuming: waits for the database\n" in text
+    assert f"[-]queue {queues.customer} not consuming: waiting for the database\n" in text
     assert endpoint.metrics()["kopru_database_up",] == 0
     assert endpoint.ask("/readyz").text == endpoint.ask("/readyz?verbose").text
     assert endpoint.daemon.terminate() == 0

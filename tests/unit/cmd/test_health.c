@@ -117,7 +117,7 @@ static void a_healthy_standby_is_ready(void **state)
         "passed\n");
     buffer_clear(&out);
     status.database_ok = false; /* it could not take over */
-    assert_not_ready("[-]queue one not consuming: waits for the database\n");
+    assert_not_ready("[-]queue one not consuming: waiting for the database\n");
 }
 
 static void the_reason_is_named(void **state)
@@ -132,7 +132,7 @@ static void the_reason_is_named(void **state)
     buffer_clear(&out);
     queues[1].stage = STAGE_PREDECESSOR;
     assert_not_ready(
-        "[-]queue two not consuming: waits until the broker has dropped the consumer before\n");
+        "[-]queue two not consuming: waiting until the broker has dropped the previous consumer\n");
     buffer_clear(&out);
     queues[1].stage = STAGE_WAITING;
     queues[1].lease_held = false;
