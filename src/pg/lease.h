@@ -1,7 +1,7 @@
 /*
  * The lease on a queue, as a row of kopru.queues with an epoch. Acquiring it raises the epoch and
- * waits for the transactions that still hold the old one; whoever checks an old epoch afterwards
- * finds no row.
+ * waits for the transactions that still run under the old one; a check of the old epoch finds no
+ * row afterwards.
  */
 #ifndef KOPRU_PG_LEASE_H
 #define KOPRU_PG_LEASE_H
@@ -12,7 +12,7 @@
 
 /* How long an acquisition waits for others. */
 struct pg_lease_patience {
-    int wait_ms;         /* for the transactions of the holder before */
+    int wait_ms;         /* for the transactions of the previous holder */
     int frozen_after_ms; /* when these take longer, sessions of this login that stood still for this
                             long within such a transaction are ended */
 };

@@ -301,7 +301,7 @@ def test_an_extra_that_kopru_did_not_write_is_named(rabbitmq_server, db, queues,
     daemon = kopru(queues=only_customers(queues))
     (told, *_) = daemon.wait_for_event("paused")
     assert (told["subject"], told["why"]) == ("customers",
-                                              "extra of customer_id c0 is no JSON object")
+                                              "extra of customer_id c0 is not a JSON object")
     db.query("UPDATE kopru.customers SET extra = '{\"kept\": 1}'")
     wait_until_empty(rabbitmq_server, queues, daemon)
     assert db.query("SELECT name, extra FROM kopru.customers") == [("name 1", {"kept": 1})]
