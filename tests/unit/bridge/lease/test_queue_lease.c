@@ -154,7 +154,7 @@ static void the_longest_handover_counts_until_all_is_settled(void **state)
     assert_int_equal(queue_lease_view(&lease).handover, HANDOVER_NONE);
 }
 
-/* The keeper tells each second, and the consumer is not woken for that. */
+/* The lease keeper reports each second, and the consumer is not woken for that. */
 static void only_a_change_of_the_database_wakes_the_consumer(void **state)
 {
     (void)state;
