@@ -8,6 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/*
+ * The kernel gives the start of a process in ticks since boot, and Prometheus wants a time of the
+ * wall clock. The time of boot is taken as the difference of the two clocks now, with the boot
+ * clock that also counts while the machine sleeps.
+ */
+
 static double seconds_of(clockid_t clock)
 {
     struct timespec now = { 0 };

@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * WATCHDOG=1 comes from the main thread and depends on the signs of life of all the others. A
+ * thread that only sent it would keep a daemon alive whose other threads hang. STATUS= uses the
+ * functions of the probes, so that systemctl and /readyz never contradict each other, and is sent
+ * only when it changes.
+ */
+
 enum {
     LOOK_MS = 500, /* also how late READY=1 may be */
     LOOKS_PER_WATCHDOG = 3,
