@@ -1,7 +1,12 @@
 /*
- * The lease on a queue, as a row of kopru.queues with an epoch. Acquiring it raises the epoch and
- * waits for the transactions that still run under the old one; a check of the old epoch finds no
- * row afterwards.
+ * The lease on a queue, as a row of kopru.queues with an epoch.
+ *
+ * Each writing transaction checks the epoch with FOR KEY SHARE (store.h), and so locks the row from
+ * the check until it has committed or rolled back. Acquiring locks the row FOR UPDATE, which waits
+ * for these transactions, and then raises the epoch. So a lease is never lost between a check and
+ * COMMIT: a transaction that has checked the old epoch commits before the lease changes hands, or
+ * never; one that checks it later waits, finds no row with it, and writes nothing. Renewing is an
+ * UPDATE that FOR KEY SHARE does not block.
  */
 #ifndef KOPRU_PG_LEASE_H
 #define KOPRU_PG_LEASE_H
@@ -13,8 +18,9 @@
 /* How long an acquisition waits for others. */
 struct pg_lease_patience {
     int wait_ms;         /* for the transactions of the previous holder */
-    int frozen_after_ms; /* when these take longer, sessions of this login that stood still for this
-                            long within such a transaction are ended */
+    int frozen_after_ms; /* when these take longer, sessions of this login, in this database, whose
+                            client has sent nothing for this long within such a transaction are
+                            ended (pg_terminate_backend): it is rolled back */
 };
 
 /* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0 or -1. */
@@ -22,14 +28,15 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
                   struct pg_failure *failure);
 
 /* Acquires the lease if its row still has the epoch that was read; lease->epoch is then ours.
-   Returns 1, or 0 when another instance was quicker or its transactions were not over in time (then
-   lease->sessions_ended tells how many sessions were ended), or -1. */
+   Returns 1; 0 when another instance was quicker, or when transactions under the old epoch were not
+   over in time (then lease->sessions_ended tells how many sessions were ended), so that it is to be
+   read again; or -1. */
 int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease_holder *holder,
                      const struct pg_lease_patience *patience, struct lease *lease,
                      struct pg_failure *failure);
 
-/* Each returns 1, or 0 when the lease is no longer ours, or -1. A released lease has no holder, but
-   its epoch stays. */
+/* Each returns 1, or 0 when the row has another epoch, so that the lease is no longer ours, or -1.
+   A released lease has no holder, but its epoch stays. */
 int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, enum lease_state state,
                    const struct freshness *freshness, struct pg_failure *failure);
 int pg_lease_release(struct pg_conn *conn, const char *queue, int64_t epoch,

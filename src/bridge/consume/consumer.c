@@ -30,12 +30,11 @@ static void note_order(struct subscription *subscription, struct message *messag
     bool late = message->delivery->redelivered && !subscription->redelivered.open;
 
     if (late && atomic_fetch_add(&queue->counters.late, 1) == 0)
-        log_event(
-            LOG_WARNING, "late_redelivery",
-            "the broker returned a message out of order, so an older state may show for a moment",
-            LOG_TEXT("queue", queue->name),
-            LOG_TEXT("hint",
-                     "a quorum queue keeps the order under a policy with a delivery-limit"));
+        log_event(LOG_WARNING, "late_redelivery",
+                  "the broker returned a message out of order, an older state may show",
+                  LOG_TEXT("queue", queue->name),
+                  LOG_TEXT("hint",
+                           "a quorum queue keeps the order under a policy with a delivery-limit"));
     if (message->change == NULL)
         return;
     take_timestamp(message->change, message->delivery);
