@@ -183,10 +183,10 @@ bool bridge_finished(struct bridge *bridge)
     return atomic_load(&bridge->finished);
 }
 
-bool bridge_settled_all(const struct bridge *bridge)
+bool bridge_acknowledged_all(const struct bridge *bridge)
 {
     for (size_t i = 0; i < bridge->count; i++) {
-        if (!consumer_settled_all(&bridge->pipelines[i].consumer))
+        if (!consumer_acknowledged_all(&bridge->pipelines[i].consumer))
             return false;
     }
     return true;

@@ -146,7 +146,7 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
             leave_at_once("shutdown_timeout",
                           "shutdown_timeout is over before everything was finished");
     }
-    status = bridge_settled_all(bridge) ? 0 : ERROR_PROBLEMS;
+    status = bridge_acknowledged_all(bridge) ? 0 : ERROR_PROBLEMS;
     endpoint_close(&watch->endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped",

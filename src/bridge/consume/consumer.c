@@ -281,8 +281,8 @@ static int finish(struct subscription *subscription, struct error *err)
 
     if (queue->ports.broker.inspect(subscription->broker, queue->name, &state, err) != 0)
         return -1;
-    queue_lease_settled(&queue->lease, subscription->epoch);
-    subscription_happen(subscription, SUBSCRIPTION_SETTLED);
+    queue_lease_clear_handover(&queue->lease, subscription->epoch);
+    subscription_happen(subscription, SUBSCRIPTION_ALL_ACKED);
     return 0;
 }
 

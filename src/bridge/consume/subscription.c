@@ -25,7 +25,7 @@ static const struct {
     { SUBSCRIPTION_STOPPING, SUBSCRIPTION_CANCEL, SUBSCRIPTION_CANCELLED },
     { SUBSCRIPTION_STOPPING, SUBSCRIPTION_LEAVE, SUBSCRIPTION_FINISHED },
     { SUBSCRIPTION_CANCELLED, SUBSCRIPTION_EXHAUSTED, SUBSCRIPTION_DRAINED },
-    { SUBSCRIPTION_DRAINED, SUBSCRIPTION_SETTLED, SUBSCRIPTION_FINISHED },
+    { SUBSCRIPTION_DRAINED, SUBSCRIPTION_ALL_ACKED, SUBSCRIPTION_FINISHED },
 };
 
 enum subscription_state subscription_state_after(enum subscription_state state,
@@ -157,7 +157,7 @@ static int wait_for_predecessor(struct subscription *subscription, struct broker
         if (handover_is_over(queue_lease_view(&queue->lease).handover, state->consumers,
                              clock_monotonic_ms() - began_ms,
                              port->heartbeat_s(subscription->broker))) {
-            queue_lease_settled(&queue->lease, subscription->epoch);
+            queue_lease_clear_handover(&queue->lease, subscription->epoch);
             return 0;
         }
         if (!told)

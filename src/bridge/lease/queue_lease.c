@@ -192,7 +192,7 @@ bool queue_lease_retract(struct queue_lease *lease)
     return retracted;
 }
 
-void queue_lease_settled(struct queue_lease *lease, int64_t epoch)
+void queue_lease_clear_handover(struct queue_lease *lease, int64_t epoch)
 {
     pthread_mutex_lock(&lease->lock);
     if (lease->view.epoch == epoch)

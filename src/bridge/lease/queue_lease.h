@@ -113,8 +113,9 @@ void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch);
    consumer's doorbell rings when it has. */
 bool queue_lease_retract(struct queue_lease *lease);
 
-/* By the consumer thread: all deliveries of the subscription of that epoch are acknowledged, and
-   the broker holds nothing. */
-void queue_lease_settled(struct queue_lease *lease, int64_t epoch);
+/* By the consumer thread, under the lease of that epoch: the broker holds nothing any more. Before
+   it subscribes: nothing of a predecessor or a lost connection. After it cancelled: nothing of its
+   own, since all deliveries are acknowledged. */
+void queue_lease_clear_handover(struct queue_lease *lease, int64_t epoch);
 
 #endif
