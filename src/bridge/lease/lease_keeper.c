@@ -190,8 +190,7 @@ static int leave_in_row(const struct lease_keeper *keeper, void *session, struct
                         enum handover left, struct error *err)
 {
     log_event(LOG_WARNING, "lease_not_released",
-              "a connection to the broker was lost, so the next holder waits until the broker has "
-              "noticed",
+              "the connection was lost, so the next holder waits until the broker has noticed",
               LOG_TEXT("queue", mine->queue));
     return renew(keeper, session, mine,
                  left == HANDOVER_COUNTED ? LEASE_STATE_CONSUMING : LEASE_STATE_DISCONNECTED, err);
