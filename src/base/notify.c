@@ -6,6 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/*
+ * libsystemd is not linked, because the protocol is documented, stable, and no more than one
+ * datagram to a socket that an environment variable names. Sending never blocks, because a manager
+ * that is busy must not hold up the daemon.
+ */
+
 /* The name is a path, or begins with @ and is a name of Linux's abstract namespace. */
 static int take_address(struct notifier *notifier, const char *name, struct error *err)
 {

@@ -7,6 +7,15 @@
 
 #include <stdlib.h>
 
+/*
+ * Threads end in the order in which they depend on each other. The consumers leave first, because
+ * what the writers commit still has to be acknowledged. The lease keeper leaves last: a lease
+ * released while a transaction may still commit would let the next holder write at the same time. A
+ * thread of its own joins them all, so that the main thread can watch shutdown_timeout and leave
+ * the process without them. For the same reason nothing is freed when a thread cannot be started:
+ * those that run may still use it all.
+ */
+
 /* One queue with all that works for it. */
 struct pipeline {
     struct watched_port broker;
@@ -153,8 +162,8 @@ int bridge_start(struct bridge **out, const struct bridge_queue *queues, size_t 
         release(bridge);
         return -1;
     }
-    /* A process that cannot even start its threads leaves: nothing was delivered yet, and there is
-       no thread to wait for safely. */
+    /* A process that cannot start its threads ends: nothing was delivered yet, and there is no
+       thread that it could safely wait for. */
     if (start_threads(bridge, err) != 0)
         return -1;
     *out = bridge;
@@ -174,10 +183,10 @@ bool bridge_finished(struct bridge *bridge)
     return atomic_load(&bridge->finished);
 }
 
-bool bridge_settled_all(const struct bridge *bridge)
+bool bridge_acknowledged_all(const struct bridge *bridge)
 {
     for (size_t i = 0; i < bridge->count; i++) {
-        if (!consumer_settled_all(&bridge->pipelines[i].consumer))
+        if (!consumer_acknowledged_all(&bridge->pipelines[i].consumer))
             return false;
     }
     return true;
@@ -204,7 +213,8 @@ int bridge_status_take(struct bridge *bridge, struct bridge_status *status)
         struct pipeline *pipeline = &bridge->pipelines[i];
 
         read_queue(pipeline, &status->queues[i]);
-        status->database_ok = queue_lease_view(&pipeline->queue.lease).database_ok; /* of all */
+        status->database_ok =
+            queue_lease_view(&pipeline->queue.lease).database_ok; /* the same for all */
         status->stopping = queue_is_stopping(&pipeline->queue);
     }
     lease_keeper_read(&bridge->keeper, status);

@@ -54,7 +54,7 @@ void bridge_stop(struct bridge *bridge);
 bool bridge_finished(struct bridge *bridge);
 
 /* After bridge_finished(): whether all that was delivered was committed and acknowledged. */
-bool bridge_settled_all(const struct bridge *bridge);
+bool bridge_acknowledged_all(const struct bridge *bridge);
 
 /* Safe from any thread until bridge_free(). Returns 0, or -1 when there is no memory; release the
    status in both cases. */

@@ -9,6 +9,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/*
+ * The bell is an eventfd and not a condition variable, because the consumer thread waits for its
+ * socket at the same time, in one poll(). It never blocks the thread that rings, and rings before
+ * the wait are not lost.
+ */
+
 int doorbell_init(struct doorbell *bell, struct error *err)
 {
     bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

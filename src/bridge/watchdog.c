@@ -5,6 +5,13 @@
 #include "base/thread.h"
 #include "bridge/timing.h"
 
+/*
+ * The calls are timed by a port around the broker's port, so the consumer thread knows nothing of
+ * the watchdog, and a test can put a port that hangs inside. The time of a call is one atomic
+ * number, because it is written twice for every delivery. A lock is taken only to open, to close
+ * and to interrupt, because a connection must not be freed while the watchdog interrupts it.
+ */
+
 void watched_port_init(struct watched_port *watched, const struct broker_port *port,
                        const char *queue)
 {
@@ -43,7 +50,7 @@ void watched_port_check(struct watched_port *watched)
         return;
     atomic_fetch_add(&watched->interrupted, 1);
     log_event(LOG_ERROR, "broker_call_interrupted",
-              "a call to the broker did not return, its connection is cut",
+              "a call to the broker did not return, so its connection is cut",
               LOG_TEXT("queue", watched->queue), LOG_NUMBER("after_ms", took_ms));
 }
 

@@ -34,7 +34,7 @@ struct command {
     const struct option_spec *options; /* OPTION_END is the last */
     int max_arguments;                 /* -1: any number */
 
-    /* Returns the exit status. Whatever it adds to errors is printed on stderr when it has
+    /* Returns the exit status. What it adds to errors is printed on stderr after it has
        returned. */
     int (*run)(const struct invocation *call, struct error_list *errors);
 };
@@ -44,17 +44,17 @@ extern const struct command CMD_MAP;
 extern const struct command CMD_RUN;
 extern const struct command CMD_SQL;
 
-/* All of main(): finds the command, runs it, prints the errors. Returns the exit status. */
+/* Does all of main(): finds the command, runs it, prints the errors. Returns the exit status. */
 int command_main(int argc, char **argv);
 
 /* Adds err and returns its kind, so that a command can `return command_fail(errors, &err)`. */
 int command_fail(struct error_list *errors, const struct error *err);
 
-/* The exit status for several problems: the first that is there of 64, 78, 66, 65, 69, 77, 70, 1; 0
-   for an empty list. */
+/* Returns the exit status for several problems: the first of 64, 78, 66, 65, 69, 77, 70 and 1 that
+   one of them has; 0 for an empty list. */
 int command_status(const struct error_list *errors);
 
-/* The release, as `kopru --version` prints it: "0.1.0". */
+/* Returns the release, as `kopru --version` prints it: "0.1.0". */
 const char *kopru_version(void);
 
 #endif

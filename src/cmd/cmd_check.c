@@ -58,7 +58,7 @@ static void warn(struct check_section *section, const char *what, const char *su
     error_list_add(&section->warnings, &err);
 }
 
-/* What the files alone tell about the connection to the broker. */
+/* Checks what the files alone say about the connection to the broker. */
 static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_section *section)
 {
     struct amqp_target target;
@@ -72,8 +72,8 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
         if (!target.uri.tls && !address_is_loopback(slice_of(target.uri.host)))
             warn(section, "no TLS to the broker", "amqp.uri",
                  "payloads and the password can be read on the way",
-                 "write amqps://, and amqp.ca_file if the broker's certificate is of an authority "
-                 "of your own");
+                 "write amqps://, and set amqp.ca_file if an authority of your own signed the "
+                 "broker's certificate");
         if (target.uri.tls && target.uri.verify == AMQP_VERIFY_NONE)
             warn(section, "the broker's certificate is not verified", "amqp.uri, verify",
                  "anybody can pretend to be the broker",
@@ -83,7 +83,7 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
     return result;
 }
 
-/* A failed inspection costs the connection: each queue gets one of its own. Returns -1 when the
+/* Each queue gets a connection of its own, because a failed inspection ends it. Returns -1 when the
    broker cannot be asked at all. */
 static int check_queue(const struct amqp_endpoint *endpoint, const char *queue,
                        struct check_section *section)

@@ -18,7 +18,7 @@ static const struct option_spec OPTIONS[] = {
     { .name = "entity",
       .letter = 'e',
       .argument = "NAME",
-      .help = "what the payload is about",
+      .help = "the entity that the payload describes",
       .required = true },
     OPTION_CONFIG,
     OPTION_OUTPUT("json", FORMATS),
@@ -75,7 +75,8 @@ static int print_outcome(const struct entity *entity, enum map_outcome outcome,
     return status;
 }
 
-/* No more than one byte beyond the limit was read, so what the mapper counted is not the size. */
+/* At most one byte beyond the limit was read, so the size that the mapper counted is not that of
+   the body. */
 static void say_it_is_longer(size_t max_bytes, struct refusal *refusal)
 {
     snprintf(refusal->detail, sizeof(refusal->detail),

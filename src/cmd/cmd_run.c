@@ -62,7 +62,7 @@ static bool has_terminal(void)
     return fd >= 0;
 }
 
-/* nohup had it ignored. */
+/* Whether the signal is ignored, as nohup leaves SIGHUP. */
 static bool is_ignored(int number)
 {
     struct sigaction action;
@@ -94,7 +94,7 @@ static int open_signals(const sigset_t *signals, struct error *err)
     return fd;
 }
 
-/* The signal's number, or 0 when the time is over. timeout_ms -1: for ever. */
+/* Returns the number of the signal, or 0 when the time is over. timeout_ms -1: wait for ever. */
 static int wait_for_signal(int fd, int timeout_ms)
 {
     struct pollfd watched = { .fd = fd, .events = POLLIN };
@@ -105,8 +105,8 @@ static int wait_for_signal(int fd, int timeout_ms)
     return (int)info.ssi_signo;
 }
 
-/* The same, but only of signals that end the daemon, and what the service manager shall know is
-   told meanwhile. */
+/* Returns the same, but only for signals that end the daemon, and keeps the service manager
+   informed meanwhile. */
 static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_ms)
 {
     int wait_ms = supervision_wait_ms(&watch->supervision);
@@ -116,8 +116,8 @@ static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_
 
     if (number == SIGHUP && !watch->in_terminal) {
         log_event(LOG_WARNING, "hangup_ignored",
-                  "SIGHUP changes nothing: kopru does not read its files again",
-                  LOG_TEXT("hint", "restart it to have a changed configuration read"));
+                  "SIGHUP is ignored: kopru does not read its files again",
+                  LOG_TEXT("hint", "restart kopru after a change of its configuration"));
         number = 0;
     }
     supervision_look(&watch->supervision, bridge);
@@ -128,7 +128,7 @@ static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_
 static _Noreturn void leave_at_once(const char *event, const char *message)
 {
     log_event(LOG_WARNING, event, message,
-              LOG_TEXT("effect", "what is not acknowledged comes back by itself"));
+              LOG_TEXT("effect", "the broker delivers what is not acknowledged again"));
     _exit(ERROR_PROBLEMS);
 }
 
@@ -146,7 +146,7 @@ static int finish(struct bridge *bridge, struct watch *watch, int timeout_s)
             leave_at_once("shutdown_timeout",
                           "shutdown_timeout is over before everything was finished");
     }
-    status = bridge_settled_all(bridge) ? 0 : ERROR_PROBLEMS;
+    status = bridge_acknowledged_all(bridge) ? 0 : ERROR_PROBLEMS;
     endpoint_close(&watch->endpoint);
     bridge_free(bridge);
     log_event(LOG_INFO, "stopped",
@@ -175,12 +175,12 @@ static int run_bridge(const struct configuration *configuration, const sigset_t 
         goto out;
     supervision_open(&watch.supervision, watch.endpoint.silence_limit_ms);
     if (bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0) {
-        /* Threads that did start use all this: nothing may be freed. */
+        /* Threads may have started and use all this, so nothing may be freed. */
         log_error(LOG_ERROR, "start_failed", err, (const struct log_field[]){ { 0 } });
         _exit(ERROR_INTERNAL);
     }
     endpoint_show(&watch.endpoint, bridge);
-    log_event(LOG_INFO, "started", "kopru runs", LOG_TEXT("version", kopru_version()),
+    log_event(LOG_INFO, "started", "kopru is running", LOG_TEXT("version", kopru_version()),
               LOG_TEXT("config", settings->path), LOG_NUMBER("queues", settings->queue_count));
     do {
         number = wait_for_end(&watch, bridge, -1);

@@ -33,7 +33,7 @@ static const char HELP[] =
     "for psql that prepares every statement and executes none. The comment below each\n"
     "statement is an EXPLAIN EXECUTE with empty arrays, to start from.\n";
 
-/* Where the statements go: text on stdout, or a JSON array. */
+/* Where the statements are printed: as text on stdout, or into a JSON array. */
 struct printer {
     struct json_out *json; /* NULL: text */
     const char *entity;    /* NULL: common to all */

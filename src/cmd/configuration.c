@@ -8,6 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * All files are read before anything is concluded from them, so that one run names every problem,
+ * and no problem causes a second one: a mapping that does not load leaves its slot empty, and as
+ * long as one is missing nobody says that a queue has no entity. The time zone is set before the
+ * mappings are loaded and before any thread exists, because the C library has one zone for the
+ * whole process.
+ */
+
 static const char *entity_name(const struct mapping *mapping)
 {
     return mapping_entity(mapping)->name;
@@ -22,13 +30,14 @@ static char *entity_names(const struct configuration *configuration, char *out, 
     return out;
 }
 
-/* A mapping that did not load leaves a NULL, so that mappings stay parallel to the entity files. */
+/* A mapping that does not load stays NULL, so that mappings[i] is always that of
+   entity_files[i]. */
 static int load_mappings(struct configuration *configuration, struct error_list *problems)
 {
     const struct settings *settings = &configuration->settings;
     struct mapping_rules rules = {
         .time_zone = settings->erp.time_zone != NULL ? settings->erp.time_zone
-                                                     : "UTC", /* NULL: refused already */
+                                                     : "UTC", /* it was refused already */
         .max_message_bytes = (size_t)settings->limits.max_message_bytes,
         .max_depth = (unsigned)settings->limits.max_depth,
     };
@@ -66,7 +75,7 @@ static int check_entities_unique(const struct configuration *configuration,
             result = -1;
             if (strcmp(configuration->settings.entity_files[i],
                        configuration->settings.entity_files[k]) == 0)
-                continue; /* one file listed twice: said already */
+                continue; /* the same file listed twice was reported before */
             error_set(&err, ERROR_CONFIG, "two entity files describe the same entity",
                       configuration->settings.entity_files[i], "%s describes \"%s\" as well",
                       configuration->settings.entity_files[k],
@@ -92,7 +101,7 @@ static int check_queues(const struct configuration *configuration, struct error_
         if (configuration_mapping(configuration, queue->entity) != NULL)
             continue;
         snprintf(location, sizeof(location), "%s:%u", settings->path, queue->line);
-        error_set(&err, ERROR_CONFIG, "a queue of an unknown entity", location,
+        error_set(&err, ERROR_CONFIG, "unknown entity of a queue", location,
                   "no entity file describes \"%s\" of queue \"%s\"", queue->entity, queue->name);
         error_hint(&err, "the entity files describe: %s",
                    entity_names(configuration, names, sizeof(names)));
@@ -118,7 +127,7 @@ int configuration_load(struct configuration *configuration, const char *path,
     if (configuration->settings.entity_file_count == 0)
         return result;
     if (load_mappings(configuration, problems) != 0)
-        return -1; /* which entities there are is not known: no word about queues without one */
+        return -1; /* without all mappings no queue can be said to lack one */
     if (check_entities_unique(configuration, problems) != 0)
         result = -1;
     if (scope == SETTINGS_ALL && check_queues(configuration, problems) != 0)

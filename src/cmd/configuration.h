@@ -1,9 +1,10 @@
 /*
- * What a command works with: kopru.cfg and every mapping it names, loaded together, so that all
- * that is wrong with them is said at once.
+ * What a command works with: kopru.cfg and every mapping that it names. They are loaded together,
+ * so that everything wrong with them is reported at once.
  *
- *     if (configuration_load(&configuration, path, SETTINGS_ALL, errors) != 0) ... release, exit
- * with command_status(errors) mapping = configuration_mapping(&configuration, "customer");
+ *     if (configuration_load(&configuration, path, SETTINGS_ALL, errors) != 0)
+ *         ... release, exit with command_status(errors)
+ *     mapping = configuration_mapping(&configuration, "customer");
  *     configuration_release(&configuration);
  */
 #ifndef KOPRU_CMD_CONFIGURATION_H
@@ -15,8 +16,7 @@
 
 struct configuration {
     struct settings settings;
-    struct mapping *
-        *mappings; /* one for each entity file, in their order; no two of the same entity */
+    struct mapping **mappings; /* as the entity files, in their order; no two of one entity */
     size_t mapping_count;
 };
 
@@ -28,12 +28,12 @@ int configuration_load(struct configuration *configuration, const char *path,
 
 void configuration_release(struct configuration *configuration);
 
-/* NULL if no entity file describes that entity. */
+/* Returns NULL if no entity file describes that entity. */
 const struct mapping *configuration_mapping(const struct configuration *configuration,
                                             const char *entity);
 
-/* The usage error of a command that was given a name no entity file describes. Adds it and returns
-   the exit status. */
+/* Adds the usage error of a command that was given the name of an entity that no file describes.
+   Returns the exit status. */
 int configuration_unknown_entity(const struct configuration *configuration, const char *name,
                                  struct error_list *errors);
 

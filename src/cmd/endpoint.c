@@ -24,7 +24,8 @@ enum {
     SILENCE_MARGIN_MS = 60000,
 };
 
-/* The status of the bridge, or an empty one until endpoint_show(). Release it in both cases. */
+/* Takes the status of the bridge, or an empty one before endpoint_show(). Release it in both
+   cases. */
 static int take_status(struct endpoint *endpoint, struct bridge_status *status)
 {
     struct bridge *bridge = atomic_load(&endpoint->bridge);

@@ -3,6 +3,15 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/*
+ * A supervisor reads the status code and a person reads the lines, so each part is one sentence
+ * that names the cause. /livez looks at threads alone, because it asks for a restart, and a restart
+ * mends no server. A standby counts as ready: otherwise a second instance would never become ready,
+ * and a rolling update would wait for it in vain. Where several things are wrong with a queue, the
+ * line names the one that the others follow from: the database before the lease, and the lease
+ * before the broker.
+ */
+
 enum { LINE_MAX_BYTES = 2048 };
 
 struct health {
@@ -10,7 +19,7 @@ struct health {
     bool failed;
 };
 
-/* One line, whatever the text holds. */
+/* Adds one line. A text of the servers may hold line breaks, which become spaces. */
 static void add_part(struct health *health, bool ok, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -69,7 +78,7 @@ bool health_livez(const struct bridge_status *status, int64_t limit_ms, bool ver
     return conclude(&health, "livez", verbose);
 }
 
-/* What is known of it, in one sentence; otherwise when nothing went wrong yet. */
+/* Returns the error in one sentence; otherwise is returned when nothing has gone wrong yet. */
 static const char *last_error_text(const struct last_error *last, const char *otherwise, char *out,
                                    size_t size)
 {
@@ -86,8 +95,8 @@ static const char *last_error_text(const struct last_error *last, const char *ot
     return out;
 }
 
-/* "812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table t, constraint
-   c; ..." */
+/* Writes "812 of the last 1000 messages were refused by the database: SQLSTATE 23514, table t,
+   constraint c; ..." */
 static const char *breaker_text(const struct breaker_status *breaker, char *out, size_t size)
 {
     snprintf(out, size,
@@ -101,7 +110,7 @@ static const char *breaker_text(const struct breaker_status *breaker, char *out,
     return out;
 }
 
-/* Nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
+/* Writes nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
 static const char *quarantine_text(const struct quarantine_status *quarantine, char *out,
                                    size_t size)
 {
@@ -141,16 +150,17 @@ static void add_queue(struct health *health, const struct bridge_status *status,
                  last_error_text(&queue->database_error, "a transaction is being repeated", text,
                                  sizeof(text)));
     else if (!status->database_ok)
-        add_part(health, false, "queue %s not consuming: waits for the database", name);
+        add_part(health, false, "queue %s not consuming: waiting for the database", name);
     else if (!queue->lease_held && queue->holder[0] != '\0')
         add_part(health, true, "queue %s standby: another instance holds the lease (%.*s)", name,
                  (int)strcspn(queue->holder, " "), queue->holder);
     else if (!queue->lease_held)
         add_part(health, false, "queue %s not consuming: the lease is not acquired yet", name);
     else if (queue->stage == STAGE_PREDECESSOR)
-        add_part(health, false,
-                 "queue %s not consuming: waits until the broker has dropped the consumer before",
-                 name);
+        add_part(
+            health, false,
+            "queue %s not consuming: waiting until the broker has dropped the previous consumer",
+            name);
     else
         add_part(
             health, false, "queue %s not consuming: %s", name,

@@ -1,6 +1,5 @@
 /*
- * Adds the result of mapping one payload, as the JSON object that `kopru map` prints, to a
- * document.
+ * Adds the result of mapping one payload to a document, as the JSON object that `kopru map` prints.
  */
 #ifndef KOPRU_CMD_MAP_PRINT_H
 #define KOPRU_CMD_MAP_PRINT_H

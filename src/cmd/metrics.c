@@ -4,6 +4,14 @@
 
 #include <stddef.h>
 
+/*
+ * Prometheus wants all samples of a metric together, so the table is walked metric by metric and
+ * each metric queue by queue. The text is written here and not by a client library: such a library
+ * keeps counters of its own, and the bridge's would have to be copied into them. A row of the table
+ * names a field of the status by its offset, so that a new metric is one row, with the type of the
+ * field beside it.
+ */
+
 #define COUNTER "counter"
 #define GAUGE "gauge"
 
@@ -16,7 +24,7 @@ enum field_kind {
     FIELD_BOOL,      /* bool: 1 or 0 */
     FIELD_CONSUMING, /* enum consumer_stage: 1 while consuming */
     FIELD_MS,        /* int64_t, milliseconds: printed as seconds */
-    FIELD_US,        /* int64_t, microseconds: likewise */
+    FIELD_US,        /* int64_t, microseconds: printed as seconds */
 };
 
 struct family {
@@ -27,8 +35,8 @@ struct family {
     size_t offset; /* in struct queue_status */
 };
 
-#define FIELD(kind_of_it, member)                                                                  \
-    .kind = (kind_of_it), .offset = offsetof(struct queue_status, member)
+#define FIELD(field_kind, member)                                                                  \
+    .kind = (field_kind), .offset = offsetof(struct queue_status, member)
 
 static const struct family QUEUE_FAMILIES[] = {
     { "kopru_lease_held", GAUGE,
@@ -39,7 +47,8 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_queue_consuming", GAUGE, "Whether this instance consumes the queue.",
       FIELD(FIELD_CONSUMING, stage) },
     { "kopru_queue_consuming_changed_timestamp_seconds", GAUGE,
-      "When consuming last began or ended, or the daemon began.", FIELD(FIELD_US, stage_since_us) },
+      "When consuming last began or ended; before that, when the daemon started.",
+      FIELD(FIELD_US, stage_since_us) },
     { "kopru_queue_paused", GAUGE,
       "Whether writing waits until somebody changes something in the database.",
       FIELD(FIELD_BOOL, paused) },
@@ -47,23 +56,24 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_queue_writers_busy", GAUGE, "Writers that have a batch.",
       FIELD(FIELD_INT, writers_busy) },
     { "kopru_queue_writers_failing", GAUGE,
-      "Writers that cannot commit for longer than a conflict takes.",
+      "Writers that have been unable to commit for longer than a conflict lasts.",
       FIELD(FIELD_INT, writers_failing) },
     { "kopru_breaker_open", GAUGE,
       "Whether nothing is written because the database refused too many messages.",
       FIELD(FIELD_BOOL, breaker.open) },
     { "kopru_breaker_refused_messages", GAUGE,
-      "Messages of the breaker's window that the database refused.",
+      "Messages in the breaker's window that the database refused.",
       FIELD(FIELD_SIZE, breaker.refused) },
     { "kopru_breaker_openings_total", COUNTER, "Times the breaker opened.",
       FIELD(FIELD_COUNT, breaker.openings) },
     { "kopru_quarantined_entities", GAUGE, "Entities that fail alone and are quarantined.",
       FIELD(FIELD_SIZE, quarantine.entities) },
-    { "kopru_quarantined_messages", GAUGE, "Messages of the quarantined entities.",
+    { "kopru_quarantined_messages", GAUGE,
+      "Messages that wait because their entity is quarantined.",
       FIELD(FIELD_SIZE, quarantine.messages) },
     { "kopru_quarantine_rejected_total", COUNTER,
-      "Dead letters of messages that failed again and again, with an error that has no rule, while "
-      "others committed.",
+      "Messages that became dead letters because they kept failing with an error that has no rule "
+      "while others committed.",
       FIELD(FIELD_COUNT, quarantine_rejected) },
     { "kopru_unacknowledged_messages", GAUGE, "Messages delivered and not yet acknowledged.",
       FIELD(FIELD_COUNT, unacknowledged_messages) },
@@ -74,9 +84,9 @@ static const struct family QUEUE_FAMILIES[] = {
       "Time since the oldest unacknowledged message was delivered.",
       FIELD(FIELD_MS, oldest_age_ms) },
     { "kopru_last_message_timestamp_seconds", GAUGE,
-      "When the last message was delivered, 0 for never.", FIELD(FIELD_US, last_message_us) },
+      "When the last message was delivered; 0 if none was.", FIELD(FIELD_US, last_message_us) },
     { "kopru_last_commit_timestamp_seconds", GAUGE,
-      "When the last transaction was committed, 0 for never.", FIELD(FIELD_US, last_commit_us) },
+      "When the last transaction was committed; 0 if none was.", FIELD(FIELD_US, last_commit_us) },
     { "kopru_messages_delivered_total", COUNTER,
       "Messages delivered by the broker, redeliveries included.", FIELD(FIELD_COUNT, delivered) },
     { "kopru_messages_committed_total", COUNTER,
@@ -105,7 +115,7 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_transactions_retried_total", COUNTER,
       "Transactions that failed for a reason outside their messages.",
       FIELD(FIELD_COUNT, retries) },
-    { "kopru_broker_reconnects_total", COUNTER, "Times consuming began again after the first.",
+    { "kopru_broker_reconnects_total", COUNTER, "Subscriptions that began after the first.",
       FIELD(FIELD_COUNT, reconnects) },
     { "kopru_broker_stalled_total", COUNTER,
       "Subscriptions that ended because messages were ready and none was delivered.",
@@ -114,9 +124,9 @@ static const struct family QUEUE_FAMILIES[] = {
       "Calls to the broker that did not return and were interrupted.",
       FIELD(FIELD_COUNT, interrupted) },
     { "kopru_queue_prefetch_messages", GAUGE,
-      "Messages that the broker may deliver before the first is acknowledged, as last asked for.",
+      "Messages that the broker may deliver before the first is acknowledged, as last requested.",
       FIELD(FIELD_INT, prefetch) },
-    { "kopru_broker_errors_total", COUNTER, "Times consuming could not begin or had to end.",
+    { "kopru_broker_errors_total", COUNTER, "Subscriptions that could not begin or had to end.",
       FIELD(FIELD_COUNT, broker_error.count) },
 };
 
@@ -125,8 +135,8 @@ static void print_header(struct buffer *out, const char *name, const char *type,
     buffer_append_format(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Label values are UTF-8, and three characters of them are escaped. Of what is no UTF-8 the odd
-   bytes are printed in hexadecimal. */
+/* Label values are UTF-8, and three characters of them are escaped. If a value is not UTF-8, its
+   bytes beyond ASCII are printed in hexadecimal. */
 static void print_label_value(struct buffer *out, const char *value)
 {
     bool valid = utf8_is_valid(slice_of(value));
@@ -191,7 +201,8 @@ static void print_queue_family(struct buffer *out, const struct bridge_status *s
     }
 }
 
-/* Every reason is there from the start, so that a rate sees the first one. */
+/* Every reason is printed from the start, so that rate() counts the first dead letter of a reason,
+   too. */
 static void print_dead_letters(struct buffer *out, const struct bridge_status *status)
 {
     print_header(out, "kopru_dead_letters_total", COUNTER, "Messages that became dead letters.");
@@ -213,7 +224,7 @@ static void print_number(struct buffer *out, const char *name, const char *type,
     buffer_append_format(out, "%s %.*f\n", name, decimals, value);
 }
 
-/* The names that every Prometheus client library gives them. */
+/* These are the names that every Prometheus client library uses. */
 static void print_process(struct buffer *out, const struct process_figures *process)
 {
     print_number(out, "process_start_time_seconds", GAUGE, "When the process started.",
@@ -233,15 +244,16 @@ static void print_process(struct buffer *out, const struct process_figures *proc
 void metrics_print(const struct bridge_status *status, const struct process_figures *process,
                    const char *version, struct buffer *out)
 {
-    print_header(out, "kopru_build_info", GAUGE, "The release that runs; always 1.");
+    print_header(out, "kopru_build_info", GAUGE, "The release that is running; always 1.");
     buffer_append_text(out, "kopru_build_info{version=");
     print_label_value(out, version);
     buffer_append_text(out, "} 1\n");
     print_number(out, "kopru_database_up", GAUGE,
-                 "Whether the database was there and as the mappings need it at the last look.",
+                 "Whether the database was reachable and had what the mappings need when it was "
+                 "last checked.",
                  status->database_ok, 0);
     print_number(out, "kopru_database_reconnects_total", COUNTER,
-                 "Connections made after the first, of the one that holds the queues.",
+                 "Connections of the lease keeper to the database after its first.",
                  (double)status->database_reconnects, 0);
     for (size_t i = 0; i < sizeof(QUEUE_FAMILIES) / sizeof(QUEUE_FAMILIES[0]); i++)
         print_queue_family(out, status, &QUEUE_FAMILIES[i]);

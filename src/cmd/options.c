@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const OUTPUT_FORMATS[] = { "table", "json", NULL };
-
 /*
  * getopt_long() parses, because it knows every spelling that people expect (-cFILE, --config=FILE,
  * options behind arguments, --). It is given nothing but the table: its messages are switched off
@@ -17,7 +15,10 @@ const char *const OUTPUT_FORMATS[] = { "table", "json", NULL };
  * option nor read one that it does not have.
  */
 
-/* Above every letter: tells a long option's value from a short one's. */
+const char *const OUTPUT_FORMATS[] = { "table", "json", NULL };
+
+/* Added to the index of an option, so that the value of a long option cannot be that of a
+   letter. */
 enum { LONG_OPTION_BASE = 256 };
 
 static size_t option_count(const struct option_spec *options)
@@ -31,7 +32,7 @@ static size_t option_count(const struct option_spec *options)
     return count;
 }
 
-/* Leading ':' makes getopt tell a missing value from an unknown option. */
+/* The leading ':' makes getopt tell a missing value from an unknown option. */
 static void build_getopt(const struct option_spec *options, size_t count,
                          struct option *long_options, char *letters)
 {
@@ -50,7 +51,7 @@ static void build_getopt(const struct option_spec *options, size_t count,
     *letters = '\0';
 }
 
-/* The option that getopt's value stands for, NULL if it is none of the table. */
+/* Returns the option for the value that getopt returned, or NULL if the table has none. */
 static const struct option_spec *spec_find(const struct option_spec *options, size_t count,
                                            int value)
 {
@@ -98,7 +99,7 @@ static int check_choice(struct error *err, const struct option_spec *option, con
     return error_hint(err, "--%s is one of: %s", option->name, known);
 }
 
-/* What the single options cannot see. */
+/* Checks what concerns the command line as a whole. */
 static int check_whole(struct invocation *call, const struct option_spec *options, size_t count,
                        struct error *err)
 {

@@ -1,6 +1,5 @@
 /*
- * Options of a command, stated once: parsing, defaults, allowed values and --help all come from the
- * same table.
+ * The options of a command. Parsing, defaults, allowed values and --help all come from one table.
  */
 #ifndef KOPRU_CMD_OPTIONS_H
 #define KOPRU_CMD_OPTIONS_H
@@ -47,7 +46,8 @@ extern const char *const OUTPUT_FORMATS[];
 
 struct command;
 
-/* One call of a command, as the command line has it. Points into argv and the command's table. */
+/* One call of a command, as the command line has it. It points into argv and the command's
+   table. */
 struct invocation {
     const struct command *command;
     const char *values[OPTIONS_MAX]; /* parallel to the table: the value given, else the fallback;
@@ -56,17 +56,17 @@ struct invocation {
     size_t argument_count;
 };
 
-/* argv[0] is the command's name. Reorders argv, so that options may follow arguments. Where --help
-   is given nothing else is asked for. Returns 0, or -1 with err of kind ERROR_USAGE. */
+/* argv[0] is the command's name. Reorders argv, so that options may follow arguments. With --help
+   nothing else is required. Returns 0, or -1 with err of kind ERROR_USAGE. */
 int options_parse(struct invocation *call, const struct command *command, int argc, char **argv,
                   struct error *err);
 
-/* The value of an option that stands in the command's table (another name is a bug and aborts).
-   NULL: not given, no fallback. */
+/* Returns the value of an option of the command's table (any other name is a bug and aborts), or
+   NULL if it was not given and has no fallback. */
 const char *invocation_value(const struct invocation *call, const char *option);
 bool invocation_has(const struct invocation *call, const char *option);
 
-/* The lines of --help for a table. */
+/* Prints the lines of --help for a table. */
 void options_print(const struct option_spec *options, FILE *out);
 
 #endif

@@ -8,6 +8,12 @@
 #include <time.h>
 #include <unistd.h>
 
+/*
+ * The kernel gives the start of a process in ticks since boot, and Prometheus wants a time of the
+ * wall clock. The time of boot is taken as the difference of the two clocks now, with the boot
+ * clock that also counts while the machine sleeps.
+ */
+
 static double seconds_of(clockid_t clock)
 {
     struct timespec now = { 0 };
@@ -35,7 +41,7 @@ static void read_memory(struct process_figures *figures)
 static int64_t count_fds(void)
 {
     DIR *directory = opendir("/proc/self/fd");
-    int64_t count = -1; /* the directory's own */
+    int64_t count = -1; /* the directory's own descriptor is not counted */
     const struct dirent *entry;
 
     if (directory == NULL)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* What cannot be read is 0. */
+/* A figure that cannot be read is 0. */
 struct process_figures {
     double start_time_s; /* since 1970-01-01 UTC */
     double cpu_s;        /* of all threads, user and system */

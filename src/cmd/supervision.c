@@ -7,6 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * WATCHDOG=1 comes from the main thread and depends on the signs of life of all the others. A
+ * thread that only sent it would keep a daemon alive whose other threads hang. STATUS= uses the
+ * functions of the probes, so that systemctl and /readyz never contradict each other, and is sent
+ * only when it changes.
+ */
+
 enum {
     LOOK_MS = 500, /* also how late READY=1 may be */
     LOOKS_PER_WATCHDOG = 3,
@@ -30,7 +37,7 @@ int supervision_wait_ms(const struct supervision *supervision)
     return notify_is_open(&supervision->notifier) ? clock_left_ms(supervision->next_look_ms) : -1;
 }
 
-/* The first part that is not well, without its mark; "ok" if there is none. */
+/* Returns the first part that is not well, without its mark, or "ok" if there is none. */
 static void summarize(const char *health, char *out, size_t size)
 {
     const char *line = strncmp(health, "[-]", 3) == 0 ? health : strstr(health, "\n[-]");

@@ -8,7 +8,7 @@
  * bridge) supervision_stopping(&supervision); go on looking until all is finished
  *     supervision_close(&supervision)
  *
- * Without a manager that listens, nothing of this happens.
+ * Without a manager that listens, none of this happens.
  */
 #ifndef KOPRU_CMD_SUPERVISION_H
 #define KOPRU_CMD_SUPERVISION_H
@@ -17,7 +17,7 @@
 #include "bridge/bridge.h"
 
 enum {
-    /* Servers that are away must not hold up the boot, nor run into TimeoutStartSec (90 s by
+    /* Servers that are away must not hold up the boot or make it run into TimeoutStartSec (90 s by
        default): a daemon that waits for them longer than this counts as started, and STATUS= says
        what it waits for. */
     SUPERVISION_PATIENCE_MS = 30000,
@@ -30,22 +30,22 @@ struct supervision {
     int64_t patience_ends_ms; /* monotonic, like next_look_ms */
     int64_t next_look_ms;
     bool ready;
-    char status[SUPERVISION_STATUS_MAX_BYTES]; /* the last that was sent */
+    char status[SUPERVISION_STATUS_MAX_BYTES]; /* the text that was sent last */
 };
 
-/* Logs what keeps it from reaching the manager; then it is as if there was none. */
+/* If the manager cannot be reached, logs why and goes on as if there were none. */
 void supervision_open(struct supervision *supervision, int64_t silence_limit_ms);
 
-/* Milliseconds until the next look is due; -1: never. */
+/* Returns the milliseconds until the next look is due; -1: never. */
 int supervision_wait_ms(const struct supervision *supervision);
 
-/* Looks and tells, if it is time to. */
+/* Looks at the daemon and tells the manager, if it is time. */
 void supervision_look(struct supervision *supervision, struct bridge *bridge);
 
 void supervision_stopping(struct supervision *supervision);
 void supervision_close(struct supervision *supervision);
 
-/* What a look tells, appended to out as lines: the part of supervision_look() that needs no
+/* Appends what a look tells, as lines. This is the part of supervision_look() that needs no
    bridge. */
 void supervision_tell(struct supervision *supervision, const struct bridge_status *status,
                       int64_t now_ms, struct buffer *out);

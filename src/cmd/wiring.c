@@ -6,10 +6,18 @@
 
 #include <stdlib.h>
 
+/*
+ * Only src/cmd sees a struct settings; the layers that do the work each define what they need, and
+ * here the one is made from the other. Everything is built before the bridge starts and never moves
+ * afterwards, because ports and threads keep pointers into it. All connections to the database
+ * share one flag which says that a pooler loses prepared statements, so that only the first of them
+ * has to find out.
+ */
+
 enum {
-    /* What PostgreSQL takes in one message of its protocol, and so as a dead letter. What messages
-       become is bounded long before, where they are mapped, put into batches, and compared with the
-       rows that are there. */
+    /* PostgreSQL takes at most this in one message of its protocol, and so as a dead letter. The
+       rows of messages are bounded long before: where they are mapped, put into batches, and
+       compared with the stored rows. */
     BATCH_MAX_BYTES = 1 << 30,
 };
 
@@ -123,7 +131,8 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
         .patience = { .wait_ms = LEASE_ACQUIRE_WAIT_MS, .frozen_after_ms = LEASE_EXPIRES_MS },
     };
     wiring->lease = pg_lease_port(&wiring->lease_target);
-    /* When it connects, libpq quotes what it cannot read, and that may be part of a password. */
+    /* Checked here and not when libpq connects: it would quote what it cannot read, which may be
+       part of a password. */
     if (pg_conninfo_read(settings->postgres.conninfo, &conninfo, err) != 0)
         return -1;
     for (size_t i = 0; i < settings->queue_count; i++) {

@@ -15,7 +15,7 @@
 #include "cmd/configuration.h"
 #include "pg/ports.h"
 
-/* What the ports of one queue work with. */
+/* What the ports of one queue need. */
 struct wired_queue {
     const struct mapping *mapping;
     struct pg_statements statements;
@@ -40,7 +40,7 @@ int wiring_init(struct wiring *wiring, const struct configuration *configuration
                 struct error *err);
 void wiring_release(struct wiring *wiring);
 
-/* The parts of the settings that the doors take. */
+/* Return the parts of the settings that amqp and pg take. */
 struct amqp_endpoint wiring_endpoint(const struct settings *settings);
 struct pg_settings wiring_postgres(const struct settings *settings, atomic_bool *unprepared);
 

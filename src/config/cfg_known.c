@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Refuses the settings whose names are not known, and suggests the known name that was probably
-   meant. */
+/* libconfig accepts every name, so a misspelt one would silently mean the default. Every group is
+   therefore compared with the names that are known in it, and the nearest one is suggested: most
+   unknown names are typing errors. */
 
 enum { MAX_NAME = 40 };
 

@@ -8,6 +8,13 @@
 #include <stddef.h>
 #include <string.h>
 
+/*
+ * A row is all that the program knows of an option. Defaults and ranges stand here and not where
+ * the values are used, so that a test notices when the sample file or the README says something
+ * else, and a new option needs no code. The options of the top level come first, as
+ * config_option_names() expects.
+ */
+
 static const char *const LEVELS[] = { "error", "warning", "info", "debug", NULL };
 static const char *const FORMATS[] = { "auto", "text", "json", NULL };
 static const char *const ORDERS[] = { "delivery", "timestamp", NULL };
@@ -47,13 +54,6 @@ static const char *refuse_listen(const char *value)
     why = address_parse(&address, value);
     return why == NULL && address.port == 0 ? "the port is not 1 to 65535" : why;
 }
-
-/*
- * A row is all that the program knows of an option. Defaults and ranges stand here and not where
- * the values are used, so that a test notices when the sample file or the README says something
- * else, and a new option needs no code. The options of the top level come first, as
- * config_option_names() expects.
- */
 
 #define FIELD(name)                                                                                \
     .offset = offsetof(struct settings, name), .size = sizeof(((struct settings *)NULL)->name)
@@ -200,7 +200,7 @@ const struct config_option OPTIONS[] = {
       .required_to_map = true,
       QUEUE_FIELD(entity),
       .refuse = refuse_empty,
-      .help = "what its messages are about: the `entity` of one of the entity files" },
+      .help = "the entity of its messages: the `entity` of one of the entity files" },
     { .group = "queues",
       .key = "writers",
       .type = OPTION_INTEGER,
@@ -222,8 +222,8 @@ const struct config_option OPTIONS[] = {
       .initial = "\"delivery\"",
       .names = ORDERS,
       QUEUE_FIELD(order),
-      .help = "what is newer: what the broker delivers later, or, where publishers do not keep "
-              "order, what has the later timestamp" },
+      .help = "which message is newer: the one delivered later or, where publishers do not keep "
+              "order, the one with the later timestamp" },
 
     { .group = "limits",
       .key = "max_message_bytes",
@@ -245,8 +245,9 @@ const struct config_option OPTIONS[] = {
       .initial = "33554432",
       RANGE(1, 17179869184, 1, "bytes"),
       FIELD(limits.max_unacknowledged_bytes),
-      .help = "what may be delivered and not yet acknowledged, of each queue and with its rows; "
-              "beyond that nothing is read from the socket" },
+      .help =
+          "the size of the unacknowledged messages of each queue, with their rows, beyond which "
+          "nothing is read from the socket" },
 
     { .group = "batch",
       .key = "max_messages",
@@ -296,16 +297,14 @@ const struct config_option OPTIONS[] = {
       .initial = "1000",
       RANGE(1, 1000000, 1, "messages"),
       FIELD(breaker.window),
-      .help =
-          "the number of the last messages that the share is taken of; fewer are never judged" },
+      .help = "how many of the last messages the share is taken of; fewer never open the breaker" },
     { .group = "breaker",
       .key = "probe_interval",
       .type = OPTION_INTEGER,
       .initial = "60",
       RANGE(1, 600, 1000, "seconds"),
       FIELD(breaker.probe_ms),
-      .help =
-          "how often one message is tried in that state, in a transaction that is rolled back" },
+      .help = "while nothing is written, how often one message is tried and rolled back" },
 
     { .group = "http",
       .key = "listen",
@@ -324,7 +323,7 @@ const struct config_option OPTIONS[] = {
       .names = LEVELS,
       FIELD(log.level),
       .environment = "KOPRU_LOG_LEVEL",
-      .help = "the least severe lines that are written: error, warning, info or debug" },
+      .help = "the least severe level that is logged: error, warning, info or debug" },
     { .group = "log",
       .key = "format",
       .type = OPTION_CHOICE,

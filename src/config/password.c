@@ -4,6 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
+/*
+ * Neither libpq nor the URI reader is asked, because a text that they refuse may hold a password as
+ * well, and its file must not be readable for everybody either. A wrong yes costs the operator a
+ * chmod, a wrong no a password.
+ */
+
 bool password_in_uri(const char *uri)
 {
     const char *start = strstr(uri, "://");

@@ -27,7 +27,7 @@ static int listen_on(const struct addrinfo *found)
 
     if (fd < 0)
         return -1;
-    /* Connections of a process before this one that are still closing must not keep it out. */
+    /* Connections of an earlier process that are still closing must not keep it out. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0)
         return fd;

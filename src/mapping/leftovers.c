@@ -4,6 +4,13 @@
 
 #include <stdlib.h>
 
+/*
+ * `extra` is written in the form in which PostgreSQL prints jsonb, with sorted names, because the
+ * writer compares it as text with what is stored. Each member is appended first and cut off again
+ * if nothing of it is left: whether something is left is only known after the walk through its own
+ * members.
+ */
+
 bool leftovers_members(struct reading *reading, const struct path_level *level,
                        const struct json_node *object, struct member **members, size_t *count)
 {

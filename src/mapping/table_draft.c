@@ -1,5 +1,11 @@
 #include "mapping/table_draft.h"
 
+/*
+ * Names are restricted to what PostgreSQL takes without quotes, so that generated SQL never quotes
+ * a name, and a name reads the same in the entity file, in the migration and in the statement that
+ * a DBA finds in a log.
+ */
+
 enum { MAX_NAME_BYTES = 63 }; /* PostgreSQL cuts longer names */
 
 const char *table_name_fault(const char *name)

@@ -4,6 +4,12 @@
 
 #include <strings.h>
 
+/*
+ * The value is kept as text in any case, in the column that every typed value has. So a valueType
+ * that is not known is no fault, and a value that does not fit its type counts as a misfit but is
+ * not put into `extra` a second time.
+ */
+
 enum typed_kind { TYPED_OTHER, TYPED_NUMERIC, TYPED_DATE, TYPED_TIMESTAMP, TYPED_BOOLEAN };
 
 static const struct {

@@ -23,8 +23,8 @@ struct pg_arguments {
     struct pg_params params; /* points to the two above; complete after pg_arguments_finish() */
 };
 
-/* scalars: how many of the statement's parameters, its first ones, are no arrays. max_bytes: what
-   one array may take. Returns 0, or -1 when there is no memory. Release in both cases. */
+/* scalars: how many of the statement's parameters are scalars; they come first. max_bytes: the most
+   that one array may take. Returns 0, or -1 when there is no memory. Release in both cases. */
 int pg_arguments_init(struct pg_arguments *arguments, const struct pg_statement *statement,
                       size_t scalars, size_t max_bytes);
 

@@ -3,6 +3,11 @@
 #include "pg/binary.h"
 #include "pg/cell.h"
 
+/*
+ * The header stands before the elements but says how many there are and whether one is null, which
+ * is known only after the last one. So its bytes are reserved first and filled at the end.
+ */
+
 enum { HEADER_BYTES = 20 };
 
 const struct pg_type PG_TYPE_BYTEA = { BYTEA_OID, BYTEA_ARRAY_OID, "bytea[]", "" };

@@ -30,7 +30,7 @@ struct pg_type {
     Oid element;
     Oid array;
     const char *array_name; /* for casts: "text[]" */
-    /* What is appended where the column is read: "::text" for numeric and jsonb, which are read as
+    /* What follows the column where it is read: "::text" for numeric and jsonb, which are read as
        text, else "". */
     const char *read_cast;
 };
@@ -41,7 +41,7 @@ extern const struct pg_type PG_TYPE_BYTEA; /* of payload hashes, which no entity
 /* The element type of one of the array types in binary.h. */
 Oid pg_array_element(Oid array);
 
-/* max_bytes: what the array may take, with its header. */
+/* max_bytes: the most that the array may take, its header included. */
 void pg_array_init(struct pg_array *array, Oid element, size_t max_bytes);
 void pg_array_release(struct pg_array *array);
 

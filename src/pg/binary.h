@@ -44,7 +44,7 @@ static inline int64_t pg_read_i64(const char *bytes)
     return (int64_t)__builtin_bswap64(wire);
 }
 
-/* The number as its eight bytes go to the server. */
+/* Returns the eight bytes of the number as they go to the server. */
 static inline int64_t pg_wire_i64(int64_t number)
 {
     return (int64_t)__builtin_bswap64((uint64_t)number);

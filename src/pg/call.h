@@ -19,8 +19,8 @@ struct pg_statement {
     bool begins_transaction;
 };
 
-/* The values of one statement's parameters, all in binary form. Borrowed: whoever fills this keeps
-   the arrays and the bytes alive until the call was sent. */
+/* The values of one statement's parameters, all in binary form. They are borrowed: the arrays and
+   the bytes must live until the call was sent. */
 struct pg_params {
     int count;
     const char *const *values; /* an element that is NULL is SQL's null */

@@ -5,13 +5,12 @@
 #include <string.h>
 
 /*
- * The catalog is read as rows of text and compared in this process, where a query for each question
- * would be shorter to write. But a question about an object that is missing is an error in SQL, and
- * an error says nothing about the other objects. One snapshot answers all questions at once, so
- * that `kopru check` names everything that is missing and not only what it met first.
- *
+ * The catalog is read as rows of text and compared in this process, although a query for each
+ * question would be shorter to write. But a question about an object that is missing is an error in
+ * SQL, and an error says nothing about the other objects. One snapshot answers all questions at
+ * once, so that `kopru check` names everything that is missing and not only what it meets first.
  * Everything is cast to text, so that a cell in binary form is a string. Names are looked up by
- * value, not by to_regclass() and the like: those fail where the user may not use the schema.
+ * value and not with to_regclass() and the like, which fail where the user may not use the schema.
  */
 
 /* One row, with the columns of enum server_fact. */
@@ -34,7 +33,8 @@ static const struct pg_statement READ_SERVER = {
            " WHERE n.nspname = '" ENTITY_SCHEMA "')",
 };
 
-/* Views and foreign tables too, so that one can be told that a name is not that of a table. */
+/* Views and foreign tables are read, too, so that the report can say that a name is not that of a
+   table. */
 static const struct pg_statement READ_TABLES = {
     .sql = "SELECT"
            " c.relname::text,"
@@ -93,8 +93,8 @@ static const struct pg_statement READ_VERSIONS = {
            " ORDER BY version",
 };
 
-/* A statement that is refused would be taken for a failure to ask, so what it reads must be known
-   to be there. */
+/* A refused statement would look as if the server could not be asked, so what this one reads must
+   be known to be there. */
 static bool may_read_versions(const struct catalog *catalog)
 {
     static const char *const columns[] = { "version", "name", "min_kopru_version" };

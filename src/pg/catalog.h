@@ -28,7 +28,7 @@ struct catalog_report {
 };
 
 /* Returns 0, or -1 with *failure filled and *out NULL. The connection is left outside any
-   transaction. Free what it gives; the connection may be closed before. */
+   transaction, and may be closed before the catalog. Free the catalog. */
 int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *failure);
 
 /* NULL is allowed. */
@@ -49,12 +49,12 @@ int catalog_check_entity(const struct catalog *catalog, const struct entity *ent
 /* The names of the migrations that this kopru needs, oldest first; their numbers are 1 to count. */
 const char *const *catalog_migrations(size_t *count);
 
-/* The migration that brings a table, or a column of it (column may be NULL: the table); NULL if
-   none of the above does. */
+/* Returns the migration that adds a table, or a column of that table (column NULL: the table
+   itself), or NULL if none does. */
 const char *catalog_migration_of(const char *table, const char *column);
 
-/* Less than 0, 0 or more than 0 as release a is older than, equal to or newer than b, as "0.9.1" is
-   older than "0.10". What follows the numbers is not looked at. */
+/* Returns less than 0, 0 or more than 0 if release a is older than, equal to or newer than b:
+   "0.9.1" is older than "0.10". What follows the numbers is ignored. */
 int catalog_compare_versions(const char *a, const char *b);
 
 #endif

@@ -5,9 +5,10 @@
 #include <string.h>
 
 /*
- * What makes a promise untrue is a problem, and the daemon waits until it is gone; what makes one
- * weaker is a warning, since a site may have decided so: fsync is off on many a test server. The
- * order is that in which a person would mend it: the server, the schema, migrations, tables.
+ * What makes a promise untrue is a problem, and the daemon waits until it is gone. What makes one
+ * weaker is a warning, since a site may have decided so: fsync is off on many a test server.
+ * Problems are listed in the order in which a person would mend them: the server, the schema,
+ * migrations, tables.
  */
 
 enum { OLDEST_SERVER = 130000 };
@@ -104,7 +105,7 @@ static void check_migrations(struct review *review, const char *version)
     }
 }
 
-/* Returns false if there is no schema: then nothing else needs to be said. */
+/* Returns false if there is no schema; nothing else needs to be reported then. */
 static bool check_schema(struct review *review)
 {
     const char *schema = fact(review, SERVER_SCHEMA);

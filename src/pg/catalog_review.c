@@ -38,7 +38,8 @@ static int migration_number(const char *migration)
     return atoi(migration);
 }
 
-/* Says which migration brings the object and how to run it, or that somebody has to write one. */
+/* Hints at the migration that adds the object and how to run it, or that somebody has to write
+   one. */
 static void hint_migration(const struct review *review, struct error *err, const char *table,
                            const char *column)
 {

@@ -1,6 +1,6 @@
 /*
- * The comparison of one table with what the writer needs of it. For the catalog files only; all
- * others use catalog.h.
+ * Compares one table with what the writer needs. For the catalog files only; all others use
+ * catalog.h.
  */
 #ifndef KOPRU_PG_CATALOG_REVIEW_H
 #define KOPRU_PG_CATALOG_REVIEW_H
@@ -18,7 +18,7 @@ struct wanted_column {
     const char *name;
     const char *type;      /* as format_type() prints it */
     bool never_null;       /* the writer always has a value for it, or leaves it to its default */
-    bool is_never_written; /* a generated value is as good */
+    bool is_never_written; /* a generated value will do */
 };
 
 /* A table as the writer needs it. */

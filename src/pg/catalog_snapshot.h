@@ -50,13 +50,14 @@ struct catalog_column {
 
 const char *catalog_server_fact(const struct catalog *catalog, enum server_fact fact);
 
-/* False if there is none of that name in schema kopru. */
+/* Returns false if schema kopru has no table of that name. */
 bool catalog_find_table(const struct catalog *catalog, const char *name,
                         struct catalog_table *table);
 bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name,
                          struct catalog_column *column);
 
-/* The columns of a table: the name of the nth one and what it is. NULL behind the last. */
+/* Returns the name of the nth column of a table and describes it. Returns NULL after the last
+   one. */
 const char *catalog_next_column(const struct catalog *catalog, const char *table, size_t n,
                                 struct catalog_column *column);
 

@@ -52,8 +52,8 @@ static size_t digits_of(size_t places)
     return (places + NUMERIC_DIGIT_PLACES - 1) / NUMERIC_DIGIT_PLACES;
 }
 
-/* Four places as one digit of base 10,000; zeros stand where the text has none. `at` counts from
-   the text's beginning. */
+/* Returns four decimal places as one digit of base 10,000; zeros stand where the text has none.
+   `at` counts from the beginning of the text. */
 static uint16_t digit_at(struct slice text, long at)
 {
     uint16_t digit = 0;
@@ -70,7 +70,8 @@ static char *put_u16(char *target, uint16_t number)
     return target + 2;
 }
 
-/* From the canonical text of VALUE_NUMERIC; the server strips zeros at either end by itself. */
+/* Appends a numeric from the canonical text of VALUE_NUMERIC; the server strips the zeros at both
+   ends. */
 static void numeric(struct buffer *out, struct slice text)
 {
     const bool negative = text.data[0] == '-';

@@ -48,9 +48,9 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
 /* NULL is allowed. The server rolls back a transaction that is still open. */
 void pg_conn_close(struct pg_conn *conn);
 
-/* The most that a round trip may receive, in bytes as the socket counts them; 0 for any amount, as
-   after pg_conn_open(). A round trip that receives more is lost, as one that takes too long
-   (failure.timed_out): libpq keeps a result whole, so nothing else bounds the memory that the rows
+/* Limits what a round trip may receive, in bytes as the socket counts them; 0 means any amount, as
+   after pg_conn_open(). A round trip that receives more fails like one that takes too long
+   (failure.timed_out). libpq keeps a result whole, so nothing else bounds the memory that the rows
    of a batch take in this process. */
 void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 

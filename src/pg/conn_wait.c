@@ -7,6 +7,13 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 
+/*
+ * A client that only sends while the server only sends is stuck as soon as both sockets are full.
+ * So every wait for the socket to take more also reads what has arrived. The number of bytes that
+ * arrive is counted before libpq reads them, because libpq keeps a result whole and cannot be told
+ * to stop.
+ */
+
 int pg_wait_socket(struct pg_conn *conn, short events, int64_t deadline_ms)
 {
     struct pollfd watched = { .fd = PQsocket(conn->pg), .events = events };

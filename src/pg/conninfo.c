@@ -57,8 +57,9 @@ static bool has_stray_password(const PQconninfoOption *options)
     return port[strspn(port, "0123456789,")] != '\0';
 }
 
-/* All options as libpq would use them. An invalid channel_binding stops it before it asks anybody,
-   and a passfile that cannot exist before it looks for a password. NULL when there is no memory. */
+/* Returns all options as libpq would use them, or NULL when there is no memory. An invalid
+   channel_binding stops libpq before it asks anybody, and a passfile that cannot exist keeps it
+   from looking for a password. */
 static PQconninfoOption *resolve(const char *conninfo)
 {
     const char *const keywords[] = { "dbname", "passfile", "channel_binding", NULL };
@@ -109,8 +110,8 @@ static void describe(const PQconninfoOption *given, const PQconninfoOption *all,
         default_sslmode(given, all) != NULL || strcmp(value_of(all, "sslmode"), "verify-full") == 0;
 }
 
-/* The keyword that libpq does not know, as quoted in what it said; *len is its length, and 0 where
-   the keyword may be a piece of a password, as b is in `password=a b=c`. */
+/* Returns the keyword that libpq does not know, as its text quotes it. *len is its length, and 0
+   where the keyword may be a piece of a password, as b is in `password=a b=c`. */
 static const char *unknown_keyword(const char *conninfo, const char *said, size_t *len)
 {
     static const char *const starts[] = { "invalid connection option \"",
@@ -203,7 +204,7 @@ int pg_conninfo_read(const char *conninfo, struct pg_conninfo *out, struct error
     if (has_stray_password(given)) {
         PQconninfoFree(given);
         error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
-                  "a host holds an @, or a port is no number");
+                  "a host contains an @, or a port is not a number");
         return error_hint(
             err, "in a URI's user and password write @ as %%40, : as %%3A, / as %%2F, %% as %%25");
     }

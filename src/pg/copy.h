@@ -18,11 +18,11 @@ struct pg_copy {
     size_t rows; /* so far */
 };
 
-/* max_bytes: what all rows together may take. */
+/* max_bytes: the most that all rows together may take. */
 void pg_copy_init(struct pg_copy *copy, size_t max_bytes);
 void pg_copy_release(struct pg_copy *copy);
 
-/* Appends a row. values: one for each column of the table. */
+/* Appends a row, with one value for each column of the table. */
 void pg_copy_row(struct pg_copy *copy, const struct table *table, const struct value *values);
 
 /* Appends the trailer. Returns 0, or -1 when the rows outgrew max_bytes or memory. */

@@ -19,8 +19,8 @@ struct copying {
     struct pg_failure *failure;
 };
 
-/* Sends the rows in pieces, which bound what libpq holds. Returns 0 also when the server has ended
-   the COPY by an error meanwhile: the next result tells. -1: the wait has failed. */
+/* Sends the rows in pieces, which bound what libpq holds. Returns 0, also when the server has ended
+   the COPY by an error meanwhile, which the next result tells; -1 when the wait has failed. */
 static int send_rows(const struct copying *copying)
 {
     PGconn *pg = copying->conn->pg;
@@ -38,8 +38,8 @@ static int send_rows(const struct copying *copying)
     return 0;
 }
 
-/* Waits for the next result and clears it. *status is PGRES_EMPTY_QUERY when there was none. -1:
-   the connection is of no more use. */
+/* Waits for the next result and clears it. *status is PGRES_EMPTY_QUERY when there was none.
+   Returns -1 when the connection is of no more use. */
 static int next_status(const struct copying *copying, ExecStatusType *status)
 {
     struct pg_conn *conn = copying->conn;
@@ -54,8 +54,8 @@ static int next_status(const struct copying *copying, ExecStatusType *status)
     return PQstatus(conn->pg) == CONNECTION_BAD ? -1 : 0;
 }
 
-/* One COPY from its beginning to its end; *refused tells that the server refused it. -1: the
-   connection is of no more use. */
+/* Runs one COPY from its beginning to its end; *refused tells whether the server refused it.
+   Returns -1 when the connection is of no more use. */
 static int copy_one(const struct copying *copying, bool *refused)
 {
     ExecStatusType status;

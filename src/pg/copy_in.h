@@ -1,5 +1,6 @@
 /*
- * Sends many rows to the server by COPY ... FROM STDIN. What is sent is made by copy.h.
+ * Sends many rows to the server by COPY ... FROM STDIN. copy.h puts them into the form that COPY
+ * takes.
  */
 #ifndef KOPRU_PG_COPY_IN_H
 #define KOPRU_PG_COPY_IN_H

@@ -7,10 +7,10 @@
 #include <string.h>
 
 /*
- * Equal bodies must be added up before they are sent: ON CONFLICT DO UPDATE refuses to touch the
- * same row twice in one statement (SQLSTATE 21000). What describes the message is taken from the
- * first of them, what describes the refusal from the latest, just as the statement does with a row
- * that is there already.
+ * Equal bodies must be added up before they are sent, because ON CONFLICT DO UPDATE refuses to
+ * touch the same row twice in one statement (SQLSTATE 21000). What describes the message is taken
+ * from the first of them and what describes the refusal from the latest, just as the statement does
+ * with a row that is already stored.
  */
 
 const struct pg_statement PG_WRITE_DEAD_LETTERS = {

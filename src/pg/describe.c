@@ -12,7 +12,7 @@
 
 /*
  * The names of the parameters are written here a second time, apart from the code that fills them,
- * since PostgreSQL knows parameters by number only. `kopru sql` is how a DBA looks at a statement
+ * because PostgreSQL knows parameters by number only. `kopru sql` is how a DBA looks at a statement
  * that the server's log shows, and "$4" alone tells nothing.
  */
 
@@ -102,13 +102,12 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at",
                                          "state" };
     const struct pg_description all[] = {
-        { &PG_BEGIN, "every transaction begins with this, and ends with a plain COMMIT", NULL,
-          none },
+        { &PG_BEGIN, "begin a transaction; a plain COMMIT ends it", NULL, none },
         { &PG_SETTINGS,
-          "nothing in the transaction depends on settings of a role, a database or a pooler", NULL,
+          "make the transaction independent of settings of a role, a database or a pooler", NULL,
           timeouts },
         { &PG_CHECK_EPOCH,
-          "is the lease still held; whoever acquires it meanwhile waits for the transaction", NULL,
+          "check that the lease is still held; another instance that acquires it then waits", NULL,
           epoch },
         { &PG_WRITE_DEAD_LETTERS,
           "write the dead letters of the batch, or count them where they are open already", NULL,
@@ -118,7 +117,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           none },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
-          "who holds the lease, and for how long the holder was silent", NULL, entity },
+          "read who holds the lease, and for how long the holder was silent", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK_TIMEOUT],
           "wait for a lock no longer than this: the leases on other queues must be renewed", NULL,
           milliseconds },

@@ -26,7 +26,8 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
    transaction, write dead letters, and acquire and renew a lease. */
 void pg_describe_common(pg_describe_fn *visit, void *context);
 
-/* "text[]" of TEXT_ARRAY_OID. NULL for a type that no statement takes. */
+/* Returns the name of a type, such as "text[]" for TEXT_ARRAY_OID, or NULL for a type that no
+   statement takes. */
 const char *pg_type_name(Oid type);
 
 #endif

@@ -24,7 +24,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* False for lines that say no more than the ones before them, or may quote a value. */
+/* Returns false for a line that says no more than the ones before it, or that may quote a value. */
 static bool is_worth_a_word(const char *line)
 {
     static const char *const others[] = { "\t", "\n", "DETAIL:", "HINT:", "CONTEXT:", "LOCATION:" };
@@ -48,7 +48,7 @@ static void join_lines(char *out, size_t size, const char *text)
     }
 }
 
-/* The hint for a SQLSTATE, from the table; false where there is none. */
+/* Sets the hint for a SQLSTATE from the table. Returns false if the table has none. */
 static bool hint_of_state(struct pg_failure *failure)
 {
     const struct sqlstate_row *row = sqlstate_find(failure->sqlstate);
@@ -77,8 +77,9 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
                    "check that the server runs and postgres.conninfo points to it");
 }
 
-/* The exception: what an error of our own statement, not of a function of the site, says about a
-   missing table, column or privilege. It can only name objects. NULL for any other error. */
+/* The exception: returns what an error of our own statement, not of a function of the site, says
+   about a missing table, column or privilege, which can only name objects. Returns NULL for any
+   other error. */
 static const char *name_object(const struct pg_failure *failure, const PGresult *result)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);

@@ -1,7 +1,7 @@
 /*
- * Says what went wrong with a connection: makes a pg_failure of the server's fields and of libpq's
- * text. Neither values of rows nor anything of the server's DETAIL gets into it. A refused login
- * has a header of its own, login_diagnosis.h.
+ * Explains what went wrong with a connection: makes a pg_failure from the server's fields and
+ * libpq's text. It never holds values of rows nor anything of the server's DETAIL.
+ * login_diagnosis.h does the same for a refused login.
  */
 #ifndef KOPRU_PG_DIAGNOSIS_H
 #define KOPRU_PG_DIAGNOSIS_H

@@ -9,6 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
+/*
+ * The only clock is the server's, and it is read with clock_timestamp(): hosts may disagree about
+ * the time, and now() would be the time at which the transaction began, before it waited for a
+ * lock. Reading adds the missing row, so that acquiring is one UPDATE which compares the epoch: of
+ * two instances that read the same epoch, one acquires the lease. The wait for the transactions of
+ * the previous holder has a lock_timeout of its own, because meanwhile the leases of all other
+ * queues are not renewed.
+ */
+
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
 
 /* PostgreSQL counts from 2000 on. */
@@ -42,9 +51,10 @@ static const struct pg_statement LOCK_TIMEOUT = {
     .param_types = (const Oid[]){ INT8_OID },
 };
 
-/* A client that freezes between two round trips is ended by the idle timeout of its transaction;
-   one that freezes while it sends is ended by nothing: its session waits for the rest of a message.
-   RowShareLock: the session looked at an epoch, or is about to acquire a lease. */
+/* A client that freezes between two round trips is ended by the idle timeout of its transaction.
+   Nothing ends one that freezes while it sends, because its session waits for the rest of a
+   message. A RowShareLock shows that the session checked an epoch or is about to acquire a
+   lease. */
 static const struct pg_statement END_FROZEN = {
     .name = "kopru_lease_end_frozen",
     .sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) FROM pg_stat_activity AS a"
@@ -104,8 +114,8 @@ const struct pg_statement *const PG_LEASE_STATEMENTS[PG_LEASE_STATEMENT_COUNT] =
     [PG_LEASE_RELEASE] = &RELEASE,
 };
 
-/* One transaction around the calls from the third on; the first two are filled in here. Keeps the
-   results for the caller. */
+/* Runs one transaction around the calls from the third on; the first two are filled in here. The
+   caller clears the results. */
 static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t count,
                            struct pg_failure *failure)
 {
@@ -123,7 +133,7 @@ static void take_text(char *out, size_t size, const PGresult *result, int column
     snprintf(out, size, "%s", PQgetvalue(result, 0, column));
 }
 
-/* Of a row; a column that is null reads as the empty string. */
+/* Reads the lease from a row; a column that is null reads as the empty string. */
 static void take_lease(struct lease *lease, const PGresult *row)
 {
     char state[32];
@@ -156,8 +166,8 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     return result;
 }
 
-/* Ends the sessions of clients that went silent while they held a queue's row. Returns how many, or
-   -1. */
+/* Ends the sessions of clients that went silent while they held a queue's row. Returns their
+   number, or -1. */
 static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_failure *failure)
 {
     int64_t after = pg_wire_i64(frozen_after_ms);

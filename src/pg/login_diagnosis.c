@@ -36,7 +36,7 @@ static const char *find_state(const char *text)
     return NULL;
 }
 
-/* The value that libpq used, whether it had it from conninfo, the environment or a service file. */
+/* Returns the value that libpq used, be it from conninfo, the environment or a service file. */
 static void find_option(PGconn *pg, const char *keyword, char *out, size_t size)
 {
     PQconninfoOption *options = PQconninfo(pg);
@@ -69,7 +69,7 @@ static void hint_password(PGconn *pg, struct error *err)
 
 static const char VERIFY_FAILED[] = "certificate verify failed";
 
-/* What libpq says where TLS is refused, and what to do about it. Returns false for all else. */
+/* Sets the hint for what libpq says when TLS is refused. Returns false for any other text. */
 static bool hint_tls(struct error *err)
 {
     static const struct {

@@ -15,8 +15,8 @@
 #include "pg/arguments.h"
 #include "pg/call.h"
 
-/* Of the longest round trip: the root, removals and writes of each child, dead letters, the check
-   of a probe. The first one has four calls, whatever the entity. */
+/* Enough for the longest round trip: the root, removals and writes of each child, dead letters, the
+   check of a probe. The first round trip has four calls, whatever the entity. */
 enum { PG_PIPELINE_MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 
 /* Zeroed but for max_bytes: empty. */
@@ -24,7 +24,7 @@ struct pg_pipeline {
     struct pg_call calls[PG_PIPELINE_MAX_CALLS];
     struct pg_arguments arguments[PG_PIPELINE_MAX_CALLS]; /* zeroed for a call that has none */
     size_t count;
-    size_t max_bytes; /* that one array of a call may take */
+    size_t max_bytes; /* the most that one array of a call may take */
 };
 
 /* Adds a call. Returns its arguments, which are to be filled and stay the pipeline's, or NULL when

@@ -4,6 +4,14 @@
 
 #include <stdlib.h>
 
+/*
+ * The lease keeper compares the catalog with the mappings each time it connects and not only at the
+ * start, because tables and privileges may change while the daemon runs. The writers' sessions need
+ * no check of their own: they write only under a lease, which is acquired after it. Failures leave
+ * this layer as a struct error, because the bridge decides by the outcome and has no use for
+ * libpq's details.
+ */
+
 /* The store. */
 
 static void *store_open(void *context)
@@ -94,7 +102,7 @@ static int session_open(void *context, void **out, struct error_list *problems)
     return 0;
 }
 
-/* Hands the error of a failed call on. */
+/* Passes on the error of a failed call. */
 static int answer(int result, const struct pg_failure *failure, struct error *err)
 {
     if (result < 0)

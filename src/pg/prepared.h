@@ -23,8 +23,8 @@ struct pg_prepared {
     size_t count;
 };
 
-/* The name under which the statement is prepared, NULL when it is not. Valid until the next call of
-   pg_prepared_forget(). */
+/* Returns the name under which the statement is prepared, or NULL when it is not. The name is valid
+   until the next call of pg_prepared_forget(). */
 const char *pg_prepared_name(const struct pg_prepared *prepared,
                              const struct pg_statement *statement);
 
@@ -34,7 +34,7 @@ const char *pg_prepared_name(const struct pg_prepared *prepared,
 const char *pg_prepared_add(struct pg_prepared *prepared, PGconn *pg,
                             const struct pg_statement *statement);
 
-/* The statement is prepared anew on its next use. Harmless when it is not there. */
+/* Has the statement prepared anew on its next use. Harmless when it is not prepared. */
 void pg_prepared_forget(struct pg_prepared *prepared, const struct pg_statement *statement);
 
 /* Whether that SQLSTATE shows a pooler that hands each transaction to another server session:

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 
 /*
- * In pipeline mode libpq gives no word about which statement a result belongs to, only their order,
- * and a PREPARE that we slip in before a statement has a result of its own. So each round trip
- * remembers for each of its calls whether it prepares. The same memory says what is to be forgotten
- * when the round trip fails before the server came to that PREPARE; a statement taken for prepared
- * that is not would fail with 26000, which shows a pooler that does not keep statements.
+ * In pipeline mode libpq does not say which statement a result belongs to; only the order tells,
+ * and a PREPARE that is sent before a statement has a result of its own. So each round trip
+ * remembers for each of its calls whether it prepares. From this it also knows what to forget when
+ * it fails before the server came to a PREPARE: a statement that is wrongly taken for prepared
+ * would fail with 26000, which is the sign of a pooler that does not keep statements.
  */
 
 /* The answers of one round trip while they are read. */
@@ -22,8 +22,8 @@ struct answers {
     struct pg_failure *failure;
 };
 
-/* All parameters are binary, and libpq wants that said for each. The usual number needs no memory;
-   for more of them *owned is to be freed. Returns NULL when there is no memory. */
+/* All parameters are binary, and libpq wants to be told so for each. The usual number needs no
+   memory; for a larger one *owned must be freed. Returns NULL when there is no memory. */
 static const int *binary_formats(int count, int **owned)
 {
     static const int few[32] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
@@ -38,7 +38,7 @@ static const int *binary_formats(int count, int **owned)
     return *owned;
 }
 
-/* name: of the prepared statement, or NULL to send its text. */
+/* Sends a call. name is that of the prepared statement, or NULL to send its text. */
 static int queue_execution(PGconn *pg, const struct pg_call *call, const char *name)
 {
     const struct pg_statement *statement = call->statement;
@@ -95,8 +95,8 @@ static bool is_ok(const PGresult *result)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
-/* Reads all results of one statement; the first good one goes to *keep, unless keep is NULL. Of the
-   failures of a round trip the first one counts. -1: the wait has failed. */
+/* Reads all results of one statement and gives the first good one to *keep, unless keep is NULL. Of
+   several failures of a round trip the first one counts. Returns -1 when the wait has failed. */
 static int read_answer(struct answers *answers, const struct pg_statement *statement,
                        PGresult **keep)
 {
@@ -133,7 +133,7 @@ static int read_sync(struct answers *answers)
 }
 
 /* Turns prepares[i] off for each statement that is prepared now, whatever became of the rest of the
-   round trip. -1: the wait has failed. */
+   round trip. Returns -1 when the wait has failed. */
 static int read_answers(struct answers *answers, struct pg_call *calls, bool *prepares,
                         size_t count)
 {

@@ -1,7 +1,7 @@
 /*
  * What each transaction sets for itself, so that nothing in it depends on what a role, a database,
- * libpq's environment or a pooler has set. Sent right after BEGIN: the settings end with the
- * transaction, which is what a pooler needs that hands the session on.
+ * libpq's environment or a pooler has set. The statement is sent right after BEGIN, and its
+ * settings end with the transaction, because behind a pooler the session then serves somebody else.
  */
 #ifndef KOPRU_PG_SESSION_SETTINGS_H
 #define KOPRU_PG_SESSION_SETTINGS_H

@@ -2,6 +2,12 @@
 
 #include <string.h>
 
+/*
+ * A parameter's number and its type are added in one call, because they must agree and the server
+ * would notice a difference only when the statement is prepared. Names need no quotes: an entity
+ * file may only use names that PostgreSQL takes without.
+ */
+
 void sql_draft_init(struct sql_draft *draft)
 {
     draft->count = 0;

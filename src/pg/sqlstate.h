@@ -19,7 +19,7 @@ enum sqlstate_class {
     SQLSTATE_REFUSE,
 };
 
-/* state may be NULL or "", when the connection died before the server could say why:
+/* state may be NULL or "" when the connection died before the server could say why; that is
    SQLSTATE_RECONNECT. */
 enum sqlstate_class sqlstate_classify(const char *state);
 
@@ -28,7 +28,7 @@ enum sqlstate_class sqlstate_classify(const char *state);
    again and again, while others commit, is at fault. */
 bool sqlstate_is_unclassified(const char *state);
 
-/* "retry" for SQLSTATE_RETRY, and so on. */
+/* Returns "retry" for SQLSTATE_RETRY, and so on. */
 const char *sqlstate_class_name(enum sqlstate_class class);
 
 /* A row of the table: a whole SQLSTATE or a class of two characters. */
@@ -38,11 +38,11 @@ struct sqlstate_row {
     const char *why; /* for a person: what it means, and what to do where that can be said */
 };
 
-/* The row that decides: that of the whole SQLSTATE, else that of its class. NULL if there is none,
-   and for NULL and "". */
+/* Returns the row that decides: that of the whole SQLSTATE, else that of its class. Returns NULL if
+   there is none, and for NULL and "". */
 const struct sqlstate_row *sqlstate_find(const char *state);
 
-/* The whole table, for documentation and tests. */
+/* Returns the whole table, for documentation and tests. */
 const struct sqlstate_row *sqlstate_table(size_t *count);
 
 #endif

@@ -33,7 +33,7 @@ static int make_find(struct sql_draft *draft, struct pg_statements *statements)
     return sql_draft_finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
-/* Ordered by bytes as the batches are, so that whoever locks several rows locks them in one
+/* Ordered by bytes, as the batches are, so that all sessions lock several rows in the same
    order. */
 static int make_load(struct sql_draft *draft, struct pg_statements *statements)
 {
@@ -54,7 +54,7 @@ static int make_load(struct sql_draft *draft, struct pg_statements *statements)
     return sql_draft_finish(draft, &statements->arena, "load", table, &statements->load);
 }
 
-/* xmax is 0 in a row that was inserted, and not in one that was there and was locked. */
+/* xmax is 0 in a row that was inserted, and not 0 in a stored row that was locked. */
 static int make_write(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct table *table = &statements->entity->root;

@@ -10,18 +10,17 @@
 #include <stdlib.h>
 
 /*
- * Rows are read, changed in memory and written back, where one upsert a message would be simpler.
- * But SQL cannot well express the mapping: what a message does not name stays, an array that it
- * names replaces rows, what has no column is merged into `extra`, and a late message must not undo
- * a newer one. Besides, a batch that is folded first writes each entity once, however many of its
- * messages are about it.
- *
- * Nothing that another session does between the read and the write can slip in: stored roots are
- * locked, and a root that appears meanwhile makes the transaction fail and start over.
+ * Rows are read, changed in memory and written back, although one upsert for each message would be
+ * simpler. But SQL cannot well express the mapping: what a message does not name stays, an array
+ * that it names replaces rows, what has no column is merged into `extra`, and a late message must
+ * not undo a newer one. Besides, a batch that is folded first writes each entity once, however many
+ * of its messages are about it. No other session can change the rows between the read and the
+ * write: stored roots are locked, and a root that appears meanwhile makes the transaction fail and
+ * start over.
  */
 
-/* What the rows of several entities may take as values while they are changed. A batch that needs
-   more is divided; one entity alone may have as many rows as its messages gave it. */
+/* The most that the rows of several entities may take as values while they are changed. A batch
+   that needs more is divided; one entity alone may have as many rows as its messages gave it. */
 enum { CHANGED_MAX_BYTES = 16 << 20 };
 
 struct pg_store {
@@ -58,8 +57,8 @@ static int init_set(struct store_transaction *tx, const struct write_request *re
     return 0;
 }
 
-/* Somebody else's doing: kopru writes nothing of that kind. The id is no secret, unlike what the
-   row holds. */
+/* Somebody else wrote this, since kopru never writes it. The id is no secret, unlike the content of
+   the row. */
 static int report_unreadable(struct store_transaction *tx)
 {
     const struct table *table = &tx->set.entity->root;
@@ -67,7 +66,8 @@ static int report_unreadable(struct store_transaction *tx)
 
     tx->failure.class = SQLSTATE_PAUSE;
     error_set(&tx->failure.error, ERROR_PROBLEMS, "unreadable row", table->name,
-              "extra of %s %.*s is no JSON object", table->columns[0].name, (int)id.len, id.data);
+              "extra of %s %.*s is not a JSON object", table->columns[0].name, (int)id.len,
+              id.data);
     return error_hint(&tx->failure.error, "put back a JSON object, such as '{}'");
 }
 
@@ -83,7 +83,8 @@ static int write_rows(struct store_transaction *tx, bool probe)
     return tx->copies ? store_copy(tx) : 0;
 }
 
-/* The whole transaction. When the lease turns out to be lost, it is left open for a rollback. */
+/* Runs the whole transaction. When the lease turns out to be lost, the transaction is left open for
+   a rollback. */
 static int run(struct store_transaction *tx, int64_t epoch, const struct write_request *request,
                bool *lease_held)
 {
@@ -96,7 +97,7 @@ static int run(struct store_transaction *tx, int64_t epoch, const struct write_r
     return request->probe ? pg_conn_rollback(tx->conn) : pg_conn_commit(tx->conn, &tx->failure);
 }
 
-/* The connection is kept only if it takes the ROLLBACK. */
+/* Keeps the connection only if it takes the ROLLBACK. */
 static void abandon(struct pg_store *store, const struct pg_failure *failure)
 {
     if (failure->connection_lost || pg_conn_rollback(store->conn) != 0) {

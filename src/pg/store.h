@@ -27,12 +27,12 @@ struct pg_store;
    ROLLBACK. All of a COPY counts as one, since it has the time limit of one. */
 enum { PG_STORE_MAX_ROUND_TRIPS = 6 };
 
-/* What is the same for all writers of a queue. Whatever it points to must outlive the store. */
+/* What is the same for all writers of a queue. All that it points to must outlive the store. */
 struct pg_store_target {
     const struct pg_settings *settings;
     const struct pg_statements *statements;
     const char *queue;
-    size_t max_batch_bytes; /* of the memory that a batch may take while it is written */
+    size_t max_batch_bytes; /* the most memory that a batch may take while it is written */
 };
 
 /* NULL when there is no memory. Does not connect yet. */

@@ -23,7 +23,8 @@ struct row_call {
     struct pg_arguments *arguments; /* NULL until the first row adds the call */
 };
 
-/* The arrays that take the next row. NULL when there is no memory; tx->failure is filled then. */
+/* Returns the arrays that take the next row, or NULL when there is no memory; tx->failure is filled
+   then. */
 static struct pg_array *next_row(struct store_transaction *tx, struct row_call *call)
 {
     if (call->arguments == NULL)
@@ -155,8 +156,8 @@ static int add_changes(struct store_transaction *tx, size_t *inserts)
     return result == 0 ? add_dead_letters(tx) : result;
 }
 
-/* A root that we meant to insert but that another session has inserted meanwhile has children that
-   we have not seen. */
+/* Another session has inserted a root that we meant to insert, and it may have children that we
+   have not seen. */
 static int check_inserts(struct store_transaction *tx, size_t inserts)
 {
     const struct pg_pipeline *pipeline = &tx->pipeline;
@@ -176,8 +177,8 @@ static int check_inserts(struct store_transaction *tx, size_t inserts)
                      inserted);
 }
 
-/* Every message can be a dead letter, so it is the table that is wrong when one is refused, and the
-   other messages of the batch must not be blamed. */
+/* Every message can be a dead letter. So when one is refused, the table is wrong, and the other
+   messages of the batch must not be blamed. */
 static void judge_dead_letters(struct pg_failure *failure)
 {
     if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)

@@ -31,7 +31,8 @@ bool store_copy_has(const struct store_transaction *tx, const struct write_set_e
     return tx->copies && !entity->before.exists;
 }
 
-/* The rows of one child table. Returns 0, or -1 when there is no memory. Release in both cases. */
+/* Collects the rows of one child table. Returns 0, or -1 when there is no memory. Release in both
+   cases. */
 static int encode_rows(const struct store_transaction *tx, size_t child, struct pg_copy *copy)
 {
     const struct table *table = &tx->set.entity->children[child].table;
@@ -49,7 +50,7 @@ static int encode_rows(const struct store_transaction *tx, size_t child, struct 
     return pg_copy_finish(copy);
 }
 
-/* An error of this class costs the connection as a rule; after this one it is in order. */
+/* An error of this class usually costs the connection; after this one it is in order. */
 static void remember_refusal(struct store_transaction *tx)
 {
     if (strcmp(tx->failure.sqlstate, FEATURE_NOT_SUPPORTED) != 0)

@@ -7,8 +7,8 @@
 
 #include "pg/store_transaction.h"
 
-/* Is the lease still held? Parameters: queue, epoch. One row if it is. The row lock makes an
-   instance that acquires the lease meanwhile wait for the transaction. */
+/* Checks that the lease is still held. Parameters: queue, epoch. Returns one row if it is. The row
+   lock makes an instance that acquires the lease meanwhile wait for the transaction. */
 extern const struct pg_statement PG_CHECK_EPOCH;
 
 /* *lease_held: whether the queue's row still has that epoch; if it does not, nothing may be

@@ -33,7 +33,8 @@ static bool touches_child(const struct write_set *set, const struct write_set_en
     return false;
 }
 
-/* The keys of all roots to be read; of a child, only where a message replaces rows of it. */
+/* Adds the keys of the roots to be read: all for the root table, and for a child table those of
+   which a message replaces rows. */
 static int add_load(struct store_transaction *tx, const struct pg_statement *statement,
                     const size_t *child)
 {

@@ -7,10 +7,10 @@
 
 #include "pg/store_transaction.h"
 
-/* Reads the roots, and of each child table the rows of those entities whose messages replace any;
-   sends nothing when there is nothing to read. The rows of several entities together may take 4 MiB
-   as they arrive, else the connection is lost and tx->failure.timed_out; those of one entity alone
-   may take any amount. Returns 0, or -1 with tx->failure. */
+/* Reads the roots and, of each child table, the rows of those entities whose messages replace any.
+   Sends nothing when there is nothing to read. The rows of several entities together may take 4 MiB
+   as they arrive, otherwise the connection is lost and tx->failure.timed_out is set; those of one
+   entity alone may take any amount. Returns 0, or -1 with tx->failure. */
 int store_load(struct store_transaction *tx);
 
 #endif

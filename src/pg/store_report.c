@@ -22,7 +22,7 @@ enum write_outcome store_outcome(const struct pg_failure *failure)
     return WRITE_RETRY;
 }
 
-/* Too much time or too much memory, here or in the server. */
+/* Whether it took too much time or too much memory, here or in the server. */
 static bool took_too_much(const struct store_transaction *tx)
 {
     const char *sqlstate = tx->failure.sqlstate;
@@ -31,7 +31,7 @@ static bool took_too_much(const struct store_transaction *tx)
            strcmp(sqlstate, OUT_OF_MEMORY) == 0;
 }
 
-/* Only a server that is still there can have meant a message. */
+/* Only a server that is still there can have refused a message. */
 static void fill_blame(struct write_report *report, const struct store_transaction *tx)
 {
     const struct pg_failure *failure = &tx->failure;

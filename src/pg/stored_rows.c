@@ -31,7 +31,7 @@ void stored_rows_mark_found(struct write_set *set, const PGresult *result)
     }
 }
 
-/* A binary cell as a value whose text lives in the arena. */
+/* Reads a binary cell as a value whose text lives in the arena. */
 static int read_value(const PGresult *result, int row, int column, enum value_type type,
                       struct arena *arena, struct value *value)
 {
@@ -70,8 +70,8 @@ static int read_row(const PGresult *result, int row, const struct table *table, 
     return 0;
 }
 
-/* The batch is sorted by id. Rows of one entity mostly come together: *guess is tried first, and
-   set. */
+/* Finds the entity of an id in the batch, which is sorted by id. *guess is tried first, and set,
+   because rows of one entity mostly come together. */
 static struct write_set_entity *find_entity(const struct write_set *set, struct slice id,
                                             size_t *guess)
 {
@@ -135,7 +135,8 @@ int stored_rows_read_roots(struct write_set *set, const PGresult *result)
     return 0;
 }
 
-/* The set of the child that a row belongs to; an array that no mapping names any more has none. */
+/* Finds the set of the child that a row belongs to. A row of an array that no mapping names any
+   more has none. */
 static struct row_set *rows_of_set(const struct write_set *set, struct write_set_entity *entity,
                                    size_t child_number, const struct value *row)
 {

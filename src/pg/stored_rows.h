@@ -12,14 +12,14 @@
 
 #include <libpq-fe.h>
 
-/* From the result of `find`: which entities are stored, and which of them are identical. */
+/* Reads from the result of `find` which entities are stored, and which of them are identical. */
 void stored_rows_mark_found(struct write_set *set, const PGresult *result);
 
-/* From the result of `load`: the root rows. Returns 0, or -1 when there is no memory. */
+/* Reads the root rows from the result of `load`. Returns 0, or -1 when there is no memory. */
 int stored_rows_read_roots(struct write_set *set, const PGresult *result);
 
-/* From the result of a child's `load`, after the roots: the rows of that child table. Returns 0, or
-   -1 when there is no memory. */
+/* Reads the rows of a child table from the result of its `load`, after the roots. Returns 0, or -1
+   when there is no memory. */
 int stored_rows_read_children(struct write_set *set, size_t child, const PGresult *result);
 
 #endif

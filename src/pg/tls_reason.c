@@ -9,8 +9,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-/* For connecting, sending and receiving alike, in seconds: the daemon is only waiting to try again,
-   but `kopru check` has a person before it. */
+/* The limit for connecting, for sending and for receiving, in seconds. The daemon is only waiting
+   to try again, but somebody waits for `kopru check`. */
 enum { STEP_TIMEOUT_S = 2 };
 
 /* Returns a socket, or -1 when nobody answers in time. */
@@ -46,8 +46,8 @@ static bool ask_for_tls(int fd)
            recv(fd, &answer, 1, 0) == 1 && answer == 'S';
 }
 
-/* The handshake is completed whatever the certificate is, and the connection then dropped. Returns
-   OpenSSL's verdict, X509_V_OK also when there was no handshake. */
+/* Completes the handshake whatever the certificate is, and drops the connection. Returns OpenSSL's
+   verdict, or X509_V_OK when there was no handshake. */
 static long verdict(SSL_CTX *context, int fd)
 {
     SSL *ssl = SSL_new(context);

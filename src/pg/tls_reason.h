@@ -1,7 +1,7 @@
 /*
- * Why the certificate of a PostgreSQL server is refused. libpq says "certificate verify failed" and
- * no more, so the handshake is made once more, only for its verdict: nothing is sent but the
- * request for TLS, neither a name nor a password.
+ * Why the certificate of a PostgreSQL server is refused. libpq says only "certificate verify
+ * failed", so the handshake is repeated to get OpenSSL's verdict. Nothing is sent but the request
+ * for TLS, neither a name nor a password.
  */
 #ifndef KOPRU_PG_TLS_REASON_H
 #define KOPRU_PG_TLS_REASON_H

@@ -21,7 +21,7 @@ extern const struct pg_statement PG_BEGIN;
 
 /* Commits, in a round trip of its own. Returns 0 only if the server answered with the command tag
    COMMIT, else -1 with *failure; when the connection was lost meanwhile, nobody knows whether the
-   transaction is committed. failure->unreplicated tells the truth in either case. */
+   transaction is committed. failure->unreplicated is right in both cases. */
 int pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
 
 /* Ends an open transaction, in a round trip of its own. Returns 0, also when none is open, or -1

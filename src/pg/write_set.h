@@ -1,6 +1,6 @@
 /*
  * What one batch writes: its messages grouped by entity, the rows of these entities as they are
- * stored and as they shall be, and the difference between the two. It is built up while the
+ * stored and as they will be, and the difference between the two. It is built up while the
  * transaction runs:
  *
  *     write_set_init(&set, entity, request, max_bytes)
@@ -21,7 +21,7 @@ struct write_set_entity {
     size_t count;
     struct slice id;
     bool stored;    /* it has a root row */
-    bool identical; /* the payload that was applied last is this one: nothing is to be done */
+    bool identical; /* the payload that was applied last is this one, so nothing is to be done */
     bool loaded;    /* before holds its stored rows */
     bool has_updated_at;
     int64_t updated_at_pg_us; /* of the stored row */
@@ -37,24 +37,26 @@ struct write_set {
     size_t count;
     struct message **dead_letters; /* the refused messages */
     size_t dead_letter_count;
-    unsigned stale;                            /* late messages that changed nothing */
-    const struct write_set_entity *unreadable; /* its stored `extra` is no JSON object; or NULL */
+    unsigned stale; /* late messages that changed nothing */
+    const struct write_set_entity
+        *unreadable; /* the entity whose stored `extra` is no JSON object; NULL if there is none */
 };
 
-/* Groups the messages of the request. max_bytes: what the arena may take. The entity and the
-   request must outlive the set. Returns 0, or -1 when there is no memory. Release in both cases. */
+/* Groups the messages of the request. max_bytes: the most that the arena may take. The entity and
+   the request must outlive the set. Returns 0, or -1 when there is no memory. Release in both
+   cases. */
 int write_set_init(struct write_set *set, const struct entity *entity,
                    const struct write_request *request, size_t max_bytes);
 
 /* A set that was only zeroed may be released, too. */
 void write_set_release(struct write_set *set);
 
-/* The hash that, found in the database, makes the whole group a repetition; NULL when its messages
-   differ from each other. DIGEST_BYTES long. */
+/* Returns the hash that, if it is stored, makes the whole group a repetition, or NULL when the
+   messages of the group differ. It has DIGEST_BYTES bytes. */
 const uint8_t *write_set_entity_hash(const struct write_set_entity *entity);
 
-/* The newest timestamp of the group, microseconds since 2000-01-01 UTC; false if no message has
-   one. */
+/* Sets the newest timestamp of the group, in microseconds since 2000-01-01 UTC. Returns false if no
+   message has one. */
 bool write_set_entity_time(const struct write_set_entity *entity, int64_t *source_time);
 
 /* Applies the messages to the stored rows and computes the differences. Returns 0, or -1: there is

@@ -112,10 +112,10 @@ def test_a_row_that_copy_is_refused_for_costs_its_message_alone(rabbitmq_server,
              "<> 'BAD240')")
     publish_together([_subscription("a"), _subscription("b", name="BAD"), _subscription("c")])
     rabbitmq_server.wait_until_empty(queues.subscription)
-    (letter,) = read_dead_letters(db)
-    assert (letter["reason"], letter["sqlstate"], letter["entity_id"]) == ("rejected_by_database",
-                                                                           "23514", "b")
-    assert "site_rule" in letter["detail"]
+    (dead_letter,) = read_dead_letters(db)
+    assert (dead_letter["reason"], dead_letter["sqlstate"],
+            dead_letter["entity_id"]) == ("rejected_by_database", "23514", "b")
+    assert "site_rule" in dead_letter["detail"]
     assert db.query("SELECT subscription_id, count(*) FROM kopru.subscription_characteristics "
                     "GROUP BY 1 ORDER BY 1") == [
         ("a", _ROWS), ("c", _ROWS)]

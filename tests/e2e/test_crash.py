@@ -19,19 +19,20 @@ _LONGEST_RUN_S = 0.2
 _FAULTS = 30
 
 
-def _in_hand(broker: RabbitMQ, queues: Iterable[str]) -> int:
+def _unacknowledged(broker: RabbitMQ, queues: Iterable[str]) -> int:
     return sum(broker.depth(queue).unacked for queue in queues)
 
 
-def _run_until_killed(daemon: Kopru, choice: random.Random, in_hand: Callable[[], int]) -> int:
+def _run_until_killed(daemon: Kopru, choice: random.Random,
+                      unacknowledged: Callable[[], int]) -> int:
     """Start it at once and kill it at a random moment, mostly while it works; how many deliveries
     it had then.
     """
     daemon.launch()
     if choice.random() < 0.8:
-        daemon.wait_until(in_hand, 60, "kopru to have deliveries in hand")
+        daemon.wait_until(unacknowledged, 60, "kopru to have deliveries")
     time.sleep(choice.uniform(0, _LONGEST_RUN_S) * patience())
-    count = in_hand()
+    count = unacknowledged()
     daemon.kill9()
     return count
 
@@ -39,13 +40,13 @@ def _run_until_killed(daemon: Kopru, choice: random.Random, in_hand: Callable[[]
 def test_twenty_crashes_under_load(rabbitmq_server, queues, kopru, observed, choice, capsys):
     daemon = kopru(start=False)
     with observed.start(backlog=_BACKLOG):
-        in_hand = []
+        unacknowledged = []
         for _ in range(_CRASHES):
             for queue in queues.entities():  # so that there is work for most of the time
                 wait_until(lambda name=queue: rabbitmq_server.depth(name).ready >= _BACKLOG, 60,
                            "a backlog")
-            in_hand.append(_run_until_killed(daemon, choice,
-                                             lambda: _in_hand(rabbitmq_server, queues.entities())))
+            unacknowledged.append(_run_until_killed(
+                daemon, choice, lambda: _unacknowledged(rabbitmq_server, queues.entities())))
         daemon.launch()
     for queue in queues.entities():
         daemon.wait_until(lambda name=queue: rabbitmq_server.depth(name).is_empty, 120,
@@ -57,7 +58,7 @@ def test_twenty_crashes_under_load(rabbitmq_server, queues, kopru, observed, cho
               f"stale {len(verdict.stale)}, "
               f"duplicated {len(verdict.duplicated)}")
     assert verdict.is_clean, verdict
-    assert sum(count > 0 for count in in_hand) >= _CRASHES // 2, in_hand
+    assert sum(count > 0 for count in unacknowledged) >= _CRASHES // 2, unacknowledged
 
 
 def _cut_database_connections(postgres, _broker, _daemon):

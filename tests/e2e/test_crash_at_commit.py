@@ -11,7 +11,7 @@ _GOOD, _BAD = b'{"id":"c1","name":"G 1","contactMedium":[{"mediumType":"PHONE"}]
 
 
 def _have_redelivered(broker, queue: str) -> None:
-    """As a leading run all that is in the queue becomes one transaction."""
+    """Redelivered messages come first and together, so the whole queue becomes one transaction."""
     with broker.connect() as connection:
         channel = connection.channel()
         while channel.basic_get(queue)[0] is not None:
@@ -45,7 +45,7 @@ def test_killed_at_commit(rabbitmq_server, db, queues, kopru, watched, moment,
     if is_committed:
         assert row_versions(db) == before
     assert db.query("SELECT number, count(*) FROM history.states GROUP BY 1") == [(1, 1)]
-    (letter,) = read_dead_letters(db)
-    assert (letter["body"], letter["occurrences"],
-            letter["redelivered"]) == (_BAD, 1 + is_committed, True)
+    (dead_letter,) = read_dead_letters(db)
+    assert (dead_letter["body"], dead_letter["occurrences"],
+            dead_letter["redelivered"]) == (_BAD, 1 + is_committed, True)
     assert again.terminate() == 0

@@ -251,7 +251,7 @@ def test_large_messages_wait_unread_for_longer_than_the_broker_allows(rabbitmq_s
             assert consuming[1]["prefetch"] == reduced["messages"]
             lost = len(daemon.events("broker_unavailable"))
             daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked
-                              == reduced["messages"], 30, "a full window")
+                              == reduced["messages"], 30, "a full prefetch")
             blocker.execute("SELECT pg_sleep(45)")
             assert len(daemon.events("broker_unavailable")) == lost
         _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 200, 120)

@@ -100,14 +100,14 @@ def test_a_channel_that_the_broker_closes(rabbitmq_server, db, queues, kopru,
 
 
 def test_a_purged_queue(rabbitmq_server, db, queues, kopru):
-    """What is in hand is applied, what was purged is gone, and what comes next is taken."""
+    """What was delivered is applied, what was purged is gone, and what comes next is taken."""
     with db.admin() as blocker:
         daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "prefetch": 5}])
         with blocker.transaction():
             blocker.execute("LOCK TABLE kopru.customers")
             rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
             daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 5, 30,
-                              "a full window")
+                              "a full prefetch")
             rabbitmq_server.purge(queues.customer)
     _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 5)
     rabbitmq_server.publish_many(queues.customer, _customers([100]))
@@ -193,7 +193,7 @@ def test_a_crash_loop_against_a_delivery_limit(rabbitmq_server, db, queues, kopr
             for _ in range(3):
                 daemon = kopru(queues=[{"name": queue, "entity": "customer"}])
                 daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 20, 30,
-                                  "all to be in hand")
+                                  "all to be delivered")
                 daemon.kill9()
                 daemon.release()
         daemon = kopru(queues=[{"name": queue, "entity": "customer"}])

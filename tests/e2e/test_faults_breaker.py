@@ -18,7 +18,7 @@ def _customer(entity_id, **properties):
     return json.dumps({"id": entity_id, **properties}).encode()
 
 
-def _letters(db):
+def _dead_letters(db):
     return db.value("SELECT count(*) FROM kopru.dead_letters")
 
 
@@ -28,7 +28,7 @@ def _still_there(broker, queue):
 
 
 def _wait_until_all_is_somewhere(broker, db, queue, daemon, count):
-    """Each message is a row or a dead letter: or both, if its letter was not acknowledged when the
+    """Each message is a row or a dead letter: or both, if that was not acknowledged when the
     daemon stopped and the database takes it by now."""
     broker.wait_until_empty(queue)
     assert db.value("SELECT count(*) FROM (SELECT customer_id FROM kopru.customers UNION SELECT "
@@ -56,20 +56,20 @@ def test_the_breaker_pauses_and_resumes_alone(rabbitmq_server, db, queues, kopru
     assert endpoint.metrics()["kopru_breaker_open", queues.customer] == 1
     # A message is tried now and then, and nothing else happens.
     daemon.wait_for_event("breaker_still_open", count=2)
-    letters = _letters(db)
-    assert letters <= _WINDOW
-    rest = _MESSAGES - letters
+    dead_letters = _dead_letters(db)
+    assert dead_letters <= _WINDOW
+    rest = _MESSAGES - dead_letters
     daemon.wait_until(lambda: _still_there(rabbitmq_server, queues.customer) >= rest, 30,
                       "all the rest to be there still")
     daemon.wait_for_event("breaker_still_open", count=4)
-    assert _letters(db) == letters
+    assert _dead_letters(db) == dead_letters
     # The other queue goes on.
     rabbitmq_server.publish(queues.subscription, _customer("s"))
     rabbitmq_server.wait_until_empty(queues.subscription)
 
     db.query(_DROP)
     _wait_until_all_is_somewhere(rabbitmq_server, db, queues.customer, daemon, _MESSAGES)
-    assert _letters(db) == letters
+    assert _dead_letters(db) == dead_letters
     assert db.value("SELECT count(*) FROM kopru.customers") == rest
     assert len(daemon.events("breaker_open")) == len(daemon.events("breaker_closed")) == 1
     assert len(daemon.events("consuming")) == 2  # one for each queue: nothing had to come again
@@ -86,12 +86,12 @@ def test_a_stop_while_it_is_open_and_a_start_after_it(rabbitmq_server, db, queue
     daemon.wait_for_event("breaker_open", deadline_s=60)
     assert daemon.terminate() == 1
     assert not daemon.events("shutdown_timeout")
-    letters = _letters(db)
-    assert letters <= 50
+    dead_letters = _dead_letters(db)
+    assert dead_letters <= 50
     db.query(_DROP)
     daemon.start()
     _wait_until_all_is_somewhere(rabbitmq_server, db, queues.customer, daemon, 200)
-    assert _letters(db) == letters
+    assert _dead_letters(db) == dead_letters
     assert daemon.terminate() == 0
 
 
@@ -102,7 +102,7 @@ def test_refusals_below_the_share_do_not_open_it(rabbitmq_server, db, queues, ko
     rabbitmq_server.publish_many(queues.customer,
                                  (_customer(str(n), name=name) for n, name in enumerate(names)))
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert _letters(db) == names.count("bad")
+    assert _dead_letters(db) == names.count("bad")
     assert db.value("SELECT count(*) FROM kopru.customers") == names.count("good")
     assert not daemon.events("breaker_open")
     assert daemon.terminate() == 0
@@ -113,7 +113,7 @@ def test_what_kopru_refuses_does_not_open_it(rabbitmq_server, db, queues, kopru)
     rabbitmq_server.publish_many(queues.customer, (f"no json {n}".encode() for n in range(300)))
     rabbitmq_server.publish(queues.customer, _customer("1"))
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert _letters(db) == 300
+    assert _dead_letters(db) == 300
     assert db.value("SELECT count(*) FROM kopru.customers") == 1
     assert daemon.events("dead_letter")[0]["level"] == "warning"
     assert not daemon.events("breaker_open")

@@ -22,7 +22,7 @@ def test_what_a_half_open_connection_holds_is_not_overtaken(rabbitmq_server, db,
                        queues=[{"name": queues.customer, "entity": "customer", "prefetch": 1}],
                        postgres={"lock_timeout": 1, "statement_timeout": 2})
         with blocker.transaction():
-            # so that it is in hand when the connection goes
+            # so that it is unacknowledged when the connection goes
             blocker.execute("LOCK TABLE kopru.customers")
             publish("old")
             daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
@@ -64,7 +64,8 @@ def test_an_instance_that_cannot_reach_the_database_leaves_before_its_successor_
     assert _status(db) == [("new",)]
 
 
-def test_a_place_is_kept_while_the_broker_may_hold_deliveries(rabbitmq_server, db, queues, kopru):
+def test_a_lease_is_not_released_while_the_broker_may_hold_deliveries(rabbitmq_server, db, queues,
+                                                                          kopru):
     """Whoever takes the queue next then waits until the broker has noticed the loss."""
     with Proxy(rabbitmq_server.port) as proxy:
         daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F",

@@ -67,7 +67,7 @@ def test_the_connection_goes_at_commit(rabbitmq_server, db, queues, kopru, watch
     stop = watch.stop_at(where)
     rabbitmq_server.publish_many(queues.customer, [body("c0"), b"{"])
     stop.wait()
-    daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 2, 30, "both to be in hand")
+    daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 2, 30, "both to be delivered")
     assert db.value("SELECT count(*) FROM kopru.customers") == is_committed
     way(proxy)
     watch.release_all()
@@ -107,7 +107,7 @@ def test_backends_are_terminated_in_each_state(rabbitmq_server, db, queues, kopr
     publish(rabbitmq_server, queues)
     wait_until_empty(rabbitmq_server, queues, daemon)
 
-    assert _terminate(db, "state = 'idle'") >= 2  # the keeper's and the writer's
+    assert _terminate(db, "state = 'idle'") >= 2  # the lease keeper's and the writer's
     publish(rabbitmq_server, queues, "name 2")
     wait_until_empty(rabbitmq_server, queues, daemon)
 
@@ -150,7 +150,7 @@ def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rab
     writes = f"{_AWAITS_STANDBY} AND application_name = 'kopru'"
     with _synchronous_standby(db, "nobody"):
         publish(rabbitmq_server, queues)
-        # The keeper's COMMIT may wait as well: whose is whose the server does not tell.
+        # The lease keeper's COMMIT may wait as well: whose is whose the server does not tell.
         daemon.wait_until(lambda: len(_backends(db, writes)) >= 2, 30, "the COMMITs to wait")
         assert unacked(rabbitmq_server, queues) == COUNT
         # Committed on this server only: the DBA lets it go.
@@ -168,7 +168,7 @@ def test_a_commit_that_somebody_did_not_let_wait_for_its_standby_is_an_alarm(rab
 
 def test_no_connection_is_free(rabbitmq_server, db, queues, kopru):
     daemon = kopru(queues=only_customers(queues), postgres=_QUICK)
-    db.query(f"ALTER ROLE {DAEMON} CONNECTION LIMIT 1")  # the keeper has it
+    db.query(f"ALTER ROLE {DAEMON} CONNECTION LIMIT 1")  # the lease keeper has it
     try:
         publish(rabbitmq_server, queues)
         told = wait_for_state(daemon, "database_unavailable", "53300", 2)
@@ -215,7 +215,7 @@ def test_a_deadlock_is_repeated(rabbitmq_server, db, queues, kopru):
                 other.execute(lock, ("c1",))
                 publish(rabbitmq_server, queues, "name 2", count=2)
                 daemon.wait_until(lambda: unacked(rabbitmq_server, queues) == 3, 30,
-                                  "kopru to have all in hand")
+                                  "all to be delivered")
             name = "SELECT name FROM kopru.customers WHERE customer_id = 'c2'"
             daemon.wait_until(lambda: db.value(name) == "name 2" and _backends(db, waits), 30,
                               "kopru to wait for the other")
@@ -301,7 +301,7 @@ def test_an_extra_that_kopru_did_not_write_is_named(rabbitmq_server, db, queues,
     daemon = kopru(queues=only_customers(queues))
     (told, *_) = daemon.wait_for_event("paused")
     assert (told["subject"], told["why"]) == ("customers",
-                                              "extra of customer_id c0 is no JSON object")
+                                              "extra of customer_id c0 is not a JSON object")
     db.query("UPDATE kopru.customers SET extra = '{\"kept\": 1}'")
     wait_until_empty(rabbitmq_server, queues, daemon)
     assert db.query("SELECT name, extra FROM kopru.customers") == [("name 1", {"kept": 1})]
@@ -346,7 +346,7 @@ def _drop_all(_db, proxy: Proxy) -> Callable[[], None]:
 
 @pytest.mark.parametrize(("fault", "heartbeat_s"), [
     pytest.param(_freeze_backend, 1, id="frozen"),
-    # A place that nobody renews is left after 3 s and three heartbeats.
+    # A lease that nobody renews is given up after 3 s and three heartbeats.
     pytest.param(_drop_all, 5, id="dropped", marks=pytest.mark.full),
 ])
 def test_no_answer_ends_in_bounded_time(rabbitmq_server, postgres_server, db, queues, kopru, fault,

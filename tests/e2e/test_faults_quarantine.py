@@ -57,9 +57,8 @@ def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server
     poison = _customer("p", name="poison", status="Poisoned")
     bodies = [_customer(f"n{n}", name="good") for n in range(100)]
     rabbitmq_server.publish_many(queues.customer, [*bodies[:50], poison, *bodies[50:]])
-    (parked, *_) = daemon.wait_for_event("quarantined")
-    assert (parked["entity_id"], parked["sqlstate"], parked["queue"]) == ("p", "ZZ001",
-                                                                          queues.customer)
+    (line, *_) = daemon.wait_for_event("quarantined")
+    assert (line["entity_id"], line["sqlstate"], line["queue"]) == ("p", "ZZ001", queues.customer)
     # What comes later for the same id waits behind it, in order; all others commit meanwhile, with
     # one writer. (What overwrites the name would be folded with it, and there would be nothing to
     # refuse.)
@@ -76,9 +75,9 @@ def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server
     assert (alarm["level"], alarm["entity_id"], alarm["sqlstate"]) == ("error", "p", "ZZ001")
     assert len([line for line in daemon.events("quarantined")
                 if line["entity_id"] == "p"]) >= _ATTEMPTS - 1
-    (letter,) = read_dead_letters(db)
-    assert (letter["body"], letter["reason"],
-            letter["sqlstate"]) == (poison, "rejected_by_database", "ZZ001")
+    (dead_letter,) = read_dead_letters(db)
+    assert (dead_letter["body"], dead_letter["reason"],
+            dead_letter["sqlstate"]) == (poison, "rejected_by_database", "ZZ001")
     assert db.query("SELECT name, status, extra FROM kopru.customers WHERE customer_id = 'p'") == [
         (None, "Two", {"first": 1})]
     assert set(_names(db)) == {"p", *(f"n{n}" for n in range(100)), *ids}
@@ -88,7 +87,8 @@ def test_a_message_that_fails_alone_waits_and_is_dead_in_the_end(rabbitmq_server
     assert daemon.terminate() == 0
 
 
-def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server, db, queues, kopru):
+def test_what_is_quarantined_shows_and_commits_when_it_is_well_again(rabbitmq_server, db, queues,
+                                                                     kopru):
     db.query(_FOR_ONE)
     endpoint = Endpoint()
     daemon = _start(kopru, queues, {"attempts": 5, "minutes": 10}, http=endpoint.settings)
@@ -113,7 +113,7 @@ def test_what_is_parked_shows_and_commits_when_it_is_well_again(rabbitmq_server,
 
 
 def test_more_than_the_memory_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
-    """Bytes are the limit here, and not the window."""
+    """Bytes are the limit here, and not the prefetch."""
     db.query(_FOR_ONE)
     daemon = _start(kopru, queues, _NEVER,
                     limits={"max_message_bytes": 65536, "max_unacknowledged_bytes": 1 << 20})
@@ -129,7 +129,7 @@ def test_more_than_the_memory_of_messages_goes_past_it(rabbitmq_server, db, queu
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
 
 
-def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
+def test_more_than_a_prefetch_of_messages_goes_past_it(rabbitmq_server, db, queues, kopru):
     db.query(_FOR_ONE)
     daemon = _start(kopru, queues, _NEVER, prefetch=20)
     bodies = [_customer(f"n{n}", name="good") for n in range(500)]
@@ -137,11 +137,11 @@ def test_more_than_a_window_of_messages_goes_past_it(rabbitmq_server, db, queues
     rabbitmq_server.publish_many(queues.customer, [bodies[0], *poison, *bodies[1:]])
     depth = daemon.wait_until(lambda: (depth := rabbitmq_server.depth(queues.customer)).ready == 0
                               and depth.unacked <= 11 and depth, 60,
-                              "all but what is parked, and less than half a window, to be "
+                              "all but the quarantined, and less than half a prefetch, to be "
                               "acknowledged")
     assert depth.unacked >= 2
     daemon.wait_until(lambda: len(_names(db)) == 500, 30, "all neighbours")
-    # What is parked comes back, and is not taken for newer than what was committed meanwhile.
+    # What is quarantined comes back, and is not taken for newer than what was committed meanwhile.
     daemon.kill9()
     db.query(_DROP)
     daemon.launch()
@@ -169,7 +169,7 @@ def test_without_a_neighbours_success_nobody_is_blamed(rabbitmq_server, db, queu
     assert daemon.terminate() == 0
 
 
-def test_a_stop_leaves_what_is_parked_to_the_next_start(rabbitmq_server, db, queues, kopru):
+def test_a_stop_leaves_what_is_quarantined_to_the_next_start(rabbitmq_server, db, queues, kopru):
     db.query(_FOR_ONE)
     # the next start waits three for what was not acknowledged
     daemon = _start(kopru, queues, _NEVER, amqp={"heartbeat": 1})

@@ -59,7 +59,7 @@ def _shown(db):
 
 
 def _publish_redelivered(broker, queue):
-    """They are the leading run of whoever consumes next, and so one transaction."""
+    """They come first and together to the next consumer, and so are one transaction."""
     broker.publish_many(queue, [*_BODIES, _BAD])
     with broker.connect() as connection:
         channel = connection.channel()
@@ -104,16 +104,16 @@ CREATE FUNCTION history.dawdle() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN PERFORM pg_sleep(0.02); RETURN NULL; END $$;
 CREATE CONSTRAINT TRIGGER dawdle AFTER INSERT ON history.states DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW WHEN (NEW.n % 20 = 0) EXECUTE FUNCTION history.dawdle();
-CREATE TABLE history.letters (body bytea NOT NULL);
-CREATE FUNCTION history.note_letter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
-    $$ BEGIN INSERT INTO history.letters VALUES (NEW.body); RETURN NULL; END $$;
+CREATE TABLE history.dead_letters (body bytea NOT NULL);
+CREATE FUNCTION history.note_dead_letter() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    $$ BEGIN INSERT INTO history.dead_letters VALUES (NEW.body); RETURN NULL; END $$;
 CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters
-    FOR EACH ROW EXECUTE FUNCTION history.note_letter();
+    FOR EACH ROW EXECUTE FUNCTION history.note_dead_letter();
 """
 _STATES = ("SELECT entity_id, number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float "
            "FROM history.states ORDER BY n")
-_LETTERS = ("SELECT body, min(extract(epoch FROM pg_xact_commit_timestamp(xmin))::float) "
-            "FROM history.letters GROUP BY body")
+_DEAD_LETTERS = ("SELECT body, min(extract(epoch FROM pg_xact_commit_timestamp(xmin))::float) "
+                 "FROM history.dead_letters GROUP BY body")
 
 
 def _early(db, acks, shift_s=0.0):
@@ -123,7 +123,7 @@ def _early(db, acks, shift_s=0.0):
     states: dict[str, list[tuple[int, float]]] = {}
     for entity_id, number, at in db.query(_STATES):
         states.setdefault(entity_id, []).append((number, at))
-    letters = {bytes(body): at for body, at in db.query(_LETTERS)}
+    dead_letters = {bytes(body): at for body, at in db.query(_DEAD_LETTERS)}
     for ack in acks:
         for delivery in ack.covers:
             try:
@@ -132,7 +132,7 @@ def _early(db, acks, shift_s=0.0):
                 # Folded into a later message of the batch, it is committed with that one.
                 committed = next(at for shown, at in states[payload["id"]] if shown >= number)
             except (ValueError, KeyError, TypeError, AttributeError):
-                committed = letters[delivery.body]
+                committed = dead_letters[delivery.body]
             if committed >= ack.at - shift_s:
                 yield delivery.body, committed - ack.at
 

@@ -27,7 +27,7 @@ _EMPTY_DEADLINE_S = 120
 @dataclass
 class Outcome:
     tables: dict[str, dict[str, list[Row]]]  # by table and root
-    letters: dict[tuple[str, bytes], Row]
+    dead_letters: dict[tuple[str, bytes], Row]
     versions: dict[tuple, str]
     source_times: dict[str, object]
 
@@ -38,11 +38,11 @@ def _fetch(db: Database) -> Outcome:
         of_roots = tables.setdefault(table, {})
         for key, row in rows.items():
             of_roots.setdefault(key[0], []).append(row)
-    letters = {(row["queue"], row["body"]): row for row in read_dead_letters(db)}
-    assert len(letters) == db.value("SELECT count(*) FROM kopru.dead_letters")
+    dead_letters = {(row["queue"], row["body"]): row for row in read_dead_letters(db)}
+    assert len(dead_letters) == db.value("SELECT count(*) FROM kopru.dead_letters")
     times = {row["customer_id"]: row["source_time"]
              for row in read_table(db, "customers", "customer_id, source_time")}
-    return Outcome(tables, letters, row_versions(db), times)
+    return Outcome(tables, dead_letters, row_versions(db), times)
 
 
 def _neighbour(number: int) -> bytes:
@@ -109,7 +109,7 @@ def _key_of(payload: Hostile) -> tuple[str, bytes]:
 
 
 def _require_accepted(payload: Hostile, outcome: Outcome) -> None:
-    assert _key_of(payload) not in outcome.letters
+    assert _key_of(payload) not in outcome.dead_letters
     table = _ROOTS[payload.entity]
     (key,) = DATA_TABLES[table]
     assert payload.root is not None
@@ -129,18 +129,18 @@ def _sorted(rows: list[Row], table: str) -> list[Row]:
 
 
 def _require_dead(payload: Hostile, outcome: Outcome, occurrences: int) -> None:
-    letter = outcome.letters[_key_of(payload)]  # found by its exact bytes
-    assert letter["reason"] == payload.reason
-    assert letter["sqlstate"] == payload.sqlstate
-    assert letter["occurrences"] == occurrences
-    assert letter["body_sha256"] == hashlib.sha256(payload.body).digest()
-    assert (letter["entity"], letter["status"], letter["redelivered"]) == (payload.entity, "open",
-                                                                           False)
-    assert letter["entity_id"] == payload.entity_id
-    assert letter["detail"]
+    dead_letter = outcome.dead_letters[_key_of(payload)]  # found by its exact bytes
+    assert dead_letter["reason"] == payload.reason
+    assert dead_letter["sqlstate"] == payload.sqlstate
+    assert dead_letter["occurrences"] == occurrences
+    assert dead_letter["body_sha256"] == hashlib.sha256(payload.body).digest()
+    assert (dead_letter["entity"], dead_letter["status"],
+            dead_letter["redelivered"]) == (payload.entity, "open", False)
+    assert dead_letter["entity_id"] == payload.entity_id
+    assert dead_letter["detail"]
     for column, value in payload.kept.items():
-        assert (letter[column] if column in letter
-                else letter["properties"][column]) == value, column
+        assert (dead_letter[column] if column in dead_letter
+                else dead_letter["properties"][column]) == value, column
 
 
 @pytest.mark.no_kopru
@@ -179,7 +179,7 @@ def test_nothing_else_is_there(outcomes: dict[str, Outcome]) -> None:
         roots = sum(len(outcome.tables[table]) for table in _ROOTS.values())
         neighbours = len(_PAYLOADS) + len(_ROOTS) if run == "among good ones" else 0
         assert roots == len(good) + neighbours
-        assert len(outcome.letters) == len(_PAYLOADS) - len(good)
+        assert len(outcome.dead_letters) == len(_PAYLOADS) - len(good)
 
 
 def test_neighbours_are_applied(outcomes: dict[str, Outcome]) -> None:

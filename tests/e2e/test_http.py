@@ -153,11 +153,11 @@ def test_counters_are_what_was_published(rabbitmq_server, db, queues, watched):
     count = len(good) + len(refused) + len(odd) + 1
     samples = endpoint.wait_for_metric(count, "kopru_messages_committed_total", queues.customer)
     assert samples["kopru_messages_delivered_total", queues.customer] == count
-    letters = {key[2]: value for key, value in samples.items()
-               if key[:2] == ("kopru_dead_letters_total", queues.customer)}
-    assert letters == {**dict.fromkeys(letters, 0),
-                       **{reason: len(bodies) for reason, bodies in _REFUSED.items()}}
-    assert len(letters) == 10
+    dead_letters = {key[2]: value for key, value in samples.items()
+                    if key[:2] == ("kopru_dead_letters_total", queues.customer)}
+    assert dead_letters == {**dict.fromkeys(dead_letters, 0),
+                            **{reason: len(bodies) for reason, bodies in _REFUSED.items()}}
+    assert len(dead_letters) == 10
     assert samples["kopru_roots_written_total", queues.customer] == len(good) + len(odd)
     assert samples["kopru_values_misfit_total", queues.customer] == 1
     assert samples["kopru_elements_broken_total", queues.customer] == 1
@@ -179,7 +179,7 @@ def test_counters_are_what_was_published(rabbitmq_server, db, queues, watched):
 def test_it_lives_while_nobody_answers_it(queues, watched):
     endpoint = watched(wait=False, **_NOBODY)
     text = endpoint.wait_until_readyz(503, "[-]database not usable: cannot connect")
-    assert f"[-]queue {queues.customer} not consuming: waits for the database\n" in text
+    assert f"[-]queue {queues.customer} not consuming: waiting for the database\n" in text
     assert endpoint.metrics()["kopru_database_up",] == 0
     assert endpoint.ask("/readyz").text == endpoint.ask("/readyz?verbose").text
     assert endpoint.daemon.terminate() == 0

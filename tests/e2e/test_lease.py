@@ -25,7 +25,7 @@ def _only(queues):
 
 
 def _pair(kopru, queues, **changes):
-    """A daemon that consumes, and one that waits for its place."""
+    """A daemon that consumes, and one that waits for its lease."""
     first = kopru(**_only(queues), **changes)
     second = kopru(start=False, **_only(queues), **changes)
     second.launch()
@@ -60,7 +60,7 @@ def test_the_second_takes_over_after_a_clean_end(rabbitmq_server, db, queues, ko
     assert not second.events("waiting_for_predecessor")
 
 
-def test_a_restart_takes_its_place_at_once(rabbitmq_server, db, queues, kopru):
+def test_a_restart_acquires_its_lease_at_once(rabbitmq_server, db, queues, kopru):
     """It neither waits for a lease to expire nor for heartbeats, after a clean end and after kill
     -9.
     """
@@ -76,7 +76,8 @@ def test_a_restart_takes_its_place_at_once(rabbitmq_server, db, queues, kopru):
 
 
 def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, queues, kopru):
-    """It freezes with messages in hand; these are applied by the other, and newer ones after them.
+    """It freezes with unacknowledged messages; these are applied by the other, and newer ones after
+    them.
     """
     # The server ends the transaction that it froze in after statement_timeout.
     first, second = _pair(kopru, queues, amqp={"heartbeat": 1},
@@ -87,7 +88,7 @@ def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, qu
         for n in range(1, 11):
             _publish(rabbitmq_server, queues.customer, f"name {n}")
         first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 10, 30,
-                         "the first to have all in hand")
+                         "the first to have all messages")
         first.stop()
     try:
         second.wait_until_ready(60)
@@ -106,7 +107,7 @@ def test_a_frozen_instance_cannot_write_when_it_wakes_up(rabbitmq_server, db, qu
     assert rabbitmq_server.depth(queues.customer).consumers == 1
     assert second.terminate() == 0
     first.wait_until(lambda: len(first.events("consuming")) == 2, _TAKEOVER_S,
-                     "the first to take its place back")
+                     "the first to acquire the lease again")
 
 
 def test_a_deleted_row_comes_back_with_a_new_epoch(rabbitmq_server, db, queues, kopru):
@@ -131,7 +132,7 @@ def test_a_deleted_row_does_not_bring_an_epoch_back(rabbitmq_server, db, queues,
         connection.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         _publish(rabbitmq_server, queues.customer, "old")
         first.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
-                         "the first to have it in hand")
+                         "the first to have the message")
         first.stop()
     try:
         db.query("DELETE FROM kopru.queues")

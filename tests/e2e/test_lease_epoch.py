@@ -19,7 +19,7 @@ def test_a_writer_that_waited_for_a_takeover_writes_nothing(rabbitmq_server, db,
                       (_ELSEWHERE, queues.customer))
     daemon.wait_for_event("standby")
     daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == 1, 30,
-                      "the delivery to be given back")
+                      "the delivery to go back")
     assert db.query("SELECT * FROM kopru.customers") == []
     db.query("UPDATE kopru.queues SET holder = NULL WHERE queue = %s", queues.customer)
     rabbitmq_server.wait_until_empty(queues.customer)

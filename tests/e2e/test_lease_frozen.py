@@ -1,4 +1,4 @@
-"""An instance that froze at the worst moment, and wakes up when another has its place, commits
+"""An instance that froze at the worst moment, and wakes up when another has its lease, commits
 nothing any more.
 """
 
@@ -75,9 +75,9 @@ def scene(rabbitmq_server, postgres_server, db, kopru) -> Iterator[Callable[...,
         postgres.release_all()
 
 
-def _in_hand(scene: Scene) -> Stop:
-    """It has deliveries, and its look at the epoch is on the way: it arrives when another has the
-    place.
+def _before_its_epoch_check(scene: Scene) -> Stop:
+    """It has deliveries, and its check of the epoch is on the way: that arrives when another has
+    the lease.
     """
     return scene.postgres.stop_at(sends_epoch_check)
 
@@ -88,7 +88,7 @@ def _inside_transaction(scene: Scene) -> Stop:
 
 
 def _inside_a_message(scene: Scene) -> Stop:
-    """Likewise, but the server has read the beginning of COMMIT: it waits for the rest, and its
+    """The same, but the server has read the beginning of COMMIT: it waits for the rest, and its
     timeouts wait with it.
     """
     return scene.postgres.stop_at(sends_commit, passing_bytes=3)
@@ -102,8 +102,8 @@ def _between_commit_and_ack(scene: Scene) -> Stop:
     return scene.amqp.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_ACK)
 
 
-_MOMENTS = [_in_hand, _inside_transaction, _inside_a_message, _committed_and_not_told,
-            _between_commit_and_ack]
+_MOMENTS = [_before_its_epoch_check, _inside_transaction, _inside_a_message,
+            _committed_and_not_told, _between_commit_and_ack]
 _BY_DEFAULT = {("classic", "direct", _inside_a_message),
                ("quorum", "pgbouncer", _between_commit_and_ack)}
 

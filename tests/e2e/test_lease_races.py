@@ -77,7 +77,7 @@ def _require_newest(broker, db, pair, *daemons):
 
 
 def test_one_that_froze_after_it_cancelled(rabbitmq_server, db, pair):
-    """SIGTERM made it cancel; what it has in hand is unacknowledged, and it does not count as a
+    """SIGTERM made it cancel; its deliveries are unacknowledged, and it does not count as a
     consumer any more.
     """
     pair.first.start()
@@ -115,7 +115,7 @@ def test_one_that_ended_and_whose_acknowledgement_is_on_the_way(rabbitmq_server,
 
 @pytest.mark.full
 def test_one_that_froze_before_it_subscribed(rabbitmq_server, db, pair):
-    """Its subscription arrives at the broker when another has its place, and it gets every other
+    """Its subscription arrives at the broker when another has its lease, and it gets every other
     message.
     """
     stop = pair.amqp.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_CONSUME)

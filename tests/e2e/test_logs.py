@@ -100,7 +100,7 @@ def test_no_personal_value_is_logged(rabbitmq_server, postgres_server, db, queue
                                  [(body, properties) for body in _subscriptions()])
     for queue in queues.entities():
         rabbitmq_server.wait_until_empty(queue)
-    # And what is said in trouble of another kind.
+    # And what is logged about faults of another kind.
     postgres_server.restart("immediate")
     db.query("ALTER TABLE kopru.customers DROP COLUMN status CASCADE")
     rabbitmq_server.publish(queues.customer, _customer("id-11"), **properties)

@@ -37,15 +37,15 @@ def _singly(broker, db, daemon, queues):
 
 
 def _in_batches(broker, db, daemon, queues):
-    """Nothing is committed until everything is in hand."""
+    """Nothing is committed until everything is delivered."""
     with db.admin() as connection, connection.transaction():
         connection.execute("LOCK TABLE kopru.customers, kopru.subscriptions IN EXCLUSIVE MODE")
         daemon.start()
         daemon.wait_until(lambda: all(broker.depth(queue).ready == 0 for queue in queues), 60,
-                          "all in hand")
+                          "all to be delivered")
 
 
-def _as_one_run(broker, db, daemon, queues):
+def _redelivered_together(broker, db, daemon, queues):
     """Everything comes back redelivered, as after a lost connection."""
     with broker.connect() as connection:
         channel = connection.channel()
@@ -60,7 +60,7 @@ def _as_one_run(broker, db, daemon, queues):
 _WAYS = {
     "singly": (_singly, {"batch": {"max_messages": 1}}),
     "in batches": (_in_batches, {"batch": {"max_messages": 500}}),
-    "as one run": (_as_one_run, {}),
+    "redelivered": (_redelivered_together, {}),
 }
 
 
@@ -83,11 +83,10 @@ def _outcome(broker, server, published, way):
                               f"queue {queue!r} to be empty")
         largest = max(line["messages"] for line in daemon.events("committed"))
         assert daemon.terminate() == 0
-        letters = sorted(((row["queue"].removeprefix(way), row["body"], row["reason"],
-                           row["sqlstate"], row["entity_id"],
-                           row["detail"], row["occurrences"]) for row in read_dead_letters(db)),
-                         key=repr)
-        return read_all(db), letters, largest
+        dead_letters = sorted(((row["queue"].removeprefix(way), row["body"], row["reason"],
+                                row["sqlstate"], row["entity_id"], row["detail"],
+                                row["occurrences"]) for row in read_dead_letters(db)), key=repr)
+        return read_all(db), dead_letters, largest
     finally:
         daemon.release()
         for queue in queues:
@@ -99,15 +98,15 @@ def test_a_batch_equals_its_messages_one_after_another(rabbitmq_server, postgres
     published = {entity: hostile.messages(choice, entity, _MESSAGES, 25)
                  for entity in ("customer", "subscription")}
     outcomes = {way: _outcome(rabbitmq_server, postgres_server, published, way) for way in _WAYS}
-    tables, letters, largest = outcomes.pop("singly")
+    tables, dead_letters, largest = outcomes.pop("singly")
     assert largest == 1
-    assert all(tables.values()) and letters
-    assert {"not_json", "invalid_structure"} <= {letter[2] for letter in letters}
-    for way, (other_tables, other_letters, other_largest) in outcomes.items():
+    assert all(tables.values()) and dead_letters
+    assert {"not_json", "invalid_structure"} <= {dead_letter[2] for dead_letter in dead_letters}
+    for way, (other_tables, other_dead_letters, other_largest) in outcomes.items():
         assert other_largest > 100, way
         for table, rows in tables.items():
             assert other_tables[table] == rows, (way, table)
-        assert other_letters == letters, way
+        assert other_dead_letters == dead_letters, way
 
 
 # ---- order = "timestamp" and lateness ----
@@ -190,8 +189,8 @@ def test_what_is_redelivered_at_once_is_in_order_and_clocks_are_not_asked(rabbit
 
 
 def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopru):
-    """Nothing was redelivered at first, so the leading run is over when another consumer gives a
-    message back.
+    """Nothing was redelivered at first, so the redelivered messages have ended when another
+    consumer gives a message back.
     """
     rabbitmq_server.publish(queues.customer, _customer("old"), timestamp=_T)
     daemon = kopru(log={"level": "debug"})
@@ -209,7 +208,8 @@ def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopr
     assert len(daemon.events("late_redelivery")) == 1
 
 
-def test_a_leading_run_may_be_larger_than_what_fits_in_hand(rabbitmq_server, db, queues, kopru):
+def test_more_redelivered_messages_than_fit_are_committed_in_parts(rabbitmq_server, db, queues,
+                                                                   kopru):
     """It is committed in parts, and none of it is late."""
     names = [f"{n:03}" for n in range(60)]
     rabbitmq_server.publish_many(queues.customer, [
@@ -269,7 +269,7 @@ def test_a_quorum_queue_returns_what_a_lost_connection_held_to_its_front(rabbitm
             blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             rabbitmq_server.publish_many(queue, [_customer(f"{n}") for n in range(30)])
             daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 10, 30,
-                              "a full window")
+                              "a full prefetch")
             rabbitmq_server.rabbitmqctl("close_all_connections", "test")
             daemon.wait_for_event("consuming", count=2)
         daemon.wait_until(lambda: rabbitmq_server.depth(queue).is_empty, 60,

@@ -59,9 +59,9 @@ def test_rabbitmq_restarts_under_load(rabbitmq_server, db, queues, kopru, observ
 
 
 def test_rabbitmq_crashes_under_load(rabbitmq_server, db, queues, kopru, observed):
-    """A broker that is killed forgets acknowledgements, of more messages than one prefetch window
-    holds: older states can show until all that came again is applied. Nothing is lost, and what
-    stays is right."""
+    """A broker that is killed forgets acknowledgements, of more messages than one prefetch: older
+    states can show until all that came again is applied. Nothing is lost, and what stays is
+    right."""
     daemon = kopru()
     with observed.start():
         _wait_for_progress(db)

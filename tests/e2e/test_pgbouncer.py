@@ -40,11 +40,11 @@ def test_a_pooler_is_met_with_a_few_reconnects_and_no_more(kopru, pooler, db, qu
     daemon = kopru(postgres={"conninfo": pooler.daemon_dsn(db)}, batch={"max_messages": 1})
     rabbitmq_server.publish_many(queues.customer, [_body(number, "a") for number in range(300)])
     rabbitmq_server.wait_until_empty(queues.customer)
-    troubles = daemon.events("database_unavailable")
+    errors = daemon.events("database_unavailable")
     # It must be met, or this pooler proves nothing; each connection may find out once, at the same
-    # time as the others: the keeper, and two writers of each queue.
-    assert 1 <= len(troubles) <= 5
-    assert {trouble.get("sqlstate") for trouble in troubles} <= {"26000", "42P05", None}
+    # time as the others: the lease keeper, and two writers of each queue.
+    assert 1 <= len(errors) <= 5
+    assert {error.get("sqlstate") for error in errors} <= {"26000", "42P05", None}
 
 
 # ---- what its own operator does
@@ -60,7 +60,8 @@ def daemon_behind(kopru, pooler, db, queues):
 def _assert_undisturbed(db, daemon, name: str, count: int) -> None:
     assert db.query("SELECT name, count(*) FROM kopru.customers GROUP BY 1") == [(name, count)]
     assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
-    # The pooler shows once that it keeps no prepared statement: to the keeper and to each writer.
+    # The pooler shows once that it keeps no prepared statement: to the lease keeper and to each
+    # writer.
     lost = [line for line in daemon.events("database_unavailable")
             if line.get("sqlstate") in ("26000", "42P05")]
     assert len(lost) <= 3
@@ -83,7 +84,7 @@ def test_its_operator_interferes(daemon_behind, pooler, db, queues, rabbitmq_ser
                                              [_body(number, name) for number in range(100)])
                 if command != "RECONNECT":
                     daemon_behind.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked
-                                             == 100, 30, "all in hand")
+                                             == 100, 30, "all to be delivered")
             finally:
                 if command != "RECONNECT":
                     console.execute(f"RESUME {db.name}")

@@ -56,13 +56,13 @@ def test_a_poison_message_in_the_middle_of_a_full_batch(rabbitmq_server, db, que
     with held_back(rabbitmq_server, db, one_writer, queues.customer, len(bodies)):
         rabbitmq_server.publish_many(queues.customer, bodies)
     rabbitmq_server.wait_until_empty(queues.customer)
-    (letter,) = read_dead_letters(db)
-    assert (letter["reason"], letter["sqlstate"], letter["entity_id"]) == ("rejected_by_database",
-                                                                           sqlstate, "p")
-    assert (letter["entity"], letter["queue"], letter["occurrences"]) == ("customer",
-                                                                          queues.customer, 1)
-    assert letter["body"] == bodies[_BATCH // 2]
-    detail = letter["detail"]
+    (dead_letter,) = read_dead_letters(db)
+    assert (dead_letter["reason"], dead_letter["sqlstate"],
+            dead_letter["entity_id"]) == ("rejected_by_database", sqlstate, "p")
+    assert (dead_letter["entity"], dead_letter["queue"],
+            dead_letter["occurrences"]) == ("customer", queues.customer, 1)
+    assert dead_letter["body"] == bodies[_BATCH // 2]
+    detail = dead_letter["detail"]
     assert sqlstate in detail and "poison" not in detail and "nowhere" not in detail
     ids = {row[0] for row in db.query("SELECT customer_id FROM kopru.customers JOIN "
                                       "kopru.contact_mediums USING (customer_id)")}
@@ -127,11 +127,12 @@ def test_every_reason_in_one_stream(rabbitmq_server, db, queues, kopru):
         bodies += [_customer(f"g{n}", name="good"), body]
     rabbitmq_server.publish_many(queues.customer, bodies)
     rabbitmq_server.wait_until_empty(queues.customer)
-    letters = {row["body"]: row for row in read_dead_letters(db)}
-    assert {body: row["reason"] for body, row in letters.items()} == {
+    dead_letters = {row["body"]: row for row in read_dead_letters(db)}
+    assert {body: row["reason"] for body, row in dead_letters.items()} == {
         body: reason.strip() for reason, body in _REASONS.items()}
-    assert all(row["body_sha256"] == hashlib.sha256(body).digest() for body, row in letters.items())
-    assert {letters[_REASONS[reason]]["entity_id"]
+    assert all(row["body_sha256"] == hashlib.sha256(body).digest()
+               for body, row in dead_letters.items())
+    assert {dead_letters[_REASONS[reason]]["entity_id"]
             for reason in ("invalid_structure", "rejected_by_database")} == {"s", "p"}
     assert db.value("SELECT count(*) FROM kopru.customers WHERE name = 'good'") == len(_REASONS)
     assert db.value("SELECT count(*) FROM kopru.customers") == len(_REASONS)
@@ -140,22 +141,22 @@ def test_every_reason_in_one_stream(rabbitmq_server, db, queues, kopru):
 @pytest.mark.parametrize("body", [b"not json", _poison("p")],
                          ids=["not_json", "rejected_by_database"])
 def test_the_same_body_again_is_counted(rabbitmq_server, db, queues, one_writer, body):
-    """Within one batch, in a later one, and anew once a person has resolved the letter."""
+    """Within one batch, in a later one, and anew once a person has resolved the dead letter."""
     db.query(_TRIGGER)
     with held_back(rabbitmq_server, db, one_writer, queues.customer, 2):
         rabbitmq_server.publish(queues.customer, body, message_id="first", headers={"n": 1})
         rabbitmq_server.publish(queues.customer, body, message_id="second", headers={"n": 2})
     rabbitmq_server.wait_until_empty(queues.customer)
-    (letter,) = read_dead_letters(db)
-    assert (letter["occurrences"], letter["message_id"],
-            letter["properties"]["headers"]) == (2, "first", {"n": 1})
+    (dead_letter,) = read_dead_letters(db)
+    assert (dead_letter["occurrences"], dead_letter["message_id"],
+            dead_letter["properties"]["headers"]) == (2, "first", {"n": 1})
 
     rabbitmq_server.publish(queues.customer, body, message_id="third")
     rabbitmq_server.wait_until_empty(queues.customer)
     (again,) = read_dead_letters(db)
     assert (again["occurrences"], again["message_id"]) == (3, "first")
-    assert again["dead_letter_id"] == letter["dead_letter_id"]
-    assert again["first_seen_at"] == letter["first_seen_at"] < again["last_seen_at"]
+    assert again["dead_letter_id"] == dead_letter["dead_letter_id"]
+    assert again["first_seen_at"] == dead_letter["first_seen_at"] < again["last_seen_at"]
 
     db.query("UPDATE kopru.dead_letters SET status = 'discarded', resolved_at = now(), "
              "resolved_by = 'dba'")
@@ -183,12 +184,12 @@ def test_a_dead_letter_keeps_the_message_as_it_was(rabbitmq_server, db, queues, 
         headers={"text": "Şırnak", "raw": _RawText("?"), "number": 7, "flag": True, "none": None,
                  "list": [1, {"a": "b"}]})
     rabbitmq_server.wait_until_empty(queues.customer)
-    (letter,) = read_dead_letters(db)
-    assert letter["body"] == body
-    assert (letter["reason"], letter["content_type"],
-            letter["redelivered"]) == ("invalid_unicode", "application/json", False)
-    assert letter["message_id"] == _in_base64(b"\xffid")
-    kept = letter["properties"]
+    (dead_letter,) = read_dead_letters(db)
+    assert dead_letter["body"] == body
+    assert (dead_letter["reason"], dead_letter["content_type"],
+            dead_letter["redelivered"]) == ("invalid_unicode", "application/json", False)
+    assert dead_letter["message_id"] == _in_base64(b"\xffid")
+    kept = dead_letter["properties"]
     assert (kept["app_id"], kept["type"], kept["priority"], kept["timestamp"],
             kept["delivery_mode"]) == (
         "İş", "customer.changed", 3, 1_700_000_000, 2)

@@ -304,9 +304,9 @@ def test_steps_of_the_clock_disturb_nothing(observed, queues, db, kopru: Callabl
             "SELECT last_commit_at >= last_message_at FROM kopru.queues WHERE queue = %s", queue),
                           60, "the rest to be committed")
     assert db.query("SELECT queue, epoch, holder FROM kopru.queues ORDER BY queue") == epochs
-    trouble = {"broker_unavailable", "database_unavailable", "lease_lost", "lease_acquired",
+    disturbances = {"broker_unavailable", "database_unavailable", "lease_lost", "lease_acquired",
                "shutdown_timeout", "paused"}
-    assert {line["event"] for line in daemon.log_lines()} & trouble == {"lease_acquired"}
+    assert {line["event"] for line in daemon.log_lines()} & disturbances == {"lease_acquired"}
     count = len(queues.entities())
     assert len(daemon.events("lease_acquired")) == len(daemon.events("consuming")) == count
     assert not standby.events("consuming")

@@ -1,22 +1,22 @@
-"""Little may be in hand, and the broker is slow to read acknowledgements: nobody sees a step back
-after a crash.
+"""Little may be unacknowledged, and the broker is slow to read acknowledgements: nobody sees a
+step back after a crash.
 """
 
 import pytest
 from support.wait import wait_until
 
 _BACKLOG = 3000
-_IN_HAND = 256 * 1024
-_WINDOW = _IN_HAND // 8192  # messages that are taken ahead, so that all that can come back fits
+_MAX_UNACKNOWLEDGED = 256 * 1024
+_PREFETCH = _MAX_UNACKNOWLEDGED // 8192  # so that all that can come back fits
 
 
 @pytest.mark.parametrize("crashes", [6, pytest.param(40, marks=pytest.mark.full)])
 def test_what_comes_back_fits_and_shows_nothing_old(rabbitmq_server, db, queues, kopru, observed,
                                                     crashes):
-    """All that was committed before the crash was in hand then, or acknowledged in vain: it is in
-    the run.
+    """All that was committed before the crash was unacknowledged then, or acknowledged in vain:
+    it is among the redelivered messages.
     """
-    daemon = kopru(start=False, limits={"max_unacknowledged_bytes": _IN_HAND,
+    daemon = kopru(start=False, limits={"max_unacknowledged_bytes": _MAX_UNACKNOWLEDGED,
                                         "max_message_bytes": 65536}, batch={"max_bytes": 65536})
     with observed.start(entities=5, backlog=_BACKLOG):
         for queue in queues.entities():
@@ -39,4 +39,4 @@ def test_what_comes_back_fits_and_shows_nothing_old(rabbitmq_server, db, queues,
     verdict = observed.check()
     assert verdict.is_clean, verdict
     assert held > crashes
-    assert {line["prefetch"] for line in daemon.events("consuming")} == {_WINDOW}
+    assert {line["prefetch"] for line in daemon.events("consuming")} == {_PREFETCH}

@@ -211,12 +211,13 @@ def test_a_dead_letter_is_counted_while_open_and_new_once_resolved(admin: psycop
     body = b"\x00\xff not text"
     for queue in ("q1", "q1", "q2"):
         admin.execute(arrive, (queue, body, body))
-    letters = "SELECT queue, occurrences, status FROM kopru.dead_letters ORDER BY dead_letter_id"
-    assert admin.execute(letters).fetchall() == [("q1", 2, "open"), ("q2", 1, "open")]
+    dead_letters = ("SELECT queue, occurrences, status FROM kopru.dead_letters "
+                    "ORDER BY dead_letter_id")
+    assert admin.execute(dead_letters).fetchall() == [("q1", 2, "open"), ("q2", 1, "open")]
     admin.execute("UPDATE kopru.dead_letters SET status = 'discarded', resolved_at = now() WHERE "
                   "queue = 'q1'")
     admin.execute(arrive, ("q1", body, body))
-    assert sorted(admin.execute(letters).fetchall()) == [
+    assert sorted(admin.execute(dead_letters).fetchall()) == [
         ("q1", 1, "open"), ("q1", 2, "discarded"), ("q2", 1, "open")]
     with pytest.raises(errors.CheckViolation):
         admin.execute("UPDATE kopru.dead_letters SET status = 'lost'")

@@ -113,7 +113,7 @@ def test_the_watchdog_is_fed_through_an_outage_and_a_slow_end(manager: ServiceMa
             os.kill(pid, signal.SIGSTOP)
         rabbitmq_server.publish(queues.customer, b'{"id":"1"}')
         daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
-                          "a message in hand")
+                          "a message to be delivered")
         manager.forget()
         _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
         daemon.send(signal.SIGTERM)
@@ -172,13 +172,13 @@ def test_the_watchdog_starves_when_a_thread_hangs(thread: str, manager: ServiceM
                    postgres={"connect_timeout": 1, "statement_timeout": 2, "lock_timeout": 1})
     _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
     with _frozen_thread(daemon, thread):
-        daemon.wait_until(lambda: _starved(manager), 180, "the watchdog to starve")
+        daemon.wait_until(lambda: _is_silent(manager), 180, "the watchdog to hear nothing")
     manager.forget()
     _wait_for(manager, daemon, "WATCHDOG=1", _BEATS)
     assert daemon.terminate() == 0
 
 
-def _starved(manager: ServiceManager) -> bool:
+def _is_silent(manager: ServiceManager) -> bool:
     """Nothing came for ten times the interval in which systemd wants to hear something."""
     manager.forget()
     try:

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT finish what is in hand, within shutdown_timeout, and leave nothing to be
+"""SIGTERM and SIGINT finish what was delivered, within shutdown_timeout, and leave nothing to be
 redelivered.
 """
 
@@ -69,7 +69,8 @@ def test_an_idle_daemon_gives_its_queues_back(db, queues, kopru):
 
 @pytest.fixture
 def frozen(postgres_server, rabbitmq_server, db, queues, kopru):
-    """frozen(timeout_s): a daemon with messages in hand whose database does not answer any more."""
+    """frozen(timeout_s): a daemon with unacknowledged messages whose database does not answer any
+    more."""
     stopped = []
 
     def make(shutdown_timeout):
@@ -85,7 +86,7 @@ def frozen(postgres_server, rabbitmq_server, db, queues, kopru):
             stopped.append(pid)
         _publish_numbers(rabbitmq_server, queues.customer, 1000)
         daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1000, 30,
-                          "messages in hand")
+                          "messages to be delivered")
         return daemon
 
     def thaw():
@@ -126,7 +127,7 @@ def test_a_second_signal_ends_it_at_once(rabbitmq_server, db, queues, frozen):
 
 
 def test_a_signal_while_nothing_answers_ends_it_cleanly(kopru):
-    """Neither server is there: nothing is in hand, so there is nothing to wait for."""
+    """Neither server is there: nothing was delivered, so there is nothing to wait for."""
     daemon = kopru(start=False, amqp={"uri": "amqp://guest:guest@127.0.0.1:1/%2f"},
                    postgres={"conninfo": "host=127.0.0.1 port=1 dbname=none"})
     daemon.launch()

@@ -190,8 +190,8 @@ class Case:
     def root_ids(self) -> set[str]:
         """The ids that belong to this case and to no other."""
         ids = {row[self.entity.root_key] for row in self._root_rows()}
-        ids |= {letter.get("entity_id")
-                for letter in self.content.get("tables", {}).get("dead_letters", [])}
+        ids |= {dead_letter.get("entity_id")
+                for dead_letter in self.content.get("tables", {}).get("dead_letters", [])}
         ids.add(self.content.get("expect", {}).get("id"))
         return ids - {None}
 
@@ -207,8 +207,8 @@ class Case:
 
     @staticmethod
     def _dead_letter(expect: dict[str, Any]) -> dict[str, Any]:
-        letter = {"reason": expect["dead_letter"]["reason"], "occurrences": Number.parse("1")}
-        return {**letter, "entity_id": expect["id"]} if "id" in expect else letter
+        dead_letter = {"reason": expect["dead_letter"]["reason"], "occurrences": Number.parse("1")}
+        return {**dead_letter, "entity_id": expect["id"]} if "id" in expect else dead_letter
 
 
 def _full(table: Table, row: dict[str, Any]) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def _queue(mark: str, case: Case) -> str:
                                                                                           "all")
 
 
-def _letter_key(queue: str, body: bytes) -> tuple[str, str]:
+def _dead_letter_key(queue: str, body: bytes) -> tuple[str, str]:
     return queue, hashlib.sha256(body).hexdigest()
 
 
@@ -48,7 +48,7 @@ class Outcome:
 
     mark: str
     tables: dict[str, list[Row]]
-    letters: list[Row]
+    dead_letters: list[Row]
     transactions: dict[str, int]  # how many wrote the rows of a root table as they stand
     batches: dict[str, object]
 
@@ -57,16 +57,17 @@ class Outcome:
         found = {name: in_key_order(table,
                                     [row for row in self.tables[name] if row[table.key[0]] in ids])
                  for name, table in case.entity.tables.items()}
-        return {**found, "dead_letters": self.letters_of(case)}
+        return {**found, "dead_letters": self.dead_letters_of(case)}
 
-    def letters_of(self, case: Case) -> list[Row]:
-        keys = {_letter_key(_queue(self.mark, case), message.body) for message in case.messages()}
-        return _in_letter_order([row for row in self.letters
-                                 if (row["queue"], row["body_sha256"]) in keys])
+    def dead_letters_of(self, case: Case) -> list[Row]:
+        keys = {_dead_letter_key(_queue(self.mark, case), message.body)
+                for message in case.messages()}
+        return _in_dead_letter_order([row for row in self.dead_letters
+                                      if (row["queue"], row["body_sha256"]) in keys])
 
 
-def _in_letter_order(letters: list[Row]) -> list[Row]:
-    return sorted(letters, key=lambda row: (row["reason"], int(row["occurrences"].digits)))
+def _in_dead_letter_order(dead_letters: list[Row]) -> list[Row]:
+    return sorted(dead_letters, key=lambda row: (row["reason"], int(row["occurrences"].digits)))
 
 
 def _entity_file(entity: str, clears: tuple[str, ...], directory: Path) -> str:
@@ -145,12 +146,12 @@ def _fetch(db: Database, mark: str) -> Outcome:
             columns = ", ".join(table.all_columns)
             tables[name] = _rows(db, f"SELECT row_to_json(t)::text FROM (SELECT {columns} FROM "
                                      f"kopru.{name}) t")
-    letters = _rows(db, """
+    dead_letters = _rows(db, """
         SELECT row_to_json(t)::text
         FROM (SELECT queue, encode(sha256(body), 'hex') AS body_sha256, reason, entity_id,
                      occurrences, sqlstate, content_type
               FROM kopru.dead_letters) t""")
-    return Outcome(mark, tables, letters, transactions, _BATCHES[mark])
+    return Outcome(mark, tables, dead_letters, transactions, _BATCHES[mark])
 
 
 @pytest.fixture(scope="module", params=_BATCHES)
@@ -193,13 +194,13 @@ def outcome(run: Outcome | Exception) -> Outcome:
 def test_tables_hold_what_the_case_expects(case: Case, outcome: Outcome) -> None:
     expected = case.expected_tables()
     actual = outcome.of(case)
-    wanted = _in_letter_order(expected.pop("dead_letters"))
-    letters = actual.pop("dead_letters")
+    wanted = _in_dead_letter_order(expected.pop("dead_letters"))
+    dead_letters = actual.pop("dead_letters")
     assert actual == {name: in_key_order(case.entity.tables[name], rows)
                       for name, rows in expected.items()}
-    assert len(letters) == len(wanted)
-    assert [{column: letter[column] for column in want}
-            for letter, want in zip(letters, wanted, strict=True)] == wanted
+    assert len(dead_letters) == len(wanted)
+    assert [{column: dead_letter[column] for column in want}
+            for dead_letter, want in zip(dead_letters, wanted, strict=True)] == wanted
 
 
 def test_no_row_belongs_to_no_case(outcome: Outcome) -> None:
@@ -209,7 +210,8 @@ def test_no_row_belongs_to_no_case(outcome: Outcome) -> None:
     for name, entity in ENTITIES.items():
         stored = {row[entity.root_key] for row in outcome.tables[entity.root]}
         assert stored and stored - known[name] == set()
-    assert len(outcome.letters) == sum(len(outcome.letters_of(case)) for case in all_cases()) > 0
+    assert len(outcome.dead_letters) == sum(
+        len(outcome.dead_letters_of(case)) for case in all_cases()) > 0
 
 
 def test_batches_were_as_large_as_asked(outcome: Outcome) -> None:

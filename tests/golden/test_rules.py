@@ -31,8 +31,8 @@ def test_every_rule_has_a_case() -> None:
 
 
 def test_every_reason_has_a_case() -> None:
-    expected = Counter(letter["reason"] for case in all_cases()
-                       for letter in case.expected_tables()["dead_letters"])
+    expected = Counter(dead_letter["reason"] for case in all_cases()
+                       for dead_letter in case.expected_tables()["dead_letters"])
     assert set(expected) == set(REASONS)
 
 

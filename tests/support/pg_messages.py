@@ -35,7 +35,7 @@ class Message:
 
     @property
     def is_of_writer(self) -> bool:
-        """Whether its transaction checks the right to write for a queue."""
+        """Whether its transaction checks the lease on a queue."""
         return any("kopru_check_epoch" in statement or "FOR KEY SHARE" in statement
                    for statement in self.statements)
 

@@ -12,7 +12,7 @@
  * held while it waits: backpressure is not to read the socket, so the broker keeps the rest.
  */
 
-/* A clock that is wrong beyond belief counts as none. */
+/* A timestamp that no clock can have shown counts as absent. */
 static void take_timestamp(struct change *change, const struct delivery *delivery)
 {
     uint64_t latest = (uint64_t)(clock_wall_s() + FUTURE_TIMESTAMP_S);
@@ -96,9 +96,9 @@ static bool is_silent(const struct subscription *subscription)
            clock_monotonic_ms() - subscription->last_delivery_ms >= REDELIVERED_SILENCE_MS;
 }
 
-/* Nothing is taken until there is room, or, once everything was delivered, until all of it is
-   committed. Redelivered messages for which there is no room go on afterwards: they are committed
-   in parts, in order. */
+/* Waits, without taking a delivery, until there is room or, once everything was delivered, until
+   everything is committed. Redelivered messages for which there is no room yet follow later, so
+   they are committed in parts, in order. */
 static int wait_for_room(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -124,8 +124,8 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     return result;
 }
 
-/* While the breaker is open one message must be there to be tried; more would only become old. The
-   redelivered messages are taken as a whole. */
+/* While the breaker is open, it needs one message to try; more would only grow old. Redelivered
+   messages are taken as a whole. */
 static bool breaker_holds(const struct subscription *subscription)
 {
     return writers_are_held(subscription->writers) && subscription->unacked.count > 0 &&
@@ -133,7 +133,7 @@ static bool breaker_holds(const struct subscription *subscription)
            !subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED);
 }
 
-/* Messages that the broker sent and that are not here yet; each acknowledgement lets it send
+/* Whether messages that the broker sent may not have arrived yet; each acknowledgement lets it send
    more. */
 static bool is_under_way(const struct subscription *subscription)
 {
@@ -154,7 +154,7 @@ static bool holds_acks(const struct subscription *subscription)
            clock_monotonic_ms() - subscription->stop_began_ms < UNDER_WAY_LIMIT_MS;
 }
 
-/* How long to wait for a delivery. */
+/* Returns how long to wait for a delivery. */
 static int wait_ms(const struct subscription *subscription)
 {
     if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED))
@@ -164,7 +164,7 @@ static int wait_ms(const struct subscription *subscription)
     return subscription->redelivered.open ? REDELIVERED_SILENCE_MS : IDLE_WAIT_MS;
 }
 
-/* One wait for a delivery, for committed messages, or for the silence that ends the redelivered
+/* Waits once: for a delivery, for committed messages, or for the silence that ends the redelivered
    messages. */
 static int wait_and_take(struct subscription *subscription, void *mapper, struct error *err)
 {
@@ -205,15 +205,16 @@ static void note_ack(struct subscription *subscription)
             now_ms; /* more may come from now on: the silence was ours */
 }
 
-/* Of messages, or of bytes. */
+/* Whether half of the messages or half of the bytes that may be unacknowledged are. */
 static bool is_half_full(const struct subscription *subscription)
 {
     return subscription->unacked.count >= (size_t)subscription->prefetch / 2 ||
            subscription->unacked.bytes >= subscription_room(subscription) / 2;
 }
 
-/* A quarantined message would stop the queue once a prefetch of others is committed behind it. No
-   message of its id is among these: they are quarantined as well. */
+/* A quarantined message would stop the queue once a whole prefetch of other messages is
+   committed behind it. No message of its id is acknowledged before it, because those are
+   quarantined as well. */
 static int acknowledge_behind_quarantined(struct subscription *subscription, struct error *err)
 {
     const struct broker_port *port = &subscription->queue->ports.broker;
@@ -248,9 +249,10 @@ static int acknowledge(struct subscription *subscription, struct error *err)
     return acknowledge_behind_quarantined(subscription, err);
 }
 
-/* The daemon stops: take nothing more, once no successor trusts the count of consumers. What was
-   delivered stays ours until then, and is not counted. While the database is away the row cannot be
-   written; without anything unacknowledged there is nothing to wait for. */
+/* The daemon stops. The subscription is cancelled once no successor trusts the count of
+   consumers, because a cancelled consumer may still have deliveries and is not counted. While
+   the database is away the row cannot be written, and without unacknowledged messages there is
+   nothing to wait for. */
 static int begin_to_stop(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -270,7 +272,8 @@ static int begin_to_stop(struct subscription *subscription, struct error *err)
     return queue->ports.broker.cancel(subscription->broker, err);
 }
 
-/* Everything is acknowledged: the answer to any question means that the broker has read that. */
+/* Everything is acknowledged. When the broker answers any question after that, it has read the
+   acknowledgements. */
 static int finish(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -278,12 +281,13 @@ static int finish(struct subscription *subscription, struct error *err)
 
     if (queue->ports.broker.inspect(subscription->broker, queue->name, &state, err) != 0)
         return -1;
-    queue_lease_settled(&queue->lease, subscription->epoch);
-    subscription_happen(subscription, SUBSCRIPTION_SETTLED);
+    queue_lease_clear_handover(&queue->lease, subscription->epoch);
+    subscription_happen(subscription, SUBSCRIPTION_ALL_ACKED);
     return 0;
 }
 
-/* When nothing is unacknowledged. Returns -1 when another subscription is worth its while. */
+/* Looks for a reason to begin another subscription while nothing is unacknowledged. Returns -1 when
+   there is one. */
 static int check_for_better(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -305,7 +309,7 @@ static int check_for_better(struct subscription *subscription, struct error *err
         return stalled;
     atomic_fetch_add(&queue->counters.stalled, 1);
     error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
-              "%u messages are ready and none is delivered, to %u consumers", state.messages,
+              "%u messages are ready, and none is delivered to the %u consumers", state.messages,
               state.consumers);
     return error_hint(err, "another consumer may have its turn (single active consumer), or the "
                            "broker forgot this one");
@@ -343,8 +347,8 @@ static int consume_once(struct subscription *subscription, void *mapper, struct 
     return wait_and_take(subscription, mapper, err);
 }
 
-/* Whether it is worth beginning the next one soon. A subscription that only takes messages and
-   gives them back must not be tried again and again at once: brokers count deliveries. */
+/* Whether the next subscription may begin soon. One that only takes messages and gives them back
+   must not be repeated at once, because brokers count deliveries. */
 static bool was_worth_it(const struct subscription *subscription, int64_t began_ms)
 {
     return subscription->useful ||
@@ -376,7 +380,7 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     return result < 0 ? -1 : 0;
 }
 
-/* Until this instance holds the lease and the database answers. Returns false when the daemon
+/* Waits until this instance holds the lease and the database answers. Returns false when the daemon
    stops. */
 static bool wait_for_lease(struct queue *queue)
 {

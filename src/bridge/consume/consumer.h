@@ -41,7 +41,7 @@ int consumer_start(struct consumer *consumer, struct error *err);
 void consumer_join(struct consumer *consumer);
 
 /* After that: whether all that was unacknowledged was committed and acknowledged. */
-static inline bool consumer_settled_all(const struct consumer *consumer)
+static inline bool consumer_acknowledged_all(const struct consumer *consumer)
 {
     return !atomic_load(&consumer->gave_up);
 }

@@ -38,7 +38,8 @@ void redelivered_end(struct redelivered *redelivered, const char *why)
     if (!redelivered->open)
         return;
     redelivered->open = false;
-    log_event(LOG_DEBUG, "redelivered_messages_ended", "what is redelivered from now on is late",
+    log_event(LOG_DEBUG, "redelivered_messages_ended",
+              "messages that are redelivered from now on are late",
               LOG_TEXT("queue", redelivered->queue), LOG_NUMBER("messages", redelivered->total),
               LOG_TEXT("ended_by", why));
     redelivered_release(redelivered, why);

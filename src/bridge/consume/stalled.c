@@ -18,8 +18,8 @@ void stalled_end(struct stalled *stalled)
     stalled_begin(stalled);
 }
 
-/* How long it hears nothing before it asks. The second look comes a heartbeat after the first:
-   messages that were just published are on their way. */
+/* Returns how long the consumer hears nothing before it asks. The second question comes a heartbeat
+   after the first, because messages that were just published may be on their way. */
 static int64_t patience_ms(const struct stalled *stalled, int heartbeat_s)
 {
     unsigned doublings =

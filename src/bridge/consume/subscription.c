@@ -25,7 +25,7 @@ static const struct {
     { SUBSCRIPTION_STOPPING, SUBSCRIPTION_CANCEL, SUBSCRIPTION_CANCELLED },
     { SUBSCRIPTION_STOPPING, SUBSCRIPTION_LEAVE, SUBSCRIPTION_FINISHED },
     { SUBSCRIPTION_CANCELLED, SUBSCRIPTION_EXHAUSTED, SUBSCRIPTION_DRAINED },
-    { SUBSCRIPTION_DRAINED, SUBSCRIPTION_SETTLED, SUBSCRIPTION_FINISHED },
+    { SUBSCRIPTION_DRAINED, SUBSCRIPTION_ALL_ACKED, SUBSCRIPTION_FINISHED },
 };
 
 enum subscription_state subscription_state_after(enum subscription_state state,
@@ -74,9 +74,9 @@ size_t subscription_room(const struct subscription *subscription)
                             subscription->settings->max_unacknowledged_bytes);
 }
 
-/* A successor acquires the lease when it was not renewed for a while, and waits some heartbeats for
-   this consumer to go. By then it must be gone: what it gave back any later would come after newer
-   messages. */
+/* A successor acquires the lease when it was not renewed for a while, and then waits some
+   heartbeats. By the end of that wait this consumer must be gone, because what it gave back later
+   would come after newer messages. */
 static bool lease_expired(const struct subscription *subscription, const struct lease_view *lease)
 {
     const struct broker_port *port = &subscription->queue->ports.broker;
@@ -88,9 +88,9 @@ static bool lease_expired(const struct subscription *subscription, const struct 
     return clock_monotonic_ms() - lease->renewed_at_ms > limit_ms;
 }
 
-/* The end need not wait for what nothing but time or a person can mend: it comes back at the next
-   start. Nor for deliveries that are still on their way, when there is no room for them and none
-   becomes free. */
+/* A daemon that stops does not wait for what only time or a person can mend: that comes back at the
+   next start. Nor does it wait for deliveries that are still on their way while there is no room
+   for them and none becomes free. */
 static const char *reason_to_give_up(const struct subscription *subscription)
 {
     bool drained = subscription_has_reached(subscription, SUBSCRIPTION_DRAINED);
@@ -101,10 +101,10 @@ static const char *reason_to_give_up(const struct subscription *subscription)
     if ((!drained && !full) || subscription->unacked.count == 0)
         return NULL;
     if (writers_are_held(subscription->writers))
-        return "the breaker is open: what is unacknowledged goes back to the broker";
+        return "the breaker is open, so the unacknowledged messages go back to the broker";
     stuck = writers_stuck(subscription->writers);
     if (stuck > 0 && unacked_uncommitted(&subscription->unacked) <= stuck)
-        return "what is quarantined could not be committed: it goes back to the broker";
+        return "the quarantined messages could not be committed, so they go back to the broker";
     return NULL;
 }
 
@@ -132,9 +132,9 @@ static int fail_to_begin(const struct subscription *subscription, const char *wh
                      subscription->queue->name, "%s", why);
 }
 
-/* A predecessor that is silent, or our own last connection, may still hold deliveries, which the
-   broker will hand out again, late: waits until the broker has dropped it. Returns -1 when the
-   connection fails or the lease is lost meanwhile, 0 otherwise, also when the daemon stops. */
+/* Waits until the broker has dropped a silent predecessor or the last connection of this instance,
+   whose deliveries it may hand out again, late. Returns -1 when the connection fails or the lease
+   is lost meanwhile, else 0, also when the daemon stops. */
 static int wait_for_predecessor(struct subscription *subscription, struct broker_queue_state *state,
                                 struct error *err)
 {
@@ -157,7 +157,7 @@ static int wait_for_predecessor(struct subscription *subscription, struct broker
         if (handover_is_over(queue_lease_view(&queue->lease).handover, state->consumers,
                              clock_monotonic_ms() - began_ms,
                              port->heartbeat_s(subscription->broker))) {
-            queue_lease_settled(&queue->lease, subscription->epoch);
+            queue_lease_clear_handover(&queue->lease, subscription->epoch);
             return 0;
         }
         if (!told)
@@ -172,8 +172,8 @@ static int wait_for_predecessor(struct subscription *subscription, struct broker
     }
 }
 
-/* Waits until no successor can read in the row that the broker counts us, for now it does not.
-   Returns as above. */
+/* Waits until the row no longer claims that the broker counts this consumer, which is not true for
+   now. Returns as above. */
 static int wait_until_retracted(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -198,7 +198,8 @@ static int subscribe(struct subscription *subscription, bool queue_has_messages,
     int prefetch = prefetch_begin(subscription->prefetches);
 
     subscription_happen(subscription, SUBSCRIPTION_ALONE);
-    /* An answer that never comes must not hide that there was a subscription. */
+    /* This comes before the request, because its answer may be lost and the subscription still
+       exist. */
     queue_lease_leave_behind(&queue->lease, HANDOVER_CLOSED);
     subscription->prefetch = prefetch;
     if (queue->ports.broker.subscribe(subscription->broker, queue->name, prefetch, err) != 0)

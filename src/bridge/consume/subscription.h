@@ -52,7 +52,7 @@ enum subscription_event {
     SUBSCRIPTION_STOP,      /* the daemon stops */
     SUBSCRIPTION_CANCEL,    /* basic.cancel is about to be sent */
     SUBSCRIPTION_EXHAUSTED, /* the cancelled subscription delivers no more */
-    SUBSCRIPTION_SETTLED,   /* nothing is unacknowledged, and the broker knows */
+    SUBSCRIPTION_ALL_ACKED, /* nothing is unacknowledged, and the broker knows */
     SUBSCRIPTION_LEAVE,     /* nothing is unacknowledged, and nobody can be told: the database is
                                away */
 };

@@ -47,8 +47,8 @@ void lease_keeper_read(struct lease_keeper *keeper, struct bridge_status *status
     last_error_read(&keeper->error, &status->database_error);
 }
 
-/* Returns false when the keeper shall end. Only a keeper with a connection answers the bell:
-   without one it must not be rung out of its backoff. */
+/* Returns false when the thread is to end. It answers the bell only while it has a connection;
+   otherwise a ring would cut its backoff short. */
 static bool wait_for(struct lease_keeper *keeper, int wait_ms, bool answers_bell)
 {
     int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
@@ -143,14 +143,14 @@ static int tend(struct lease_keeper *keeper, void *session, struct queue_lease *
     return renewed < 0 ? -1 : 0;
 }
 
-/* Of a problem that no waiting ends: the schema, a privilege, a login. */
+/* Whether waiting alone does not end the problem: the schema, a privilege or a login is wrong. */
 static bool needs_a_person(const struct error *problem)
 {
     return problem->kind == ERROR_PROBLEMS || problem->kind == ERROR_CONFIG ||
            problem->kind == ERROR_PERMISSION;
 }
 
-/* Says what is wrong: all of it when it is new, one line when the same was said before. */
+/* Logs the problems: all of them when their number is new, otherwise only the first. */
 static void report(struct lease_keeper *keeper, const struct error_list *problems, size_t *said,
                    int wait_ms)
 {
@@ -168,8 +168,9 @@ static void report(struct lease_keeper *keeper, const struct error_list *problem
     *said = problems->count;
 }
 
-/* Keeps all leases until the connection fails (true) or the keeper shall end (false). */
-static bool keep(struct lease_keeper *keeper, void *session, struct error *err)
+/* Acquires and renews the leases until the connection fails (true) or the thread is to end
+   (false). */
+static bool tend_all(struct lease_keeper *keeper, void *session, struct error *err)
 {
     do {
         liveness_beat(&keeper->liveness);
@@ -183,15 +184,14 @@ static bool keep(struct lease_keeper *keeper, void *session, struct error *err)
     return false;
 }
 
-/* What the broker may still hold for a lost connection comes back late: the next holder has to wait
-   for it, and finds that in the row. */
+/* The broker may hand out deliveries of a lost connection late. The row tells the next holder to
+   wait for them. */
 static int leave_in_row(const struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                         enum handover left, struct error *err)
 {
-    log_event(
-        LOG_WARNING, "lease_not_released",
-        "a connection to the broker was lost, the next holder will wait until the broker knows",
-        LOG_TEXT("queue", mine->queue));
+    log_event(LOG_WARNING, "lease_not_released",
+              "the connection was lost, so the next holder waits until the broker has noticed",
+              LOG_TEXT("queue", mine->queue));
     return renew(keeper, session, mine,
                  left == HANDOVER_COUNTED ? LEASE_STATE_CONSUMING : LEASE_STATE_DISCONNECTED, err);
 }
@@ -235,7 +235,7 @@ void *lease_keeper_main(void *argument)
             backoff_reset(&backoff);
             said = 0;
             atomic_fetch_add(&keeper->sessions, 1);
-            more = keep(keeper, session, &err);
+            more = tend_all(keeper, session, &err);
             if (!more)
                 release_all(keeper, session);
             else

@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* One word that is the same for all processes that can see each other's ids, and for no others.
-   Returns false where the system does not tell (a sandbox may hide /proc/sys): the first namespace
-   has the same number on every machine, so without the boot it says nothing. */
+/* Writes one word that is the same for all processes that can see each other's ids, and for no
+   others. Returns false where the system does not tell (a sandbox may hide /proc/sys): the first
+   namespace has the same number on every machine, so without the boot it says nothing. */
 static bool name_namespace(char *out, size_t size)
 {
     char boot[64] = "";
@@ -34,7 +34,7 @@ void process_identify(struct lease_holder *self)
 
     if (gethostname(host, sizeof(host) - 1) != 0)
         snprintf(host, sizeof(host), "unknown");
-    name_namespace(space, sizeof(space)); /* an unknown one is only a word for people */
+    name_namespace(space, sizeof(space)); /* if it is unknown, no process takes this one for dead */
     snprintf(self->name, sizeof(self->name), "%s %ld", host, (long)getpid());
     snprintf(self->instance, sizeof(self->instance), "%s %s %ld %llu", host, space, (long)getpid(),
              proc_stat_start_ticks(0));

@@ -176,7 +176,7 @@ void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch)
     }
     pthread_mutex_unlock(&lease->lock);
     if (ours)
-        doorbell_ring(lease->keeper); /* a successor of a process that dies soon need not wait */
+        doorbell_ring(lease->keeper); /* so that a successor need not wait if we die soon */
 }
 
 bool queue_lease_retract(struct queue_lease *lease)
@@ -192,7 +192,7 @@ bool queue_lease_retract(struct queue_lease *lease)
     return retracted;
 }
 
-void queue_lease_settled(struct queue_lease *lease, int64_t epoch)
+void queue_lease_clear_handover(struct queue_lease *lease, int64_t epoch)
 {
     pthread_mutex_lock(&lease->lock);
     if (lease->view.epoch == epoch)

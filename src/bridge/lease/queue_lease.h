@@ -124,6 +124,6 @@ bool queue_lease_retract(struct queue_lease *lease);
 /* By the consumer thread, under the lease of that epoch: the broker holds nothing any more. Before
    it subscribes: nothing of a predecessor or a lost connection. After it cancelled: nothing of its
    own, since all deliveries are acknowledged. */
-void queue_lease_settled(struct queue_lease *lease, int64_t epoch);
+void queue_lease_clear_handover(struct queue_lease *lease, int64_t epoch);
 
 #endif

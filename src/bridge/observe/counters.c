@@ -2,6 +2,13 @@
 
 #include "bridge/timing.h"
 
+/*
+ * No lock makes one picture of these numbers: a status that is read during a commit may include its
+ * messages and not yet its transaction. Rates and alarms can live with that, and an observer never
+ * holds up a thread that commits. What the consumer thread stores in each turn of its loop is
+ * stored relaxed, because nobody relies on the order in which these figures change.
+ */
+
 void counters_init(struct counters *counters)
 {
     *counters = (struct counters){ 0 };
@@ -75,7 +82,7 @@ void counters_outcome(struct counters *counters, struct writer_marks *marks,
                    report->sqlstate, 0);
 }
 
-/* Adds up first: the messages are many, and each atomic addition costs. */
+/* Counts in plain variables first: a batch has many messages, and every atomic addition costs. */
 static void count_messages(struct counters *counters, const struct write_request *request)
 {
     unsigned dead[REFUSAL_REASON_COUNT] = { 0 };

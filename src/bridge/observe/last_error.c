@@ -4,6 +4,11 @@
 
 #include <stdio.h>
 
+/*
+ * A text cannot be stored in one atomic operation, and a half-written one would mislead, so there
+ * is a lock. It costs nothing in normal operation: only a failure, its end and an observer take it.
+ */
+
 void last_error_init(struct last_error_slot *slot)
 {
     *slot = (struct last_error_slot){ 0 };

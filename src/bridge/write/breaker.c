@@ -8,6 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The breaker counts the refusals among the last messages and not those of the last minutes: three
+ * bad messages at night are no flood, and a share means the same at every rate. The lock is taken
+ * once for each transaction, however many messages it has, and every transaction asks `open`, which
+ * is therefore an atomic. Only one writer at a time tries a message, so that a database in trouble
+ * is not asked by all of them. Every wait is short, so that a waiting writer shows that it lives
+ * and notices the end of its subscription.
+ */
+
 int breaker_init(struct breaker *breaker, const struct breaker_settings *settings)
 {
     *breaker = (struct breaker){ .settings = *settings };
@@ -28,8 +37,8 @@ void breaker_release(struct breaker *breaker)
     pthread_mutex_destroy(&breaker->lock);
 }
 
-/* With the lock held. While it is open the window stands still: messages that are on their way must
-   not push out what opened it. */
+/* Needs the lock. While the breaker is open the window does not move, because messages that are on
+   their way must not push out what opened it. */
 static void note(struct breaker *breaker, bool refused)
 {
     if (breaker->settings.window == 0 || breaker->status.open)

@@ -5,6 +5,14 @@
 
 #include <stdio.h>
 
+/*
+ * When the breaker opens, the last refusals are in doubt as well. So a refused message keeps its
+ * rows until its dead letter is committed, and its refusal can be taken back. Refused messages are
+ * tried before others: if one of them is taken, the fault is gone, while another message might have
+ * been taken all the time. A message that kopru itself refused proves nothing, because the database
+ * never sees its rows; so a request of such messages alone passes an open breaker.
+ */
+
 static void log_breaker(const struct write_session *session, enum log_level level,
                         const char *event, const char *message)
 {
@@ -35,10 +43,10 @@ void breaker_gate_refuse(struct write_session *session, struct message *message,
     if (breaker_note_refusal(&session->shared->breaker, report))
         log_breaker(
             session, LOG_ERROR, "breaker_open",
-            "the database refuses too many messages, nothing is written until it takes one");
+            "the database refuses too many messages, so nothing is written until it takes one");
 }
 
-/* By the database, and not by kopru. */
+/* Whether it was refused by the database, and not by kopru. */
 static bool is_refused(const struct message *message)
 {
     return message->refused && message->refusal.reason == REFUSAL_REJECTED_BY_DATABASE;
@@ -59,9 +67,9 @@ static size_t count_candidates(const struct write_request *request, bool refused
     return count;
 }
 
-/* What to try: a message that was refused, else one that may be written; NULL when there is
-   neither. Each turn picks another one: some messages are at fault themselves, and would keep the
-   breaker open for ever. */
+/* Returns the message to try: one that was refused, else one that may be written, or NULL when
+   there is neither. Each turn picks another one, because some messages are at fault themselves and
+   would keep the breaker open for ever. */
 static struct message *candidate(const struct write_request *request, size_t turn)
 {
     const bool refused = count_candidates(request, true) > 0;
@@ -98,7 +106,7 @@ static void try_message(struct write_session *session, struct message *message)
     message->refusal = refusal;
     if (outcome == WRITE_COMMITTED)
         log_breaker(session, LOG_INFO, "breaker_closed",
-                    "the database takes a message again, writing goes on");
+                    "the database takes a message again, and writing goes on");
     else
         log_breaker(session, LOG_ERROR, "breaker_still_open",
                     "the database does not take a message that was tried");

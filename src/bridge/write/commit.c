@@ -5,14 +5,13 @@
 #include "bridge/timing.h"
 #include "bridge/write/breaker_gate.h"
 
-enum { DEAD_LETTERS_LOGGED_MAX = 50 }; /* by each writer in a period; the table has them all */
-
 /*
- * The only place where the effect of a message becomes durable and is said to be: `committed` is
- * set after COMMIT has returned, and after everything else has been read from the message, since
- * the consumer thread acknowledges and frees it from that moment on. A probe shares the way and
- * sets nothing.
+ * Only here does the effect of a message become durable. `committed` is set after COMMIT has
+ * returned, and after everything else has been read from the message, because from that moment on
+ * the consumer thread acknowledges and frees it. A probe takes the same way and sets nothing.
  */
+
+enum { DEAD_LETTERS_LOGGED_MAX = 50 }; /* by each writer in a log period; the table has them all */
 
 /* A flood of bad messages must not become a flood of lines: each writer names some dead letters,
    and then how many it left out. */
@@ -24,7 +23,7 @@ static bool may_log_dead_letter(struct write_session *session)
         if (session->dead_letters_logged > DEAD_LETTERS_LOGGED_MAX)
             log_event(
                 LOG_WARNING, "dead_letters_not_logged",
-                "more messages became dead letters than were named",
+                "more messages became dead letters than were logged",
                 LOG_TEXT("queue", session_queue(session)->name),
                 LOG_NUMBER("messages", session->dead_letters_logged - DEAD_LETTERS_LOGGED_MAX));
         session->log_period_ms = now_ms;
@@ -49,7 +48,7 @@ static void log_dead_letter(struct write_session *session, const struct message 
               LOG_TEXT("sqlstate", text_or_null(refusal->sqlstate)));
 }
 
-/* The breaker's window and the quarantine want to know what the database takes. */
+/* Tells the breaker and the quarantine what the database takes. */
 static void note_accepted(struct write_session *session, const struct write_request *request,
                           const struct write_report *report)
 {

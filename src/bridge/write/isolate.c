@@ -8,9 +8,6 @@
 
 #include <stdlib.h>
 
-/* Of a whole batch with an error that has no rule, before it is divided: it may be an outage. */
-enum { BATCH_TRIES = 3 };
-
 /*
  * Halving finds one bad entity among n in about 2*log2(n) transactions, and the halves commit in
  * the order of the batch. It works on entities and not on messages: the messages of one entity are
@@ -18,6 +15,10 @@ enum { BATCH_TRIES = 3 };
  * resolve_entity() does when nothing else is left. What is refused waits for the next transaction
  * instead of getting one of its own, so that a dead letter commits together with its neighbours.
  */
+
+/* How often a whole batch is tried after an error that has no rule, before it is divided: it may be
+   an outage. */
+enum { BATCH_TRIES = 3 };
 
 enum group_state {
     GROUP_OPEN,
@@ -128,9 +129,9 @@ static void refuse(struct isolation *isolation, struct message *message, struct 
     isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
 }
 
-/* The combined rows of one entity were refused: apply its messages singly, in order, and keep those
-   that the database takes. Each is tried on top of the ones before it; what they come to is
-   committed at once, so that nobody sees a state in between. */
+/* The combined rows of one entity were refused: apply its messages one by one, in order, and keep
+   those that the database takes. Each is tried on top of the ones before it; their combined effect
+   is committed at once, so that nobody sees a state in between. */
 static enum commit_result resolve_entity(struct isolation *isolation, struct group *group)
 {
     struct message **messages = isolation->messages + group->first;
@@ -155,7 +156,7 @@ static enum commit_result resolve_entity(struct isolation *isolation, struct gro
     return kept > 0 ? write_kept(isolation, kept) : COMMIT_DONE;
 }
 
-/* What was refused of these groups (NULL: of all) is to be judged again. */
+/* Takes back what was refused of a group (NULL: of all groups), so that it is judged again. */
 static void forgive(struct isolation *isolation, const struct group *group)
 {
     size_t left = 0;
@@ -183,7 +184,7 @@ static bool put_into_quarantine(struct isolation *isolation, struct group *group
     return true;
 }
 
-/* An entity alone failed. Returns false when the round ends. */
+/* An entity failed alone. Returns false when the round ends. */
 static bool fails_alone(struct isolation *isolation, struct group *group)
 {
     struct quarantine *quarantine = &isolation->session->quarantine;
@@ -196,8 +197,8 @@ static bool fails_alone(struct isolation *isolation, struct group *group)
     return false;
 }
 
-/* A unique index of the site: the message that gives the value up may be in another writer's hands,
-   or behind this one. */
+/* Whether the entity may have met a race at a unique index: the message that frees the value may be
+   with another writer, or behind this one. */
 static bool leave_for_race(const struct isolation *isolation, struct group *group)
 {
     if (group->had_its_race || strcmp(isolation->report.sqlstate, "23505") != 0)
@@ -228,7 +229,7 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
     }
     if (count == 1)
         return fails_alone(isolation, groups[0]);
-    log_event(LOG_DEBUG, "isolating", "the database did not take a batch, it is halved",
+    log_event(LOG_DEBUG, "isolating", "the database did not take a batch, so it is halved",
               LOG_TEXT("queue", session_queue(isolation->session)->name),
               LOG_TEXT("sqlstate", isolation->report.sqlstate), LOG_NUMBER("entities", count));
     return isolate(isolation, groups, half, 1) &&
@@ -244,8 +245,8 @@ static size_t count_in(const struct isolation *isolation, enum group_state state
     return count;
 }
 
-/* What failed while nothing committed is quarantined when nothing else is left to be tried, as far
-   as there is room, or tried again. */
+/* Groups that failed while nothing committed are quarantined once no other group is left to try.
+   Those for which there is no room are tried again. */
 static void end_outage(struct isolation *isolation)
 {
     bool quarantine_all = count_in(isolation, GROUP_OPEN) == 0;
@@ -257,7 +258,7 @@ static void end_outage(struct isolation *isolation)
     }
 }
 
-/* The open groups, one after another. What was left comes when the others are done. */
+/* Writes the open groups or, when there are none, those that were left. */
 static enum commit_result run_round(struct isolation *isolation)
 {
     enum group_state state = count_in(isolation, GROUP_OPEN) > 0 ? GROUP_OPEN : GROUP_LEFT;
@@ -275,7 +276,8 @@ static enum commit_result run_round(struct isolation *isolation)
     return isolation->end;
 }
 
-/* Rounds until every group is decided; then the dead letters that had no neighbour to go with. */
+/* Runs rounds until every group is decided, and then writes the dead letters that had no neighbour
+   to commit with. */
 static bool run(struct isolation *isolation)
 {
     struct backoff backoff;

@@ -7,7 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Frequent enough that a message at fault has had its attempts when its time is over. */
+/*
+ * Success is noted for each statement and not for each table or entity: where nobody gets through a
+ * statement, the fault is more likely the database's than the message's. The time of the last
+ * success is enough, because it is only compared with the time of the message's first failure. The
+ * list is short and searched from its start, because a queue seldom has any quarantined entity. The
+ * lock is there for observers; only the writer changes the list, and so it reads the list without
+ * the lock.
+ */
+
+/* Short enough that a message at fault has had all its attempts when its time is over. */
 static int interval_ms(unsigned attempts, int span_ms)
 {
     int interval = attempts > 0 ? span_ms / (int)attempts : 0;

@@ -3,6 +3,12 @@
 #include "base/clock.h"
 #include "base/condition.h"
 
+/*
+ * Every transaction names the epoch under which the subscription began, and not the newest one that
+ * this instance holds. A lease that was lost and acquired again has another epoch, so messages of
+ * the old subscription cannot be written under it: another instance may have applied newer ones.
+ */
+
 int session_init(struct write_session *session, struct write_shared *shared, unsigned number)
 {
     const struct store_port *port = &shared->queue->ports.store;

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PROBES_MAX = 100 }; /* in one trial: the messages behind them wait for the next one */
-
 /*
  * An error without a rule says nothing about whose fault it is, so the trial looks for evidence:
  * the same message fails alone, time and again, and others get through the very statements that
@@ -18,6 +16,8 @@ enum { PROBES_MAX = 100 }; /* in one trial: the messages behind them wait for th
  * because the rows of an entity depend on all of them; what is decided commits in one transaction,
  * so that nobody sees a state in between.
  */
+
+enum { PROBES_MAX = 100 }; /* in one trial: the messages behind them wait for the next one */
 
 /* One entity on trial. */
 struct trial {
@@ -64,7 +64,7 @@ bool trial_quarantine(struct write_session *session, struct message *const *mess
     if (count == 1)
         note_failure(messages[0], report);
     log_quarantined(session, &quarantine->entities[quarantine->count - 1],
-                    "an entity fails alone: its messages wait, the others go on");
+                    "an entity fails alone: its messages wait, and the others go on");
     return true;
 }
 
@@ -104,8 +104,8 @@ static void decide(struct trial *trial, size_t number, enum commit_result result
     }
 }
 
-/* Tries the messages one by one. first: what came of all of them together, which is the answer if
-   there is only one. Other than COMMITTED: nobody could say. */
+/* Tries the messages one by one. first is the result of all of them together, and so of a single
+   message. Returns COMMIT_DONE, or the result that ended the trial early. */
 static enum commit_result try_singly(struct trial *trial, enum commit_result first)
 {
     size_t count = trial->count < PROBES_MAX ? trial->count : PROBES_MAX;
@@ -128,7 +128,7 @@ static enum commit_result try_singly(struct trial *trial, enum commit_result fir
     return COMMIT_DONE;
 }
 
-/* An alarm: unlike a rule of the site, nobody meant this. */
+/* Raises the alarm: unlike a constraint of the site, nobody intended this. */
 static void report_faults(const struct trial *trial)
 {
     struct queue *queue = session_queue(trial->session);
@@ -184,7 +184,7 @@ static bool judge(struct trial *trial, enum commit_result first)
     if (result == COMMIT_DONE && trial->rest == trial->count)
         return true;
     log_quarantined(trial->session, trial->entity,
-                    "an entity still fails alone, its messages wait");
+                    "an entity still fails alone, and its messages wait");
     return true;
 }
 

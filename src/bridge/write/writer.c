@@ -35,8 +35,8 @@ void writer_enqueue(struct writer *writer, struct message *first, struct message
     pthread_mutex_unlock(&writer->session.lock);
 }
 
-/* The redelivered messages that come together are taken whatever their size; everything else is cut
-   at the limits, but never to nothing. */
+/* Returns the size of the next batch. Redelivered messages that come together are taken whatever
+   their size; everything else is cut at the limits, but a batch has at least one message. */
 static size_t count_batch(const struct writer *writer)
 {
     const struct write_settings *settings = &writer->session.shared->settings;
@@ -56,8 +56,8 @@ static size_t count_batch(const struct writer *writer)
     return count;
 }
 
-/* Sleeps until messages wait or a trial is due. Returns false when the writer shall end, else it
-   counts as busy. */
+/* Sleeps until messages wait or a trial is due. Returns false when the writer is to end; otherwise
+   it counts as busy. */
 static bool wait_for_work(struct writer *writer)
 {
     counters_idle(&writer->session.marks);
@@ -77,8 +77,8 @@ static bool wait_for_work(struct writer *writer)
     return writer->busy;
 }
 
-/* Returns the batch (the caller frees the array), or NULL when nothing waits or there is no memory:
-   then nothing is lost, the messages stay where they are until there is. */
+/* Returns the batch (the caller frees the array), or NULL when nothing waits or there is no memory;
+   the messages then stay where they are, and nothing is lost. */
 static struct message **take_batch(struct writer *writer, size_t *count)
 {
     struct message **batch = NULL;
@@ -128,8 +128,9 @@ static bool same_entity(const struct message *a, const struct message *b)
     return !a->refused && !b->refused && slice_equal(a->change->id, b->change->id);
 }
 
-/* How many of the sorted messages go into the next transaction: as many as the limit takes, but all
-   of an entity, so that it gets one state. Only redelivered messages can be too many for one. */
+/* Returns how many of the sorted messages go into the next transaction: as many as the limit
+   allows, but all messages of an entity, so that it gets one state. Only redelivered messages can
+   be too many for one transaction. */
 static size_t count_part(const struct writer *writer, struct message **messages, size_t count)
 {
     size_t bytes = messages[0]->bytes;
@@ -167,7 +168,8 @@ static void drop_batch(struct writer *writer, size_t count)
 {
     const struct queue *queue = session_queue(&writer->session);
 
-    log_event(LOG_DEBUG, "batch_dropped", "its messages come back with the next subscription",
+    log_event(LOG_DEBUG, "batch_dropped",
+              "a batch is dropped, and its messages come back with the next subscription",
               LOG_TEXT("queue", queue->name), LOG_NUMBER("messages", count));
     atomic_store(&writer->session.shared->failed, true);
     doorbell_ring(&queue->consumer);

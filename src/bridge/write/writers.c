@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * The writer of a message follows from its id alone, so that all messages of an entity meet in one
+ * thread, in order, and no writer has to know what another one does. A message that kopru refused
+ * may have no id; it writes no entity's rows, so any writer may have it. Messages are handed over
+ * writer by writer and not one by one, because each handover takes a lock and may wake a thread.
+ */
+
 int writers_init(struct writers *writers, struct queue *queue,
                  const struct write_settings *settings, struct error *err)
 {

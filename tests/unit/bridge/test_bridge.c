@@ -287,7 +287,7 @@ static void stopping_does_not_wait_for_room_behind_an_open_breaker(void **state)
     wait_for(second_was_tried, "a try of the second");
     bridge_stop(bridge);
     wait_for(nothing_open, "the bridge to end");
-    assert_false(bridge_settled_all(bridge));
+    assert_false(bridge_acknowledged_all(bridge));
 }
 
 static bool reconnected_and_acked(const struct fakes *now)
@@ -356,7 +356,7 @@ static void stopping_finishes_what_was_delivered(void **state)
     assert_true(fakes.cancelled);
     assert_int_equal(fakes.acks[fakes.ack_count - 1], 1002);
     pthread_mutex_unlock(&fakes.lock);
-    assert_true(bridge_settled_all(bridge));
+    assert_true(bridge_acknowledged_all(bridge));
 }
 
 static bool looked_twice(const struct fakes *now)

@@ -35,12 +35,12 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void trouble(struct last_error *trouble, const char *sqlstate)
+static void fail_with(struct last_error *last, const char *sqlstate)
 {
-    *trouble = (struct last_error){ .current = true, .count = 1 };
-    snprintf(trouble->event, sizeof(trouble->event), "broken");
-    snprintf(trouble->sqlstate, sizeof(trouble->sqlstate), "%s", sqlstate);
-    error_set(&trouble->error, ERROR_UNAVAILABLE, "cannot do it", "host", "no\nluck");
+    *last = (struct last_error){ .current = true, .count = 1 };
+    snprintf(last->event, sizeof(last->event), "broken");
+    snprintf(last->sqlstate, sizeof(last->sqlstate), "%s", sqlstate);
+    error_set(&last->error, ERROR_UNAVAILABLE, "cannot do it", "host", "no\nluck");
 }
 
 static void assert_ready(const char *text)
@@ -75,7 +75,7 @@ static void an_open_breaker_is_not_ready(void **state)
     assert_non_null(strstr(out.data, "[+]queue one consuming\n"));
 }
 
-static void what_is_parked_is_named(void **state)
+static void what_is_quarantined_is_named(void **state)
 {
     (void)state;
     queues[0].quarantine = (struct quarantine_status){ .entities = 1,
@@ -117,7 +117,7 @@ static void a_healthy_standby_is_ready(void **state)
         "passed\n");
     buffer_clear(&out);
     status.database_ok = false; /* it could not take over */
-    assert_not_ready("[-]queue one not consuming: waits for the database\n");
+    assert_not_ready("[-]queue one not consuming: waiting for the database\n");
 }
 
 static void the_reason_is_named(void **state)
@@ -127,12 +127,12 @@ static void the_reason_is_named(void **state)
     assert_not_ready(
         "[+]queue one consuming\n[-]queue two not consuming: connecting to the broker\n");
     buffer_clear(&out);
-    trouble(&queues[1].broker_error, "");
+    fail_with(&queues[1].broker_error, "");
     assert_not_ready("[-]queue two not consuming: cannot do it \"host\": no luck\n");
     buffer_clear(&out);
     queues[1].stage = STAGE_PREDECESSOR;
     assert_not_ready(
-        "[-]queue two not consuming: waits until the broker has dropped the consumer before\n");
+        "[-]queue two not consuming: waiting until the broker has dropped the previous consumer\n");
     buffer_clear(&out);
     queues[1].stage = STAGE_WAITING;
     queues[1].lease_held = false;
@@ -142,7 +142,7 @@ static void the_reason_is_named(void **state)
 static void what_is_over_is_no_reason(void **state)
 {
     (void)state;
-    trouble(&queues[0].broker_error, "");
+    fail_with(&queues[0].broker_error, "");
     queues[0].broker_error.current = false;
     queues[0].stage = STAGE_CONNECTING;
     assert_not_ready("[-]queue one not consuming: connecting to the broker\n");
@@ -154,7 +154,7 @@ static void a_database_that_is_not_usable_is_named(void **state)
     status.database_ok = false;
     assert_not_ready("[-]database not usable: connecting\n");
     buffer_clear(&out);
-    trouble(&status.database_error, "");
+    fail_with(&status.database_error, "");
     status.database_error.others = 3;
     assert_not_ready(
         "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
@@ -164,7 +164,7 @@ static void a_writer_that_cannot_write_is_named(void **state)
 {
     (void)state;
     queues[0].writers_failing = 1;
-    trouble(&queues[0].database_error, "40001");
+    fail_with(&queues[0].database_error, "40001");
     assert_not_ready("[-]queue one not written: cannot do it \"host\": no luck, SQLSTATE 40001\n");
     buffer_clear(&out);
     queues[0].paused = true;
@@ -193,7 +193,7 @@ static void alive_whatever_the_servers_do(void **state)
 {
     (void)state;
     status.database_ok = false;
-    trouble(&status.database_error, "");
+    fail_with(&status.database_error, "");
     queues[0].stage = STAGE_WAITING;
     queues[0].consumer_silent_ms = LIMIT_MS;
     assert_true(health_livez(&status, LIMIT_MS, false, &out));
@@ -230,7 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(ready_when_every_queue_is_consumed),
         TEST(an_open_breaker_is_not_ready),
-        TEST(what_is_parked_is_named),
+        TEST(what_is_quarantined_is_named),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),

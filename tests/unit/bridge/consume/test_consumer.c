@@ -79,7 +79,7 @@ static void it_consumes_once_the_lease_is_held(void **state)
     wait_for(has_acked_both, "the acknowledgement of both");
     queue_stop(&fake.queue);
     join();
-    assert_true(consumer_settled_all(&consumer));
+    assert_true(consumer_acknowledged_all(&consumer));
     assert_true(fake.fakes.cancelled);
     assert_int_equal(fake.fakes.connections, 1);
     assert_int_equal(queue_lease_view(&fake.queue.lease).handover, HANDOVER_NONE);
@@ -92,7 +92,7 @@ static void without_a_lease_it_does_not_even_connect(void **state)
     queue_stop(&fake.queue);
     join();
     assert_int_equal(fake.fakes.connections, 0);
-    assert_true(consumer_settled_all(&consumer));
+    assert_true(consumer_acknowledged_all(&consumer));
 }
 
 static void without_a_database_it_does_not_connect(void **state)

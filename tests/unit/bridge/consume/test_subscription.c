@@ -46,7 +46,7 @@ static void each_event_leads_where_it_should(void **state)
     static const enum subscription_state stay = (enum subscription_state)SUBSCRIPTION_STATE_COUNT;
     static const enum subscription_state
         expected[SUBSCRIPTION_STATE_COUNT][SUBSCRIPTION_EVENT_COUNT] = {
-            /* CONNECTED, ALONE, CONFIRMED, STOP, CANCEL, EXHAUSTED, SETTLED, LEAVE */
+            /* CONNECTED, ALONE, CONFIRMED, STOP, CANCEL, EXHAUSTED, ALL_ACKED, LEAVE */
             { SUBSCRIPTION_JOINING, stay, stay, stay, stay, stay, stay, stay },
             { stay, SUBSCRIPTION_SUBSCRIBING, stay, SUBSCRIPTION_FINISHED, stay, stay, stay, stay },
             { stay, stay, SUBSCRIPTION_CONSUMING, stay, stay, stay, stay, stay },

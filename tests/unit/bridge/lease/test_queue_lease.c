@@ -137,24 +137,24 @@ static void an_old_epoch_changes_nothing(void **state)
     queue_lease_leave_behind(&lease, HANDOVER_UNCOUNTED);
     queue_lease_lost(&lease, EPOCH - 1);
     queue_lease_subscribed(&lease, EPOCH - 1);
-    queue_lease_settled(&lease, EPOCH - 1);
+    queue_lease_clear_handover(&lease, EPOCH - 1);
     assert_true(queue_lease_view(&lease).held);
     assert_int_equal(queue_lease_view(&lease).handover, HANDOVER_UNCOUNTED);
     assert_int_equal(queue_lease_claim(&lease), LEASE_STATE_HELD);
 }
 
-static void the_longest_handover_counts_until_all_is_settled(void **state)
+static void the_longest_handover_counts_until_it_is_cleared(void **state)
 {
     (void)state;
     acquire();
     queue_lease_leave_behind(&lease, HANDOVER_UNCOUNTED);
     queue_lease_leave_behind(&lease, HANDOVER_CLOSED);
     assert_int_equal(queue_lease_view(&lease).handover, HANDOVER_UNCOUNTED);
-    queue_lease_settled(&lease, EPOCH);
+    queue_lease_clear_handover(&lease, EPOCH);
     assert_int_equal(queue_lease_view(&lease).handover, HANDOVER_NONE);
 }
 
-/* The keeper tells each second, and the consumer is not woken for that. */
+/* The lease keeper reports each second, and the consumer is not woken for that. */
 static void only_a_change_of_the_database_wakes_the_consumer(void **state)
 {
     (void)state;
@@ -193,7 +193,7 @@ int main(void)
         TEST(a_claim_is_retracted_by_writing_the_row),
         TEST(a_lost_lease_retracts_nothing_and_claims_nothing),
         TEST(an_old_epoch_changes_nothing),
-        TEST(the_longest_handover_counts_until_all_is_settled),
+        TEST(the_longest_handover_counts_until_it_is_cleared),
         TEST(only_a_change_of_the_database_wakes_the_consumer),
         TEST(the_other_holder_shows_until_the_lease_is_acquired),
     };
