@@ -28,9 +28,10 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
                      const struct pg_lease_patience *patience, struct lease *lease,
                      struct pg_failure *failure);
 
-/* Each returns 1, or 0 when the lease is no longer ours, or -1. A released lease has no holder, but
-   its epoch stays. */
-int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, enum lease_state state,
+/* Each returns 1, or 0 when the lease is no longer ours, or -1. Renewing writes the holder and the
+   state of `mine` where its epoch still stands: a row that was edited by hand says again who holds
+   it. A released lease has no holder, but its epoch stays. */
+int pg_lease_renew(struct pg_conn *conn, const char *queue, const struct lease *mine,
                    const struct freshness *freshness, struct pg_failure *failure);
 int pg_lease_release(struct pg_conn *conn, const char *queue, int64_t epoch,
                      const struct freshness *freshness, struct pg_failure *failure);

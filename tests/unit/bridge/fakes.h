@@ -73,7 +73,8 @@ struct fakes {
     int looks;             /* at the lease */
     int released;
     int renewals;
-    bool claimed; /* the row says that the broker counts this holder */
+    struct lease_holder holder; /* as the last renewal wrote it */
+    bool claimed;               /* the row says that the broker counts this holder */
     bool cancelled_while_claimed;
     bool database_away; /* no session can be opened, and calls of the present one fail */
 };
