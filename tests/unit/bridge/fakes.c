@@ -359,6 +359,8 @@ static enum write_outcome store_write(void *store, int64_t epoch,
     while (fakes->blocked)
         pthread_cond_wait(&fakes->changed, &fakes->lock);
     fakes->waiting--;
+    if (fakes->mended_after > 0 && fakes->attempts >= fakes->mended_after)
+        fakes->mended = true;
     if (fakes->attempts < fakes->outcome_count)
         outcome = fakes->outcomes[fakes->attempts];
     else if (epoch != fakes->epoch)
