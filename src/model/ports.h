@@ -93,8 +93,9 @@ struct lease_port {
        transactions were not over in time, so read it again; or -1. */
     int (*acquire)(void *session, const char *queue, const struct lease_holder *holder,
                    struct lease *lease, struct error *err);
-    /* Each returns 1, 0 when another instance has acquired the lease meanwhile, or -1. */
-    int (*renew)(void *session, const char *queue, int64_t epoch, enum lease_state state,
+    /* Each returns 1, 0 when another instance has acquired the lease meanwhile, or -1. mine: the
+       epoch under which it is held, and the holder and state that the row is to have. */
+    int (*renew)(void *session, const char *queue, const struct lease *mine,
                  const struct freshness *freshness, struct error *err);
     int (*release)(void *session, const char *queue, int64_t epoch,
                    const struct freshness *freshness, struct error *err);

@@ -84,12 +84,14 @@ static const struct pg_statement ACQUIRE = {
 
 static const struct pg_statement RENEW = {
     .name = "kopru_lease_renew",
-    .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(), state = $5,"
+    .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
+           " holder = $5, instance = $6, state = $7,"
            " last_message_at = greatest(last_message_at, $3),"
            " last_commit_at = greatest(last_commit_at, $4)"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
-    .param_count = 5,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID },
+    .param_count = 7,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID,
+                                  TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement RELEASE = {
@@ -222,20 +224,30 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
     return result;
 }
 
-/* Renews the row with that state, or releases it when state is NULL. */
-static int update(struct pg_conn *conn, const char *queue, int64_t epoch, const char *state,
-                  const struct freshness *freshness, struct pg_failure *failure)
+/* RENEW with that lease, or RELEASE, which takes only its epoch. */
+static int update(struct pg_conn *conn, const struct pg_statement *statement, const char *queue,
+                  const struct lease *mine, const struct freshness *freshness,
+                  struct pg_failure *failure)
 {
-    int64_t wire[] = { pg_wire_i64(epoch), wire_of_unix_us(freshness->last_message_us),
+    const char *state = lease_state_name(mine->state);
+    int64_t wire[] = { pg_wire_i64(mine->epoch), wire_of_unix_us(freshness->last_message_us),
                        wire_of_unix_us(freshness->last_commit_us) };
-    const char *values[] = { queue, (const char *)&wire[0],
+    const char *values[] = { queue,
+                             (const char *)&wire[0],
                              freshness->last_message_us != 0 ? (const char *)&wire[1] : NULL,
                              freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL,
+                             mine->holder.name,
+                             mine->holder.instance,
                              state };
-    const int lengths[] = { (int)strlen(queue), 8, 8, 8, state != NULL ? (int)strlen(state) : 0 };
-    const struct pg_params params = { state != NULL ? 5 : 4, values, lengths };
-    struct pg_call calls[3] = { [2] = { .statement = state != NULL ? &RENEW : &RELEASE,
-                                        .params = &params } };
+    const int lengths[] = { (int)strlen(queue),
+                            8,
+                            8,
+                            8,
+                            (int)strlen(mine->holder.name),
+                            (int)strlen(mine->holder.instance),
+                            (int)strlen(state) };
+    const struct pg_params params = { statement->param_count, values, lengths };
+    struct pg_call calls[3] = { [2] = { .statement = statement, .params = &params } };
     int result = run_transaction(conn, calls, 3, failure);
 
     if (result == 0)
@@ -244,14 +256,16 @@ static int update(struct pg_conn *conn, const char *queue, int64_t epoch, const 
     return result;
 }
 
-int pg_lease_renew(struct pg_conn *conn, const char *queue, int64_t epoch, enum lease_state state,
+int pg_lease_renew(struct pg_conn *conn, const char *queue, const struct lease *mine,
                    const struct freshness *freshness, struct pg_failure *failure)
 {
-    return update(conn, queue, epoch, lease_state_name(state), freshness, failure);
+    return update(conn, &RENEW, queue, mine, freshness, failure);
 }
 
 int pg_lease_release(struct pg_conn *conn, const char *queue, int64_t epoch,
                      const struct freshness *freshness, struct pg_failure *failure)
 {
-    return update(conn, queue, epoch, NULL, freshness, failure);
+    const struct lease mine = { .epoch = epoch };
+
+    return update(conn, &RELEASE, queue, &mine, freshness, failure);
 }

@@ -130,14 +130,13 @@ static int lease_acquire(void *handle, const char *queue, const struct lease_hol
         &failure, err);
 }
 
-static int lease_renew(void *handle, const char *queue, int64_t epoch, enum lease_state state,
+static int lease_renew(void *handle, const char *queue, const struct lease *mine,
                        const struct freshness *freshness, struct error *err)
 {
     const struct session *session = handle;
     struct pg_failure failure;
 
-    return answer(pg_lease_renew(session->conn, queue, epoch, state, freshness, &failure), &failure,
-                  err);
+    return answer(pg_lease_renew(session->conn, queue, mine, freshness, &failure), &failure, err);
 }
 
 static int lease_release(void *handle, const char *queue, int64_t epoch,

@@ -120,6 +120,17 @@ def test_a_deleted_row_comes_back_with_a_new_epoch(rabbitmq_server, db, queues, 
     rabbitmq_server.wait_until_empty(queues.customer)
 
 
+def test_a_holder_that_was_deleted_by_hand_comes_back(db, queues, kopru):
+    """Else a row without one would let a second instance in while the first still writes."""
+    who = "SELECT holder, instance, state FROM kopru.queues"
+    daemon = kopru(**_only(queues))
+    daemon.wait_until(lambda: db.query(who)[0][2] == "consuming", 30, "the row to say so")
+    before = db.query(who)
+    db.query("UPDATE kopru.queues SET holder = NULL, instance = NULL, state = NULL")
+    daemon.wait_until(lambda: db.query(who) == before, 30, "the next renewal")
+    assert not daemon.events("lease_lost")
+
+
 @pytest.mark.full
 def test_a_deleted_row_does_not_bring_an_epoch_back(rabbitmq_server, db, queues, kopru):
     """Whoever tidies up kopru.queues must not let in an instance that froze while it held the

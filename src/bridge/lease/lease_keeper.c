@@ -115,10 +115,12 @@ static int acquire(struct lease_keeper *keeper, void *session, struct queue_leas
 static int renew(const struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                  enum lease_state state, struct error *err)
 {
+    const struct lease lease = { .epoch = queue_lease_view(mine).epoch,
+                                 .holder = keeper->self,
+                                 .state = state };
     struct freshness freshness = counters_freshness(mine->counters);
 
-    return keeper->port.renew(session, mine->queue, queue_lease_view(mine).epoch, state, &freshness,
-                              err);
+    return keeper->port.renew(session, mine->queue, &lease, &freshness, err);
 }
 
 static int tend(struct lease_keeper *keeper, void *session, struct queue_lease *mine,

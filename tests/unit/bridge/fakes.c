@@ -359,6 +359,8 @@ static enum write_outcome store_write(void *store, int64_t epoch,
     while (fakes->blocked)
         pthread_cond_wait(&fakes->changed, &fakes->lock);
     fakes->waiting--;
+    if (fakes->mended_after > 0 && fakes->attempts >= fakes->mended_after)
+        fakes->mended = true;
     if (fakes->attempts < fakes->outcome_count)
         outcome = fakes->outcomes[fakes->attempts];
     else if (epoch != fakes->epoch)
@@ -433,7 +435,7 @@ static int lease_acquire(void *session, const char *queue, const struct lease_ho
     return 1;
 }
 
-static int lease_renew(void *session, const char *queue, int64_t epoch, enum lease_state state,
+static int lease_renew(void *session, const char *queue, const struct lease *mine,
                        const struct freshness *freshness, struct error *err)
 {
     struct fakes *fakes = session;
@@ -444,10 +446,11 @@ static int lease_renew(void *session, const char *queue, int64_t epoch, enum lea
     (void)freshness;
     pthread_mutex_lock(&fakes->lock);
     away = fakes->database_away;
-    ours = epoch == fakes->epoch;
+    ours = mine->epoch == fakes->epoch;
     if (!away) {
         fakes->renewals++;
-        fakes->claimed = state == LEASE_STATE_CONSUMING;
+        fakes->holder = mine->holder;
+        fakes->claimed = mine->state == LEASE_STATE_CONSUMING;
     }
     changed(fakes);
     return away ? error_set(err, ERROR_UNAVAILABLE, "the database is away", NULL, "scripted")

@@ -59,11 +59,12 @@ struct fakes {
         outcomes[FAKE_MAX]; /* of the first attempts; beyond them it decides by the bodies */
     size_t outcome_count;
     size_t attempts;
-    bool blocked;    /* writes wait */
-    int waiting;     /* writes that do */
-    bool mended;     /* every body but "id!!" is taken */
-    bool disturbed;  /* none is, with an error that nobody knows */
-    size_t capacity; /* messages; more in one transaction are too much. 0: any number */
+    bool blocked;        /* writes wait */
+    int waiting;         /* writes that do */
+    bool mended;         /* every body but "id!!" is taken */
+    size_t mended_after; /* attempts, from which on it is; 0: a test says so */
+    bool disturbed;      /* none is, with an error that nobody knows */
+    size_t capacity;     /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */
     int64_t epoch;
@@ -73,7 +74,8 @@ struct fakes {
     int looks;             /* at the lease */
     int released;
     int renewals;
-    bool claimed; /* the row says that the broker counts this holder */
+    struct lease_holder holder; /* as the last renewal wrote it */
+    bool claimed;               /* the row says that the broker counts this holder */
     bool cancelled_while_claimed;
     bool database_away; /* no session can be opened, and calls of the present one fail */
 };

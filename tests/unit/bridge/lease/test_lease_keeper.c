@@ -2,6 +2,7 @@
 #include "bridge/lease/lease_keeper.h"
 
 #include "base/thread.h"
+#include "bridge/lease/process.h"
 #include "fakes.h"
 
 #include <setjmp.h>
@@ -90,6 +91,20 @@ static void a_free_lease_is_acquired_renewed_and_released(void **state)
     end();
     assert_int_equal(fakes.released, 1);
     assert_int_equal(fakes.epoch, 1);
+}
+
+/* Otherwise a row whose holder was deleted by hand would look free to every other instance. */
+static void a_renewal_says_who_holds_the_lease(void **state)
+{
+    struct lease_holder self;
+
+    (void)state;
+    process_identify(&self);
+    start();
+    wait_for(is_renewed, "a renewal");
+    end();
+    assert_string_equal(fakes.holder.name, self.name);
+    assert_string_equal(fakes.holder.instance, self.instance);
 }
 
 static bool looked_twice(const struct fakes *now)
@@ -224,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_free_lease_is_acquired_renewed_and_released),
+        TEST(a_renewal_says_who_holds_the_lease),
         TEST(a_lease_whose_holder_lives_is_left_alone),
         TEST(what_the_holder_before_left_behind_is_in_the_row),
         TEST(the_row_is_written_when_the_bell_rings),
