@@ -64,7 +64,7 @@ static void log_summary(struct queue *queue)
     struct queue_status status = { 0 };
     uint64_t dead_letters = 0;
 
-    counters_read(&queue->counters, &status);
+    counters_status(&queue->counters, &status);
     for (size_t i = 0; i < REFUSAL_REASON_COUNT; i++)
         dead_letters += status.dead_letters[i];
     log_event(LOG_INFO, "queue_stopped", "the queue is no longer consumed",
@@ -197,9 +197,9 @@ static void read_queue(struct pipeline *pipeline, struct queue_status *status)
     struct queue *queue = &pipeline->queue;
 
     *status = (struct queue_status){ .queue = queue->name, .entity = queue->entity };
-    queue_lease_read(&queue->lease, status);
-    counters_read(&queue->counters, status);
-    writers_read(&pipeline->writers, status);
+    queue_lease_status(&queue->lease, status);
+    counters_status(&queue->counters, status);
+    writers_status(&pipeline->writers, status);
     status->interrupted = atomic_load(&pipeline->broker.interrupted);
 }
 
@@ -217,7 +217,7 @@ int bridge_status_take(struct bridge *bridge, struct bridge_status *status)
             queue_lease_view(&pipeline->queue.lease).database_ok; /* the same for all */
         status->stopping = queue_is_stopping(&pipeline->queue);
     }
-    lease_keeper_read(&bridge->keeper, status);
+    lease_keeper_status(&bridge->keeper, status);
     return 0;
 }
 

@@ -36,8 +36,9 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
                      struct pg_failure *failure);
 
 /* Each returns 1, or 0 when the row has another epoch, so that the lease is no longer ours, or -1.
-   Renewing writes the holder and the state of `mine` where its epoch still stands, so a row that was
-   edited by hand names its holder again. A released lease has no holder, but its epoch stays. */
+   Renewing writes the holder and the state of `mine` where its epoch still stands, so a row that
+   was edited by hand names its holder again. A released lease has no holder, but its epoch
+   stays. */
 int pg_lease_renew(struct pg_conn *conn, const char *queue, const struct lease *mine,
                    const struct freshness *freshness, struct pg_failure *failure);
 int pg_lease_release(struct pg_conn *conn, const char *queue, int64_t epoch,

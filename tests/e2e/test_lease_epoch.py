@@ -21,6 +21,7 @@ def test_a_writer_that_waited_for_a_takeover_writes_nothing(rabbitmq_server, db,
     daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == 1, 30,
                       "the delivery to go back")
     assert db.query("SELECT * FROM kopru.customers") == []
+    assert len(daemon.events("lease_lost")) == 1  # whether the writer or the lease keeper saw it
     db.query("UPDATE kopru.queues SET holder = NULL WHERE queue = %s", queues.customer)
     rabbitmq_server.wait_until_empty(queues.customer)
     assert db.query("SELECT name FROM kopru.customers") == [("one",)]

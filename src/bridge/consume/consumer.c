@@ -112,7 +112,7 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     result = queue->ports.broker.idle(subscription->broker, queue->consumer.fd, IDLE_WAIT_MS, err);
     subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
     if (!drained)
-        prefetch_full(subscription->prefetches);
+        prefetch_note_full(subscription->prefetches);
     if (result != 0 && prefetch_lost(subscription->prefetches, subscription->unacked.count))
         log_event(
             LOG_WARNING, "prefetch_reduced",
@@ -128,7 +128,7 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
    messages are taken as a whole. */
 static bool breaker_holds(const struct subscription *subscription)
 {
-    return writers_are_held(subscription->writers) && subscription->unacked.count > 0 &&
+    return writers_breaker_is_open(subscription->writers) && subscription->unacked.count > 0 &&
            !subscription->redelivered.open &&
            !subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED);
 }
@@ -176,7 +176,7 @@ static int wait_and_take(struct subscription *subscription, void *mapper, struct
         breaker_holds(subscription) ||
         subscription->unacked.bytes >= subscription_room(subscription))
         return wait_for_room(subscription, err);
-    prefetch_room(subscription->prefetches);
+    prefetch_note_room(subscription->prefetches);
     result = queue->ports.broker.next(subscription->broker, queue->consumer.fd,
                                       wait_ms(subscription), &delivery, err);
     if (result == 1) {
@@ -187,7 +187,7 @@ static int wait_and_take(struct subscription *subscription, void *mapper, struct
         return accept(subscription, mapper, delivery, err);
     }
     if (result == 0)
-        subscription_happen(subscription, SUBSCRIPTION_EXHAUSTED);
+        subscription_apply(subscription, SUBSCRIPTION_ON_EXHAUSTED);
     if (result == 0 && is_silent(subscription))
         redelivered_end(&subscription->redelivered, "silence");
     return result;
@@ -259,16 +259,16 @@ static int begin_to_stop(struct subscription *subscription, struct error *err)
 
     if (subscription->state == SUBSCRIPTION_CONSUMING)
         subscription->stop_began_ms = clock_monotonic_ms();
-    subscription_happen(subscription, SUBSCRIPTION_STOP);
+    subscription_apply(subscription, SUBSCRIPTION_ON_STOP);
     if (holds_acks(subscription) && is_under_way(subscription))
         return 0;
     if (!queue_lease_retract(&queue->lease)) {
         if (subscription->unacked.count == 0 && !queue_lease_view(&queue->lease).database_ok)
-            subscription_happen(subscription, SUBSCRIPTION_LEAVE);
+            subscription_apply(subscription, SUBSCRIPTION_ON_LEAVE);
         return 0;
     }
     queue_lease_leave_behind(&queue->lease, HANDOVER_UNCOUNTED);
-    subscription_happen(subscription, SUBSCRIPTION_CANCEL);
+    subscription_apply(subscription, SUBSCRIPTION_ON_CANCEL);
     return queue->ports.broker.cancel(subscription->broker, err);
 }
 
@@ -282,7 +282,7 @@ static int finish(struct subscription *subscription, struct error *err)
     if (queue->ports.broker.inspect(subscription->broker, queue->name, &state, err) != 0)
         return -1;
     queue_lease_clear_handover(&queue->lease, subscription->epoch);
-    subscription_happen(subscription, SUBSCRIPTION_ALL_ACKED);
+    subscription_apply(subscription, SUBSCRIPTION_ON_ALL_ACKED);
     return 0;
 }
 
@@ -296,7 +296,7 @@ static int check_for_better(struct subscription *subscription, struct error *err
 
     if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
         subscription->unacked.count > 0) {
-        stalled_begin(subscription->stalled);
+        stalled_reset(subscription->stalled);
         return 0;
     }
     if (prefetch_may_grow(subscription->prefetches))

@@ -28,13 +28,13 @@ int prefetch_begin(struct prefetch *prefetch)
                                                                   : prefetch->limit;
 }
 
-void prefetch_full(struct prefetch *prefetch)
+void prefetch_note_full(struct prefetch *prefetch)
 {
     if (prefetch->full_since_ms == 0)
         prefetch->full_since_ms = clock_monotonic_ms();
 }
 
-void prefetch_room(struct prefetch *prefetch)
+void prefetch_note_room(struct prefetch *prefetch)
 {
     if (prefetch->full_since_ms != 0)
         prefetch->calm_since_ms = clock_monotonic_ms();

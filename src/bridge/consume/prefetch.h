@@ -32,8 +32,8 @@ void prefetch_init(struct prefetch *prefetch, int limit);
 int prefetch_begin(struct prefetch *prefetch);
 
 /* There is no room for more messages, or there is again. */
-void prefetch_full(struct prefetch *prefetch);
-void prefetch_room(struct prefetch *prefetch);
+void prefetch_note_full(struct prefetch *prefetch);
+void prefetch_note_room(struct prefetch *prefetch);
 
 /* The connection was lost while that many messages were unacknowledged. Returns true if there was
    no room for so long that this is likely the reason: the next subscription asks for fewer. */

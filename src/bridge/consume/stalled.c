@@ -5,7 +5,7 @@
 
 enum { FOUND_LIMIT = 2 }; /* answers */
 
-void stalled_begin(struct stalled *stalled)
+void stalled_reset(struct stalled *stalled)
 {
     stalled->found = 0;
     stalled->asked = false;
@@ -15,7 +15,7 @@ void stalled_begin(struct stalled *stalled)
 void stalled_end(struct stalled *stalled)
 {
     stalled->in_vain = 0;
-    stalled_begin(stalled);
+    stalled_reset(stalled);
 }
 
 /* Returns how long the consumer hears nothing before it asks. The second question comes a heartbeat

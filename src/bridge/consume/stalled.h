@@ -21,7 +21,7 @@ struct stalled {
 };
 
 /* A subscription begins, or something is unacknowledged. */
-void stalled_begin(struct stalled *stalled);
+void stalled_reset(struct stalled *stalled);
 
 /* A delivery came. */
 void stalled_end(struct stalled *stalled);

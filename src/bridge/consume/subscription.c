@@ -16,16 +16,16 @@ static const struct {
     enum subscription_event event;
     enum subscription_state to;
 } ARROWS[] = {
-    { SUBSCRIPTION_CONNECTING, SUBSCRIPTION_CONNECTED, SUBSCRIPTION_JOINING },
-    { SUBSCRIPTION_JOINING, SUBSCRIPTION_ALONE, SUBSCRIPTION_SUBSCRIBING },
-    { SUBSCRIPTION_SUBSCRIBING, SUBSCRIPTION_CONFIRMED, SUBSCRIPTION_CONSUMING },
+    { SUBSCRIPTION_CONNECTING, SUBSCRIPTION_ON_CONNECTED, SUBSCRIPTION_JOINING },
+    { SUBSCRIPTION_JOINING, SUBSCRIPTION_ON_ALONE, SUBSCRIPTION_SUBSCRIBING },
+    { SUBSCRIPTION_SUBSCRIBING, SUBSCRIPTION_ON_CONFIRMED, SUBSCRIPTION_CONSUMING },
 
-    { SUBSCRIPTION_JOINING, SUBSCRIPTION_STOP, SUBSCRIPTION_FINISHED },
-    { SUBSCRIPTION_CONSUMING, SUBSCRIPTION_STOP, SUBSCRIPTION_STOPPING },
-    { SUBSCRIPTION_STOPPING, SUBSCRIPTION_CANCEL, SUBSCRIPTION_CANCELLED },
-    { SUBSCRIPTION_STOPPING, SUBSCRIPTION_LEAVE, SUBSCRIPTION_FINISHED },
-    { SUBSCRIPTION_CANCELLED, SUBSCRIPTION_EXHAUSTED, SUBSCRIPTION_DRAINED },
-    { SUBSCRIPTION_DRAINED, SUBSCRIPTION_ALL_ACKED, SUBSCRIPTION_FINISHED },
+    { SUBSCRIPTION_JOINING, SUBSCRIPTION_ON_STOP, SUBSCRIPTION_FINISHED },
+    { SUBSCRIPTION_CONSUMING, SUBSCRIPTION_ON_STOP, SUBSCRIPTION_STOPPING },
+    { SUBSCRIPTION_STOPPING, SUBSCRIPTION_ON_CANCEL, SUBSCRIPTION_CANCELLED },
+    { SUBSCRIPTION_STOPPING, SUBSCRIPTION_ON_LEAVE, SUBSCRIPTION_FINISHED },
+    { SUBSCRIPTION_CANCELLED, SUBSCRIPTION_ON_EXHAUSTED, SUBSCRIPTION_DRAINED },
+    { SUBSCRIPTION_DRAINED, SUBSCRIPTION_ON_ALL_ACKED, SUBSCRIPTION_FINISHED },
 };
 
 enum subscription_state subscription_state_after(enum subscription_state state,
@@ -38,7 +38,7 @@ enum subscription_state subscription_state_after(enum subscription_state state,
     return state;
 }
 
-void subscription_happen(struct subscription *subscription, enum subscription_event event)
+void subscription_apply(struct subscription *subscription, enum subscription_event event)
 {
     subscription->state = subscription_state_after(subscription->state, event);
 }
@@ -100,7 +100,7 @@ static const char *reason_to_give_up(const struct subscription *subscription)
 
     if ((!drained && !full) || subscription->unacked.count == 0)
         return NULL;
-    if (writers_are_held(subscription->writers))
+    if (writers_breaker_is_open(subscription->writers))
         return "the breaker is open, so the unacknowledged messages go back to the broker";
     stuck = writers_stuck(subscription->writers);
     if (stuck > 0 && unacked_uncommitted(&subscription->unacked) <= stuck)
@@ -197,16 +197,16 @@ static int subscribe(struct subscription *subscription, bool queue_has_messages,
     struct queue *queue = subscription->queue;
     int prefetch = prefetch_begin(subscription->prefetches);
 
-    subscription_happen(subscription, SUBSCRIPTION_ALONE);
+    subscription_apply(subscription, SUBSCRIPTION_ON_ALONE);
     /* This comes before the request, because its answer may be lost and the subscription still
        exist. */
     queue_lease_leave_behind(&queue->lease, HANDOVER_CLOSED);
     subscription->prefetch = prefetch;
     if (queue->ports.broker.subscribe(subscription->broker, queue->name, prefetch, err) != 0)
         return -1;
-    subscription_happen(subscription, SUBSCRIPTION_CONFIRMED);
+    subscription_apply(subscription, SUBSCRIPTION_ON_CONFIRMED);
     queue_lease_subscribed(&queue->lease, subscription->epoch);
-    stalled_begin(subscription->stalled);
+    stalled_reset(subscription->stalled);
     redelivered_begin(&subscription->redelivered, prefetch, queue_has_messages);
     subscription->last_delivery_ms = clock_monotonic_ms();
     counters_subscribed(&queue->counters, prefetch);
@@ -227,13 +227,13 @@ int subscription_begin(struct subscription *subscription, struct error *err)
     counters_stage(&queue->counters, STAGE_CONNECTING);
     if (port->open(port->context, &subscription->broker, err) != 0)
         return -1;
-    subscription_happen(subscription, SUBSCRIPTION_CONNECTED);
+    subscription_apply(subscription, SUBSCRIPTION_ON_CONNECTED);
     writers_begin(subscription->writers, subscription->epoch);
     if (wait_for_predecessor(subscription, &state, err) != 0 ||
         wait_until_retracted(subscription, err) != 0)
         return -1;
     if (queue_is_stopping(queue)) { /* the predecessor may not be gone yet: take nothing any more */
-        subscription_happen(subscription, SUBSCRIPTION_STOP);
+        subscription_apply(subscription, SUBSCRIPTION_ON_STOP);
         return 0;
     }
     return subscribe(subscription, state.messages > 0, err);

@@ -46,20 +46,20 @@ enum subscription_state {
 };
 
 enum subscription_event {
-    SUBSCRIPTION_CONNECTED,
-    SUBSCRIPTION_ALONE,     /* the broker holds nothing for the previous consumer */
-    SUBSCRIPTION_CONFIRMED, /* basic.consume-ok */
-    SUBSCRIPTION_STOP,      /* the daemon stops */
-    SUBSCRIPTION_CANCEL,    /* basic.cancel is about to be sent */
-    SUBSCRIPTION_EXHAUSTED, /* the cancelled subscription delivers no more */
-    SUBSCRIPTION_ALL_ACKED, /* nothing is unacknowledged, and the broker knows */
-    SUBSCRIPTION_LEAVE,     /* nothing is unacknowledged, and nobody can be told: the database is
+    SUBSCRIPTION_ON_CONNECTED,
+    SUBSCRIPTION_ON_ALONE,     /* the broker holds nothing for the previous consumer */
+    SUBSCRIPTION_ON_CONFIRMED, /* basic.consume-ok */
+    SUBSCRIPTION_ON_STOP,      /* the daemon stops */
+    SUBSCRIPTION_ON_CANCEL,    /* basic.cancel is about to be sent */
+    SUBSCRIPTION_ON_EXHAUSTED, /* the cancelled subscription delivers no more */
+    SUBSCRIPTION_ON_ALL_ACKED, /* nothing is unacknowledged, and the broker knows */
+    SUBSCRIPTION_ON_LEAVE,     /* nothing is unacknowledged, and nobody can be told: the database is
                                away */
 };
 
 enum {
     SUBSCRIPTION_STATE_COUNT = SUBSCRIPTION_FINISHED + 1,
-    SUBSCRIPTION_EVENT_COUNT = SUBSCRIPTION_LEAVE + 1,
+    SUBSCRIPTION_EVENT_COUNT = SUBSCRIPTION_ON_LEAVE + 1,
 };
 
 /* Where an event leads; the same state where it means nothing. */
@@ -96,7 +96,7 @@ void subscription_init(struct subscription *subscription, struct queue *queue,
    are in, whose messages are redelivered even if it commits. */
 void subscription_release(struct subscription *subscription);
 
-void subscription_happen(struct subscription *subscription, enum subscription_event event);
+void subscription_apply(struct subscription *subscription, enum subscription_event event);
 
 /* Whether it has come that far. */
 static inline bool subscription_has_reached(const struct subscription *subscription,

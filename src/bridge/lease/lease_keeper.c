@@ -38,7 +38,7 @@ void lease_keeper_end(struct lease_keeper *keeper)
     doorbell_ring(keeper->bell);
 }
 
-void lease_keeper_read(struct lease_keeper *keeper, struct bridge_status *status)
+void lease_keeper_status(struct lease_keeper *keeper, struct bridge_status *status)
 {
     uint64_t sessions = atomic_load(&keeper->sessions);
 
@@ -135,13 +135,10 @@ static int tend(struct lease_keeper *keeper, void *session, struct queue_lease *
         return acquire(keeper, session, mine, err);
     state = queue_lease_claim(mine);
     renewed = renew(keeper, session, mine, state, err);
-    if (renewed == 0) {
-        log_event(LOG_WARNING, "lease_lost", "another instance acquired the lease on the queue",
-                  LOG_TEXT("queue", mine->queue), LOG_NUMBER("epoch", view.epoch));
+    if (renewed == 0)
         queue_lease_lost(mine, view.epoch);
-    } else if (renewed > 0) {
+    else if (renewed > 0)
         queue_lease_renewed(mine, began_ms, state);
-    }
     return renewed < 0 ? -1 : 0;
 }
 

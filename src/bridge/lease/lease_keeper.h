@@ -49,6 +49,6 @@ void *lease_keeper_main(void *argument);
 void lease_keeper_end(struct lease_keeper *keeper);
 
 /* Fills in what a status says of it. */
-void lease_keeper_read(struct lease_keeper *keeper, struct bridge_status *status);
+void lease_keeper_status(struct lease_keeper *keeper, struct bridge_status *status);
 
 #endif

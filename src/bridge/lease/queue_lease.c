@@ -1,5 +1,7 @@
 #include "bridge/lease/queue_lease.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 
 /*
@@ -13,21 +15,21 @@ static const struct {
     enum lease_event event;
     enum lease_phase to;
 } ARROWS[] = {
-    { LEASE_NOT_HELD, LEASE_ACQUIRED, LEASE_HELD },
+    { LEASE_PHASE_NOT_HELD, LEASE_ON_ACQUIRED, LEASE_PHASE_HELD },
 
-    { LEASE_HELD, LEASE_SUBSCRIBED, LEASE_ANNOUNCING },
-    { LEASE_ANNOUNCING, LEASE_WRITE_CLAIM, LEASE_ANNOUNCED },
-    { LEASE_ANNOUNCED, LEASE_CLAIM_CLEARED, LEASE_ANNOUNCING },
+    { LEASE_PHASE_HELD, LEASE_ON_SUBSCRIBED, LEASE_PHASE_ANNOUNCING },
+    { LEASE_PHASE_ANNOUNCING, LEASE_ON_WRITE_CLAIM, LEASE_PHASE_ANNOUNCED },
+    { LEASE_PHASE_ANNOUNCED, LEASE_ON_CLAIM_CLEARED, LEASE_PHASE_ANNOUNCING },
 
-    { LEASE_ANNOUNCING, LEASE_RETRACT, LEASE_HELD },
-    { LEASE_ANNOUNCED, LEASE_RETRACT, LEASE_RETRACTING },
-    { LEASE_RETRACTING, LEASE_CLAIM_CLEARED, LEASE_HELD },
-    { LEASE_RETRACTING, LEASE_SUBSCRIBED, LEASE_ANNOUNCED },
+    { LEASE_PHASE_ANNOUNCING, LEASE_ON_RETRACT, LEASE_PHASE_HELD },
+    { LEASE_PHASE_ANNOUNCED, LEASE_ON_RETRACT, LEASE_PHASE_RETRACTING },
+    { LEASE_PHASE_RETRACTING, LEASE_ON_CLAIM_CLEARED, LEASE_PHASE_HELD },
+    { LEASE_PHASE_RETRACTING, LEASE_ON_SUBSCRIBED, LEASE_PHASE_ANNOUNCED },
 
-    { LEASE_HELD, LEASE_LOST, LEASE_NOT_HELD },
-    { LEASE_ANNOUNCING, LEASE_LOST, LEASE_NOT_HELD },
-    { LEASE_ANNOUNCED, LEASE_LOST, LEASE_NOT_HELD },
-    { LEASE_RETRACTING, LEASE_LOST, LEASE_NOT_HELD },
+    { LEASE_PHASE_HELD, LEASE_ON_LOST, LEASE_PHASE_NOT_HELD },
+    { LEASE_PHASE_ANNOUNCING, LEASE_ON_LOST, LEASE_PHASE_NOT_HELD },
+    { LEASE_PHASE_ANNOUNCED, LEASE_ON_LOST, LEASE_PHASE_NOT_HELD },
+    { LEASE_PHASE_RETRACTING, LEASE_ON_LOST, LEASE_PHASE_NOT_HELD },
 };
 
 enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event event)
@@ -60,7 +62,7 @@ void queue_lease_release(struct queue_lease *lease)
 static void happen(struct queue_lease *lease, enum lease_event event)
 {
     lease->phase = lease_phase_after(lease->phase, event);
-    lease->view.held = lease->phase != LEASE_NOT_HELD;
+    lease->view.held = lease->phase != LEASE_PHASE_NOT_HELD;
 }
 
 /* With the lock held. */
@@ -80,7 +82,7 @@ struct lease_view queue_lease_view(struct queue_lease *lease)
     return view;
 }
 
-void queue_lease_read(struct queue_lease *lease, struct queue_status *status)
+void queue_lease_status(struct queue_lease *lease, struct queue_status *status)
 {
     pthread_mutex_lock(&lease->lock);
     status->lease_held = lease->view.held;
@@ -93,7 +95,7 @@ void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t bega
                           enum handover left)
 {
     pthread_mutex_lock(&lease->lock);
-    happen(lease, LEASE_ACQUIRED);
+    happen(lease, LEASE_ON_ACQUIRED);
     lease->view.epoch = epoch;
     lease->view.renewed_at_ms = began_ms;
     lease->view.database_ok = true;
@@ -115,8 +117,8 @@ enum lease_state queue_lease_claim(struct queue_lease *lease)
     bool announced;
 
     pthread_mutex_lock(&lease->lock);
-    happen(lease, LEASE_WRITE_CLAIM);
-    announced = lease->phase == LEASE_ANNOUNCED;
+    happen(lease, LEASE_ON_WRITE_CLAIM);
+    announced = lease->phase == LEASE_PHASE_ANNOUNCED;
     pthread_mutex_unlock(&lease->lock);
     return announced ? LEASE_STATE_CONSUMING : LEASE_STATE_HELD;
 }
@@ -128,8 +130,8 @@ void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease
     pthread_mutex_lock(&lease->lock);
     lease->view.renewed_at_ms = began_ms;
     if (written != LEASE_STATE_CONSUMING) {
-        retracted = lease->phase == LEASE_RETRACTING;
-        happen(lease, LEASE_CLAIM_CLEARED);
+        retracted = lease->phase == LEASE_PHASE_RETRACTING;
+        happen(lease, LEASE_ON_CLAIM_CLEARED);
     }
     pthread_mutex_unlock(&lease->lock);
     if (retracted)
@@ -150,10 +152,17 @@ void queue_lease_set_database_ok(struct queue_lease *lease, bool ok)
 
 void queue_lease_lost(struct queue_lease *lease, int64_t epoch)
 {
+    bool lost;
+
     pthread_mutex_lock(&lease->lock);
-    if (lease->view.epoch == epoch)
-        happen(lease, LEASE_LOST);
+    lost = lease->view.held && lease->view.epoch == epoch;
+    if (lost)
+        happen(lease, LEASE_ON_LOST);
     pthread_mutex_unlock(&lease->lock);
+    if (!lost)
+        return;
+    log_event(LOG_WARNING, "lease_lost", "another instance acquired the lease on the queue",
+              LOG_TEXT("queue", lease->queue), LOG_NUMBER("epoch", epoch));
     doorbell_ring(lease->consumer);
 }
 
@@ -171,7 +180,7 @@ void queue_lease_subscribed(struct queue_lease *lease, int64_t epoch)
     pthread_mutex_lock(&lease->lock);
     ours = lease->view.held && lease->view.epoch == epoch;
     if (ours) {
-        happen(lease, LEASE_SUBSCRIBED);
+        happen(lease, LEASE_ON_SUBSCRIBED);
         lease->view.handover = HANDOVER_COUNTED;
     }
     pthread_mutex_unlock(&lease->lock);
@@ -184,8 +193,8 @@ bool queue_lease_retract(struct queue_lease *lease)
     bool retracted;
 
     pthread_mutex_lock(&lease->lock);
-    happen(lease, LEASE_RETRACT);
-    retracted = lease->phase == LEASE_HELD;
+    happen(lease, LEASE_ON_RETRACT);
+    retracted = lease->phase == LEASE_PHASE_HELD;
     pthread_mutex_unlock(&lease->lock);
     if (!retracted)
         doorbell_ring(lease->keeper);

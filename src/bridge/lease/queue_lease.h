@@ -27,23 +27,26 @@
 #include <pthread.h>
 
 enum lease_phase {
-    LEASE_NOT_HELD,
-    LEASE_HELD,
-    LEASE_ANNOUNCING,
-    LEASE_ANNOUNCED,
-    LEASE_RETRACTING,
+    LEASE_PHASE_NOT_HELD,
+    LEASE_PHASE_HELD,
+    LEASE_PHASE_ANNOUNCING,
+    LEASE_PHASE_ANNOUNCED,
+    LEASE_PHASE_RETRACTING,
 };
 
 enum lease_event {
-    LEASE_ACQUIRED,      /* the lease keeper acquired it */
-    LEASE_LOST,          /* another instance did */
-    LEASE_SUBSCRIBED,    /* the broker counts our subscription */
-    LEASE_RETRACT,       /* the subscription is about to begin or to end */
-    LEASE_WRITE_CLAIM,   /* the lease keeper is about to write what the phase claims into the row */
-    LEASE_CLAIM_CLEARED, /* the row was written and claims no subscription */
+    LEASE_ON_ACQUIRED,      /* the lease keeper acquired it */
+    LEASE_ON_LOST,          /* another instance did */
+    LEASE_ON_SUBSCRIBED,    /* the broker counts our subscription */
+    LEASE_ON_RETRACT,       /* the subscription is about to begin or to end */
+    LEASE_ON_WRITE_CLAIM,   /* the lease keeper is about to write the row as the phase claims */
+    LEASE_ON_CLAIM_CLEARED, /* the row was written and claims no subscription */
 };
 
-enum { LEASE_PHASE_COUNT = LEASE_RETRACTING + 1, LEASE_EVENT_COUNT = LEASE_CLAIM_CLEARED + 1 };
+enum {
+    LEASE_PHASE_COUNT = LEASE_PHASE_RETRACTING + 1,
+    LEASE_EVENT_COUNT = LEASE_ON_CLAIM_CLEARED + 1
+};
 
 /* Where an event leads; the same phase where it means nothing. */
 enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event event);
@@ -83,7 +86,7 @@ void queue_lease_release(struct queue_lease *lease);
 struct lease_view queue_lease_view(struct queue_lease *lease);
 
 /* Fills in what a status says of the lease. */
-void queue_lease_read(struct queue_lease *lease, struct queue_status *status);
+void queue_lease_status(struct queue_lease *lease, struct queue_status *status);
 
 /* By the lease keeper: it acquired the lease, which has that epoch now. began_ms: monotonic, when
    it began to ask. left: what the broker may hold for the previous holder. */
@@ -104,7 +107,8 @@ void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease
 void queue_lease_set_database_ok(struct queue_lease *lease, bool ok);
 
 /* By the lease keeper or a writer: it found another epoch in the row, so another instance has
-   acquired the lease since. Does nothing if this instance holds it under a later epoch already. */
+   acquired the lease since. Logs that once. Does nothing if this instance does not hold the lease
+   under that epoch any more. */
 void queue_lease_lost(struct queue_lease *lease, int64_t epoch);
 
 /* By the consumer thread: the broker may hold such deliveries for us from now on, in addition to

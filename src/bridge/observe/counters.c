@@ -163,13 +163,13 @@ static void read_writers(struct counters *counters, struct queue_status *status)
     last_error_read(&counters->database_error, &status->database_error);
 }
 
-void counters_read(struct counters *counters, struct queue_status *status)
+void counters_status(struct counters *counters, struct queue_status *status)
 {
     read_consumer(counters, status);
     read_writers(counters, status);
 }
 
-void counters_read_writer(const struct writer_marks *marks, struct queue_status *status)
+void counters_writer_status(const struct writer_marks *marks, struct queue_status *status)
 {
     int64_t failing_since_ms = atomic_load(&marks->failing_since_ms);
     int64_t silent_ms = liveness_silent_ms(&marks->liveness);

@@ -78,9 +78,9 @@ void counters_commit(struct counters *counters, const struct write_request *requ
 struct freshness counters_freshness(const struct counters *counters);
 
 /* Fills in all that is counted here. */
-void counters_read(struct counters *counters, struct queue_status *status);
+void counters_status(struct counters *counters, struct queue_status *status);
 
 /* Adds one writer to the figures of its queue. */
-void counters_read_writer(const struct writer_marks *marks, struct queue_status *status);
+void counters_writer_status(const struct writer_marks *marks, struct queue_status *status);
 
 #endif

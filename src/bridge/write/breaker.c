@@ -92,7 +92,7 @@ bool breaker_note_refusal(struct breaker *breaker, const struct write_report *re
     return opened;
 }
 
-void breaker_read(struct breaker *breaker, struct breaker_status *status)
+void breaker_status(struct breaker *breaker, struct breaker_status *status)
 {
     pthread_mutex_lock(&breaker->lock);
     *status = breaker->status;

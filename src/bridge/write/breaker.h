@@ -60,7 +60,7 @@ static inline bool breaker_is_open(const struct breaker *breaker)
     return atomic_load(&breaker->open);
 }
 
-void breaker_read(struct breaker *breaker, struct breaker_status *status);
+void breaker_status(struct breaker *breaker, struct breaker_status *status);
 
 enum breaker_turn {
     BREAKER_CLOSED,

@@ -18,7 +18,7 @@ static void log_breaker(const struct write_session *session, enum log_level leve
 {
     struct breaker_status status;
 
-    breaker_read(&session->shared->breaker, &status);
+    breaker_status(&session->shared->breaker, &status);
     log_event(level, event, message, LOG_TEXT("queue", session_queue(session)->name),
               LOG_NUMBER("refused", status.refused), LOG_NUMBER("window", status.window),
               LOG_TEXT("sqlstate", text_or_null(status.sqlstate)),
@@ -52,7 +52,7 @@ static bool is_refused(const struct message *message)
     return message->refused && message->refusal.reason == REFUSAL_REJECTED_BY_DATABASE;
 }
 
-void breaker_gate_forgive(struct message *message)
+void breaker_gate_take_back(struct message *message)
 {
     message->refused = false;
     message->refusal = (struct refusal){ 0 };
@@ -100,7 +100,7 @@ static void try_message(struct write_session *session, struct message *message)
     struct write_report report;
     enum write_outcome outcome;
 
-    breaker_gate_forgive(message);
+    breaker_gate_take_back(message);
     outcome = session_write(session, &request, &report);
     message->refused = refused;
     message->refusal = refusal;

@@ -14,7 +14,7 @@ void breaker_gate_refuse(struct write_session *session, struct message *message,
                          const struct write_report *report);
 
 /* Takes back the refusal of that message: it is to be written again. */
-void breaker_gate_forgive(struct message *message);
+void breaker_gate_take_back(struct message *message);
 
 /* Whether the request has to wait: the breaker is open, and it holds messages that kopru itself did
    not refuse. */

@@ -97,8 +97,9 @@ static void log_failure(const struct write_session *session, enum write_outcome 
               outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error, fields);
 }
 
-enum commit_result commit(struct write_session *session, const struct write_request *request,
-                          unsigned tries, struct write_report *report)
+enum commit_result commit_until_decided(struct write_session *session,
+                                        const struct write_request *request, unsigned tries,
+                                        struct write_report *report)
 {
     struct backoff retry;
     struct backoff pause;

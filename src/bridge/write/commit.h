@@ -26,7 +26,8 @@ enum commit_result {
    letters, and belong to the consumer thread. tries: after that many failures that may be about a
    message the result is SUSPECT, and at once where the transaction takes too much, which no waiting
    mends; 0: never. Fills *report with the last attempt; without one it is unchanged. */
-enum commit_result commit(struct write_session *session, const struct write_request *request,
-                          unsigned tries, struct write_report *report);
+enum commit_result commit_until_decided(struct write_session *session,
+                                        const struct write_request *request, unsigned tries,
+                                        struct write_report *report);
 
 #endif

@@ -80,7 +80,7 @@ static enum commit_result write_scratch(struct isolation *isolation, size_t coun
     enum commit_result result = COMMIT_DONE;
 
     if (count > 0)
-        result = commit(isolation->session, &request, tries, &isolation->report);
+        result = commit_until_decided(isolation->session, &request, tries, &isolation->report);
     if (result == COMMIT_DONE)
         isolation->dead_count = 0;
     return result;
@@ -120,7 +120,7 @@ static enum commit_result probe_kept(struct isolation *isolation, size_t count)
                                            .count = count,
                                            .probe = true };
 
-    return commit(isolation->session, &request, 1, &isolation->report);
+    return commit_until_decided(isolation->session, &request, 1, &isolation->report);
 }
 
 static void refuse(struct isolation *isolation, struct message *message, struct group *group)
@@ -168,7 +168,7 @@ static void forgive(struct isolation *isolation, const struct group *group)
             isolation->dead[left++] = *dead;
             continue;
         }
-        breaker_gate_forgive(dead->message);
+        breaker_gate_take_back(dead->message);
         dead->group->state = GROUP_OPEN;
     }
     isolation->dead_count = left;

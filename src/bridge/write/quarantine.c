@@ -97,7 +97,7 @@ static struct quarantined_entity *find(struct quarantine *quarantine, const stru
     return NULL;
 }
 
-size_t quarantine_claim(struct quarantine *quarantine, struct message **messages, size_t count)
+size_t quarantine_divert(struct quarantine *quarantine, struct message **messages, size_t count)
 {
     size_t left = 0;
 
@@ -124,8 +124,8 @@ void quarantine_failed(struct quarantine *quarantine, struct quarantined_entity 
     pthread_mutex_unlock(&quarantine->lock);
 }
 
-void quarantine_drop(struct quarantine *quarantine, struct quarantined_entity *entity, size_t count,
-                     struct message *rest)
+void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity *entity,
+                       size_t count, struct message *rest)
 {
     pthread_mutex_lock(&quarantine->lock);
     entity->first = rest;
@@ -189,7 +189,7 @@ size_t quarantine_stuck(const struct quarantine *quarantine)
     return atomic_load(&quarantine->tried_last) ? atomic_load(&quarantine->messages) : 0;
 }
 
-void quarantine_read(struct quarantine *quarantine, struct quarantine_status *status)
+void quarantine_status(struct quarantine *quarantine, struct quarantine_status *status)
 {
     pthread_mutex_lock(&quarantine->lock);
     status->entities += quarantine->count;

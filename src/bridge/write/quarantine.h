@@ -5,7 +5,7 @@
  * on. trial.h says what becomes of them.
  *
  * The list belongs to its writer while the writer is busy, and to writers_abandon() otherwise;
- * quarantine_read(), quarantine_messages() and quarantine_stuck() may be called by any thread.
+ * quarantine_status(), quarantine_messages() and quarantine_stuck() may be called by any thread.
  */
 #ifndef KOPRU_BRIDGE_WRITE_QUARANTINE_H
 #define KOPRU_BRIDGE_WRITE_QUARANTINE_H
@@ -36,7 +36,7 @@ struct quarantined_entity {
 };
 
 struct quarantine {
-    pthread_mutex_t lock; /* guards entities and count for quarantine_read() */
+    pthread_mutex_t lock; /* guards entities and count for quarantine_status() */
     struct quarantined_entity entities[QUARANTINE_MAX];
     size_t count;
     struct backoff_policy policy;
@@ -60,7 +60,7 @@ bool quarantine_add(struct quarantine *quarantine, struct message *const *messag
 
 /* Takes the messages of quarantined entities out of a batch and appends them here. Returns how many
    are left in the batch; their order stays. */
-size_t quarantine_claim(struct quarantine *quarantine, struct message **messages, size_t count);
+size_t quarantine_divert(struct quarantine *quarantine, struct message **messages, size_t count);
 
 /* A further trial failed. sqlstate NULL: with the same one as before. */
 void quarantine_failed(struct quarantine *quarantine, struct quarantined_entity *entity,
@@ -68,8 +68,8 @@ void quarantine_failed(struct quarantine *quarantine, struct quarantined_entity 
 
 /* The first `count` messages of the entity are committed; rest is the one after them. When none is
    left, the entity is gone, and the entities behind it move up. */
-void quarantine_drop(struct quarantine *quarantine, struct quarantined_entity *entity, size_t count,
-                     struct message *rest);
+void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity *entity,
+                       size_t count, struct message *rest);
 
 /* Forgets all: their messages go back to the broker. */
 void quarantine_clear(struct quarantine *quarantine);
@@ -90,6 +90,6 @@ size_t quarantine_messages(const struct quarantine *quarantine);
 size_t quarantine_stuck(const struct quarantine *quarantine);
 
 /* Adds to the status. */
-void quarantine_read(struct quarantine *quarantine, struct quarantine_status *status);
+void quarantine_status(struct quarantine *quarantine, struct quarantine_status *status);
 
 #endif

@@ -118,7 +118,7 @@ static enum commit_result try_singly(struct trial *trial, enum commit_result fir
 
         trial->kept[trial->kept_count] = trial->messages[i];
         if (trial->count > 1)
-            result = commit(trial->session, &request, 1, &trial->report);
+            result = commit_until_decided(trial->session, &request, 1, &trial->report);
         if (result == COMMIT_ABANDONED || result == COMMIT_BREAKER_CLOSED)
             return result;
         decide(trial, i, result);
@@ -156,15 +156,16 @@ static enum commit_result commit_decided(struct trial *trial)
         return COMMIT_DONE;
     for (size_t i = 0; i < trial->kept_before; i++)
         trial->request[trial->dead_count + i] = trial->kept[i];
-    result = commit(trial->session,
-                    &(struct write_request){ .messages = trial->request,
-                                             .count = trial->dead_count + trial->kept_before },
-                    1, &report);
+    result = commit_until_decided(
+        trial->session,
+        &(struct write_request){ .messages = trial->request,
+                                 .count = trial->dead_count + trial->kept_before },
+        1, &report);
     if (result != COMMIT_DONE)
         return result;
     trial->dead_count = 0;
     report_faults(trial);
-    quarantine_drop(&trial->session->quarantine, trial->entity, trial->rest, rest);
+    quarantine_remove(&trial->session->quarantine, trial->entity, trial->rest, rest);
     return COMMIT_DONE;
 }
 
@@ -178,7 +179,7 @@ static bool judge(struct trial *trial, enum commit_result first)
     if (result == COMMIT_DONE)
         result = commit_decided(trial);
     for (size_t i = 0; i < trial->dead_count; i++)
-        breaker_gate_forgive(trial->request[i]);
+        breaker_gate_take_back(trial->request[i]);
     if (result == COMMIT_ABANDONED)
         return false;
     if (result == COMMIT_DONE && trial->rest == trial->count)
@@ -197,7 +198,7 @@ static bool try_entity(struct trial *trial)
 
     for (size_t i = 0; i < trial->count; i++, message = message->next)
         trial->messages[i] = message;
-    result = commit(trial->session, &request, 1, &trial->report);
+    result = commit_until_decided(trial->session, &request, 1, &trial->report);
     if (result == COMMIT_REFUSED || result == COMMIT_SUSPECT) {
         quarantine_failed(&trial->session->quarantine, entity, trial->report.sqlstate);
         return judge(trial, result);
@@ -207,7 +208,7 @@ static bool try_entity(struct trial *trial)
                   LOG_TEXT("queue", session_queue(trial->session)->name),
                   LOG_SLICE("entity_id", ((struct slice){ entity->id, entity->id_len })),
                   LOG_NUMBER("messages", trial->count));
-        quarantine_drop(&trial->session->quarantine, entity, trial->count, NULL);
+        quarantine_remove(&trial->session->quarantine, entity, trial->count, NULL);
     }
     return result != COMMIT_ABANDONED;
 }

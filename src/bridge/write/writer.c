@@ -152,7 +152,7 @@ static size_t count_part(const struct writer *writer, struct message **messages,
 static bool write_batch(struct writer *writer, struct message **messages, size_t count)
 {
     qsort(messages, count, sizeof(struct message *), compare_messages);
-    count = quarantine_claim(&writer->session.quarantine, messages, count);
+    count = quarantine_divert(&writer->session.quarantine, messages, count);
     for (size_t at = 0; at < count;) {
         size_t part = count_part(writer, messages + at, count - at);
 

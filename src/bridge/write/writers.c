@@ -120,7 +120,7 @@ void writers_end(struct writers *writers)
         pthread_join(writers->writers[i].thread, NULL);
 }
 
-bool writers_are_held(const struct writers *writers)
+bool writers_breaker_is_open(const struct writers *writers)
 {
     return breaker_is_open(&writers->shared.breaker);
 }
@@ -143,13 +143,13 @@ size_t writers_stuck(const struct writers *writers)
     return count;
 }
 
-void writers_read(struct writers *writers, struct queue_status *status)
+void writers_status(struct writers *writers, struct queue_status *status)
 {
-    breaker_read(&writers->shared.breaker, &status->breaker);
+    breaker_status(&writers->shared.breaker, &status->breaker);
     for (size_t i = 0; i < writers->count; i++) {
         struct write_session *session = &writers->writers[i].session;
 
-        counters_read_writer(&session->marks, status);
-        quarantine_read(&session->quarantine, &status->quarantine);
+        counters_writer_status(&session->marks, status);
+        quarantine_status(&session->quarantine, &status->quarantine);
     }
 }

@@ -55,13 +55,13 @@ void writers_stop(struct writers *writers);
 void writers_end(struct writers *writers);
 
 /* Whether the breaker is open, so that nothing is written. */
-bool writers_are_held(const struct writers *writers);
+bool writers_breaker_is_open(const struct writers *writers);
 
 /* How many messages are quarantined now, and how many of these had their last trial. */
 size_t writers_quarantined(const struct writers *writers);
 size_t writers_stuck(const struct writers *writers);
 
 /* Fills in what a status says of the writers. */
-void writers_read(struct writers *writers, struct queue_status *status);
+void writers_status(struct writers *writers, struct queue_status *status);
 
 #endif

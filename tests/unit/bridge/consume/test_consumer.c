@@ -105,7 +105,7 @@ static void without_a_database_it_does_not_connect(void **state)
     start();
     queue_stop(&fake.queue);
     join();
-    counters_read(&fake.queue.counters, &status);
+    counters_status(&fake.queue.counters, &status);
     assert_int_equal(fake.fakes.connections, 0);
     assert_int_equal(status.stage, STAGE_STOPPED);
 }
@@ -173,7 +173,7 @@ static void a_lost_connection_is_told_until_it_consumes_again(void **state)
     wait_for(is_cut_and_back, "the second subscription");
     queue_stop(&fake.queue);
     join();
-    counters_read(&fake.queue.counters, &status);
+    counters_status(&fake.queue.counters, &status);
     assert_string_equal(status.broker_error.event, "broker_unavailable");
     assert_false(status.broker_error.current);
     assert_int_equal(status.reconnects, 1);

@@ -35,18 +35,18 @@ static void a_connection_lost_without_room_leaves_what_fitted(void **state)
 
     (void)state;
     prefetch_begin(&prefetch);
-    prefetch_full(&prefetch);
-    prefetch_full(&prefetch);
+    prefetch_note_full(&prefetch);
+    prefetch_note_full(&prefetch);
     assert_false(prefetch_lost(&prefetch, 60)); /* too soon to be why */
     pass(&prefetch, PREFETCH_FULL_MS);
-    prefetch_full(&prefetch); /* full all the time */
+    prefetch_note_full(&prefetch); /* full all the time */
     assert_true(prefetch_lost(&prefetch, 60));
     assert_int_equal(prefetch_begin(&prefetch), 60);
     smaller = prefetch;
     smaller.limit = 50;
     assert_int_equal(prefetch_begin(&smaller), 50);
     assert_false(prefetch_lost(&prefetch, 30)); /* not full again since it began */
-    prefetch_full(&prefetch);
+    prefetch_note_full(&prefetch);
     pass(&prefetch, PREFETCH_FULL_MS);
     assert_true(prefetch_lost(&prefetch, 0));
     assert_int_equal(prefetch_begin(&prefetch), 1);
@@ -58,10 +58,10 @@ static void room_in_between_clears_it_of_suspicion(void **state)
 
     (void)state;
     prefetch_begin(&prefetch);
-    prefetch_full(&prefetch);
+    prefetch_note_full(&prefetch);
     pass(&prefetch, PREFETCH_FULL_MS);
-    prefetch_room(&prefetch);
-    prefetch_full(&prefetch);
+    prefetch_note_room(&prefetch);
+    prefetch_note_full(&prefetch);
     assert_false(prefetch_lost(&prefetch, 60));
 }
 
@@ -72,9 +72,9 @@ static void it_grows_again_when_there_was_room_for_long(void **state)
     (void)state;
     prefetch_begin(&prefetch);
     pass(&prefetch, PREFETCH_GROW_MS);
-    prefetch_full(&prefetch);
+    prefetch_note_full(&prefetch);
     assert_false(prefetch_may_grow(&prefetch));
-    prefetch_room(&prefetch);
+    prefetch_note_room(&prefetch);
     assert_false(prefetch_may_grow(&prefetch)); /* it was full a moment ago */
     pass(&prefetch, PREFETCH_GROW_MS);
     assert_true(prefetch_may_grow(&prefetch));

@@ -60,7 +60,7 @@ static void it_asks_after_some_silence_and_once(void **state)
     struct stalled stalled = { 0 };
 
     (void)state;
-    stalled_begin(&stalled);
+    stalled_reset(&stalled);
     assert_int_equal(look_after(&stalled, &scripted, PATIENCE_MS / 2), 0);
     assert_int_equal(scripted.questions, 0);
     assert_int_equal(look_after(&stalled, &scripted, PATIENCE_MS), 0);
@@ -74,13 +74,13 @@ static void two_looks_in_a_row_must_find_something(void **state)
     struct stalled stalled = { 0 };
 
     (void)state;
-    stalled_begin(&stalled);
+    stalled_reset(&stalled);
     look_after(&stalled, &scripted, PATIENCE_MS);
     assert_int_equal(look_after(&stalled, &scripted, 0), 0); /* the first answer */
     assert_int_equal(look_after(&stalled, &scripted, INT64_C(1000) * HEARTBEAT_S), 0);
     assert_int_equal(scripted.questions, 2);
     assert_int_equal(look_after(&stalled, &scripted, 0), 1);
-    stalled_begin(&stalled);
+    stalled_reset(&stalled);
 
     scripted.questions = 0;
     look_after(&stalled, &scripted, PATIENCE_MS); /* twice as long, after one in vain */
@@ -102,7 +102,7 @@ static void the_patience_has_an_end(void **state)
     struct stalled stalled = { .in_vain = 1000 };
 
     (void)state;
-    stalled_begin(&stalled);
+    stalled_reset(&stalled);
     look_after(&stalled, &scripted, INT64_C(31) * PATIENCE_MS);
     assert_int_equal(scripted.questions, 0);
     look_after(&stalled, &scripted, PATIENCE_MS);
@@ -115,7 +115,7 @@ static void a_broker_that_cannot_be_asked_is_gone(void **state)
     struct stalled stalled = { 0 };
 
     (void)state;
-    stalled_begin(&stalled);
+    stalled_reset(&stalled);
     assert_int_equal(look_after(&stalled, &scripted, PATIENCE_MS), -1);
 }
 

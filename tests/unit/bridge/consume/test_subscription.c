@@ -171,9 +171,9 @@ static void messages_are_given_back_before_the_broker_takes_them(void **state)
 
 static void stop_until_drained(void)
 {
-    subscription_happen(&subscription, SUBSCRIPTION_STOP);
-    subscription_happen(&subscription, SUBSCRIPTION_CANCEL);
-    subscription_happen(&subscription, SUBSCRIPTION_EXHAUSTED);
+    subscription_apply(&subscription, SUBSCRIPTION_ON_STOP);
+    subscription_apply(&subscription, SUBSCRIPTION_ON_CANCEL);
+    subscription_apply(&subscription, SUBSCRIPTION_ON_EXHAUSTED);
 }
 
 /* The end does not wait for a quarantined message, once it had its last trial; for others it

@@ -221,13 +221,13 @@ static void a_database_that_is_away_is_told_and_waited_for(void **state)
     wait_for(is_away, "attempts to connect in vain");
     assert_true(queue_lease_view(&lease).held);
     assert_false(queue_lease_view(&lease).database_ok);
-    lease_keeper_read(&keeper, &status);
+    lease_keeper_status(&keeper, &status);
     assert_true(status.database_error.current);
     assert_string_equal(status.database_error.event, "database_unavailable");
     SCRIPT((fakes.database_away = false, fakes.renewals = 0));
     wait_for(is_renewed, "a renewal over the second connection");
     end();
-    lease_keeper_read(&keeper, &status);
+    lease_keeper_status(&keeper, &status);
     assert_false(status.database_error.current);
     assert_int_equal(status.database_reconnects, 1);
     assert_int_equal(fakes.epoch, 1);

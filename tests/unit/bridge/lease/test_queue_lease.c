@@ -42,15 +42,16 @@ static void each_event_leads_where_it_should(void **state)
 {
     static const enum lease_phase expected[LEASE_PHASE_COUNT][LEASE_EVENT_COUNT] = {
         /* ACQUIRED, LOST, SUBSCRIBED, RETRACT, WRITE_CLAIM, CLAIM_CLEARED */
-        { LEASE_HELD, LEASE_NOT_HELD, LEASE_NOT_HELD, LEASE_NOT_HELD, LEASE_NOT_HELD,
-          LEASE_NOT_HELD },
-        { LEASE_HELD, LEASE_NOT_HELD, LEASE_ANNOUNCING, LEASE_HELD, LEASE_HELD, LEASE_HELD },
-        { LEASE_ANNOUNCING, LEASE_NOT_HELD, LEASE_ANNOUNCING, LEASE_HELD, LEASE_ANNOUNCED,
-          LEASE_ANNOUNCING },
-        { LEASE_ANNOUNCED, LEASE_NOT_HELD, LEASE_ANNOUNCED, LEASE_RETRACTING, LEASE_ANNOUNCED,
-          LEASE_ANNOUNCING },
-        { LEASE_RETRACTING, LEASE_NOT_HELD, LEASE_ANNOUNCED, LEASE_RETRACTING, LEASE_RETRACTING,
-          LEASE_HELD },
+        { LEASE_PHASE_HELD, LEASE_PHASE_NOT_HELD, LEASE_PHASE_NOT_HELD, LEASE_PHASE_NOT_HELD,
+          LEASE_PHASE_NOT_HELD, LEASE_PHASE_NOT_HELD },
+        { LEASE_PHASE_HELD, LEASE_PHASE_NOT_HELD, LEASE_PHASE_ANNOUNCING, LEASE_PHASE_HELD,
+          LEASE_PHASE_HELD, LEASE_PHASE_HELD },
+        { LEASE_PHASE_ANNOUNCING, LEASE_PHASE_NOT_HELD, LEASE_PHASE_ANNOUNCING, LEASE_PHASE_HELD,
+          LEASE_PHASE_ANNOUNCED, LEASE_PHASE_ANNOUNCING },
+        { LEASE_PHASE_ANNOUNCED, LEASE_PHASE_NOT_HELD, LEASE_PHASE_ANNOUNCED,
+          LEASE_PHASE_RETRACTING, LEASE_PHASE_ANNOUNCED, LEASE_PHASE_ANNOUNCING },
+        { LEASE_PHASE_RETRACTING, LEASE_PHASE_NOT_HELD, LEASE_PHASE_ANNOUNCED,
+          LEASE_PHASE_RETRACTING, LEASE_PHASE_RETRACTING, LEASE_PHASE_HELD },
     };
 
     (void)state;
@@ -172,11 +173,11 @@ static void the_other_holder_shows_until_the_lease_is_acquired(void **state)
 
     (void)state;
     queue_lease_held_by(&lease, "db2 4711");
-    queue_lease_read(&lease, &status);
+    queue_lease_status(&lease, &status);
     assert_string_equal(status.holder, "db2 4711");
     assert_false(status.lease_held);
     acquire();
-    queue_lease_read(&lease, &status);
+    queue_lease_status(&lease, &status);
     assert_string_equal(status.holder, "");
     assert_true(status.lease_held);
     assert_int_equal(status.epoch, EPOCH);

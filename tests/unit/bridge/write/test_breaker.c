@@ -55,10 +55,10 @@ static void the_share_itself_is_not_more_than_the_share(void **state)
     start(10, 500000, 1000);
     breaker_note_commits(&breaker, 5);
     assert_false(refuse(5));
-    breaker_read(&breaker, &now);
+    breaker_status(&breaker, &now);
     assert_int_equal(now.refused, 5);
     assert_true(refuse(1)); /* which pushes a commit out */
-    breaker_read(&breaker, &now);
+    breaker_status(&breaker, &now);
     assert_true(now.open);
     assert_int_equal(now.refused, 6);
     assert_int_equal(now.window, 10);
@@ -103,7 +103,7 @@ static void an_open_one_stands_still(void **state)
     assert_true(refuse(2));
     assert_false(refuse(5));
     breaker_note_commits(&breaker, 5);
-    breaker_read(&breaker, &now);
+    breaker_status(&breaker, &now);
     assert_int_equal(now.refused, 2);
     assert_int_equal(now.openings, 1);
     assert_true(breaker_is_open(&breaker));

@@ -44,7 +44,7 @@ static enum commit_result commit_all(bool probe, unsigned tries)
 {
     const struct write_request request = { .messages = messages, .count = count, .probe = probe };
 
-    return commit(session, &request, tries, &report);
+    return commit_until_decided(session, &request, tries, &report);
 }
 
 static bool is_committed(size_t number)
@@ -69,7 +69,7 @@ static void committed_messages_are_marked_counted_and_told(void **state)
     assert_int_equal(commit_all(false, 1), COMMIT_DONE);
     assert_true(is_committed(0) && is_committed(1) && is_committed(2));
     assert_true(doorbell_wait(&fake.queue.consumer, 0));
-    counters_read(&fake.queue.counters, &status);
+    counters_status(&fake.queue.counters, &status);
     assert_int_equal(status.committed, 3);
     assert_int_equal(status.dead_letters[REFUSAL_NOT_JSON], 1);
     assert_int_equal(status.transactions, 1);
@@ -85,7 +85,7 @@ static void a_probe_leaves_everything_as_it_was(void **state)
     assert_int_equal(commit_all(true, 1), COMMIT_DONE);
     assert_false(is_committed(0));
     assert_false(doorbell_wait(&fake.queue.consumer, 0));
-    counters_read(&fake.queue.counters, &status);
+    counters_status(&fake.queue.counters, &status);
     assert_int_equal(status.committed, 0);
     assert_int_equal(status.transactions, 0);
 }
@@ -111,7 +111,7 @@ static void an_outage_is_repeated_until_it_is_over(void **state)
     assert_int_equal(commit_all(false, 1), COMMIT_DONE);
     assert_int_equal(fake.fakes.attempts, 4);
     assert_true(is_committed(0));
-    counters_read(&fake.queue.counters, &status);
+    counters_status(&fake.queue.counters, &status);
     assert_int_equal(status.retries, 3);
 }
 

@@ -55,7 +55,7 @@ static void later_messages_of_its_entities_join_in_order(void **state)
     batch[2] = make("?"); /* refused by kopru: of no entity */
     batch[3] = make("b3");
     batch[4] = make("c");
-    assert_int_equal(quarantine_claim(&quarantine, batch, 5), 3);
+    assert_int_equal(quarantine_divert(&quarantine, batch, 5), 3);
     assert_ptr_equal(batch[0], messages[1]);
     assert_ptr_equal(batch[1], messages[3]);
     assert_ptr_equal(batch[2], messages[5]);
@@ -76,12 +76,12 @@ static void an_entity_is_gone_with_its_last_message(void **state)
     add("c1");
     more[0] = make("b2");
     more[1] = make("b3");
-    assert_int_equal(quarantine_claim(&quarantine, more, 2), 0);
-    quarantine_drop(&quarantine, &quarantine.entities[1], 2, more[1]);
+    assert_int_equal(quarantine_divert(&quarantine, more, 2), 0);
+    quarantine_remove(&quarantine, &quarantine.entities[1], 2, more[1]);
     assert_int_equal(quarantine.count, 3);
     assert_ptr_equal(quarantine.entities[1].first, more[1]);
     assert_int_equal(quarantine_messages(&quarantine), 3);
-    quarantine_drop(&quarantine, &quarantine.entities[1], 1, NULL);
+    quarantine_remove(&quarantine, &quarantine.entities[1], 1, NULL);
     assert_int_equal(quarantine.count, 2);
     assert_memory_equal(quarantine.entities[1].id, "c", 1); /* it moved up */
     assert_int_equal(quarantine_messages(&quarantine), 2);

@@ -56,7 +56,7 @@ static bool write_bodies(const char *const *bodies, size_t n)
         messages[count] = fakes_message(bodies[i], count);
         batch[i] = messages[count++];
     }
-    n = quarantine_claim(quarantine, batch, n);
+    n = quarantine_divert(quarantine, batch, n);
     return n == 0 || isolate_write(session, batch, n);
 }
 
@@ -310,7 +310,7 @@ static void the_list_tells_of_itself(void **state)
     assert_true(WRITE("a", "b*"));
     assert_true(WRITE("b2"));
     retry(); /* the SQLSTATE outlives an attempt */
-    quarantine_read(quarantine, &view);
+    quarantine_status(quarantine, &view);
     assert_int_equal(view.entities, 1);
     assert_int_equal(view.messages, 2);
     assert_int_equal(view.shown_count, 1);
