@@ -16,10 +16,12 @@
  * is opened, wherever the include stands. There are no absolute names in it: cfg_text refuses them,
  * because libconfig 1.5 would put that directory in front of them too. A file that is included
  * twice is in the list once. That also ends the list of a file that includes itself; libconfig,
- * which limits how deep includes may nest, reports that one.
+ * which limits how deep includes may nest, reports that one. It does not limit how many there are,
+ * and a few files that include each other several times would keep it busy for days: so they are
+ * counted here as libconfig will open them.
  */
 
-enum { MAX_FILE_BYTES = 1 << 20, MAX_FILES = 100 };
+enum { MAX_FILE_BYTES = 1 << 20, MAX_FILES = 100, MAX_DEPTH = 10 /* libconfig's */ };
 
 static const char NO_MEMORY[] = "out of memory";
 
@@ -105,22 +107,68 @@ static int add_source(struct cfg_sources *sources, char *name, char *path)
     return 0;
 }
 
-static bool is_listed(const struct cfg_sources *sources, struct slice name)
+/* Returns the index, or the count if it is not listed. */
+static size_t find_name(const struct cfg_sources *sources, struct slice name)
 {
-    for (size_t i = 1; i < sources->count; i++)
-        if (slice_is(name, sources->items[i].name))
-            return true;
-    return false;
+    size_t i = 1;
+
+    while (i < sources->count && !slice_is(name, sources->items[i].name))
+        i++;
+    return i;
+}
+
+static void note_include(struct cfg_sources *sources, size_t from, size_t to)
+{
+    if (sources->include_count > CFG_MAX_INCLUDES)
+        return;
+    sources->includes[sources->include_count].from = from;
+    sources->includes[sources->include_count++].to = to;
+}
+
+/* How often libconfig will open an included file; no more than one beyond the limit is counted. */
+static size_t count_openings(const struct cfg_sources *sources)
+{
+    size_t times[MAX_FILES + 2] = { 1 }; /* on one level, for each of the items */
+    size_t total = 0;
+
+    for (int level = 0; level < MAX_DEPTH; level++) {
+        size_t next[MAX_FILES + 2] = { 0 };
+
+        for (size_t i = 0; i < sources->include_count; i++) {
+            next[sources->includes[i].to] += times[sources->includes[i].from];
+            total += times[sources->includes[i].from];
+            if (total > CFG_MAX_INCLUDES)
+                return total;
+        }
+        memcpy(times, next, sizeof(times));
+    }
+    return total;
+}
+
+static int check_openings(const struct cfg_sources *sources, struct error_list *problems)
+{
+    struct error err;
+
+    if (count_openings(sources) <= CFG_MAX_INCLUDES)
+        return 0;
+    error_set(&err, ERROR_CONFIG, "cannot read the configuration", sources->items[0].path,
+              "more than %d includes have to be followed", CFG_MAX_INCLUDES);
+    error_hint(&err,
+               "each include counts as often as its file is read: does a file include itself?");
+    error_list_add(problems, &err);
+    return -1;
 }
 
 /* Puts a file that items[includer] includes into the list, unless it is there. */
 static int add_include(struct cfg_sources *sources, size_t includer, unsigned line,
                        struct slice name, struct error_list *problems)
 {
+    const size_t index = find_name(sources, name);
     struct cfg_source *added;
     char *copy;
 
-    if (is_listed(sources, name) || sources->count > MAX_FILES) /* and that is reported already */
+    note_include(sources, includer, index);
+    if (index < sources->count || sources->count > MAX_FILES) /* and that is reported already */
         return 0;
     copy = strndup(name.data, name.len);
     if (copy == NULL ||
@@ -178,7 +226,7 @@ int cfg_sources_read(struct cfg_sources *sources, const char *path, struct buffe
             result = -1;
         buffer_release(&in);
     }
-    return result;
+    return result == 0 ? check_openings(sources, problems) : result;
 }
 
 void cfg_sources_release(struct cfg_sources *sources)

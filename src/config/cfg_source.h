@@ -28,9 +28,16 @@ struct cfg_source {
     bool world_readable; /* every user of the machine may read it */
 };
 
+enum { CFG_MAX_INCLUDES = 100 };
+
 struct cfg_sources {
     struct cfg_source *items; /* items[0] is the file that is opened */
     size_t count;
+    struct {
+        size_t from; /* indexes of items */
+        size_t to;
+    } includes[CFG_MAX_INCLUDES + 1]; /* every @include; one more than are possible tells enough */
+    size_t include_count;
     char *include_dir; /* for config_set_include_dir(): every include starts from the directory of
                           items[0] */
 };

@@ -186,6 +186,35 @@ static void a_hundred_files_are_enough(void **state)
     refuse(fixture, text, "a.cfg:100", "cannot include a file", "more than 100 files");
 }
 
+/* Else libconfig would open 20 to the power of 6 files. */
+static void every_opening_of_a_file_counts(void **state)
+{
+    struct fixture *fixture = *state;
+    char text[1024] = "";
+    size_t len = 0;
+
+    for (int i = 1; i <= 6; i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "%d.cfg", i);
+        scratch_write(&fixture->scratch, name, text);
+        len = 0;
+        for (int n = 0; n < 20; n++)
+            len += (size_t)snprintf(text + len, sizeof(text) - len, "@include \"%s\"\n", name);
+        if (i == 1)
+            open_text(fixture, text); /* 20 */
+    }
+    refuse(fixture, text, "a.cfg", "cannot read the configuration", "more than 100 includes");
+    scratch_write(&fixture->scratch, "2.cfg",
+                  "@include \"1.cfg\"\n@include \"1.cfg\"\n@include \"1.cfg\"\n");
+    len = 0;
+    for (int n = 0; n < 25; n++)
+        len += (size_t)snprintf(text + len, sizeof(text) - len, "@include \"2.cfg\"\n");
+    open_text(fixture, text); /* 25 and 75 */
+    snprintf(text + len, sizeof(text) - len, "@include \"1.cfg\"\n");
+    refuse(fixture, text, "a.cfg", "cannot read the configuration", "more than 100 includes");
+}
+
 static void the_main_file_may_end_in_a_comment_or_begin_with_a_mark(void **state)
 {
     struct fixture *fixture = *state;
@@ -301,6 +330,7 @@ int main(void)
         UNIT(includes_nest_ten_levels_deep),
         UNIT(a_file_that_includes_itself),
         UNIT(a_hundred_files_are_enough),
+        UNIT(every_opening_of_a_file_counts),
         UNIT(the_main_file_may_end_in_a_comment_or_begin_with_a_mark),
         UNIT(a_full_mebibyte_is_read),
         UNIT(relative_paths),
