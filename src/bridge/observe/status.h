@@ -54,18 +54,18 @@ struct quarantine_status {
 struct queue_status {
     const char *queue; /* as long as the bridge lives */
     const char *entity;
-    enum consumer_stage stage;
     int64_t stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming last began or ended,
                                or the daemon began */
+    enum consumer_stage stage;
     bool lease_held;
-    int64_t epoch;                       /* of the lease held now or last; 0 when there was none */
+    bool paused;                         /* a writer waits until a person acts */
     char holder[LEASE_HOLDER_MAX_BYTES]; /* the other instance that holds it; "" if none is known */
+    int64_t epoch;                       /* of the lease held now or last; 0 when there was none */
 
     int writers;
     int writers_busy;
     int writers_failing; /* for longer than a conflict takes */
     int prefetch;        /* messages, as last asked for; 0 before the first subscription */
-    bool paused;         /* a writer waits until a person acts */
 
     uint64_t delivered;
     uint64_t committed; /* dead letters included */

@@ -91,8 +91,8 @@ static void each_writer_gets_its_part_in_order(void **state)
     assert_int_equal(redelivered.held, 0);
     assert_null(redelivered.first);
     assert_int_equal(waiting(), 8);
-    for (char id = 'a'; id <= 'd'; id++)
-        assert_int_equal(writers_with(id), 1);
+    for (const char *id = "abcd"; *id != '\0'; id++)
+        assert_int_equal(writers_with(*id), 1);
     redelivered_end(&redelivered, "test");
     assert_false(redelivered.open);
 }
