@@ -256,7 +256,7 @@ def _no_step_back(evidence: Evidence) -> Result:
                 excused[f"redelivered after {evidence.traffic.late[number]}"] += 1
             else:
                 stale.append(f"{entity} {entity_id} showed {before}, then {number}")
-    return Result("P5", "no row steps back", ", ".join([
+    return Result("P5", "no row steps back, but as promise 2 excepts", ", ".join([
         f"states {shown}", f"stale {len(stale)}", f"late by the daemons' count {evidence.late}",
         *(f"showed an older state for a moment, {why}: {count}"
           for why, count in excused.items())]), stale)
