@@ -89,18 +89,18 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
 
 void pg_describe_common(pg_describe_fn *visit, void *context)
 {
-    static const char *const timeouts[] = { "statement_timeout", "lock_timeout" };
-    static const char *const epoch[] = { "queue", "epoch" };
-    static const char *const dead_letters[] = { "queue",      "entity",      "entity_id",
-                                                "reason",     "detail",      "sqlstate",
-                                                "body",       "body_sha256", "content_type",
-                                                "message_id", "properties",  "redelivered",
-                                                "occurrences" };
-    static const char *const entity[] = { "queue", "entity" };
-    static const char *const milliseconds[] = { "milliseconds" };
-    static const char *const acquire[] = { "queue", "epoch", "holder", "instance" };
-    static const char *const renew[] = { "queue", "epoch", "last_message_at", "last_commit_at",
-                                         "state" };
+    static const char *const timeouts[] = { "statement_timeout", "lock_timeout", NULL };
+    static const char *const epoch[] = { "queue", "epoch", NULL };
+    static const char *const dead_letters[] = { "queue",       "entity",      "entity_id",
+                                                "reason",      "detail",      "sqlstate",
+                                                "body",        "body_sha256", "content_type",
+                                                "message_id",  "properties",  "redelivered",
+                                                "occurrences", NULL };
+    static const char *const entity[] = { "queue", "entity", NULL };
+    static const char *const milliseconds[] = { "milliseconds", NULL };
+    static const char *const acquire[] = { "queue", "epoch", "holder", "instance", NULL };
+    static const char *const renew[] = { "queue",  "epoch",    "last_message_at", "last_commit_at",
+                                         "holder", "instance", "state",           NULL };
     const struct pg_description all[] = {
         { &PG_BEGIN, "begin a transaction; a plain COMMIT ends it", NULL, none },
         { &PG_SETTINGS,

@@ -11,7 +11,8 @@ struct pg_description {
     const struct pg_statement *statement;
     const char *purpose;           /* what the statement is for, without a full stop */
     const char *table;             /* the entity's table that it works on, NULL if it is none */
-    const char *const *parameters; /* names, one for each parameter of the statement */
+    const char *const *parameters; /* a name for each parameter of the statement at least, then
+                                      NULL */
 };
 
 /* The description lives until the function returns. */

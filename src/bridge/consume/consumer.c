@@ -309,7 +309,7 @@ static int check_for_better(struct subscription *subscription, struct error *err
         return stalled;
     atomic_fetch_add(&queue->counters.stalled, 1);
     error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
-              "%u messages are ready, and none is delivered to the %u consumers", state.messages,
+              "%u messages are ready and none is delivered (consumers: %u)", state.messages,
               state.consumers);
     return error_hint(err, "another consumer may have its turn (single active consumer), or the "
                            "broker forgot this one");
