@@ -3,6 +3,7 @@ say, its plan replays.
 """
 
 import dataclasses
+import math
 import secrets
 import socket
 import sys
@@ -24,7 +25,7 @@ from chaos.faults import KINDS  # noqa: E402
 from chaos.ledger import Ledger, read  # noqa: E402
 from chaos.network import TO_CLIENT, TO_SERVER, Network  # noqa: E402
 from chaos.publisher import Publisher  # noqa: E402
-from chaos.tap import AmqpTap, Traffic  # noqa: E402
+from chaos.tap import AmqpTap, Delivery, Traffic  # noqa: E402
 from chaos.watch import Usage  # noqa: E402
 from chaos.world import QUEUES, SITE_RULES, End  # noqa: E402
 
@@ -266,6 +267,35 @@ def test_only_what_the_broker_returned_late_may_step_back(sound, postgres_server
         copy.drop()
 
 
+def test_only_an_older_message_that_came_late_covers_a_newer_one(sound, postgres_server):
+    """The broker returned 2 and then 1 of one entity: the batch ends as 1, and 2 is acknowledged."""
+    copy = Database(postgres_server, f"damaged_{secrets.token_hex(4)}")
+    with postgres_server.admin() as connection:
+        connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")
+    try:
+        (customer, newest, older), = copy.query(
+            "SELECT entity_id, numbers[1], numbers[2] FROM (SELECT entity_id, "
+            "array_agg(number ORDER BY n DESC) AS numbers FROM history.states WHERE "
+            "entity = 'customer' GROUP BY 1 HAVING count(*) > 1 LIMIT 1) AS s")
+        copy.query(f"DELETE FROM history.states WHERE number = {newest}")
+        first = Delivery(subscription=7, tag=2, at=0)
+        covered = [number for number, key in sound.published.key_of.items()
+                   if key == ("customer", customer) and number > older]
+        acknowledged = replace(sound.traffic, acknowledged_as=dict.fromkeys(covered, first))
+
+        def failed(late_as: Delivery, late: int = 1) -> set[str]:
+            traffic = replace(acknowledged, late={older: "silence"}, late_as={older: [late_as]})
+            return _failed(replace(sound, db=copy, traffic=traffic, late=late))
+
+        assert failed(replace(first, tag=3)) == set()
+        assert failed(replace(first, tag=3), late=0) == {"P7"}, "the daemon noticed nothing"
+        assert failed(replace(first, tag=1)) == {"P7"}, "the older one came first"
+        assert failed(replace(first, tag=3, subscription=8)) == {"P7"}, "elsewhere"
+        assert failed(replace(first, tag=3, at=math.inf)) == {"P7"}, "that state is older"
+    finally:
+        copy.drop()
+
+
 # ---- the tap ----
 
 class _Broker:
@@ -306,6 +336,8 @@ def test_the_tap_knows_what_is_acknowledged_when():
     broker.now = 102
     broker.gets_ack(4, False)
     assert broker.traffic.acknowledged == {11: 101, 12: 101, 14: 102}
+    assert broker.traffic.acknowledged_as == {
+        number: Delivery(subscription=1, tag=number - 10, at=100) for number in (11, 12, 14)}
     broker.gets_ack(2, False)
     assert broker.traffic.unknown_tags == 1
 
@@ -327,6 +359,8 @@ def test_the_tap_knows_what_is_late(deliveries, late):
         else:
             broker.delivers(*delivery)
     assert broker.traffic.late == late
+    assert {number: [delivery.tag for delivery in deliveries]
+            for number, deliveries in broker.traffic.late_as.items()} == {n: [n] for n in late}
 
 
 # ---- the network ----

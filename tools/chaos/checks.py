@@ -279,6 +279,9 @@ def _consistent(evidence: Evidence) -> Result:
 
 
 def _acknowledged_after_commit(evidence: Evidence) -> Result:
+    """A message is committed with its own state, with a later one, or with that of an older message
+    that the broker returned after it: the exception of promise 2.
+    """
     published = evidence.published
     committed = {key: _rising(states) for key, states in evidence.states.items()}
     dead_letters = {(queue, bytes(digest)): at
@@ -288,8 +291,11 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
         times = []
         if number in published.dead_letter_of:
             times.append(dead_letters.get(published.dead_letter_of[number]))
-        times.append(_time_of(committed.get(published.key_of.get(number), ([], [])), number))
+        key = published.key_of.get(number)
+        times.append(_time_of(committed.get(key, ([], [])), number))
         first = min((time for time in times if time is not None), default=None)
+        if first is None or first > at:
+            first = min(_covered_by_older(evidence, key, number), default=first)
         if first is None:
             early.append(f"message {number} was acknowledged and never committed")
         elif first > at:
@@ -322,6 +328,18 @@ def _time_of(rising: tuple[list[int], list[float]], number: int) -> float | None
     numbers, times = rising
     at = bisect.bisect_left(numbers, number)
     return times[at] if at < len(times) else None
+
+
+def _covered_by_older(evidence: Evidence, key: Key | None, number: int) -> Iterator[float]:
+    """When states of older messages were committed that came late, after this one."""
+    traffic = evidence.traffic
+    mine = traffic.acknowledged_as.get(number)
+    if key is None or mine is None or not evidence.late:
+        return
+    for older, at in evidence.states.get(key, ()):
+        if older < number and any(late.subscription == mine.subscription and late.tag > mine.tag
+                                  and late.at <= at for late in traffic.late_as.get(older, ())):
+            yield at
 
 
 def _resources(evidence: Evidence) -> Result:

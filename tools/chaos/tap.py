@@ -7,6 +7,7 @@ The publisher puts a message's number into its AMQP message-id.
 import struct
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -23,6 +24,13 @@ _PROPERTIES = (_SHORT, _SHORT, _TABLE, _OCTET, _OCTET, _SHORT, _SHORT, _SHORT, _
 _FIRST_FLAG = 15
 
 
+@dataclass(frozen=True)
+class Delivery:
+    subscription: int
+    tag: int
+    at: float
+
+
 @dataclass
 class Traffic:
     """What passed on all connections of a run. Any thread may use it, under its lock."""
@@ -33,8 +41,12 @@ class Traffic:
     subscriptions: int = 0
     # number: time of the first acknowledgement
     acknowledged: dict[int, float] = field(default_factory=dict)
+    # number: the delivery that was acknowledged first
+    acknowledged_as: dict[int, Delivery] = field(default_factory=dict)
     # numbers that may show an older state, and why: see AmqpTap
     late: dict[int, str] = field(default_factory=dict)
+    # number: the deliveries that made it late
+    late_as: dict[int, list[Delivery]] = field(default_factory=lambda: defaultdict(list))
     unknown_tags: int = 0  # acknowledged, but not open
     journal: TextIO | None = None  # a line for each event: time, connection, event, tag, number
     connections: int = 0
@@ -76,9 +88,11 @@ class AmqpTap:
                     self._from_server(frame, now)
 
     def _begin(self) -> None:
-        self._open: dict[int, int] = {}  # number by tag, tags rising
+        # number and delivery by tag, tags rising
+        self._open: dict[int, tuple[int, Delivery]] = {}
         self._count = 0
-        self._held_back: list[int] = []  # the redelivered messages that came first
+        self._subscription = 0
+        self._held_back: list[tuple[int, Delivery]] = []  # the redelivered messages that came first
         self._held_back_until: str | None = None
         self._last_at = 0.0
 
@@ -91,10 +105,11 @@ class AmqpTap:
                 self._traffic.unknown_tags += 1
             covered = [n for n in self._open if n <= tag] if bits & 1 else [tag]
             for n in covered:
-                number = self._open.pop(n, None)
+                number, delivery = self._open.pop(n, (None, None))
                 self._traffic.note(f"{now:.6f}", self._number, "ack", tag, number)
-                if number is not None:
-                    self._traffic.acknowledged.setdefault(number, now)
+                if number is not None and number not in self._traffic.acknowledged:
+                    self._traffic.acknowledged[number] = now
+                    self._traffic.acknowledged_as[number] = delivery
 
     def _from_server(self, frame: Frame, now: float) -> None:
         if frame.method == BASIC_DELIVER:
@@ -111,7 +126,10 @@ class AmqpTap:
                            tag, number)
         self._traffic.deliveries += 1
         self._traffic.redelivered += redelivered
-        self._traffic.subscriptions += self._count == 0
+        if self._count == 0:
+            self._traffic.subscriptions += 1
+            self._subscription = self._traffic.subscriptions
+        delivery = Delivery(self._subscription, tag, now)
         if self._held_back_until is None:
             if not redelivered:
                 self._held_back_until = "a first delivery"
@@ -120,14 +138,15 @@ class AmqpTap:
             elif self._count > 0 and now - self._last_at > _SILENCE_S:
                 self._held_back_until = "silence"
             else:
-                self._held_back.append(number)
+                self._held_back.append((number, delivery))
         if redelivered and self._held_back_until is not None:
-            late = [*self._held_back, number]
-            self._traffic.late.update(dict.fromkeys(late, self._held_back_until))
+            for late, as_delivered in [*self._held_back, (number, delivery)]:
+                self._traffic.late[late] = self._held_back_until
+                self._traffic.late_as[late].append(as_delivered)
             self._held_back = []
         self._count += 1
         self._last_at = now
-        self._open[tag] = number
+        self._open[tag] = (number, delivery)
 
 
 def message_id(header: bytes) -> int:
