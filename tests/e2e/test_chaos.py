@@ -288,6 +288,9 @@ def test_only_an_older_message_that_came_late_covers_a_newer_one(sound, postgres
             return _failed(replace(sound, db=copy, traffic=traffic, late=late))
 
         assert failed(replace(first, tag=3)) == set()
+        traffic = replace(acknowledged, late_as={older: [replace(first, tag=3)]})
+        result = checks.run(replace(sound, db=copy, traffic=traffic, late=1))[6]
+        assert f"came late {len(covered)}" in result.figures
         assert failed(replace(first, tag=3), late=0) == {"P7"}, "the daemon noticed nothing"
         assert failed(replace(first, tag=1)) == {"P7"}, "the older one came first"
         assert failed(replace(first, tag=3, subscription=8)) == {"P7"}, "elsewhere"

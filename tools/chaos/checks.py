@@ -286,7 +286,7 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
     committed = {key: _rising(states) for key, states in evidence.states.items()}
     dead_letters = {(queue, bytes(digest)): at
                     for queue, digest, at in evidence.db.query(_DEAD_LETTERS)}
-    early, margins = [], []
+    early, margins, covered = [], [], 0
     for number, at in evidence.traffic.acknowledged.items():
         times = []
         if number in published.dead_letter_of:
@@ -296,6 +296,7 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
         first = min((time for time in times if time is not None), default=None)
         if first is None or first > at:
             first = min(_covered_by_older(evidence, key, number), default=first)
+            covered += first is not None and first <= at
         if first is None:
             early.append(f"message {number} was acknowledged and never committed")
         elif first > at:
@@ -309,7 +310,8 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
         early.append("no acknowledgement was seen")
     return Result("P7", "acknowledged only after the commit",
                   f"acknowledged {len(evidence.traffic.acknowledged)}, too early {len(early)}, "
-                  f"the closest {1000 * min(margins, default=0):.2f} ms after", early)
+                  f"the closest {1000 * min(margins, default=0):.2f} ms after, covered by an older "
+                  f"one that came late {covered}", early)
 
 
 def _rising(states: list[tuple[int, float]]) -> tuple[list[int], list[float]]:
