@@ -62,10 +62,13 @@ static int bad_password(struct error *err, const char *path, const char *why)
         "amqp.password_file holds the password on one line, and kopru must be allowed to read it");
 }
 
-/* A line ending at the end is not part of the password: editors and echo put it there. */
+/* A line ending at the end is not part of the password, nor is a byte order mark at the start:
+   editors and echo put them there. */
 static int read_password(char **out, const char *path, struct error *err)
 {
-    char text[PASSWORD_MAX_BYTES + 1];
+    static const char mark[] = "\xEF\xBB\xBF";
+    char text[sizeof(mark) + PASSWORD_MAX_BYTES];
+    const char *password = text;
     bool open_to_all = false;
     ssize_t len = read_whole(path, text, sizeof(text), &open_to_all);
     int result = -1;
@@ -77,23 +80,28 @@ static int read_password(char **out, const char *path, struct error *err)
         error_hint(err, "run: chmod 600 %s (or 640, with kopru's group)", path);
         goto out;
     }
+    if (len >= (ssize_t)strlen(mark) && memcmp(text, mark, strlen(mark)) == 0) {
+        password += strlen(mark);
+        len -= (ssize_t)strlen(mark);
+    }
     if (len > PASSWORD_MAX_BYTES) {
         bad_password(err, path, "it is longer than 4096 bytes");
         goto out;
     }
-    if (len > 0 && text[len - 1] == '\n')
+    if (len > 0 && password[len - 1] == '\n')
         len--;
-    if (len > 0 && text[len - 1] == '\r')
+    if (len > 0 && password[len - 1] == '\r')
         len--;
     if (len == 0) {
         bad_password(err, path, "it is empty");
         goto out;
     }
-    if (memchr(text, '\0', (size_t)len) != NULL || memchr(text, '\n', (size_t)len) != NULL) {
+    if (memchr(password, '\0', (size_t)len) != NULL ||
+        memchr(password, '\n', (size_t)len) != NULL) {
         bad_password(err, path, "it holds more than one line, or a NUL byte");
         goto out;
     }
-    *out = strndup(text, (size_t)len);
+    *out = strndup(password, (size_t)len);
     result = *out == NULL ? error_no_memory(err) : 0;
 
 out:

@@ -1,6 +1,7 @@
 #include "amqp/tls.h"
 
 #include "amqp/errors.h"
+#include "base/certificate.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -36,8 +37,11 @@ static int note_verify_error(int is_ok, X509_STORE_CTX *store)
     const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct amqp_tls *tls = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-    if (!is_ok && tls != NULL)
+    if (!is_ok && tls != NULL) {
         tls->verify_error = X509_STORE_CTX_get_error(store);
+        certificate_names(X509_STORE_CTX_get_current_cert(store), tls->offered_names,
+                          sizeof(tls->offered_names));
+    }
     return is_ok;
 }
 
@@ -124,18 +128,22 @@ int amqp_tls_attach(struct amqp_tls *tls, amqp_connection_state_t state,
     return 0;
 }
 
-static const char *verify_hint(int verify_error)
+static int hint_verify(const struct amqp_tls *tls, struct error *err)
 {
-    switch (verify_error) {
+    switch (tls->verify_error) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        return "the host in amqp.uri must be a subject alternative name of the broker's "
-               "certificate";
+        return error_hint(err,
+                          "amqp.uri asks for %s, and the broker's certificate was made for %s: "
+                          "correct the host, or have a certificate made for it",
+                          tls->target->tls_name,
+                          tls->offered_names[0] != '\0' ? tls->offered_names : "no name");
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
-        return "renew the broker's certificate, or correct this machine's clock";
+        return error_hint(err, "renew the broker's certificate, or correct this machine's clock");
     default:
-        return "amqp.ca_file must hold the CA that signed the broker's certificate";
+        return error_hint(err,
+                          "amqp.ca_file must hold the CA that signed the broker's certificate");
     }
 }
 
@@ -145,7 +153,7 @@ int amqp_tls_explain(const struct amqp_tls *tls, int status, struct error *err)
         error_set(err, ERROR_UNAVAILABLE, WHAT, tls->target->name,
                   "the broker's certificate is refused: %s",
                   X509_verify_cert_error_string(tls->verify_error));
-        return error_hint(err, "%s", verify_hint(tls->verify_error));
+        return hint_verify(tls, err);
     }
     if (status == AMQP_STATUS_SSL_CONNECTION_FAILED && ERR_peek_last_error() == 0) {
         error_set(err, ERROR_UNAVAILABLE, WHAT, tls->target->name,

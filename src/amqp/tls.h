@@ -22,7 +22,8 @@ struct amqp_tls {
     amqp_socket_t *socket;  /* belongs to the connection */
     struct ssl_st *session; /* the connection's, from the handshake on; rabbitmq-c has no getter */
     const struct amqp_target *target;
-    int verify_error; /* X509_V_OK, or why the certificate was refused */
+    int verify_error;        /* X509_V_OK, or why the certificate was refused */
+    char offered_names[256]; /* of the certificate that was refused, for the hint */
 };
 
 /* Gives the connection a TLS socket that is not open yet. Returns 0, or -1; detach in any case.

@@ -48,6 +48,17 @@ static void skip(struct check_section *section, const char *why)
     buffer_append_text(&section->summary, why);
 }
 
+/* Why a server cannot be asked whose address the configuration does not give. */
+static void skip_unknown(struct check_section *section, const struct settings *settings,
+                         const char *key)
+{
+    if (settings->is_read)
+        buffer_append_format(&section->summary, "not asked, for want of %s", key);
+    else
+        buffer_append_text(&section->summary, "not asked, since the configuration was not read");
+    section->skipped = true;
+}
+
 static void warn(struct check_section *section, const char *what, const char *subject,
                  const char *why, const char *hint)
 {
@@ -114,7 +125,7 @@ static void check_broker(const struct settings *settings, bool offline,
     struct amqp_endpoint endpoint = wiring_endpoint(settings);
 
     if (endpoint.uri == NULL) {
-        skip(section, "amqp.uri is missing");
+        skip_unknown(section, settings, "amqp.uri");
         return;
     }
     if (check_endpoint(&endpoint, section) != 0)
@@ -179,7 +190,7 @@ static void check_database(const struct configuration *configuration, bool offli
     struct pg_failure failure;
 
     if (connection.conninfo == NULL) {
-        skip(section, "postgres.conninfo is missing");
+        skip_unknown(section, settings, "postgres.conninfo");
         return;
     }
     if (check_conninfo(connection.conninfo, section) != 0)

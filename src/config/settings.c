@@ -192,6 +192,7 @@ int settings_load(struct settings *settings, const char *path, enum settings_sco
     reader.file = cfg_open(path, problems);
     if (reader.file != NULL)
         read_all(&reader);
+    settings->is_read = reader.file != NULL;
     failed = reader.file == NULL || reader.failed || cfg_failed(reader.file);
     cfg_close(reader.file);
     free(reader.refused);

@@ -32,7 +32,8 @@ struct queue_settings {
 };
 
 struct settings {
-    char *path; /* of the file itself */
+    char *path;   /* of the file itself */
+    bool is_read; /* false when the file could not be read at all, so that nothing is known */
 
     struct {
         char *time_zone; /* IANA name, known to exist on this machine */

@@ -1,5 +1,7 @@
+#include "pg/binary.h"
 #include "pg/catalog_snapshot.h"
 #include "pg/round_trip.h"
+#include "pg/session_settings.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,16 @@
  * Everything is cast to text, so that a cell in binary form is a string. Names are looked up by
  * value and not with to_regclass() and the like, which fail where the user may not use the schema.
  */
+
+/* Until the transaction ends: a role may have a statement_timeout of its own that is too short for
+   what follows. */
+static const struct pg_statement SET_LIMITS = {
+    .sql = "SELECT"
+           " pg_catalog.set_config('statement_timeout', $1, true),"
+           " pg_catalog.set_config('lock_timeout', $2, true)",
+    .param_count = 2,
+    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
+};
 
 /* One row, with the columns of enum server_fact. */
 static const struct pg_statement READ_SERVER = {
@@ -120,6 +132,8 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
         *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
         return error_no_memory(&failure->error);
     }
+    catalog->parts[CATALOG_LIMITS].statement = &SET_LIMITS;
+    catalog->parts[CATALOG_LIMITS].params = pg_conn_settings(conn);
     catalog->parts[CATALOG_SERVER].statement = &READ_SERVER;
     catalog->parts[CATALOG_TABLES].statement = &READ_TABLES;
     catalog->parts[CATALOG_COLUMNS].statement = &READ_COLUMNS;

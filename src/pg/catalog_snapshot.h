@@ -12,7 +12,14 @@
 
 #include <stdbool.h>
 
-enum { CATALOG_SERVER, CATALOG_TABLES, CATALOG_COLUMNS, CATALOG_UNIQUE, CATALOG_PARTS };
+enum {
+    CATALOG_LIMITS,
+    CATALOG_SERVER,
+    CATALOG_TABLES,
+    CATALOG_COLUMNS,
+    CATALOG_UNIQUE,
+    CATALOG_PARTS
+};
 
 struct catalog {
     struct pg_call parts[CATALOG_PARTS]; /* each with its result */

@@ -167,11 +167,33 @@ static bool is_one_of(const char *const *values, const char *value)
     return false;
 }
 
+/* Whether libpq would look for a file in the directory in which kopru was started, which nobody
+   means. */
+static bool is_relative_path(const PQconninfoOption *option)
+{
+    static const char *const paths[] = { "passfile", "sslcert",   "sslkey", "sslrootcert",
+                                         "sslcrl",   "sslcrldir", NULL };
+
+    if (!is_one_of(paths, option->keyword) || option->val[0] == '\0' || option->val[0] == '/')
+        return false;
+    if (strcmp(option->keyword, "sslrootcert") == 0 && strcmp(option->val, "system") == 0)
+        return false; /* the authorities of the system, from libpq 16 on */
+    /* the key of an OpenSSL engine: "pkcs11:..." */
+    return strcmp(option->keyword, "sslkey") != 0 || strchr(option->val, ':') == NULL;
+}
+
 /* Checks only what the string itself says: the environment and the service file are not
    postgres.conninfo. */
 static int check_values(const PQconninfoOption *given, struct error *err)
 {
     for (; given->keyword != NULL; given++) {
+        if (given->val != NULL && is_relative_path(given)) {
+            error_set(err, ERROR_CONFIG, "invalid connection string", "postgres.conninfo",
+                      "the path in %s is relative, and libpq would take it from the directory in "
+                      "which kopru is started",
+                      given->keyword);
+            return error_hint(err, "write the whole path, which begins with /");
+        }
         for (size_t i = 0; i < sizeof(chosen) / sizeof(chosen[0]); i++) {
             if (given->val == NULL || strcmp(given->keyword, chosen[i].keyword) != 0 ||
                 is_one_of(chosen[i].values, given->val))

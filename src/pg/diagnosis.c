@@ -71,6 +71,13 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
     join_lines(said, sizeof(said), why != NULL ? why : PQerrorMessage(pg));
     failure->connection_lost = true;
     failure->class = SQLSTATE_RECONNECT;
+    if (said[0] == '\0') {
+        /* libpq 17 has no words for a socket that it could not make. */
+        error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(pg), "libpq gives no reason");
+        error_hint(&failure->error,
+                   "check the limits of kopru's process (ulimit -n, memory), then the server");
+        return;
+    }
     error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(pg), "%s", said);
     if (!hint_of_state(failure))
         error_hint(&failure->error,

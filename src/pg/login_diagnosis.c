@@ -68,9 +68,11 @@ static void hint_password(PGconn *pg, struct error *err)
 }
 
 static const char VERIFY_FAILED[] = "certificate verify failed";
+static const char OTHER_NAME[] = "does not match host name";
 
-/* Sets the hint for what libpq says when TLS is refused. Returns false for any other text. */
-static bool hint_tls(struct error *err)
+/* Sets the hint for what libpq itself says when it does not take a server. Returns false for any
+   other text. */
+static bool hint_server(struct error *err)
 {
     static const struct {
         const char *said;
@@ -79,7 +81,7 @@ static bool hint_tls(struct error *err)
         { VERIFY_FAILED,
           "the server's certificate is expired, or of an authority that sslrootcert does not hold: "
           "see openssl s_client -starttls postgres -connect HOST:PORT -CAfile FILE" },
-        { "does not match host name",
+        { OTHER_NAME,
           "sslmode=verify-full wants the host of postgres.conninfo among the names of the server's "
           "certificate: correct the host, or have a certificate made for it" },
         { "root certificate file",
@@ -99,6 +101,12 @@ static bool hint_tls(struct error *err)
         { "unknown ca",
           "the server does not know the authority of the client's certificate: look at its "
           "ssl_ca_file" },
+        { "session is read-only",
+          "the server takes no writes now: it is a standby, a failover is under way, or "
+          "default_transaction_read_only is on; name all hosts in postgres.conninfo" },
+        { "server is in hot standby mode", "the server is a standby: name all hosts in "
+                                           "postgres.conninfo, and see whether there is a "
+                                           "primary" },
         { "no encryption",
           "the server wants TLS here (pg_hba.conf): set sslmode=verify-full in postgres.conninfo" },
     };
@@ -112,15 +120,25 @@ static bool hint_tls(struct error *err)
     return false;
 }
 
-/* libpq does not say which of the reasons it is; tls_reason.h finds out. */
+/* libpq does not say all that can be known of a certificate that it refuses; tls_reason.h finds
+   out. */
 static void hint_certificate(PGconn *pg, struct error *err)
 {
     char ca_file[256];
     char reason[128];
+    char names[256];
     const char *address = PQhostaddr(pg);
 
     find_option(pg, "sslrootcert", ca_file, sizeof(ca_file));
-    if (ca_file[0] != '\0' && address != NULL &&
+    if (address == NULL)
+        return;
+    if (strstr(err->why, OTHER_NAME) != NULL &&
+        pg_tls_names(address, PQport(pg), names, sizeof(names)))
+        error_hint(err,
+                   "postgres.conninfo asks for %s, and the server's certificate was made for %s: "
+                   "correct the host, or have a certificate made for it",
+                   PQhost(pg), names);
+    if (strstr(err->why, VERIFY_FAILED) != NULL && ca_file[0] != '\0' &&
         pg_tls_reason(address, PQport(pg), ca_file, reason, sizeof(reason)))
         error_hint(err, "the server's certificate is refused: %s", reason);
 }
@@ -157,6 +175,6 @@ void pg_diagnose_login(PGconn *pg, struct pg_failure *failure)
         return;
     }
     hint_login(failure);
-    if (hint_tls(&failure->error) && strstr(failure->error.why, VERIFY_FAILED) != NULL)
+    if (hint_server(&failure->error))
         hint_certificate(pg, &failure->error);
 }

@@ -1,5 +1,6 @@
 #include "pg/store.h"
 
+#include "base/log.h"
 #include "pg/store_changes.h"
 #include "pg/store_copy.h"
 #include "pg/store_find.h"
@@ -8,6 +9,7 @@
 #include "pg/transaction.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Rows are read, changed in memory and written back, although one upsert for each message would be
@@ -22,6 +24,8 @@
 /* The most that the rows of several entities may take as values while they are changed. A batch
    that needs more is divided; one entity alone may have as many rows as its messages gave it. */
 enum { CHANGED_MAX_BYTES = 16 << 20 };
+
+static const char IDLE_SESSION_TIMEOUT[] = "57P05";
 
 struct pg_store {
     struct pg_store_target target;
@@ -126,8 +130,9 @@ static enum write_outcome write_in_transaction(struct pg_store *store, struct st
     return WRITE_COMMITTED;
 }
 
-enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
-                                  const struct write_request *request, struct write_report *report)
+static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
+                                     const struct write_request *request,
+                                     struct write_report *report)
 {
     struct store_transaction *tx = calloc(1, sizeof(*tx));
     enum write_outcome outcome;
@@ -146,4 +151,19 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
     write_set_release(&tx->set);
     free(tx);
     return outcome;
+}
+
+/* With idle_session_timeout the server ends a session that nobody uses, which shows when it is used
+   next: nothing that was sent on it has been executed, and a new connection is all that it takes. */
+enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
+                                  const struct write_request *request, struct write_report *report)
+{
+    enum write_outcome outcome = write_once(store, epoch, request, report);
+
+    if (strcmp(report->sqlstate, IDLE_SESSION_TIMEOUT) != 0)
+        return outcome;
+    log_event(LOG_DEBUG, "idle_session_ended",
+              "the server had ended an idle session, so the writer connects again",
+              LOG_TEXT("queue", store->target.queue));
+    return write_once(store, epoch, request, report);
 }

@@ -23,9 +23,10 @@
 
 struct pg_store;
 
-/* The round trips that one call of pg_store_write() makes at most: those of the transaction, and a
-   ROLLBACK. All of a COPY counts as one, since it has the time limit of one. */
-enum { PG_STORE_MAX_ROUND_TRIPS = 6 };
+/* The round trips that one call of pg_store_write() makes at most: one on a session that the server
+   has ended for being idle, those of the transaction, and a ROLLBACK. All of a COPY counts as one,
+   since it has the time limit of one. */
+enum { PG_STORE_MAX_ROUND_TRIPS = 7 };
 
 /* What is the same for all writers of a queue. All that it points to must outlive the store. */
 struct pg_store_target {

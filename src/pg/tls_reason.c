@@ -1,5 +1,7 @@
 #include "pg/tls_reason.h"
 
+#include "base/certificate.h"
+
 #include <netdb.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -46,36 +48,61 @@ static bool ask_for_tls(int fd)
            recv(fd, &answer, 1, 0) == 1 && answer == 'S';
 }
 
-/* Completes the handshake whatever the certificate is, and drops the connection. Returns OpenSSL's
-   verdict, or X509_V_OK when there was no handshake. */
-static long verdict(SSL_CTX *context, int fd)
+/* Completes the handshake whatever the certificate is. Returns NULL when there was none; the session
+   and the socket belong to the caller. */
+static SSL *shake_hands(SSL_CTX *context, const char *address, const char *port, int *fd)
 {
-    SSL *ssl = SSL_new(context);
-    long result = X509_V_OK;
+    SSL *ssl = NULL;
 
-    if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_connect(ssl) == 1)
-        result = SSL_get_verify_result(ssl);
+    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
+    *fd = connect_to(address, port);
+    if (*fd < 0 || !ask_for_tls(*fd))
+        return NULL;
+    ssl = SSL_new(context);
+    if (ssl != NULL && SSL_set_fd(ssl, *fd) == 1 && SSL_connect(ssl) == 1)
+        return ssl;
     SSL_free(ssl);
-    return result;
+    return NULL;
+}
+
+static void drop(SSL_CTX *context, SSL *ssl, int fd)
+{
+    SSL_free(ssl);
+    if (fd >= 0)
+        close(fd);
+    SSL_CTX_free(context);
 }
 
 bool pg_tls_reason(const char *address, const char *port, const char *ca_file, char *out,
                    size_t size)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = NULL;
     long result = X509_V_OK;
     int fd = -1;
 
-    if (context == NULL || SSL_CTX_load_verify_locations(context, ca_file, NULL) != 1)
-        goto out;
-    SSL_CTX_set_verify(context, SSL_VERIFY_NONE, NULL);
-    fd = connect_to(address, port);
-    if (fd >= 0 && ask_for_tls(fd))
-        result = verdict(context, fd);
+    if (context != NULL && SSL_CTX_load_verify_locations(context, ca_file, NULL) == 1)
+        ssl = shake_hands(context, address, port, &fd);
+    if (ssl != NULL)
+        result = SSL_get_verify_result(ssl);
     snprintf(out, size, "%s", X509_verify_cert_error_string(result));
-out:
-    if (fd >= 0)
-        close(fd);
-    SSL_CTX_free(context);
+    drop(context, ssl, fd);
     return result != X509_V_OK;
+}
+
+bool pg_tls_names(const char *address, const char *port, char *out, size_t size)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = NULL;
+    X509 *certificate;
+    int fd = -1;
+
+    if (context != NULL)
+        ssl = shake_hands(context, address, port, &fd);
+    certificate = ssl != NULL ? SSL_get1_peer_certificate(ssl) : NULL;
+    if (certificate != NULL)
+        certificate_names(certificate, out, size);
+    X509_free(certificate);
+    drop(context, ssl, fd);
+    return certificate != NULL;
 }

@@ -1,7 +1,7 @@
 /*
  * Why the certificate of a PostgreSQL server is refused. libpq says only "certificate verify
- * failed", so the handshake is repeated to get OpenSSL's verdict. Nothing is sent but the request
- * for TLS, neither a name nor a password.
+ * failed", and of several names it says only one, so the handshake is repeated to get OpenSSL's
+ * verdict, or all names. Nothing is sent but the request for TLS, neither a name nor a password.
  */
 #ifndef KOPRU_PG_TLS_REASON_H
 #define KOPRU_PG_TLS_REASON_H
@@ -15,5 +15,10 @@
    is the file that sslrootcert names. */
 bool pg_tls_reason(const char *address, const char *port, const char *ca_file, char *out,
                    size_t size);
+
+/* Writes the names for which the server's certificate was made into out (base/certificate.h).
+   Returns false when the server cannot be reached or has no TLS. Blocks for a few seconds at
+   most. */
+bool pg_tls_names(const char *address, const char *port, char *out, size_t size);
 
 #endif

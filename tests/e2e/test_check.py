@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from conftest import Queues
 from support import database, libconfig
@@ -419,6 +420,46 @@ def test_a_login_without_connect_is_no_permission(check: Check, db: Database) ->
     report = check()
     assert report.status == NO_PERMISSION
     assert "CONNECT" in report.only_problem().hint
+
+
+def test_a_read_only_server_is_named_so(check: Check, db: Database) -> None:
+    db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET default_transaction_read_only = on")
+    dsn = psycopg.conninfo.make_conninfo(db.daemon_dsn, target_session_attrs="read-write")
+    problem = check(postgres={"conninfo": dsn}).only_problem()
+    assert (problem.status, "session is read-only" in problem.why) == (UNREACHABLE, True)
+    assert "failover" in problem.hint
+
+
+def test_a_short_statement_timeout_of_the_role_does_not_matter(check: Check, db: Database) -> None:
+    # a catalog that takes longer than the role's own limit
+    db.query("DO $$ BEGIN FOR n IN 1..400 LOOP EXECUTE format('CREATE TABLE kopru.site_%s (%s)', n, "
+             "(SELECT string_agg(format('column_%s text', c), ', ') FROM generate_series(1, 60) "
+             "AS c)); END LOOP; END $$")
+    db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET statement_timeout = '10ms'")
+    report = check()
+    assert report.results["database"] == "ok", report.text
+
+
+def test_what_was_not_read_is_not_called_missing(tmp_path: Path) -> None:
+    for path, words in ((tmp_path / "none.cfg", "the configuration was not read"),
+                        (tmp_path / "broken.cfg", "the configuration was not read"),
+                        (tmp_path / "empty.cfg", "for want of")):
+        if path.name != "none.cfg":
+            path.write_text("amqp = {" if path.name == "broken.cfg" else "", encoding="ascii")
+            path.chmod(0o600)
+        done = run_kopru("check", "-c", str(path), "--output", "json")
+        summaries = {area["area"]: area["summary"] for area in json.loads(done.stdout)["areas"]}
+        for area in ("broker", "database"):
+            assert words in summaries[area], path
+
+
+@pytest.mark.parametrize("setting", ["sslrootcert=ca.pem", "passfile=secrets/pgpass",
+                                     "sslcert=./c.pem sslkey=/c.key", "sslcrl=a sslcrldir=/b"])
+def test_a_relative_path_in_the_connection_string_is_refused(check: Check, setting: str) -> None:
+    problem = check("--offline", postgres={"conninfo": f"host=db {setting}"}).only_problem()
+    assert (problem.status, problem.subject) == (CONFIGURATION, "postgres.conninfo")
+    assert f"the path in {setting.partition('=')[0]} is relative" in problem.why
+    assert "begins with /" in problem.hint
 
 
 def test_offline_asks_no_server(check: Check) -> None:

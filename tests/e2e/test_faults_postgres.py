@@ -247,6 +247,20 @@ def test_the_role_s_own_timeout_does_not_matter(rabbitmq_server, db, queues, kop
     assert_applied(db)
 
 
+def test_a_session_that_was_idle_for_too_long_is_no_outage(rabbitmq_server, db, queues, kopru):
+    db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET idle_session_timeout = '1500ms'")
+    daemon = kopru(queues=only_customers(queues), log={"level": "debug"})
+    for round_ in range(2):
+        publish(rabbitmq_server, queues, f"name {round_}")
+        wait_until_empty(rabbitmq_server, queues, daemon)
+        wait_until(lambda: len(_backends(db)) == 1, 30, "the keeper's session to be the only one")
+    publish(rabbitmq_server, queues, "name 3")
+    wait_until_empty(rabbitmq_server, queues, daemon)
+    assert_applied(db, "name 3")
+    assert len(daemon.events("idle_session_ended")) >= 2
+    assert daemon.events("database_unavailable") == []
+
+
 def _slow(condition: str, seconds: float) -> str:
     return f"""
         CREATE FUNCTION public.wait_a_little() RETURNS trigger LANGUAGE plpgsql AS

@@ -109,7 +109,8 @@ def test_the_server_is_verified_by_default(tls: TlsServer, refusal) -> None:
     ({"names": f"DNS:{_HOST}", "days": -1}, "certificate verify failed", "has expired"),
     ({"names": f"DNS:{_HOST}", "issuer": "stranger"}, "certificate verify failed",
      "unable to get local issuer certificate"),
-    ({"names": "DNS:other.example.com"}, f'"{_HOST}"', "correct the host"),
+    ({"names": "DNS:other.example.com,IP:192.0.2.7"}, f'"{_HOST}"',
+     f"asks for {_HOST}, and the server's certificate was made for other.example.com, 192.0.2.7"),
 ], ids=["expired", "unknown authority", "another host"])
 def test_a_wrong_certificate_is_refused(tls: TlsServer, refusal, certificate, why: str,
                                         hint: str) -> None:
