@@ -1,5 +1,6 @@
 """The program under test: the daemon, and its one-shot commands."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -8,8 +9,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from support import libconfig, privacy
 from support.database import REPOSITORY, clean_environment
@@ -89,6 +92,45 @@ def merged(settings: Mapping[str, object], changes: Mapping[str, object]) -> dic
     return result
 
 
+class Relay:
+    """The reader of a daemon's log behind a pipe: it can stand still, as a log collector may."""
+
+    _PIPE_BYTES = 4096  # the smallest, so that it is soon full
+
+    def __init__(self) -> None:
+        self._reads = threading.Event()
+        self._reads.set()
+        self._threads: list[threading.Thread] = []
+
+    def stall(self) -> None:
+        self._reads.clear()
+
+    def resume(self) -> None:
+        self._reads.set()
+
+    def finish(self) -> None:
+        """Everything that was written stands in the files. The daemons must have ended."""
+        self.resume()
+        for thread in self._threads:
+            thread.join()
+
+    def to(self, path: Path) -> BinaryIO:
+        """What a daemon is to write to; the file gets it."""
+        source, target = os.pipe()
+        fcntl.fcntl(target, fcntl.F_SETPIPE_SZ, self._PIPE_BYTES)
+        path.touch()
+        thread = threading.Thread(target=self._copy, args=(source, path), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return os.fdopen(target, "wb")
+
+    def _copy(self, source: int, path: Path) -> None:
+        with open(source, "rb", buffering=0) as pipe, open(path, "wb", buffering=0) as log:
+            while data := pipe.read(self._PIPE_BYTES):
+                log.write(data)
+                self._reads.wait()
+
+
 class Kopru:
     """One daemon with its own configuration file; it may be started again after it ended.
 
@@ -100,9 +142,9 @@ class Kopru:
     """
 
     def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None,
-                 keep: bool = False, prefix: Sequence[str] = ()):
+                 keep: bool = False, prefix: Sequence[str] = (), relay: Relay | None = None):
         """keep: the daemon outlives this program. prefix: a command that starts it, such as
-        prlimit.
+        prlimit. relay: what reads its log.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="kopru-run-"))
         self.config_path = self.directory / "kopru.cfg"
@@ -110,6 +152,7 @@ class Kopru:
         self._env = _environment(env)
         self._keep = keep
         self._prefix = prefix
+        self._relay = relay
         self._runs = 0
         self._answers: list[str] = []
         self._popen: subprocess.Popen[bytes] | None = None
@@ -137,7 +180,8 @@ class Kopru:
         death_signal = "KILL" if in_main_thread() and not self._keep else None
         command = as_user(None, [*self._prefix, str(binary()), "run", "-c", str(self.config_path)],
                           death_signal)
-        with open(self.stderr_path, "wb") as stderr:
+        with self._relay.to(self.stderr_path) if self._relay else open(self.stderr_path,
+                                                                       "wb") as stderr:
             self._popen = subprocess.Popen(
                 command, env=self._env, cwd=self.directory, stdin=subprocess.DEVNULL,
                 stdout=stderr, stderr=stderr, start_new_session=True)

@@ -72,25 +72,19 @@ class PgWatch(Watch):
         super().__init__(_Conversation)
 
 
-class _Conversation:
-    """One connection. The client waits for the end of each round trip, so the statements of a
-    transaction do not change while the server answers the last of them."""
+class Splitter:
+    """Splits what passes on one connection into messages. The client waits for the end of each
+    round trip, so the statements of a transaction do not change while the server answers the last
+    of them."""
 
-    def __init__(self, _number: int, watch: Watch):
-        self._watch = watch
+    def __init__(self) -> None:
         self._rest = {side: b"" for side in (True, False)}
         self._has_begun = False  # the startup message was sent
         self._asked = 0  # encryption requests without an answer
         self._parsed = ""  # the text of the unnamed statement
         self._statements: tuple[str, ...] = ()
 
-    def to_server(self, data: bytes) -> Iterator[bytes]:
-        return self._watch.pass_on(list(self._split(data, True)), lambda _message: None)
-
-    def to_client(self, data: bytes) -> Iterator[bytes]:
-        return self._watch.pass_on(list(self._split(data, False)), lambda _message: None)
-
-    def _split(self, data: bytes, is_from_client: bool) -> Iterator[Message]:
+    def split(self, data: bytes, is_from_client: bool) -> Iterator[Message]:
         data = self._rest[is_from_client] + data
         at = 0
         while len(data) - at >= 1:
@@ -127,3 +121,17 @@ class _Conversation:
             statement = name or self._parsed
             begins = statement.startswith(("kopru_begin", "BEGIN"))
             self._statements = (statement,) if begins else (*self._statements, statement)
+
+
+class _Conversation:
+    """One connection."""
+
+    def __init__(self, _number: int, watch: Watch):
+        self._watch = watch
+        self._splitter = Splitter()
+
+    def to_server(self, data: bytes) -> Iterator[bytes]:
+        return self._watch.pass_on(list(self._splitter.split(data, True)), lambda _message: None)
+
+    def to_client(self, data: bytes) -> Iterator[bytes]:
+        return self._watch.pass_on(list(self._splitter.split(data, False)), lambda _message: None)

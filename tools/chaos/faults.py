@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from support.pg_errors import STATEMENTS
+
 from chaos.network import TO_CLIENT, TO_SERVER, Network
 from chaos.world import World
 
@@ -99,6 +101,15 @@ def _take_over(world: World, end: str, seconds: float) -> Act:
         world.first.launch()
     yield 1.0
     yield from world.second.terminated(signal.SIGTERM)
+
+
+def _stall_log(world: World, seconds: float) -> Act:
+    """Nobody reads what the daemons log."""
+    for instance in world.instances:
+        instance.relay.stall()
+    yield seconds
+    for instance in world.instances:
+        instance.relay.resume()
 
 
 # ---- PostgreSQL ----
@@ -198,6 +209,57 @@ def _rename_table(world: World, table: str, seconds: float) -> Act:
     yield from world.altered(f"ALTER TABLE kopru.{table} RENAME TO {table}_away")
     yield seconds
     yield from world.altered(f"ALTER TABLE kopru.{table}_away RENAME TO {table}")
+
+
+# Of rows that belong to one entity in twenty.
+_SWALLOWING = """
+CREATE FUNCTION history.swallow() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF hashtext(to_jsonb(COALESCE(NEW, OLD)) ->> '{key}') % 20 = 0 THEN RETURN NULL; END IF;
+    RETURN COALESCE(NEW, OLD);
+END
+$$;
+CREATE TRIGGER swallow BEFORE {event} ON kopru.{table}
+    FOR EACH ROW EXECUTE FUNCTION history.swallow()
+"""
+_KEYS = {"customers": "customer_id", "contact_mediums": "customer_id",
+         "subscriptions": "subscription_id", "subscription_characteristics": "subscription_id",
+         "engaged_parties": "subscription_id"}
+
+
+def _swallow_arguments(choice: random.Random) -> Arguments:
+    return {"table": choice.choice(list(_KEYS)),
+            "event": choice.choice(("INSERT", "UPDATE", "DELETE", "INSERT OR UPDATE")),
+            **_seconds(1, 6)(choice)}
+
+
+def _swallow(world: World, table: str, event: str, seconds: float) -> Act:
+    """A trigger of the site that says nothing and lets no row through."""
+    yield from world.altered(_SWALLOWING.format(table=table, key=_KEYS[table], event=event))
+    yield seconds
+    yield from world.altered(f"DROP TRIGGER swallow ON kopru.{table}; "
+                             "DROP FUNCTION history.swallow()")
+
+
+# What a whole server may answer: limits, resources, conflicts, privileges, shutdowns, and what is
+# said of a row elsewhere.
+_OUTAGES = ("54000", "53100", "53200", "53400", "57014", "57P03", "58030", "40001", "40P01",
+            "0A000", "08001", "25006", "42501", "42703", "55P03", "P0001", "22003", "23514")
+# At COMMIT a constraint of the site may judge a row.
+_NO_OUTAGES_AT_COMMIT = ("23514",)
+
+
+def _error_arguments(choice: random.Random) -> Arguments:
+    statement = choice.choice(list(STATEMENTS))
+    sqlstates = [state for state in _OUTAGES
+                 if statement != "commit" or state not in _NO_OUTAGES_AT_COMMIT]
+    return {"statement": statement, "sqlstate": choice.choice(sqlstates), **_seconds(0.5, 4)(choice)}
+
+
+def _error(world: World, statement: str, sqlstate: str, seconds: float) -> Act:
+    world.errors.raise_at(statement, sqlstate)
+    yield seconds
+    world.errors.stop()
 
 
 def _kill_pooler(world: World, seconds: float) -> Act:
@@ -327,6 +389,7 @@ KINDS = (
     _kind("daemon frozen", "first", 1.5, _seconds(0.5, 9), _freeze_daemon),
     _kind("second daemon", "second", 1.5, _second_arguments, _second_daemon, 10),
     _kind("second daemon takes over", "first second", 1.5, _second_arguments, _take_over, 10),
+    _kind("log not read", "log", 1.5, _seconds(1, 9), _stall_log),
     _kind("database backends terminated", "database", 2, _share, _terminate_backends),
     _kind("database restarted", "database", 1, _restart_arguments, _restart_database, 2),
     _kind("database backend kill -9", "database", 1, _nothing, _kill_backend, 3),
@@ -338,6 +401,8 @@ KINDS = (
     _kind("database read-only", "database", 0.7, _seconds(1, 5), _read_only),
     _kind("database privilege revoked", "database", 0.7, _table_arguments, _revoke),
     _kind("database table renamed", "database", 0.7, _table_arguments, _rename_table),
+    _kind("database rows swallowed", "database", 1, _swallow_arguments, _swallow),
+    _kind("database error", "errors", 2, _error_arguments, _error),
     _kind("pooler kill -9", "pooler", 1.5, _seconds(0, 2), _kill_pooler),
     _kind("broker closes connections", "broker", 2, _nothing, _close_connections),
     _kind("broker stop_app", "broker", 0.7, _seconds(0, 3), _stop_app, 3),

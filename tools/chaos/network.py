@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 TO_SERVER, TO_CLIENT = True, False
@@ -24,6 +24,12 @@ class Tap(Protocol):
     def saw(self, to_server: bool, data: bytes) -> None: ...
 
 
+class Rewriter(Protocol):
+    """Changes what the client says on one connection."""
+
+    def to_server(self, data: bytes) -> Iterable[bytes]: ...
+
+
 class Network:
     """Listens on a free port of 127.0.0.1 and passes everything to and from another port there.
 
@@ -31,9 +37,11 @@ class Network:
     come while it lasts.
     """
 
-    def __init__(self, port: int, tap: Callable[[], Tap] | None = None):
+    def __init__(self, port: int, tap: Callable[[], Tap] | None = None,
+                 rewriter: Callable[[], Rewriter] | None = None):
         self._target = port
         self._tap = tap
+        self._rewriter = rewriter
         self._lock = threading.Lock()
         self._links: list[_Link] = []
         self._open = {TO_SERVER: threading.Event(), TO_CLIENT: threading.Event()}
@@ -99,7 +107,8 @@ class Network:
                 client.close()
                 continue
             server.settimeout(None)
-            link = _Link(self, client, server, self._tap() if self._tap is not None else None)
+            link = _Link(self, client, server, self._tap() if self._tap is not None else None,
+                         self._rewriter() if self._rewriter is not None else None)
             with self._lock:
                 self._links.append(link)
             link.start()
@@ -125,11 +134,12 @@ class _Link:
     """One connection: two sockets and two threads."""
 
     def __init__(self, network: Network, client: socket.socket, server: socket.socket,
-                 tap: Tap | None):
+                 tap: Tap | None, rewriter: Rewriter | None):
         self._network = network
         self._client = client
         self._server = server
         self._tap = tap
+        self._rewriter = rewriter
         self._running = 2
         self._end = _shut
         self._lock = threading.Lock()
@@ -157,6 +167,8 @@ class _Link:
             while data := source.recv(_CHUNK):
                 if self._tap is not None:
                     self._tap.saw(direction, data)
+                if self._rewriter is not None and direction == TO_SERVER:
+                    data = b"".join(self._rewriter.to_server(data))
                 data, is_last = self._network.passes(direction, data)
                 target.sendall(data)
                 if is_last:

@@ -13,8 +13,9 @@ from typing import Protocol
 
 import psycopg
 from support import database, history
-from support.daemon import Kopru, default_settings, merged
+from support.daemon import Kopru, Relay, default_settings, merged
 from support.database import DAEMON, Database
+from support.pg_errors import PgErrors
 from support.pgbouncer import PgBouncer
 from support.postgres import Postgres
 from support.process import free_port
@@ -117,7 +118,8 @@ class Instance:
     def __init__(self, name: str, settings: dict[str, object], http_port: int,
                  amqp_network: Network, sql_network: Network):
         self.name = name
-        self.kopru = Kopru(settings)
+        self.relay = Relay()
+        self.kopru = Kopru(settings, relay=self.relay)
         self.http_port = http_port
         self.amqp_network = amqp_network
         self.sql_network = sql_network
@@ -189,6 +191,7 @@ class World:
     control: BrokerControl
     pooler: PgBouncer | None
     traffic: Traffic
+    errors: PgErrors
     instances: list[Instance] = field(default_factory=list)
 
     @property
@@ -347,7 +350,8 @@ def built(site: SiteLike, seed: int) -> Iterator[World]:
         control = BrokerControl(broker)
         stack.callback(control.close)
         _declare_queues(broker, site)
-        world = World(random.Random(seed), server, broker, base, control, pooler, Traffic())
+        world = World(random.Random(seed), server, broker, base, control, pooler, Traffic(),
+                      PgErrors())
         # otherwise a broker that is killed soon forgets its queues
         world.broker_run("mnesia:dump_log().")
         for name in ("first", "second"):
@@ -367,7 +371,8 @@ def _declare_queues(broker: RabbitMQ, site: SiteLike) -> None:
 def _instance(stack: ExitStack, world: World, site: SiteLike, name: str) -> Instance:
     amqp = Network(world.broker.port, tap=lambda: AmqpTap(world.traffic, site.prefetch))
     stack.callback(amqp.close)
-    sql = Network(world.pooler.port if world.pooler else world.server.port)
+    sql = Network(world.pooler.port if world.pooler else world.server.port,
+                  rewriter=world.errors.tap)
     stack.callback(sql.close)
     http_port = free_port()
     # Behind a pooler the parameter would have to be asked for with a query on each connect.
