@@ -51,8 +51,7 @@ static const struct sqlstate_row TABLE[] = {
     { "57P02", SQLSTATE_RECONNECT, "a process of the server crashed" },
     { "57P03", SQLSTATE_RECONNECT, "the server starts up, recovers or shuts down" },
     { "57P05", SQLSTATE_RECONNECT,
-      "the session was idle for longer than idle_session_timeout allows: set it to 0 for this "
-      "role" },
+      "idle for longer than idle_session_timeout: set it to 0 for this role" },
     { "57", SQLSTATE_RECONNECT, "an operator intervened" },
     { "58", SQLSTATE_RETRY, "an error of the system beneath the server" },
     { "F0", SQLSTATE_RETRY, "the server's configuration file" },

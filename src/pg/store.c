@@ -153,8 +153,9 @@ static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
     return outcome;
 }
 
-/* With idle_session_timeout the server ends a session that nobody uses, which shows when it is used
-   next: nothing that was sent on it has been executed, and a new connection is all that it takes. */
+/* With idle_session_timeout the server ends a session that nobody uses, which shows when it is
+   used next: nothing that was sent on it has been executed, and a new connection is all that it
+   takes. */
 enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
                                   const struct write_request *request, struct write_report *report)
 {

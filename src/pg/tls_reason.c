@@ -48,8 +48,8 @@ static bool ask_for_tls(int fd)
            recv(fd, &answer, 1, 0) == 1 && answer == 'S';
 }
 
-/* Completes the handshake whatever the certificate is. Returns NULL when there was none; the session
-   and the socket belong to the caller. */
+/* Completes the handshake whatever the certificate is. Returns NULL when there was none; the
+   session and the socket belong to the caller. */
 static SSL *shake_hands(SSL_CTX *context, const char *address, const char *port, int *fd)
 {
     SSL *ssl = NULL;

@@ -268,7 +268,7 @@ def test_only_what_the_broker_returned_late_may_step_back(sound, postgres_server
 
 
 def test_only_an_older_message_that_came_late_covers_a_newer_one(sound, postgres_server):
-    """The broker returned 2 and then 1 of one entity: the batch ends as 1, and 2 is acknowledged."""
+    """The broker returned 2, then 1 of one entity: the batch ends as 1, and 2 is acknowledged."""
     copy = Database(postgres_server, f"damaged_{secrets.token_hex(4)}")
     with postgres_server.admin() as connection:
         connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")

@@ -253,7 +253,8 @@ def _error_arguments(choice: random.Random) -> Arguments:
     statement = choice.choice(list(STATEMENTS))
     sqlstates = [state for state in _OUTAGES
                  if statement != "commit" or state not in _NO_OUTAGES_AT_COMMIT]
-    return {"statement": statement, "sqlstate": choice.choice(sqlstates), **_seconds(0.5, 4)(choice)}
+    return {"statement": statement, "sqlstate": choice.choice(sqlstates),
+            **_seconds(0.5, 4)(choice)}
 
 
 def _error(world: World, statement: str, sqlstate: str, seconds: float) -> Act:
