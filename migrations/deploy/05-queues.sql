@@ -44,14 +44,15 @@ COMMENT ON COLUMN kopru.queues.holder IS
     'Host and process id of the running kopru that holds the lease, and so may write. Null: nobody '
     'holds it.';
 COMMENT ON COLUMN kopru.queues.instance IS
-    'Identifies the process of the holder among all others: host, boot and process-id namespace, '
-    'process id, start time. Null: nobody holds the lease.';
+    'Identifies the process of the holder among all others: host, boot, process-id and time '
+    'namespace, process id, start time. Null: nobody holds the lease.';
 COMMENT ON COLUMN kopru.queues.state IS
     'What a successor can rely on. consuming: the broker counts the holder as a consumer of the '
     'queue for as long as its connection lives. disconnected: its connection was lost, and the '
     'broker may not have noticed. held: neither of these. Null: nobody holds the lease.';
 COMMENT ON COLUMN kopru.queues.renewed_at IS
-    'When the lease was last acquired, renewed or released. Null: never held.';
+    'When the lease was last acquired, renewed or released, by the server''s clock; for people '
+    'only. Null: never held.';
 COMMENT ON COLUMN kopru.queues.last_message_at IS
     'When kopru last received a message of this queue. Null: none yet.';
 COMMENT ON COLUMN kopru.queues.last_commit_at IS

@@ -1,7 +1,8 @@
 /*
- * Two clocks: the monotonic one, which never jumps, for every deadline, and the wall clock for the
- * times that people and tables see. A name that ends in _us counts microseconds since 1970-01-01,
- * one that ends in _pg_us microseconds since 2000-01-01, as PostgreSQL does.
+ * Three clocks: the monotonic one, which never jumps, for every deadline; the boot clock, which
+ * also counts while the machine sleeps, for how long others may have waited for us; and the wall
+ * clock for the times that people and tables see. A name that ends in _us counts microseconds since
+ * 1970-01-01, one that ends in _pg_us microseconds since 2000-01-01, as PostgreSQL does.
  */
 #ifndef KOPRU_BASE_CLOCK_H
 #define KOPRU_BASE_CLOCK_H
@@ -13,6 +14,9 @@
 
 /* Milliseconds of the monotonic clock. */
 int64_t clock_monotonic_ms(void);
+
+/* Milliseconds of the boot clock. */
+int64_t clock_boot_ms(void);
 
 /* Seconds since 1970-01-01 UTC. */
 int64_t clock_wall_s(void);

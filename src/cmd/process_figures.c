@@ -55,13 +55,13 @@ static int64_t count_fds(void)
 void process_figures_read(struct process_figures *figures)
 {
     struct rlimit limit = { 0 };
-    double after_boot = (double)proc_stat_start_ticks(0) / (double)sysconf(_SC_CLK_TCK);
+    struct proc_stat own;
 
     *figures = (struct process_figures){ .cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID),
                                          .open_fds = count_fds() };
-    if (after_boot > 0)
-        figures->start_time_s =
-            seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) + after_boot;
+    if (proc_stat_read(0, &own))
+        figures->start_time_s = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) +
+                                (double)own.start_ticks / (double)sysconf(_SC_CLK_TCK);
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         figures->max_fds = (int64_t)limit.rlim_cur;
     read_memory(figures);

@@ -29,10 +29,9 @@ struct lease {
     int64_t epoch; /* one more with each acquisition; each writing transaction checks it */
     struct lease_holder holder; /* who holds it, or held it before us; "" if nobody does */
     enum lease_state state;     /* of that holder */
-    int64_t silent_ms;          /* since the holder renewed it, by the server's clock; INT64_MAX for
-                                   never */
+    int64_t version;    /* of the row: another one, and never 0, whenever the row is written */
     int sessions_ended; /* database sessions that were ended because they kept the lease from
-                                   being acquired */
+                           being acquired */
 };
 
 /* How fresh a queue's data is: microseconds since 1970-01-01 UTC, 0 for never. */

@@ -89,8 +89,8 @@ struct lease_port {
     int (*read)(void *session, const char *queue, const char *entity, struct lease *lease,
                 struct error *err);
     /* Acquires the lease that was read: waits for the transactions under its epoch, and then raises
-       the epoch. Returns 1 with the new one in *lease; 0 when another instance was quicker or the
-       transactions were not over in time, so read it again; or -1. */
+       the epoch. Returns 1 with the new one in *lease; 0 when another instance was quicker, the
+       holder renewed it, or the transactions were not over in time, so read it again; or -1. */
     int (*acquire)(void *session, const char *queue, const struct lease_holder *holder,
                    struct lease *lease, struct error *err);
     /* Each returns 1, 0 when another instance has acquired the lease meanwhile, or -1. mine: the

@@ -98,7 +98,10 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "occurrences", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
-    static const char *const acquire[] = { "queue", "epoch", "holder", "instance", NULL };
+    static const char *const sessions[] = { "sessions", NULL };
+    static const char *const acquire[] = {
+        "queue", "epoch", "holder", "instance", "version", NULL
+    };
     static const char *const renew[] = { "queue",  "epoch",    "last_message_at", "last_commit_at",
                                          "holder", "instance", "state",           NULL };
     const struct pg_description all[] = {
@@ -117,17 +120,21 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           none },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
-          "read who holds the lease, and for how long the holder was silent", NULL, entity },
+          "read who holds the lease, and the version of the row, which each renewal changes", NULL,
+          entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK_TIMEOUT],
           "wait for a lock no longer than this: the leases on other queues must be renewed", NULL,
           milliseconds },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK], "wait for the transactions of the lease's holder",
           NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_ACQUIRE],
-          "acquire the lease, unless another instance was quicker", NULL, acquire },
+          "acquire the lease, unless another instance was quicker or the holder renewed it", NULL,
+          acquire },
         { PG_LEASE_STATEMENTS[PG_LEASE_END_FROZEN],
-          "end the sessions of a holder that froze for this long while it sent", NULL,
-          milliseconds },
+          "end the sessions of a holder that froze while it sent: those that stood still at the "
+          "last "
+          "look, and do now",
+          NULL, sessions },
         { PG_LEASE_STATEMENTS[PG_LEASE_RENEW],
           "renew the lease every second, and say how fresh the queue is", NULL, renew },
         { PG_LEASE_STATEMENTS[PG_LEASE_RELEASE], "release the lease at the end", NULL, renew },

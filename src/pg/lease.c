@@ -10,12 +10,14 @@
 #include <string.h>
 
 /*
- * The only clock is the server's, and it is read with clock_timestamp(): hosts may disagree about
- * the time, and now() would be the time at which the transaction began, before it waited for a
- * lock. Reading adds the missing row, so that acquiring is one UPDATE which compares the epoch: of
- * two instances that read the same epoch, one acquires the lease. The wait for the transactions of
- * the previous holder has a lock_timeout of its own, because meanwhile the leases of all other
- * queues are not renewed.
+ * No clock of a server decides anything, since it may be set, and a server may be replaced by one
+ * with another clock: renewed_at is for people. That a row was renewed shows in xmin, which every
+ * UPDATE changes. renewed_at is read with clock_timestamp(), because now() would be the time at
+ * which the transaction began, before it waited for a lock. Reading adds the missing row, so that
+ * acquiring is one UPDATE which compares epoch and version with what was read: of two instances
+ * that read the same, one acquires the lease, and neither does if the holder renewed it. The wait
+ * for the transactions of the previous holder has a lock_timeout of its own, because meanwhile the
+ * leases of all other queues are not renewed.
  */
 
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
@@ -38,8 +40,7 @@ static const struct pg_statement ADD = {
 static const struct pg_statement READ = {
     .name = "kopru_lease_read",
     .sql = "SELECT epoch, holder, instance, state,"
-           " (extract(epoch FROM clock_timestamp() - renewed_at) * 1000)::bigint"
-           " FROM kopru.queues WHERE queue = $1",
+           " xmin::text::bigint FROM kopru.queues WHERE queue = $1",
     .param_count = 1,
     .param_types = (const Oid[]){ TEXT_OID },
 };
@@ -54,17 +55,24 @@ static const struct pg_statement LOCK_TIMEOUT = {
 /* A client that freezes between two round trips is ended by the idle timeout of its transaction.
    Nothing ends one that freezes while it sends, because its session waits for the rest of a
    message. A RowShareLock shows that the session checked an epoch or is about to acquire a
-   lease. */
+   lease. Sessions are named by process id and the time of their last change of state, which is
+   compared and not measured: who is named at one look and again at the next has stood still in
+   between. */
 static const struct pg_statement END_FROZEN = {
     .name = "kopru_lease_end_frozen",
-    .sql = "SELECT count(*) FILTER (WHERE pg_terminate_backend(a.pid)) FROM pg_stat_activity AS a"
+    .sql = "WITH still AS (SELECT a.pid,"
+           " a.pid || '/' || (extract(epoch FROM a.state_change) * 1000000)::bigint AS name"
+           " FROM pg_stat_activity AS a"
            " WHERE a.datname = current_database() AND a.usename = current_user"
            " AND a.wait_event = 'ClientRead'"
-           " AND a.state_change < clock_timestamp() - $1::bigint * interval '1 millisecond'"
            " AND EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid"
-           " AND l.relation = 'kopru.queues'::regclass AND l.mode = 'RowShareLock' AND l.granted)",
+           " AND l.relation = 'kopru.queues'::regclass AND l.mode = 'RowShareLock' AND l.granted)"
+           " ORDER BY a.state_change LIMIT 50)"
+           " SELECT count(*) FILTER (WHERE CASE WHEN name = ANY (string_to_array($1, ' '))"
+           " THEN pg_terminate_backend(pid) END), coalesce(string_agg(name, ' '), '')"
+           " FROM still",
     .param_count = 1,
-    .param_types = (const Oid[]){ INT8_OID },
+    .param_types = (const Oid[]){ TEXT_OID },
 };
 
 static const struct pg_statement LOCK = {
@@ -77,9 +85,10 @@ static const struct pg_statement LOCK = {
 static const struct pg_statement ACQUIRE = {
     .name = "kopru_lease_acquire",
     .sql = "UPDATE kopru.queues SET epoch = epoch + 1, holder = $3, instance = $4, state = 'held',"
-           " renewed_at = clock_timestamp() WHERE queue = $1 AND epoch = $2 RETURNING epoch",
-    .param_count = 4,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID, TEXT_OID },
+           " renewed_at = clock_timestamp()"
+           " WHERE queue = $1 AND epoch = $2 AND xmin::text::bigint = $5 RETURNING epoch",
+    .param_count = 5,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID, TEXT_OID, INT8_OID },
 };
 
 static const struct pg_statement RENEW = {
@@ -145,8 +154,7 @@ static void take_lease(struct lease *lease, const PGresult *row)
     take_text(lease->holder.instance, sizeof(lease->holder.instance), row, 2);
     take_text(state, sizeof(state), row, 3);
     lease->state = lease_state_of(state);
-    if (!PQgetisnull(row, 0, 4))
-        lease->silent_ms = pg_read_i64(PQgetvalue(row, 0, 4));
+    lease->version = pg_read_i64(PQgetvalue(row, 0, 4));
 }
 
 int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
@@ -161,39 +169,48 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     };
     int result = run_transaction(conn, calls, 4, failure);
 
-    *lease = (struct lease){ .silent_ms = INT64_MAX };
+    *lease = (struct lease){ 0 };
     if (result == 0 && PQntuples(calls[3].result) == 1)
         take_lease(lease, calls[3].result);
     pg_calls_clear(calls, 4);
     return result;
 }
 
-/* Ends the sessions of clients that went silent while they held a queue's row. Returns their
-   number, or -1. */
-static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_failure *failure)
+/* Ends the sessions of clients that went silent while they held a queue's row, and stood still
+   since the look before, if that is long enough ago. Returns their number, or -1. */
+static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_lease_stillness *seen,
+                      struct pg_failure *failure)
 {
-    int64_t after = pg_wire_i64(frozen_after_ms);
-    const struct pg_params params = { 1, (const char *[]){ (const char *)&after },
-                                      (const int[]){ sizeof(after) } };
+    const int length = (int)strlen(seen->sessions);
+    const struct pg_params params = { 1, (const char *[]){ seen->sessions }, &length };
     struct pg_call calls[3] = { [2] = { .statement = &END_FROZEN, .params = &params } };
-    int result = run_transaction(conn, calls, 3, failure);
+    int64_t now_ms = clock_monotonic_ms();
+    int result;
 
-    if (result == 0)
+    if (length > 0 && now_ms - seen->at_ms < frozen_after_ms)
+        return 0;
+    result = run_transaction(conn, calls, 3, failure);
+    if (result == 0) {
         result = (int)pg_read_i64(PQgetvalue(calls[2].result, 0, 0));
+        take_text(seen->sessions, sizeof(seen->sessions), calls[2].result, 1);
+        seen->at_ms = clock_monotonic_ms();
+    }
     pg_calls_clear(calls, 3);
     return result;
 }
 
-/* Returns 1, 0 when the row has another epoch by now, or -1. */
+/* Returns 1, 0 when the row is not as it was read, or -1. */
 static int lock_and_acquire(struct pg_conn *conn, const char *queue,
                             const struct lease_holder *holder, int wait_ms, struct lease *lease,
                             struct pg_failure *failure)
 {
-    int64_t wire[] = { pg_wire_i64(lease->epoch), pg_wire_i64(wait_ms) };
-    const char *values[] = { queue, (const char *)&wire[0], holder->name, holder->instance };
+    int64_t wire[] = { pg_wire_i64(lease->epoch), pg_wire_i64(wait_ms),
+                       pg_wire_i64(lease->version) };
+    const char *values[] = { queue, (const char *)&wire[0], holder->name, holder->instance,
+                             (const char *)&wire[2] };
     const int lengths[] = { (int)strlen(queue), 8, (int)strlen(holder->name),
-                            (int)strlen(holder->instance) };
-    const struct pg_params all = { 4, values, lengths };
+                            (int)strlen(holder->instance), 8 };
+    const struct pg_params all = { 5, values, lengths };
     const struct pg_params first = { 1, values, lengths };
     const struct pg_params wait = { 1, (const char *[]){ (const char *)&wire[1] }, &lengths[1] };
     struct pg_call calls[5] = { [2] = { .statement = &LOCK_TIMEOUT, .params = &wait },
@@ -211,14 +228,14 @@ static int lock_and_acquire(struct pg_conn *conn, const char *queue,
 }
 
 int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease_holder *holder,
-                     const struct pg_lease_patience *patience, struct lease *lease,
-                     struct pg_failure *failure)
+                     const struct pg_lease_patience *patience, struct pg_lease_stillness *seen,
+                     struct lease *lease, struct pg_failure *failure)
 {
     int result = lock_and_acquire(conn, queue, holder, patience->wait_ms, lease, failure);
 
     if (result < 0 && !failure->connection_lost &&
         strcmp(failure->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
-        lease->sessions_ended = end_frozen(conn, patience->frozen_after_ms, failure);
+        lease->sessions_ended = end_frozen(conn, patience->frozen_after_ms, seen, failure);
         result = lease->sessions_ended < 0 ? -1 : 0;
     }
     return result;

@@ -19,21 +19,27 @@
 struct pg_lease_patience {
     int wait_ms;         /* for the transactions of the previous holder */
     int frozen_after_ms; /* when these take longer, sessions of this login, in this database, whose
-                            client has sent nothing for this long within such a transaction are
-                            ended (pg_terminate_backend): it is rolled back */
+                            client was seen to send nothing for this long within such a transaction
+                            are ended (pg_terminate_backend): it is rolled back */
+};
+
+/* The sessions that stood still at the last look at them. All zero before the first. */
+struct pg_lease_stillness {
+    char sessions[2048]; /* named as END_FROZEN in lease.c names them; room for all that it names */
+    int64_t at_ms;       /* monotonic */
 };
 
 /* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0 or -1. */
 int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
                   struct pg_failure *failure);
 
-/* Acquires the lease if its row still has the epoch that was read; lease->epoch is then ours.
-   Returns 1; 0 when another instance was quicker, or when transactions under the old epoch were not
-   over in time (then lease->sessions_ended tells how many sessions were ended), so that it is to be
-   read again; or -1. */
+/* Acquires the lease if its row is still as it was read; lease->epoch is then ours. Returns 1; 0
+   when another instance was quicker, when the holder renewed it meanwhile, or when transactions
+   under the old epoch were not over in time (then lease->sessions_ended tells how many sessions
+   were ended), so that it is to be read again; or -1. */
 int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease_holder *holder,
-                     const struct pg_lease_patience *patience, struct lease *lease,
-                     struct pg_failure *failure);
+                     const struct pg_lease_patience *patience, struct pg_lease_stillness *seen,
+                     struct lease *lease, struct pg_failure *failure);
 
 /* Each returns 1, or 0 when the row has another epoch, so that the lease is no longer ours, or -1.
    Renewing writes the holder and the state of `mine` where its epoch still stands, so a row that

@@ -43,6 +43,7 @@ struct store_port pg_store_port(struct pg_store_target *target)
 struct session {
     const struct pg_lease_target *target;
     struct pg_conn *conn;
+    struct pg_lease_stillness seen;
 };
 
 static int check_catalog(const struct pg_lease_target *target, struct pg_conn *conn,
@@ -122,12 +123,12 @@ static int lease_read(void *handle, const char *queue, const char *entity, struc
 static int lease_acquire(void *handle, const char *queue, const struct lease_holder *holder,
                          struct lease *lease, struct error *err)
 {
-    const struct session *session = handle;
+    struct session *session = handle;
     struct pg_failure failure;
 
-    return answer(
-        pg_lease_acquire(session->conn, queue, holder, &session->target->patience, lease, &failure),
-        &failure, err);
+    return answer(pg_lease_acquire(session->conn, queue, holder, &session->target->patience,
+                                   &session->seen, lease, &failure),
+                  &failure, err);
 }
 
 static int lease_renew(void *handle, const char *queue, const struct lease *mine,

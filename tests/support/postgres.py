@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -71,6 +72,7 @@ class Postgres:
         }
         self._child = Child("postgres", self.directory / "server.log", self.user)
         self._initialized = False
+        self._preloaded: Mapping[str, str] = {}
 
     @property
     def pid(self) -> int:
@@ -111,13 +113,25 @@ class Postgres:
             conf.writelines(f"{key} = {value}\n" for key, value in self._settings.items())
         self._initialized = True
 
+    def preload(self, environment: Mapping[str, str]) -> None:
+        """Start with a library before libc from now on, so that the server's clock can be set while
+        it runs: its files must be in self.directory, where the server's user can read them.
+
+            clock = stepping_clock(server.directory)
+            server.preload(clock.environment)
+            server.start()
+            clock.numbers[0] = -3600
+        """
+        self._preloaded = environment
+
     def launch(self) -> None:
         """Begin to start, without waiting; make the data directory on first use."""
         if not self._initialized:
             self._initialize()
         self._child.launch(
             [str(self._bin / "postgres"), "-D", str(self._data)],
-            self._environment(), self.directory, None if self._keep else "INT",
+            {**self._environment(), **self._preloaded}, self.directory,
+            None if self._keep else "INT",
         )
 
     def wait_until_ready(self) -> None:

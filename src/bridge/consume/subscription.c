@@ -85,7 +85,7 @@ static bool lease_expired(const struct subscription *subscription, const struct 
         (int64_t)PREDECESSOR_HEARTBEATS * 1000 * port->heartbeat_s(subscription->broker) -
         FENCE_MARGIN_MS;
 
-    return clock_monotonic_ms() - lease->renewed_at_ms > limit_ms;
+    return clock_boot_ms() - lease->renewed_at_ms > limit_ms;
 }
 
 /* A daemon that stops does not wait for what only time or a person can mend: that comes back at the

@@ -23,7 +23,6 @@ void lease_keeper_init(struct lease_keeper *keeper, const struct lease_port *por
     *keeper = (struct lease_keeper){
         .port = *port, .leases = leases, .lease_count = lease_count, .bell = bell
     };
-    process_identify(&keeper->self);
     last_error_init(&keeper->error);
 }
 
@@ -73,23 +72,37 @@ static bool is_own(const struct lease_keeper *keeper, const struct lease *lease)
 
 /* A lease may be acquired when nobody holds it, or when its holder has been silent for too long or
    died on this machine. */
-static bool may_acquire(const struct lease_keeper *keeper, const struct lease *lease)
+static bool may_acquire(const struct lease_keeper *keeper, const struct lease *lease,
+                        int64_t silent_ms)
 {
     return lease->holder.name[0] == '\0' || is_own(keeper, lease) ||
-           lease->silent_ms > LEASE_EXPIRES_MS || process_is_dead(lease->holder.instance);
+           silent_ms >= LEASE_EXPIRES_MS || process_is_dead(lease->holder.instance);
+}
+
+/* Reads the lease; *silent_ms is how long its holder has been silent, as this instance saw it. */
+static int look(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                struct lease *lease, int64_t *silent_ms, struct error *err)
+{
+    int64_t began_ms = clock_monotonic_ms();
+
+    if (keeper->port.read(session, mine->queue, mine->entity, lease, err) != 0)
+        return -1;
+    *silent_ms = silence_after(&mine->silence, lease, began_ms, clock_monotonic_ms());
+    return 0;
 }
 
 static int acquire(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                    struct error *err)
 {
-    int64_t began_ms = clock_monotonic_ms();
+    int64_t began_ms = clock_boot_ms();
+    int64_t silent_ms;
     struct lease lease = { 0 };
     struct lease_holder before;
     int acquired;
 
-    if (keeper->port.read(session, mine->queue, mine->entity, &lease, err) != 0)
+    if (look(keeper, session, mine, &lease, &silent_ms, err) != 0)
         return -1;
-    if (!may_acquire(keeper, &lease)) {
+    if (!may_acquire(keeper, &lease, silent_ms)) {
         queue_lease_held_by(mine, lease.holder.name);
         log_event(LOG_DEBUG, "standby", "another instance holds the lease",
                   LOG_TEXT("queue", mine->queue), LOG_TEXT("holder", lease.holder.name));
@@ -127,7 +140,7 @@ static int tend(struct lease_keeper *keeper, void *session, struct queue_lease *
                 struct error *err)
 {
     struct lease_view view = queue_lease_view(mine);
-    int64_t began_ms = clock_monotonic_ms();
+    int64_t began_ms = clock_boot_ms();
     enum lease_state state;
     int renewed;
 
@@ -222,7 +235,7 @@ void *lease_keeper_main(void *argument)
     size_t said = 0;
     bool more = true;
 
-    backoff_init(&backoff, PAUSE_POLICY);
+    backoff_init(&backoff, KEEPER_POLICY);
     while (more) {
         void *session = NULL;
         struct error err;
@@ -231,6 +244,8 @@ void *lease_keeper_main(void *argument)
         liveness_beat(&keeper->liveness);
         error_list_init(&problems);
         if (keeper->port.open(keeper->port.context, &session, &problems) == 0) {
+            /* Anew each time: a process that was restored from a checkpoint has another start. */
+            process_identify(&keeper->self);
             backoff_reset(&backoff);
             said = 0;
             atomic_fetch_add(&keeper->sessions, 1);

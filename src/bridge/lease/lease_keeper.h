@@ -5,10 +5,10 @@
  * subscription_reason_to_leave()).
  *
  * It acquires a lease that nobody holds, that this process holds already, whose holder has not
- * renewed it for LEASE_EXPIRES_MS, or whose holder was a process of this machine that is gone
- * (process.h: so a restart after a crash does not wait). What that holder may have left at the
- * broker goes with the lease (handover.h). When a renewal finds another epoch in the row, the lease
- * is lost; then it is asked for again, like one that was never held.
+ * renewed it for LEASE_EXPIRES_MS (silence.h), or whose holder was a process of this machine that
+ * is proven to be dead (process.h: so a restart after a crash does not wait). What that holder may
+ * have left at the broker goes with the lease (handover.h). When a renewal finds another epoch in
+ * the row, the lease is lost; then it is asked for again, like one that was never held.
  *
  *     lease_keeper_init(&keeper, &port, leases, count, &bell)
  *     a thread with lease_keeper_main()

@@ -22,6 +22,7 @@
 
 #include "bridge/doorbell.h"
 #include "bridge/lease/handover.h"
+#include "bridge/lease/silence.h"
 #include "bridge/observe/counters.h"
 
 #include <pthread.h>
@@ -56,8 +57,8 @@ struct lease_view {
     bool held; /* as far as this instance knows. Each transaction checks the epoch itself */
     int64_t epoch;
     bool database_ok;       /* the lease keeper reached the database at its last look */
-    int64_t renewed_at_ms;  /* monotonic: when the last acquisition or renewal that succeeded
-                               was begun */
+    int64_t renewed_at_ms;  /* boot clock: when the last acquisition or renewal that succeeded
+                               was begun. A successor does not wait while this machine sleeps */
     enum handover handover; /* what the broker may hold for the present subscription, a lost one or
                                a predecessor: of these, what takes longest to be gone */
 };
@@ -70,6 +71,7 @@ struct queue_lease {
     const struct doorbell *keeper; /* the lease keeper's: rung when the row is to be written now */
     enum handover sought; /* the lease keeper's own: what the holder left whose lease it last tried
                              to acquire */
+    struct silence silence; /* the lease keeper's own: of the holder, while that is another one */
 
     pthread_mutex_t lock; /* guards what follows */
     enum lease_phase phase;
@@ -88,8 +90,8 @@ struct lease_view queue_lease_view(struct queue_lease *lease);
 /* Fills in what a status says of the lease. */
 void queue_lease_status(struct queue_lease *lease, struct queue_status *status);
 
-/* By the lease keeper: it acquired the lease, which has that epoch now. began_ms: monotonic, when
-   it began to ask. left: what the broker may hold for the previous holder. */
+/* By the lease keeper: it acquired the lease, which has that epoch now. began_ms: boot clock,
+   when it began to ask. left: what the broker may hold for the previous holder. */
 void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,
                           enum handover left);
 
@@ -99,7 +101,7 @@ void queue_lease_held_by(struct queue_lease *lease, const char *holder);
 /* By the lease keeper: it is about to write the row. Returns what to write there. */
 enum lease_state queue_lease_claim(struct queue_lease *lease);
 
-/* By the lease keeper: it renewed the lease and wrote that state. began_ms: monotonic, when it
+/* By the lease keeper: it renewed the lease and wrote that state. began_ms: boot clock, when it
    began. */
 void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease_state written);
 

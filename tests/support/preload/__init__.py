@@ -1,5 +1,5 @@
-"""Libraries that stand before libc in a daemon under test: an allocation that fails, a wall clock
-that is set, a signal that comes early."""
+"""Libraries that stand before libc in a daemon under test, or in a database server: an allocation
+that fails, a wall clock that is set, a signal that comes early."""
 
 import ctypes
 import mmap
@@ -21,7 +21,8 @@ def require_plain_binary() -> None:
 class Preload:
     """One of these libraries, built, and the numbers it shares with the daemon.
 
-    environment makes a daemon use it; numbers may be read and written while it runs.
+    environment makes a daemon use it, or Postgres.preload() a server; numbers may be read and
+    written while that runs.
     """
 
     def __init__(self, name: str, variable: str, directory: Path):
@@ -45,7 +46,9 @@ def failing_malloc(directory: Path) -> Preload:
 
 
 def stepping_clock(directory: Path) -> Preload:
-    """numbers[0]: by how many seconds the wall clock is wrong."""
+    """numbers[0]: by how many seconds the wall clock is wrong. numbers[1]: for how many seconds the
+    machine slept, which the boot clock counts and the monotonic clock does not.
+    """
     return Preload("stepping_clock", "STEPPING_CLOCK", directory)
 
 

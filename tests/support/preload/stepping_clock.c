@@ -1,5 +1,5 @@
-/* Adds the seconds that stand in the file that STEPPING_CLOCK names to the wall clock, and to no
-   other clock. */
+/* Adds the seconds that stand in the file that STEPPING_CLOCK names to the wall clock, and those
+   behind them to the boot clock, as if the machine had slept for so long; to no other clock. */
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -9,23 +9,28 @@
 #include <time.h>
 #include <unistd.h>
 
-static atomic_long *offset_s;
+struct shared {
+    atomic_long wall_s;
+    atomic_long boot_s;
+};
+
+static struct shared *shared;
 static int (*next)(clockid_t, struct timespec *);
 
 /* At the first question, which may come from another library's start, or from the program that
    becomes the daemon. */
-static void open_offset(void)
+static void open_shared(void)
 {
     const char *path = getenv("STEPPING_CLOCK");
     int fd = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     void *mapped =
-        fd >= 0 ? mmap(NULL, sizeof(atomic_long), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+        fd >= 0 ? mmap(NULL, sizeof(struct shared), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
 
     next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     if (mapped == MAP_FAILED || next == NULL)
         _exit(99);
     close(fd);
-    offset_s = mapped;
+    shared = mapped;
 }
 
 int clock_gettime(clockid_t clock_id, struct timespec *tp)
@@ -33,10 +38,12 @@ int clock_gettime(clockid_t clock_id, struct timespec *tp)
     int result;
 
     if (next == NULL)
-        open_offset();
+        open_shared();
     result = next(clock_id, tp);
     if (result == 0 && (clock_id == CLOCK_REALTIME || clock_id == CLOCK_REALTIME_COARSE))
-        tp->tv_sec += atomic_load(offset_s);
+        tp->tv_sec += atomic_load(&shared->wall_s);
+    if (result == 0 && clock_id == CLOCK_BOOTTIME)
+        tp->tv_sec += atomic_load(&shared->boot_s);
     return result;
 }
 

@@ -30,13 +30,23 @@ static unsigned long long own_start(void)
     return start;
 }
 
+static struct proc_stat read_stat(long pid)
+{
+    struct proc_stat stat;
+
+    assert_true(proc_stat_read(pid, &stat));
+    return stat;
+}
+
 static void the_start_of_this_process_is_read(void **state)
 {
     (void)state;
     prctl(PR_SET_NAME, "plain");
     assert_true(own_start() > 0);
-    assert_int_equal(proc_stat_start_ticks(0), own_start());
-    assert_int_equal(proc_stat_start_ticks(getpid()), own_start());
+    assert_int_equal(read_stat(0).start_ticks, own_start());
+    assert_int_equal(read_stat(getpid()).start_ticks, own_start());
+    assert_int_equal(read_stat(0).state, 'R');
+    assert_int_equal(read_stat(0).threads, 1);
 }
 
 static void the_name_may_hold_anything(void **state)
@@ -49,20 +59,24 @@ static void the_name_may_hold_anything(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         prctl(PR_SET_NAME, names[i]);
-        assert_int_equal(proc_stat_start_ticks(getpid()), start);
+        assert_int_equal(read_stat(getpid()).start_ticks, start);
+        assert_int_equal(read_stat(getpid()).state, 'R');
     }
     prctl(PR_SET_NAME, "plain");
 }
 
 static void nobody_has_no_start(void **state)
 {
+    struct proc_stat stat;
+
     (void)state;
-    assert_int_equal(proc_stat_start_ticks(-1), 0);
-    assert_int_equal(proc_stat_start_ticks(INT_MAX), 0);
+    assert_false(proc_stat_read(-1, &stat));
+    assert_false(proc_stat_read(INT_MAX, &stat));
 }
 
-static void a_zombie_has_no_start(void **state)
+static void a_zombie_is_told_from_a_process_that_runs(void **state)
 {
+    struct proc_stat stat;
     siginfo_t ended;
     pid_t child = fork();
 
@@ -72,12 +86,14 @@ static void a_zombie_has_no_start(void **state)
         pause();
         _exit(0);
     }
-    assert_true(proc_stat_start_ticks(child) >= own_start());
+    assert_true(read_stat(child).start_ticks >= own_start());
+    assert_int_not_equal(read_stat(child).state, 'Z');
     assert_int_equal(kill(child, SIGKILL), 0);
     assert_int_equal(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT), 0);
-    assert_int_equal(proc_stat_start_ticks(child), 0);
+    assert_int_equal(read_stat(child).state, 'Z');
+    assert_int_equal(read_stat(child).threads, 1);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    assert_int_equal(proc_stat_start_ticks(child), 0);
+    assert_false(proc_stat_read(child, &stat));
 }
 
 int main(void)
@@ -86,7 +102,7 @@ int main(void)
         cmocka_unit_test(the_start_of_this_process_is_read),
         cmocka_unit_test(the_name_may_hold_anything),
         cmocka_unit_test(nobody_has_no_start),
-        cmocka_unit_test(a_zombie_has_no_start),
+        cmocka_unit_test(a_zombie_is_told_from_a_process_that_runs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -410,8 +410,8 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->looks++;
-    *lease =
-        (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
+    *lease = (struct lease){ .epoch = fakes->epoch,
+                             .version = fakes->expired_holder ? 1 : 1 + fakes->looks };
     if (fakes->expired_holder || fakes->fresh_holder) {
         lease->holder =
             (struct lease_holder){ .name = "elsewhere 1", .instance = "elsewhere boot/1 1 1" };

@@ -68,8 +68,8 @@ struct fakes {
 
     /* the lease */
     int64_t epoch;
-    bool expired_holder;   /* on another machine, silent for long */
-    bool fresh_holder;     /* on another machine, alive */
+    bool expired_holder;   /* on another machine, silent: its row does not change */
+    bool fresh_holder;     /* on another machine, alive: it writes its row before each look */
     bool uncounted_holder; /* it does not say that the broker counts it */
     int looks;             /* at the lease */
     int released;

@@ -38,7 +38,7 @@ static int tear_down(void **state)
 
 static void acquire(int64_t epoch)
 {
-    queue_lease_acquired(&fake.queue.lease, epoch, clock_monotonic_ms(), HANDOVER_NONE);
+    queue_lease_acquired(&fake.queue.lease, epoch, clock_boot_ms(), HANDOVER_NONE);
 }
 
 static void start(void)

@@ -27,7 +27,7 @@ static int set_up(void **state)
     fake_queue_init(&fake, &(struct write_settings){ .writers = 1 });
     prefetch_init(&prefetches, SETTINGS.prefetch);
     stalled = (struct stalled){ 0 };
-    queue_lease_acquired(&fake.queue.lease, EPOCH, clock_monotonic_ms(), HANDOVER_NONE);
+    queue_lease_acquired(&fake.queue.lease, EPOCH, clock_boot_ms(), HANDOVER_NONE);
     subscription_init(&subscription, &fake.queue, &fake.writers, &SETTINGS, &prefetches, &stalled);
     return 0;
 }
@@ -99,7 +99,7 @@ static void it_waits_until_the_predecessor_is_gone(void **state)
 
     (void)state;
     /* No keeper renews here, and the wait may take longer than the lease lasts. */
-    queue_lease_renewed(&fake.queue.lease, began_ms + 3600000, LEASE_STATE_HELD);
+    queue_lease_renewed(&fake.queue.lease, clock_boot_ms() + 3600000, LEASE_STATE_HELD);
     queue_lease_leave_behind(&fake.queue.lease, HANDOVER_UNCOUNTED);
     assert_int_equal(subscription_begin(&subscription, &err), 0);
     assert_true(clock_monotonic_ms() - began_ms >= (int64_t)PREDECESSOR_HEARTBEATS * HEARTBEAT_MS);
@@ -125,7 +125,7 @@ static void another_epoch_is_another_lease(void **state)
     (void)state;
     begin();
     queue_lease_lost(&fake.queue.lease, EPOCH);
-    queue_lease_acquired(&fake.queue.lease, EPOCH + 1, clock_monotonic_ms(), HANDOVER_NONE);
+    queue_lease_acquired(&fake.queue.lease, EPOCH + 1, clock_boot_ms(), HANDOVER_NONE);
     assert_string_equal(subscription_reason_to_leave(&subscription),
                         "another instance holds the lease");
 }
@@ -140,12 +140,12 @@ static void a_lease_that_was_not_renewed_ends_it(void **state)
     (void)state;
     begin();
     do { /* again, if this thread did not run for a second in between */
-        began_ms = clock_monotonic_ms();
+        began_ms = clock_boot_ms();
         queue_lease_renewed(&fake.queue.lease, began_ms - limit_ms + 1000, LEASE_STATE_HELD);
         why = subscription_reason_to_leave(&subscription);
-    } while (clock_monotonic_ms() - began_ms >= 1000);
+    } while (clock_boot_ms() - began_ms >= 1000);
     assert_null(why);
-    queue_lease_renewed(&fake.queue.lease, clock_monotonic_ms() - limit_ms - 1, LEASE_STATE_HELD);
+    queue_lease_renewed(&fake.queue.lease, clock_boot_ms() - limit_ms - 1, LEASE_STATE_HELD);
     assert_non_null(strstr(subscription_reason_to_leave(&subscription), "not renewed"));
 }
 

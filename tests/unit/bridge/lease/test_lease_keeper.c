@@ -3,11 +3,13 @@
 
 #include "base/thread.h"
 #include "bridge/lease/process.h"
+#include "bridge/timing.h"
 #include "fakes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -104,6 +106,21 @@ static void a_renewal_says_who_holds_the_lease(void **state)
     wait_for(is_renewed, "a renewal");
     end();
     assert_string_equal(fakes.holder.name, self.name);
+    assert_string_equal(fakes.holder.instance, self.instance);
+}
+
+/* A process that was restored from a checkpoint has another start time than the one it read before,
+   and would be taken for dead by it. */
+static void each_connection_identifies_the_process_anew(void **state)
+{
+    struct lease_holder self;
+
+    (void)state;
+    process_identify(&self);
+    snprintf(keeper.self.instance, sizeof(keeper.self.instance), "as it was before");
+    start();
+    wait_for(is_renewed, "a renewal");
+    end();
     assert_string_equal(fakes.holder.instance, self.instance);
 }
 
@@ -233,6 +250,14 @@ static void a_database_that_is_away_is_told_and_waited_for(void **state)
     assert_int_equal(fakes.epoch, 1);
 }
 
+/* After an outage of the database a standby that connects first must not be done with waiting
+   before the holder has connected and renewed. */
+static void a_holder_connects_again_before_its_lease_expires(void **state)
+{
+    (void)state;
+    assert_true(KEEPER_POLICY.cap_ms + LEASE_RENEW_MS < LEASE_EXPIRES_MS);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -240,6 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_free_lease_is_acquired_renewed_and_released),
         TEST(a_renewal_says_who_holds_the_lease),
+        TEST(each_connection_identifies_the_process_anew),
         TEST(a_lease_whose_holder_lives_is_left_alone),
         TEST(what_the_holder_before_left_behind_is_in_the_row),
         TEST(the_row_is_written_when_the_bell_rings),
@@ -247,6 +273,7 @@ int main(void)
         TEST(a_lease_with_uncounted_deliveries_says_so),
         TEST(a_lease_that_another_instance_acquired_is_lost),
         TEST(a_database_that_is_away_is_told_and_waited_for),
+        TEST(a_holder_connects_again_before_its_lease_expires),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
