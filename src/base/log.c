@@ -1,10 +1,10 @@
 /*
  * A line is put together on the stack, so that logging needs no memory, and log_writer.h takes it
- * to standard error. That gives a line a fixed size, and room for its end is kept free: a line that is too long is cut inside a field and
- * is still valid JSON, or a text whose quotes are closed. Names and texts may come from outside
- * (queues, ids, messages of a server), so every character that could end the line, close a quote or
- * steer a terminal is escaped in both formats. json-c is not used: it allocates, and writes what is
- * not UTF-8.
+ * to standard error. That gives a line a fixed size, and room for its end is kept free: a line that
+ * is too long is cut inside a field and is still valid JSON, or a text whose quotes are closed.
+ * Names and texts may come from outside (queues, ids, messages of a server), so every character
+ * that could end the line, close a quote or steer a terminal is escaped in both formats. json-c is
+ * not used: it allocates, and writes what is not UTF-8.
  */
 #include "base/log.h"
 
@@ -315,6 +315,11 @@ static size_t format_notice(char *out, uint64_t count)
 int log_start(struct error *err)
 {
     return log_writer_start(format_notice, err);
+}
+
+void log_flush(int timeout_ms)
+{
+    log_writer_flush(timeout_ms);
 }
 
 void log_stop(void)

@@ -1,9 +1,9 @@
 /*
  * Structured logs on stderr: one line for each event, as text for people or as JSON for machines
  * (one object a line, with ts, level, event, msg and the fields). Any thread may log. A line is one
- * write(2) of at most 4096 bytes, and a line that was cut says so. After log_start() no thread ever
- * waits for whoever reads: lines are dropped, counted, and the next one says how many. Fields carry entity ids, queue
- * names, SQLSTATEs, counts and JSON paths, never payload values.
+ * write(2) of at most 4096 bytes, and a line that was cut says so. After log_start() no thread
+ * ever waits for whoever reads: lines are dropped, counted, and the next one says how many. Fields
+ * carry entity ids, queue names, SQLSTATEs, counts and JSON paths, never payload values.
  *
  *     log_event(LOG_INFO, "consuming", "the queue is being consumed",
  *               LOG_TEXT("queue", name), LOG_NUMBER("prefetch", 500));
@@ -57,6 +57,9 @@ void log_text(const char *text);
    that the thread shall not get. Returns 0, or -1 with an error of kind ERROR_INTERNAL when the
    system refuses a thread. */
 int log_start(struct error *err);
+
+/* Waits until everything is written, at most this long. Without log_start() it does nothing. */
+void log_flush(int timeout_ms);
 
 /* Waits a second at most until everything is written. Call it before the process ends, however it
    ends; what is logged after it is dropped. Without log_start() it does nothing. */

@@ -231,21 +231,21 @@ void log_writer_put(const char *line, size_t len)
 }
 
 /* The caller holds the lock. Returns whether everything is written. */
-static bool wait_until_idle(void)
+static bool wait_until_idle(int timeout_ms)
 {
-    int64_t deadline_ms = clock_monotonic_ms() + LOG_FLUSH_MS;
+    int64_t deadline_ms = clock_monotonic_ms() + timeout_ms;
 
     while ((writer.writing || !queue_is_empty(&writer.queue)) && clock_left_ms(deadline_ms) > 0)
         condition_wait_until(&writer.idle, &writer.lock, deadline_ms);
     return !writer.writing && queue_is_empty(&writer.queue);
 }
 
-void log_writer_flush(void)
+void log_writer_flush(int timeout_ms)
 {
     if (!atomic_load(&writer.running))
         return;
     pthread_mutex_lock(&writer.lock);
-    wait_until_idle();
+    wait_until_idle(timeout_ms);
     pthread_mutex_unlock(&writer.lock);
 }
 
@@ -258,7 +258,7 @@ void log_writer_stop(void)
     pthread_mutex_lock(&writer.lock);
     writer.stopping = true;
     pthread_cond_signal(&writer.work);
-    idle = wait_until_idle();
+    idle = wait_until_idle(LOG_STOP_MS);
     pthread_mutex_unlock(&writer.lock);
     if (idle)
         pthread_join(writer.thread, NULL);

@@ -20,7 +20,7 @@ enum {
     LOG_LINE_BYTES = 4096, /* PIPE_BUF: up to here a pipe takes a line whole, and never mixes it
                               with that of another process */
     LOG_QUEUE_BYTES = 256 * 1024,
-    LOG_FLUSH_MS = 1000,
+    LOG_STOP_MS = 1000,
 };
 
 /* Writes the line which says that `count` lines were dropped, at most LOG_LINE_BYTES, and returns
@@ -30,11 +30,11 @@ typedef size_t log_notice_format(char *out, uint64_t count);
 /* Returns 0, or -1 with an error of kind ERROR_INTERNAL when the system refuses a thread. */
 int log_writer_start(log_notice_format *format_notice, struct error *err);
 
-/* Waits until everything is written, at most LOG_FLUSH_MS. Does nothing if it was not started. */
-void log_writer_flush(void);
+/* Waits until everything is written, at most this long. */
+void log_writer_flush(int timeout_ms);
 
-/* Flushes and ends the thread; if standard error holds it up, it is left behind. What is put from
-   here on is dropped. */
+/* Waits LOG_STOP_MS at most until everything is written, and ends the thread; if standard error
+   holds it up, it is left behind. What is put from here on is dropped. */
 void log_writer_stop(void);
 
 /* Takes at most LOG_LINE_BYTES, which end with a line feed and are one line. */

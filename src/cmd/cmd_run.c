@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_libraries.h"
 #include "cmd/cmd.h"
 #include "cmd/endpoint.h"
 #include "cmd/supervision.h"
@@ -215,7 +216,7 @@ static int run(const struct invocation *call, struct error_list *errors)
     int status;
 
     block_signals(&signals);
-    if (log_start(&err) != 0)
+    if (log_start(&err) != 0 || log_libraries_take(&err) != 0)
         return command_fail(errors, &err);
     if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_ALL,
                            errors) != 0) {

@@ -237,7 +237,8 @@ def test_a_second_signal_ends_it_even_so(rabbitmq_server, db, queues, site, tmp_
         with psycopg.connect(db.admin_dsn) as connection:
             connection.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             rabbitmq_server.publish(queues.customer, b'{"id":"locked out"}')
-            wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30, "the delivery")
+            wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
+                       "the delivery")
             stalled.daemon.send(signal.SIGTERM)
             stalled.endpoint.wait_until_readyz(stalled.daemon, 503, "[-]daemon stopping")
             assert stalled.daemon.terminate(deadline_s=10) == 1
@@ -249,6 +250,20 @@ def test_the_last_words_of_a_start_that_fails_hold_it_up_neither(kopru, tmp_path
         daemon = kopru(start=False, prefix=reader.prefix, http={"listen": "nonsense"})
         daemon.launch()
         assert daemon.wait_until_exit(10) == _CONFIG
+
+
+# ---- what libraries print ----
+
+def test_what_libpq_prints_goes_through_the_log(db, kopru, tmp_path):
+    passfile = tmp_path / "pgpass"
+    passfile.touch(mode=0o644)
+    daemon = kopru(postgres={"conninfo": psycopg.conninfo.make_conninfo(db.daemon_dsn,
+                                                                        passfile=passfile)})
+    lines = [json.loads(line) for line in daemon.stderr_text().splitlines()]
+    said = {line["text"] for line in lines if line["event"] == "library_message"}
+    assert said == {f'WARNING: password file "{passfile}" has group or world access; permissions '
+                    "should be u=rw (0600) or less"}
+    assert daemon.terminate() == 0
 
 
 # ---- it is closed ----

@@ -161,7 +161,7 @@ static void check_a_reader_that_never_reads(void)
     start();
     for (int i = 0; i < MANY; i++)
         put_number(i);
-    log_writer_flush();
+    log_writer_flush(LOG_STOP_MS);
     log_writer_stop();
     exit(0); /* not _exit(), as the thread that is left behind must not matter */
 }
@@ -186,7 +186,7 @@ static void check_a_full_disk(void)
     put_number(1);
     put_number(2); /* of which five bytes fit */
     put_number(3);
-    log_writer_flush();
+    log_writer_flush(LOG_STOP_MS);
     require(setrlimit(RLIMIT_FSIZE, &large) == 0);
     put_number(4);
     log_writer_stop();
@@ -243,7 +243,7 @@ static void check_unstarted(void)
 {
     int fd = to_a_pipe();
 
-    log_writer_flush();
+    log_writer_flush(LOG_STOP_MS);
     log_writer_stop();
     put_number(1);
     read_until(fd, "line 1\n");
