@@ -21,11 +21,12 @@ REVOKE ALL ON ALL SEQUENCES IN SCHEMA kopru FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA kopru TO kopru_writer, kopru_reader_pii;
 
--- For the daemon and its command line. Dead letters are resolved, never deleted; nothing is
+-- For the daemon and its command line. Only rows that a payload's list replaces are deleted, so
+-- customers and subscriptions are not, nor are dead letters, which are resolved; nothing is
 -- truncated or altered.
+GRANT SELECT, INSERT, UPDATE ON kopru.customers, kopru.subscriptions TO kopru_writer;
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON kopru.customers, kopru.contact_mediums,
-       kopru.subscriptions, kopru.subscription_characteristics, kopru.engaged_parties
+    ON kopru.contact_mediums, kopru.subscription_characteristics, kopru.engaged_parties
     TO kopru_writer;
 GRANT SELECT, INSERT, UPDATE ON kopru.dead_letters, kopru.queues TO kopru_writer;
 GRANT SELECT ON kopru.schema_version TO kopru_writer;

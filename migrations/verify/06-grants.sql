@@ -23,9 +23,9 @@ BEGIN
 
     SELECT string_agg(format('%s on %s for %s', privilege, relation, grantee), '; ') INTO wrong
     FROM (VALUES
-        ('customers',                        'SELECT INSERT UPDATE DELETE', 'SELECT'),
+        ('customers',                        'SELECT INSERT UPDATE',        'SELECT'),
         ('contact_mediums',                  'SELECT INSERT UPDATE DELETE', 'SELECT'),
-        ('subscriptions',                    'SELECT INSERT UPDATE DELETE', 'SELECT'),
+        ('subscriptions',                    'SELECT INSERT UPDATE',        'SELECT'),
         ('subscription_characteristics',     'SELECT INSERT UPDATE DELETE', 'SELECT'),
         ('engaged_parties',                  'SELECT INSERT UPDATE DELETE', 'SELECT'),
         ('engaged_parties_without_customer', '',                            'SELECT'),

@@ -1,25 +1,24 @@
 /*
- * A line is put together on the stack and written with one write(), so that threads need no lock,
- * logging needs no memory, and lines of several processes never mix in a pipe. That gives a line a
- * fixed size, and room for its end is kept free: a line that is too long is cut inside a field and
- * is still valid JSON, or a text whose quotes are closed. Names and texts may come from outside
- * (queues, ids, messages of a server), so every character that could end the line, close a quote or
- * steer a terminal is escaped in both formats. json-c is not used: it allocates, and writes what is
- * not UTF-8.
+ * A line is put together on the stack, so that logging needs no memory, and log_writer.h takes it
+ * to standard error. That gives a line a fixed size, and room for its end is kept free: a line that
+ * is too long is cut inside a field and is still valid JSON, or a text whose quotes are closed.
+ * Names and texts may come from outside (queues, ids, messages of a server), so every character
+ * that could end the line, close a quote or steer a terminal is escaped in both formats. json-c is
+ * not used: it allocates, and writes what is not UTF-8.
  */
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/log_writer.h"
 #include "base/utf8.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
-/* PIPE_BUF: up to here a pipe takes a line whole, and never mixes it with that of another
-   process. */
-enum { LINE_BYTES = 4096, END_BYTES = sizeof("...\",\"cut\":true}\n") };
+enum { LINE_BYTES = LOG_LINE_BYTES, END_BYTES = sizeof("...\",\"cut\":true}\n") };
 
 struct line {
     char data[LINE_BYTES];
@@ -28,18 +27,18 @@ struct line {
     bool cut; /* something did not fit, so that only the end is still added */
 };
 
-static enum log_level max_level = LOG_INFO;
-static enum log_format output_format = LOG_FORMAT_AUTO;
+static _Atomic(enum log_level) max_level = LOG_INFO;
+static _Atomic(enum log_format) output_format = LOG_FORMAT_AUTO;
 
 void log_configure(enum log_level level, enum log_format format)
 {
-    max_level = level;
-    output_format = format;
+    atomic_store(&max_level, level);
+    atomic_store(&output_format, format);
 }
 
 bool log_enabled(enum log_level level)
 {
-    return level <= max_level;
+    return level <= atomic_load(&max_level);
 }
 
 const char *log_level_name(enum log_level level)
@@ -227,40 +226,34 @@ static void start_line(struct line *line, enum log_level level, const char *even
     put_characters(line, slice_of(message), false);
 }
 
-static void write_line(const struct line *line)
-{
-    size_t done = 0;
-
-    while (done < line->len) {
-        ssize_t wrote = write(STDERR_FILENO, line->data + done, line->len - done);
-
-        if (wrote > 0)
-            done += (size_t)wrote;
-        else if (wrote == 0 || errno != EINTR)
-            return; /* nobody reads, or not fast enough; work goes on without the line */
-    }
-}
-
 static bool is_json(void)
 {
-    return output_format == LOG_FORMAT_JSON ||
-           (output_format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO) == 0);
+    enum log_format format = atomic_load(&output_format);
+
+    return format == LOG_FORMAT_JSON || (format == LOG_FORMAT_AUTO && isatty(STDERR_FILENO) == 0);
+}
+
+static void compose(struct line *line, enum log_level level, const char *event, const char *message,
+                    const struct log_field *first, const struct log_field *second)
+{
+    *line = (struct line){ .json = is_json() };
+    start_line(line, level, event, message);
+    put_fields(line, first);
+    put_fields(line, second);
+    if (line->json)
+        put_end(line, line->cut ? ",\"cut\":true}\n" : "}\n");
+    else
+        put_end(line, line->cut ? " ...\n" : "\n");
 }
 
 static void write_event(enum log_level level, const char *event, const char *message,
                         const struct log_field *first, const struct log_field *second)
 {
     int saved_errno = errno;
-    struct line line = { .json = is_json() };
+    struct line line;
 
-    start_line(&line, level, event, message);
-    put_fields(&line, first);
-    put_fields(&line, second);
-    if (line.json)
-        put_end(&line, line.cut ? ",\"cut\":true}\n" : "}\n");
-    else
-        put_end(&line, line.cut ? " ...\n" : "\n");
-    write_line(&line);
+    compose(&line, level, event, message, first, second);
+    log_writer_put(line.data, line.len);
     errno = saved_errno;
 }
 
@@ -288,4 +281,53 @@ void log_error(enum log_level level, const char *event, const struct error *err,
 
     if (log_enabled(level))
         write_event(level, event, err->what, of_error, fields);
+}
+
+void log_text(const char *text)
+{
+    struct slice rest = slice_of(text);
+
+    while (rest.len > 0) {
+        const char *end = memchr(rest.data, '\n', rest.len);
+        size_t len = end != NULL ? (size_t)(end - rest.data) + 1 : rest.len;
+
+        if (len > LOG_LINE_BYTES)
+            len = LOG_LINE_BYTES;
+        log_writer_put(rest.data, len);
+        rest = (struct slice){ rest.data + len, rest.len - len };
+    }
+}
+
+/* ---- a log that waits for nobody ---- */
+
+/* Not a matter of the level: whoever reads must know that lines are missing. */
+static size_t format_notice(char *out, uint64_t count)
+{
+    struct line line;
+
+    compose(&line, LOG_WARNING, "log_lines_dropped",
+            "standard error did not take these lines, or not fast enough",
+            (const struct log_field[]){ LOG_NUMBER("count", count), { 0 } }, NULL);
+    memcpy(out, line.data, line.len);
+    return line.len;
+}
+
+int log_start(struct error *err)
+{
+    return log_writer_start(format_notice, err);
+}
+
+void log_flush(int timeout_ms)
+{
+    log_writer_flush(timeout_ms);
+}
+
+void log_stop(void)
+{
+    log_writer_stop();
+}
+
+uint64_t log_dropped_lines(void)
+{
+    return log_writer_dropped();
 }

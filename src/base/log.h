@@ -1,8 +1,9 @@
 /*
  * Structured logs on stderr: one line for each event, as text for people or as JSON for machines
  * (one object a line, with ts, level, event, msg and the fields). Any thread may log. A line is one
- * write(2) of at most 4096 bytes, and a line that was cut says so. Fields carry entity ids, queue
- * names, SQLSTATEs, counts and JSON paths, never payload values.
+ * write(2) of at most 4096 bytes, and a line that was cut says so. After log_start() no thread
+ * ever waits for whoever reads: lines are dropped, counted, and the next one says how many. Fields
+ * carry entity ids, queue names, SQLSTATEs, counts and JSON paths, never payload values.
  *
  *     log_event(LOG_INFO, "consuming", "the queue is being consumed",
  *               LOG_TEXT("queue", name), LOG_NUMBER("prefetch", 500));
@@ -33,7 +34,7 @@ struct log_field {
 #define LOG_SLICE(name, value) ((struct log_field){ (name), false, 0, (value) })
 #define LOG_NUMBER(name, value) ((struct log_field){ (name), true, (int64_t)(value), { NULL, 0 } })
 
-/* Must be called before other threads start. Until then the level is info and the format auto. */
+/* Until this is called the level is info and the format auto. */
 void log_configure(enum log_level level, enum log_format format);
 
 bool log_enabled(enum log_level level);
@@ -48,6 +49,24 @@ void log_write(enum log_level level, const char *event, const char *message,
 /* Logs an error value: its what is the message, and subject, why and hint are fields. */
 void log_error(enum log_level level, const char *event, const struct error *err,
                const struct log_field *fields);
+
+/* Adds lines as they are. Each ends with a line feed. */
+void log_text(const char *text);
+
+/* From here on a thread of its own writes to standard error. Call it once, with the signals blocked
+   that the thread shall not get. Returns 0, or -1 with an error of kind ERROR_INTERNAL when the
+   system refuses a thread. */
+int log_start(struct error *err);
+
+/* Waits until everything is written, at most this long. Without log_start() it does nothing. */
+void log_flush(int timeout_ms);
+
+/* Waits a second at most until everything is written. Call it before the process ends, however it
+   ends; what is logged after it is dropped. Without log_start() it does nothing. */
+void log_stop(void);
+
+/* How many lines were dropped since log_start(). */
+uint64_t log_dropped_lines(void);
 
 /* Returns the name that the configuration uses: "error", "warning", "info" or "debug". */
 const char *log_level_name(enum log_level level);

@@ -1,5 +1,7 @@
 #include "cmd/cmd.h"
 
+#include "base/log.h"
+#include "base/standard_fds.h"
 #include "config/cfg.h"
 
 #include <errno.h>
@@ -46,15 +48,20 @@ int command_status(const struct error_list *errors)
     return errors->incomplete ? ERROR_INTERNAL : 0;
 }
 
+/* Through the log, because a daemon must not wait for whoever reads its last words either. */
 static void print_error(const struct error *err)
 {
     char text[sizeof(*err)];
+    char lines[sizeof("kopru: \n  hint: \n") + sizeof(*err)];
     struct error without_hint = *err;
+    size_t used;
 
     without_hint.hint[0] = '\0';
-    fprintf(stderr, "kopru: %s\n", error_text(&without_hint, text, sizeof(text)));
+    used = (size_t)snprintf(lines, sizeof(lines), "kopru: %s\n",
+                            error_text(&without_hint, text, sizeof(text)));
     if (err->hint[0] != '\0')
-        fprintf(stderr, "  hint: %s\n", err->hint);
+        snprintf(lines + used, sizeof(lines) - used, "  hint: %s\n", err->hint);
+    log_text(lines);
 }
 
 static void print_commands(FILE *out)
@@ -166,10 +173,12 @@ static int dispatch(int argc, char **argv, struct error_list *errors)
 int command_main(int argc, char **argv)
 {
     struct error_list errors;
+    struct error failure;
     int status;
 
     error_list_init(&errors);
-    status = dispatch(argc - 1, argv + 1, &errors);
+    status = standard_fds_open(&failure) == 0 ? dispatch(argc - 1, argv + 1, &errors)
+                                              : command_fail(&errors, &failure);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         struct error err;
 
@@ -179,7 +188,8 @@ int command_main(int argc, char **argv)
     for (size_t i = 0; i < errors.count; i++)
         print_error(&errors.items[i]);
     if (errors.incomplete)
-        fputs("kopru: out of memory: not every problem could be kept\n", stderr);
+        log_text("kopru: out of memory: not every problem could be kept\n");
     error_list_release(&errors);
+    log_stop();
     return status;
 }

@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_libraries.h"
 #include "cmd/cmd.h"
 #include "cmd/endpoint.h"
 #include "cmd/supervision.h"
@@ -124,11 +125,12 @@ static int wait_for_end(struct watch *watch, struct bridge *bridge, int timeout_
     return number;
 }
 
-/* Leaves without freeing: threads still use everything. Logs are unbuffered, so nothing is lost. */
+/* Leaves without freeing: threads still use everything. */
 static _Noreturn void leave_at_once(const char *event, const char *message)
 {
     log_event(LOG_WARNING, event, message,
               LOG_TEXT("effect", "the broker delivers what is not acknowledged again"));
+    log_stop();
     _exit(ERROR_PROBLEMS);
 }
 
@@ -177,6 +179,7 @@ static int run_bridge(const struct configuration *configuration, const sigset_t 
     if (bridge_start(&bridge, wiring.queues, wiring.queue_count, &wiring.lease, err) != 0) {
         /* Threads may have started and use all this, so nothing may be freed. */
         log_error(LOG_ERROR, "start_failed", err, (const struct log_field[]){ { 0 } });
+        log_stop();
         _exit(ERROR_INTERNAL);
     }
     endpoint_show(&watch.endpoint, bridge);
@@ -213,6 +216,8 @@ static int run(const struct invocation *call, struct error_list *errors)
     int status;
 
     block_signals(&signals);
+    if (log_start(&err) != 0 || log_libraries_take(&err) != 0)
+        return command_fail(errors, &err);
     if (configuration_load(&configuration, invocation_value(call, "config"), SETTINGS_ALL,
                            errors) != 0) {
         configuration_release(&configuration);

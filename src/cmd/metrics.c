@@ -224,9 +224,12 @@ static void print_number(struct buffer *out, const char *name, const char *type,
     buffer_append_format(out, "%s %.*f\n", name, decimals, value);
 }
 
-/* These are the names that every Prometheus client library uses. */
+/* All but the first are names that every Prometheus client library uses. */
 static void print_process(struct buffer *out, const struct process_figures *process)
 {
+    print_number(out, "kopru_log_lines_dropped_total", COUNTER,
+                 "Log lines that standard error did not take, or not fast enough.",
+                 (double)process->log_lines_dropped, 0);
     print_number(out, "process_start_time_seconds", GAUGE, "When the process started.",
                  process->start_time_s, 2);
     print_number(out, "process_cpu_seconds_total", COUNTER, "User and system CPU time.",

@@ -1,5 +1,6 @@
 #include "cmd/process_figures.h"
 
+#include "base/log.h"
 #include "base/proc_stat.h"
 
 #include <dirent.h>
@@ -58,7 +59,8 @@ void process_figures_read(struct process_figures *figures)
     struct proc_stat own;
 
     *figures = (struct process_figures){ .cpu_s = seconds_of(CLOCK_PROCESS_CPUTIME_ID),
-                                         .open_fds = count_fds() };
+                                         .open_fds = count_fds(),
+                                         .log_lines_dropped = log_dropped_lines() };
     if (proc_stat_read(0, &own))
         figures->start_time_s = seconds_of(CLOCK_REALTIME) - seconds_of(CLOCK_BOOTTIME) +
                                 (double)own.start_ticks / (double)sysconf(_SC_CLK_TCK);

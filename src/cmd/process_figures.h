@@ -1,4 +1,5 @@
-/* What the operating system knows of this process, in the units of the metrics. */
+/* What is known of the process as a whole, most of it by the operating system, in the units of the
+   metrics. */
 #ifndef KOPRU_CMD_PROCESS_FIGURES_H
 #define KOPRU_CMD_PROCESS_FIGURES_H
 
@@ -12,6 +13,7 @@ struct process_figures {
     int64_t virtual_bytes;
     int64_t open_fds;
     int64_t max_fds;
+    uint64_t log_lines_dropped;
 };
 
 void process_figures_read(struct process_figures *figures);

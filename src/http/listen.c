@@ -10,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BACKLOG = 16 };
+/* A client that finds it full tries again only after a second. */
+enum { BACKLOG = 1024 };
 
 static int cannot_listen(struct error *err, const char *address, const char *why)
 {

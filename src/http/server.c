@@ -12,22 +12,32 @@
 #include <unistd.h>
 
 /*
- * libmicrohttpd does the work: it polls, reads requests, sends answers, and limits connections,
- * memory and silence. With a thread of its own, however, it could not cut a busy connection. Its
- * timeout begins anew with every byte, so a client that sends one byte every nine seconds stays for
- * most of a day, and a few of them shut out everybody else. It calls nothing back at a given time
- * either, and a second thread that cuts connections would need a lock. So the thread is ours: it
- * calls MHD_run_wait(), which handles what has happened, and then cuts what has become too old.
+ * libmicrohttpd does the work: it polls, reads requests, sends answers, and limits memory and
+ * silence. With a thread of its own, however, it could not cut a busy connection. Its timeout
+ * begins anew with every byte, so a client that sends one byte every nine seconds stays for most of
+ * a day. It calls nothing back at a given time either, and a second thread that cuts connections
+ * would need a lock. So the thread is ours: it calls MHD_run_wait(), which handles what has
+ * happened, and then cuts what has become too old.
+ *
+ * Nor could it make room: at its limit it accepts nobody until somebody leaves, and a few clients
+ * that say nothing shut out a health check. So its limit is never reached: as soon as there are
+ * more than HTTP_MAX_CONNECTIONS, the oldest is cut. Who asks is answered and gone before that.
  */
 
 /* http_server_free() wakes the thread through the listening socket. This bounds the wait while
    libmicrohttpd does not watch that socket because all connections are in use. */
 enum { LONGEST_WAIT_MS = 1000 };
 
+/* Connections that exist while those that were cut are being closed. libmicrohttpd accepts ten at
+   most in a round, and answers in the next one: so nobody who asks is cut for newer ones. */
+enum { MOST_CONNECTIONS = 2 * HTTP_MAX_CONNECTIONS };
+
 /* A connection that libmicrohttpd holds. */
 struct client {
     bool used;
+    bool cut;
     int fd;
+    uint64_t number;     /* the first that was accepted has 1 */
     int64_t deadline_ms; /* of the monotonic clock */
 };
 
@@ -39,7 +49,8 @@ struct http_server {
     const struct http_route *routes;
     size_t route_count;
     void *context;
-    struct client clients[HTTP_MAX_CONNECTIONS]; /* only the thread touches them */
+    struct client clients[MOST_CONNECTIONS]; /* only the thread touches them, and accepted */
+    uint64_t accepted;
 };
 
 struct http_request {
@@ -147,6 +158,31 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 
 /* ---- connections ---- */
 
+/* To libmicrohttpd, a socket that was shut down looks like a client that has left. */
+static void cut(struct client *client)
+{
+    shutdown(client->fd, SHUT_RDWR);
+    client->cut = true;
+}
+
+static void make_room(struct http_server *server)
+{
+    struct client *oldest = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < MOST_CONNECTIONS; i++) {
+        struct client *client = &server->clients[i];
+
+        if (!client->used || client->cut)
+            continue;
+        count++;
+        if (oldest == NULL || client->number < oldest->number)
+            oldest = client;
+    }
+    if (count > HTTP_MAX_CONNECTIONS)
+        cut(oldest);
+}
+
 static void note_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
                             enum MHD_ConnectionNotificationCode code)
 {
@@ -158,32 +194,34 @@ static void note_connection(void *cls, struct MHD_Connection *connection, void *
             client->used = false;
         return;
     }
-    for (client = server->clients; client < server->clients + HTTP_MAX_CONNECTIONS; client++) {
+    for (client = server->clients; client < server->clients + MOST_CONNECTIONS; client++) {
         if (client->used)
             continue;
         *client = (struct client){
             .used = true,
             .fd =
                 MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+            .number = ++server->accepted,
             .deadline_ms = clock_monotonic_ms() + (int64_t)HTTP_TIMEOUT_S * 1000,
         };
         *socket_context = client;
+        make_room(server);
         return;
     }
 }
 
-/* To libmicrohttpd, a socket that was shut down looks like a client that has left. Returns how many
-   milliseconds remain until the next connection must be cut, at most LONGEST_WAIT_MS. */
-static int cut_old_connections(const struct http_server *server)
+/* Returns how many milliseconds remain until the next connection must be cut, at most
+   LONGEST_WAIT_MS. */
+static int cut_old_connections(struct http_server *server)
 {
     int least = LONGEST_WAIT_MS;
 
-    for (size_t i = 0; i < HTTP_MAX_CONNECTIONS; i++) {
-        const struct client *client = &server->clients[i];
+    for (size_t i = 0; i < MOST_CONNECTIONS; i++) {
+        struct client *client = &server->clients[i];
         int left = client->used ? clock_left_ms(client->deadline_ms) : LONGEST_WAIT_MS;
 
         if (left == 0)
-            shutdown(client->fd, SHUT_RDWR);
+            cut(client);
         else if (left < least)
             least = left;
     }
@@ -244,7 +282,7 @@ int http_server_start(struct http_server *server, const struct http_route *route
     server->daemon =
         MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, handle, server,                       /* */
                          MHD_OPTION_LISTEN_SOCKET, server->listen_fd,                        /* */
-                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_MAX_CONNECTIONS,        /* */
+                         MHD_OPTION_CONNECTION_LIMIT, (unsigned)MOST_CONNECTIONS,            /* */
                          MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_TIMEOUT_S,            /* */
                          MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MAX_REQUEST_BYTES, /* */
                          MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,                  /* */

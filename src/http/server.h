@@ -7,8 +7,8 @@
  *     ...
  *     http_server_free(server)                             // no function is called any more
  *
- * No client can harm the daemon. At most HTTP_MAX_CONNECTIONS are open at a time, and further
- * clients wait until one of them ends. A connection carries one request of at most
+ * No client can harm the daemon or keep another from its answer. At most HTTP_MAX_CONNECTIONS are
+ * open at a time: one more, and the oldest is cut. A connection carries one request of at most
  * HTTP_MAX_REQUEST_BYTES. It is cut HTTP_TIMEOUT_S after it began, however busy it looks. A slow
  * client delays no other one; only the functions that answer do, because they run one at a time.
  */
@@ -19,7 +19,7 @@
 #include "base/error.h"
 
 enum {
-    HTTP_MAX_CONNECTIONS = 16,
+    HTTP_MAX_CONNECTIONS = 32,
     HTTP_TIMEOUT_S = 10,
     HTTP_MAX_REQUEST_BYTES = 8192, /* the request line and the headers; bodies are not read */
     HTTP_MAX_ANSWER_BYTES = 1 << 22,

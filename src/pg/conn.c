@@ -1,6 +1,7 @@
 #include "pg/conn.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "pg/conn_state.h"
 #include "pg/conn_wait.h"
 #include "pg/conninfo.h"
@@ -29,9 +30,26 @@ void pg_conn_refused(struct pg_conn *conn, struct pg_failure *failure, const PGr
         atomic_store(conn->unprepared, true);
 }
 
-/* Only one notice matters: that a COMMIT no longer waits for the synchronous standby. Its text is
-   translated and it has no SQLSTATE of its own, but the server names the function of its source
-   that the notice comes from. */
+/* Says that the server warned, without its text, which may quote a row. Only once for each
+   connection, because a trigger may warn of every row. */
+static void log_warning(struct pg_conn *conn, const PGresult *result)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+    if (conn->warned || severity == NULL || strcmp(severity, "WARNING") != 0)
+        return;
+    conn->warned = true;
+    log_event(LOG_WARNING, "database_warning",
+              "the database sent a warning; its log has the text, which may quote a row",
+              LOG_TEXT("sqlstate", PQresultErrorField(result, PG_DIAG_SQLSTATE)),
+              LOG_TEXT("schema", PQresultErrorField(result, PG_DIAG_SCHEMA_NAME)),
+              LOG_TEXT("table", PQresultErrorField(result, PG_DIAG_TABLE_NAME)),
+              LOG_TEXT("constraint", PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME)));
+}
+
+/* Without a receiver, libpq prints notices to stderr. One of them matters: that a COMMIT no longer
+   waits for the synchronous standby. Its text is translated and it has no SQLSTATE of its own, but
+   the server names the function of its source that the notice comes from. */
 static void take_notice(void *conn_pointer, const PGresult *result)
 {
     struct pg_conn *conn = conn_pointer;
@@ -39,6 +57,8 @@ static void take_notice(void *conn_pointer, const PGresult *result)
 
     if (function != NULL && strcmp(function, "SyncRepWaitForLSN") == 0)
         conn->unreplicated = true;
+    else
+        log_warning(conn, result);
 }
 
 /* What stands before dbname is a default that conninfo overrides; what stands after it holds

@@ -19,6 +19,7 @@ struct pg_conn {
     struct pg_prepared prepared;
     bool in_transaction;    /* BEGIN was sent, neither COMMIT nor ROLLBACK was answered */
     bool unreplicated;      /* see struct pg_failure */
+    bool warned;            /* the server sent a warning, which was logged */
     size_t max_input_bytes; /* of a round trip; 0 for any amount */
     size_t input_bytes;     /* of this round trip so far; only counted when there is a limit */
     struct pg_session_settings settings;

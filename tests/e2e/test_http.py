@@ -4,8 +4,10 @@ those who ask wrongly.
 
 import http.client
 import json
+import resource
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +17,12 @@ from support import prometheus
 from support.daemon import Kopru
 from support.process import free_port
 from support.servers import start_together
+from support.wait import patience
 
 _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _TEXT_TYPE = "text/plain; charset=utf-8"
 _ANSWER_DEADLINE_S = 20
+_HEALTH_CHECK_S = 3  # what supervisors usually wait
 _NOBODY = {"amqp": {"uri": "amqp://guest:guest@127.0.0.1:1/%2f"},
            "postgres": {"conninfo": "host=127.0.0.1 port=1 dbname=none"}}
 
@@ -37,8 +41,9 @@ class Watched:
     daemon: Kopru
     port: int
 
-    def ask(self, path: str, method: str = "GET") -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_DEADLINE_S)
+    def ask(self, path: str, method: str = "GET",
+            deadline_s: float = _ANSWER_DEADLINE_S) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=deadline_s)
         try:
             connection.request(method, path)
             response = connection.getresponse()
@@ -286,6 +291,40 @@ def test_slow_clients_hold_nobody_up(watched):
     assert endpoint.daemon.terminate() == 0
     for client in slow:
         client.close()
+
+
+def _say_nothing(client: socket.socket) -> None:
+    pass
+
+
+def _begin_to_ask(client: socket.socket) -> None:
+    client.sendall(b"GET /livez HT")
+
+
+def _ask_and_read_nothing(client: socket.socket) -> None:
+    client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+
+
+@pytest.mark.parametrize("behave", [_say_nothing, _begin_to_ask, _ask_and_read_nothing])
+@pytest.mark.parametrize("count", [16, 100, 1000])
+def test_no_crowd_keeps_a_health_check_from_its_answer(behave, count: int, watched):
+    """Who was cut comes again, as crowds do."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    endpoint = watched(wait=False, **_NOBODY)
+    with ExitStack() as crowd:
+        def join() -> None:
+            client = crowd.enter_context(socket.create_connection(("127.0.0.1", endpoint.port)))
+            behave(client)
+
+        crowd.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for _ in range(count):
+            join()
+        for _ in range(20):
+            answer = endpoint.ask("/livez", deadline_s=_HEALTH_CHECK_S * patience())
+            assert answer.status == 200
+            join()
+        assert endpoint.daemon.terminate() == 0
 
 
 # ---- where it listens ----

@@ -293,6 +293,7 @@ def test_verify_accepts_what_was_deployed(installed: Site):
     ("06-grants", "REVOKE UPDATE ON kopru.queues FROM kopru_writer"),
     ("06-grants", "REVOKE USAGE ON SCHEMA kopru FROM kopru_reader_pii"),
     ("06-grants", "GRANT DELETE ON kopru.dead_letters TO kopru_writer"),
+    ("06-grants", "GRANT DELETE ON kopru.customers TO kopru_writer"),
     ("06-grants", "GRANT SELECT ON kopru.dead_letters TO kopru_reader_pii"),
     ("06-grants", "GRANT SELECT ON kopru.customers TO PUBLIC"),
 ])

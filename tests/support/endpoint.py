@@ -31,6 +31,17 @@ class Endpoint:
             with error:
                 return error.code, error.read().decode()
 
+    def wait_until_it_answers(self, daemon: Kopru) -> None:
+        """Wait until the daemon is ready, which need not have a log."""
+
+        def is_ready() -> bool:
+            try:
+                return self.ask("/readyz")[0] == 200
+            except OSError:
+                return False
+
+        daemon.wait_until(is_ready, 30, "the endpoint to say that the daemon is ready")
+
     def metrics(self) -> prometheus.Samples:
         return prometheus.parse(self.ask("/metrics")[1])
 

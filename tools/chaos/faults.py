@@ -201,7 +201,8 @@ def _read_only(world: World, seconds: float) -> Act:
 def _revoke(world: World, table: str, seconds: float) -> Act:
     world.sql(f"REVOKE INSERT, UPDATE, DELETE ON kopru.{table} FROM kopru_writer")
     yield seconds
-    rights = "INSERT, UPDATE" + ("" if table in ("dead_letters", "queues") else ", DELETE")
+    children = ("contact_mediums", "subscription_characteristics", "engaged_parties")
+    rights = "INSERT, UPDATE" + (", DELETE" if table in children else "")
     world.sql(f"GRANT {rights} ON kopru.{table} TO kopru_writer")
 
 

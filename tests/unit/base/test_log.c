@@ -301,6 +301,29 @@ static void a_closed_stderr_is_harmless(void **state)
     close(saved);
 }
 
+static void text_is_taken_as_it_is(void **state)
+{
+    enum { LONG_BYTES = 10000 };
+    char *text = malloc(2 * LONG_BYTES);
+    char *long_line = malloc(LONG_BYTES + 2);
+
+    (void)state;
+    assert_non_null(text);
+    assert_non_null(long_line);
+    memset(long_line, 'x', LONG_BYTES);
+    memcpy(long_line + LONG_BYTES, "\n", 2);
+    log_configure(LOG_ERROR, LOG_FORMAT_JSON);
+    capture();
+    log_text("");
+    log_text("kopru: what\n  hint: what to do\n");
+    log_text(long_line);
+    captured_text(text, (size_t)2 * LONG_BYTES);
+    assert_memory_equal(text, "kopru: what\n  hint: what to do\nxxx", 34);
+    assert_int_equal(strlen(text), 31 + LONG_BYTES + 1);
+    free(long_line);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -314,6 +337,7 @@ int main(void)
         cmocka_unit_test(long_lines_are_cut),
         cmocka_unit_test(threads_do_not_mix_their_lines),
         cmocka_unit_test(a_closed_stderr_is_harmless),
+        cmocka_unit_test(text_is_taken_as_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,31 @@ static void a_client_that_never_ends_is_cut(void **state)
         close(endless[i]);
 }
 
+/* The oldest gives way, however many there are. */
+static void idle_clients_keep_nobody_out(void **state)
+{
+    enum { IDLE = 5 * HTTP_MAX_CONNECTIONS };
+    int idle[IDLE];
+    char text[2000];
+
+    (void)state;
+    for (size_t i = 0; i < IDLE; i++) {
+        idle[i] = connect_client();
+        if (i % 2 == 0)
+            say(idle[i], "GET /hello HTTP/1.1\r\nHo");
+    }
+    ask("GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", text, sizeof(text));
+    assert_in(text, "\r\n\r\nhello\n");
+    assert_true(recv(idle[0], text, sizeof(text), 0) <= 0);
+    say(idle[IDLE - 2], "st: x\r\n\r\n"); /* one of the youngest is still there */
+    hear(idle[IDLE - 2], text, sizeof(text));
+    assert_in(text, "\r\n\r\nhello\n");
+    assert_int_equal(answers, 2);
+    for (size_t i = 0; i < IDLE; i++)
+        if (i != IDLE - 2)
+            close(idle[i]);
+}
+
 static void freeing_cuts_who_is_there(void **state)
 {
     char text[2000];
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_long_request_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(slow_clients_do_not_hold_others_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_that_never_ends_is_cut, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(idle_clients_keep_nobody_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freeing_cuts_who_is_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(freeing_ends_while_all_places_are_taken, set_up, tear_down),
     };
