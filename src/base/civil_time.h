@@ -27,8 +27,8 @@ struct civil_moment {
 /* Reads `YYYY-MM-DD` (midnight in the zone), or that followed by `T` or a space and
    `hh:mm[:ss[.f]]` and optionally `Z`, `+-hh:mm` or `+-hhmm` (up to 15:59 as in PostgreSQL). White
    space, hour 24, second 60 and a lower-case t or z are refused. Returns false if the text has
-   another form or names a day that does not exist, if the year is 0000, or if the instant is outside
-   the years 0001 to 9999, in UTC or in the zone: many clients cannot read it there. */
+   another form or names a day that does not exist, if the year is 0000, or if the instant is
+   outside the years 0001 to 9999, in UTC or in the zone: many clients cannot read it there. */
 bool civil_read_timestamp(struct slice text, struct civil_moment *moment);
 
 /* Reads `YYYY-MM-DD` of the years 0001 to 9999, or a timestamp as above, of which the date is the

@@ -32,9 +32,9 @@ static bool take_bytes(struct slice *text, const char bytes[2])
     return true;
 }
 
-/* Takes one letter of a text that is not empty, in lower case. By the rules of Turkish, capital i is
-   U+0130 and small I is U+0131; by those of other languages, small U+0130 is i and U+0307. All of
-   them are i here. */
+/* Takes one letter of a text that is not empty, in lower case. By the rules of Turkish, capital i
+   is U+0130 and small I is U+0131; by those of other languages, small U+0130 is i and U+0307. All
+   of them are i here. */
 static int take_letter(struct slice *text)
 {
     int letter = 'i';

@@ -1,4 +1,4 @@
-"""Whatever instant the ERP sends, clients in its time zone and in UTC can read what kopru stores."""
+"""Whatever instant the ERP sends, clients in its time zone and in UTC can read what is stored."""
 
 import json
 import random
