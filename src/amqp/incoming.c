@@ -1,5 +1,6 @@
 #include "amqp/incoming.h"
 
+#include "amqp/late_mark.h"
 #include "amqp/properties.h"
 
 #include <stdlib.h>
@@ -81,6 +82,9 @@ static bool take_properties(struct incoming *incoming, const amqp_basic_properti
     draft->properties = (struct slice){ text->data + before, text->len - before };
     draft->has_timestamp = (properties->_flags & AMQP_BASIC_TIMESTAMP_FLAG) != 0;
     draft->timestamp_s = draft->has_timestamp ? properties->timestamp : 0;
+    if (properties->_flags & AMQP_BASIC_PRIORITY_FLAG)
+        draft->priority = properties->priority;
+    draft->late_mark = amqp_late_mark(properties, draft->redelivered);
     return true;
 }
 

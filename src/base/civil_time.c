@@ -127,7 +127,7 @@ static bool take_fraction(struct slice *text, int64_t *fraction_us, bool *exact)
         return false;
     do {
         *fraction_us += digit * weight;
-        if (weight == 0)
+        if (weight == 0 && digit != 0)
             *exact = false;
         weight /= 10;
     } while (take_number(text, 1, &digit));
@@ -205,8 +205,7 @@ bool civil_read_timestamp(struct slice text, struct civil_moment *moment)
     if (has_offset)
         civil_s = unix_s + civil_zone_offset(unix_s);
     moment->date_pg_days = pg_days_of(civil_s);
-    moment->has_date = in_years(civil_s);
-    return true;
+    return in_years(civil_s);
 }
 
 bool civil_read_date(struct slice text, int64_t *pg_days, bool *exact)
@@ -220,7 +219,7 @@ bool civil_read_date(struct slice text, int64_t *pg_days, bool *exact)
         *pg_days = pg_days_of(midnight_s);
         return true;
     }
-    if (!civil_read_timestamp(text, &moment) || !moment.has_date)
+    if (!civil_read_timestamp(text, &moment))
         return false;
     *pg_days = moment.date_pg_days;
     return true;

@@ -20,16 +20,15 @@ struct civil_moment {
     int64_t instant_pg_us;
     int64_t date_pg_days; /* the civil date: as written if the text has no offset, else that of the
                              instant in the zone */
-    bool has_date;        /* false if that date is outside the years 0001 to 9999 */
-    bool exact; /* false if digits beyond microseconds were cut, so that the column does not hold
-                   everything that was sent */
+    bool exact; /* false if digits beyond microseconds were cut that are not zero, so that the
+                   column does not hold everything that was sent */
 };
 
 /* Reads `YYYY-MM-DD` (midnight in the zone), or that followed by `T` or a space and
    `hh:mm[:ss[.f]]` and optionally `Z`, `+-hh:mm` or `+-hhmm` (up to 15:59 as in PostgreSQL). White
    space, hour 24, second 60 and a lower-case t or z are refused. Returns false if the text has
-   another form or names a day that does not exist, if the year is 0000, or if the instant in UTC is
-   outside the years 0001 to 9999. */
+   another form or names a day that does not exist, if the year is 0000, or if the instant is
+   outside the years 0001 to 9999, in UTC or in the zone: many clients cannot read it there. */
 bool civil_read_timestamp(struct slice text, struct civil_moment *moment);
 
 /* Reads `YYYY-MM-DD` of the years 0001 to 9999, or a timestamp as above, of which the date is the

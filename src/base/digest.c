@@ -32,11 +32,18 @@ int digest_sha256(uint8_t out[DIGEST_BYTES], const struct slice *parts, size_t p
     return ok ? 0 : -1;
 }
 
+static uint64_t fmix64(uint64_t hash)
+{
+    hash = (hash ^ (hash >> 33)) * UINT64_C(0xff51afd7ed558ccd);
+    hash = (hash ^ (hash >> 33)) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return hash ^ (hash >> 33);
+}
+
 uint64_t digest_quick(struct slice text)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
 
     for (size_t i = 0; i < text.len; i++)
         hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(1099511628211);
-    return hash;
+    return fmix64(hash);
 }

@@ -14,7 +14,10 @@ enum { DIGEST_BYTES = 32 };
 /* Hashes the parts as if they were one text. Returns 0, or -1 when libcrypto finds no memory. */
 int digest_sha256(uint8_t out[DIGEST_BYTES], const struct slice *parts, size_t part_count);
 
-/* FNV-1a. It spreads keys evenly, but anyone can construct texts that collide. */
+/* FNV-1a, finished by fmix64 of MurmurHash3 (Austin Appleby, in the public domain:
+   https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp). FNV-1a alone hardly moves
+   its upper bits for texts that differ in the last bytes, such as ids in a row; after fmix64 each
+   bit depends on each byte, so any of them may be used. Anyone can construct texts that collide. */
 uint64_t digest_quick(struct slice text);
 
 #endif

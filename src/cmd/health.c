@@ -133,17 +133,34 @@ static const char *quarantine_text(const struct quarantine_status *quarantine, c
     return out;
 }
 
+/* Writes nothing, or "; AMQP timestamps that do not count: 2 out of range, 3 missing where ..." */
+static const char *timestamps_text(const struct queue_status *queue, char *out, size_t size)
+{
+    unsigned long long out_of_range = queue->timestamps_out_of_range;
+    unsigned long long missing = queue->timestamps_missing;
+
+    out[0] = '\0';
+    if (out_of_range > 0 || missing > 0)
+        snprintf(out, size,
+                 "; AMQP timestamps that do not count: %llu out of range, %llu missing where they "
+                 "would be compared",
+                 out_of_range, missing);
+    return out;
+}
+
 static void add_queue(struct health *health, const struct bridge_status *status,
                       const struct queue_status *queue)
 {
     const char *name = queue->queue;
     char text[LINE_MAX_BYTES];
+    char timestamps[160];
 
     if (queue->stage == STAGE_CONSUMING && queue->breaker.open)
         add_part(health, false, "queue %s paused: %s", name,
                  breaker_text(&queue->breaker, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
-        add_part(health, true, "queue %s consuming%s", name,
+        add_part(health, true, "queue %s consuming%s%s", name,
+                 timestamps_text(queue, timestamps, sizeof(timestamps)),
                  quarantine_text(&queue->quarantine, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
         add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",

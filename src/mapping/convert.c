@@ -67,7 +67,7 @@ static enum convert_fit to_instant(struct sent sent, struct value *value, struct
     if (sent.type != JSON_STRING || !civil_read_timestamp(sent.text, &moment))
         return CONVERT_MISFIT;
     *value = value_of_number(moment.instant_pg_us);
-    if (date != NULL && moment.has_date)
+    if (date != NULL)
         *date = value_of_number(moment.date_pg_days);
     return moment.exact ? CONVERT_HELD : CONVERT_IN_PART;
 }

@@ -13,8 +13,11 @@ struct delivery {
     uint64_t tag; /* the delivery tag; valid only on the channel that the message came from */
     bool redelivered;
     bool has_timestamp;
-    uint64_t timestamp_s; /* the AMQP property: seconds since 1970-01-01 UTC, by the publisher */
-    struct slice body;    /* the exact bytes */
+    uint8_t priority;      /* the AMQP property; 0 where it is not set, as for the broker */
+    uint64_t timestamp_s;  /* the AMQP property: seconds since 1970-01-01 UTC, by the publisher */
+    const char *late_mark; /* a header which shows that the message may have come behind newer ones,
+                              such as "x-death"; NULL if there is none. Static */
+    struct slice body;     /* the exact bytes */
 
     /* Properties as text that PostgreSQL can store; data is NULL if the property is not set. */
     struct slice content_type;

@@ -245,13 +245,20 @@ class RabbitMQ:
 
     def rabbitmqctl(self, *arguments: str) -> str:
         """Run rabbitmqctl against this broker; its output, or RuntimeError with it."""
+        return self._run("rabbitmqctl", *arguments)
+
+    def enable_plugin(self, name: str) -> None:
+        """It stays enabled as long as the broker lives."""
+        self._run("rabbitmq-plugins", "enable", name)
+
+    def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(
-            as_user(self.user, [str(_BIN / "rabbitmqctl"), "--quiet", *arguments]),
+            as_user(self.user, [str(_BIN / program), "--quiet", *arguments]),
             env=self.environment(), cwd=self.directory, capture_output=True, text=True, check=False,
             timeout=_COMMAND_DEADLINE_S * patience(),
         )
         if done.returncode != 0:
-            raise RuntimeError(f"rabbitmqctl {' '.join(arguments)} failed:\n"
+            raise RuntimeError(f"{program} {' '.join(arguments)} failed:\n"
                                f"{done.stdout}{done.stderr}")
         return done.stdout
 

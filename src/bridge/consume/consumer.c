@@ -12,35 +12,6 @@
  * held while it waits: backpressure is not to read the socket, so the broker keeps the rest.
  */
 
-/* A timestamp that no clock can have shown counts as absent. */
-static void take_timestamp(struct change *change, const struct delivery *delivery)
-{
-    uint64_t latest = (uint64_t)(clock_wall_s() + FUTURE_TIMESTAMP_S);
-
-    change->has_time = delivery->has_timestamp &&
-                       delivery->timestamp_s >= (uint64_t)POSTGRES_EPOCH_S &&
-                       delivery->timestamp_s <= latest;
-    if (change->has_time)
-        change->source_time_pg_us = ((int64_t)delivery->timestamp_s - POSTGRES_EPOCH_S) * 1000000;
-}
-
-static void note_order(struct subscription *subscription, struct message *message)
-{
-    struct queue *queue = subscription->queue;
-    bool late = message->delivery->redelivered && !subscription->redelivered.open;
-
-    if (late && atomic_fetch_add(&queue->counters.late, 1) == 0)
-        log_event(LOG_WARNING, "late_redelivery",
-                  "the broker returned a message out of order, an older state may show",
-                  LOG_TEXT("queue", queue->name),
-                  LOG_TEXT("hint",
-                           "a quorum queue keeps the order under a policy with a delivery-limit"));
-    if (message->change == NULL)
-        return;
-    take_timestamp(message->change, message->delivery);
-    message->change->may_be_late = late || subscription->settings->order_by_timestamp;
-}
-
 /* Returns the mapped message, or NULL when there is no memory: the delivery is freed and comes
    back. */
 static struct message *map_delivery(const struct queue *queue, void *mapper,
@@ -80,7 +51,9 @@ static int accept(struct subscription *subscription, void *mapper, struct delive
         return error_no_memory(err);
     if (!redelivered)
         redelivered_end(&subscription->redelivered, "first_delivery");
-    note_order(subscription, message);
+    lateness_note(subscription->lateness, subscription->queue, message,
+                  redelivered && !subscription->redelivered.open,
+                  subscription->settings->order_by_timestamp);
     unacked_add(&subscription->unacked, message);
     if (subscription->redelivered.open)
         redelivered_hold(&subscription->redelivered, message, subscription->unacked.count);
@@ -367,7 +340,7 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     int result;
 
     subscription_init(&subscription, queue, consumer->writers, &consumer->settings,
-                      &consumer->prefetch, &consumer->stalled);
+                      &consumer->prefetch, &consumer->stalled, &consumer->lateness);
     result = subscription_begin(&subscription, err);
     while (result >= 0 && subscription.state != SUBSCRIPTION_FINISHED)
         result = consume_once(&subscription, mapper, err);

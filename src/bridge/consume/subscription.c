@@ -45,7 +45,8 @@ void subscription_apply(struct subscription *subscription, enum subscription_eve
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
-                       struct prefetch *prefetches, struct stalled *stalled)
+                       struct prefetch *prefetches, struct stalled *stalled,
+                       struct lateness *lateness)
 {
     *subscription = (struct subscription){
         .queue = queue,
@@ -53,6 +54,7 @@ void subscription_init(struct subscription *subscription, struct queue *queue,
         .settings = settings,
         .prefetches = prefetches,
         .stalled = stalled,
+        .lateness = lateness,
         .redelivered = { .writers = writers,
                          .queue = queue->name,
                          .max_messages = (size_t)settings->prefetch },

@@ -135,6 +135,8 @@ static void read_consumer(struct counters *counters, struct queue_status *status
     status->last_message_us = atomic_load(&counters->last_message_us);
     status->delivered = atomic_load(&counters->delivered);
     status->late = atomic_load(&counters->late);
+    status->timestamps_out_of_range = atomic_load(&counters->timestamps_out_of_range);
+    status->timestamps_missing = atomic_load(&counters->timestamps_missing);
     status->reconnects = subscriptions > 0 ? subscriptions - 1 : 0;
     status->stalled = atomic_load(&counters->stalled);
     status->prefetch = atomic_load(&counters->prefetch);

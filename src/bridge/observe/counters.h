@@ -17,8 +17,10 @@ struct counters {
         stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming began or ended */
     atomic_llong last_message_us; /* the same clock; 0 for never */
     atomic_ullong delivered;
-    atomic_ullong late;          /* redelivered, but not among the first of a subscription */
-    atomic_ullong subscriptions; /* established */
+    atomic_ullong late; /* they may be late (bridge/consume/lateness.h) */
+    atomic_ullong timestamps_out_of_range;
+    atomic_ullong timestamps_missing; /* of messages that may be late */
+    atomic_ullong subscriptions;      /* established */
     atomic_ullong stalled; /* subscriptions that ended because messages were ready and none came */
     atomic_int prefetch;   /* messages, as last asked for */
     atomic_ullong unacknowledged_messages;

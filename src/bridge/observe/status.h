@@ -71,9 +71,11 @@ struct queue_status {
     uint64_t committed; /* dead letters included */
     uint64_t dead_letters[REFUSAL_REASON_COUNT];
     uint64_t stale;
-    uint64_t late;    /* redelivered, but not among the first messages of a subscription */
-    uint64_t misfits; /* values, of committed messages */
-    uint64_t broken;  /* array elements, of committed messages */
+    uint64_t late;                    /* messages that may have come behind newer ones */
+    uint64_t timestamps_out_of_range; /* AMQP timestamps that count as absent */
+    uint64_t timestamps_missing;      /* messages without one where it would be compared */
+    uint64_t misfits;                 /* values, of committed messages */
+    uint64_t broken;                  /* array elements, of committed messages */
     uint64_t roots_written;
     uint64_t transactions; /* committed */
     uint64_t unreplicated; /* of these, the ones that did not wait for the synchronous standby */

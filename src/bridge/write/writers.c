@@ -55,11 +55,21 @@ void writers_begin(struct writers *writers, int64_t epoch)
     atomic_store(&writers->shared.failed, false);
 }
 
+size_t writers_choose(struct slice id, size_t count)
+{
+    uint64_t turn;
+
+    if (id.len == 0)
+        return 0;
+    turn = (unsigned char)id.data[id.len - 1];
+    return (size_t)((digest_quick((struct slice){ id.data, id.len - 1 }) + turn) % count);
+}
+
 static struct writer *writer_of(struct writers *writers, const struct message *message)
 {
     if (message->refused)
         return &writers->writers[message->position % writers->count];
-    return &writers->writers[(digest_quick(message->change->id) >> 32) % writers->count];
+    return &writers->writers[writers_choose(message->change->id, writers->count)];
 }
 
 /* Takes the first message of the list, and all others of the same writer, out of it. */

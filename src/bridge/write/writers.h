@@ -35,6 +35,10 @@ int writers_start(struct writers *writers, struct error *err);
 /* A subscription begins under the lease of that epoch. */
 void writers_begin(struct writers *writers, int64_t epoch);
 
+/* Which of count writers an id belongs to. Ids that differ in the last byte alone, as ids in a row
+   do, take turns; otherwise each writer gets its share by chance. */
+size_t writers_choose(struct slice id, size_t count);
+
 /* Gives each writer its part of the messages, which are linked by `next` in order of arrival, in
    one piece. The same id always goes to the same writer, so that order holds per entity; messages
    that kopru refused go to any. */

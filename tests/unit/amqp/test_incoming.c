@@ -96,16 +96,24 @@ static void test_absent_properties(void **state)
 {
     struct incoming incoming;
     struct delivery *delivery = NULL;
+    amqp_table_entry_t death = { .key = bytes_of("x-death"),
+                                 .value = { .kind = AMQP_FIELD_KIND_VOID } };
 
     (void)state;
     incoming_init(&incoming);
-    properties = (amqp_basic_properties_t){ ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG |
-                                                      AMQP_BASIC_TIMESTAMP_FLAG,
-                                            .content_type = bytes_of("x"),
-                                            .timestamp = 5 };
+    properties = (amqp_basic_properties_t){
+        ._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_TIMESTAMP_FLAG |
+                  AMQP_BASIC_PRIORITY_FLAG | AMQP_BASIC_HEADERS_FLAG,
+        .content_type = bytes_of("x"),
+        .timestamp = 5,
+        .priority = 9,
+        .headers = { 1, &death },
+    };
     take(&incoming, method_frame(), &delivery);
     take(&incoming, header_frame(1), &delivery);
     assert_int_equal(take(&incoming, body_frame("1"), &delivery), 1);
+    assert_int_equal(delivery->priority, 9);
+    assert_string_equal(delivery->late_mark, "x-death");
     delivery_free(delivery);
 
     properties = (amqp_basic_properties_t){ 0 };
@@ -115,6 +123,8 @@ static void test_absent_properties(void **state)
     assert_int_equal(take(&incoming, body_frame("2"), &delivery), 1);
     assert_false(delivery->redelivered);
     assert_false(delivery->has_timestamp);
+    assert_int_equal(delivery->priority, 0);
+    assert_null(delivery->late_mark);
     assert_null(delivery->content_type.data);
     assert_null(delivery->message_id.data);
     assert_slice(delivery->body, "2");

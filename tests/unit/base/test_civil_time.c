@@ -48,8 +48,8 @@ static const char *read_twin(const char *text)
 {
     struct civil_moment moment;
 
-    assert_true(civil_read_timestamp(slice_of(text), &moment));
-    return moment.has_date ? write_date(moment.date_pg_days) : "none";
+    return civil_read_timestamp(slice_of(text), &moment) ? write_date(moment.date_pg_days)
+                                                         : "misfit";
 }
 
 static const char *read_date(const char *text)
@@ -139,7 +139,8 @@ static void timestamps_that_fit(void **state)
         { "2000-02-29", "2000-02-28T22:00:00Z" },
         { "1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z" },
         { "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z" },
-        { "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z" },
+        { "9999-12-31T20:59:59.999999Z", "9999-12-31T20:59:59.999999Z" },
+        { "9999-12-31T23:59:59.999999", "9999-12-31T20:59:59.999999Z" },
         { "9999-12-31", "9999-12-30T21:00:00Z" },
     };
 
@@ -227,6 +228,8 @@ static void timestamps_that_do_not_fit(void **state)
         "0001-01-01",                /* 1 BC in UTC */
         "0001-01-01T00:00:00+00:01", /* likewise */
         "9999-12-31T23:59:59-00:01", /* the year 10000 in UTC */
+        "9999-12-31T21:00:00Z",      /* the year 10000 in the zone */
+        "9999-12-31T23:59:59.999999Z",
     };
 
     (void)state;
@@ -309,12 +312,48 @@ static void twins_are_civil_dates_in_the_zone(void **state)
     set_zone("America/New_York");
     assert_string_equal(read_twin("2021-08-13T03:59:59Z"), "2021-08-12");
     assert_string_equal(read_twin("2021-08-13T04:00:00Z"), "2021-08-13");
-    set_zone("Europe/Istanbul");
-    assert_string_equal(read_twin("9999-12-31T23:59:59Z"), "none");
     set_zone("Pacific/Apia"); /* the 30th was skipped; what was written stays */
     assert_string_equal(read_twin("2011-12-30"), "2011-12-30");
     assert_string_equal(read_instant("2011-12-30"), "2011-12-30T10:00:00Z");
     assert_string_equal(read_twin("2011-12-30T10:00:00Z"), "2011-12-31");
+}
+
+/* At both ends of the calendar: an instant that has no date in the zone or in UTC does not fit,
+   whether its text has an offset or not. */
+static void an_instant_without_a_twin_does_not_fit(void **state)
+{
+    static const struct {
+        const char *zone;
+        const char *text;
+        const char *twin;
+    } cases[] = {
+        { "Europe/Istanbul", "9999-12-31T20:59:59.999999Z", "9999-12-31" },
+        { "Europe/Istanbul", "9999-12-31T21:00:00Z", "misfit" },
+        { "Europe/Istanbul", "9999-12-31T23:59:59Z", "misfit" },
+        { "Europe/Istanbul", "9999-12-31T23:59:59", "9999-12-31" },
+        { "Europe/Istanbul", "0001-01-01T00:00:00Z", "0001-01-01" },
+        { "Europe/Istanbul", "0001-01-01T00:00:00", "misfit" },
+        { "Europe/Istanbul", "0001-01-01T01:55:51", "misfit" }, /* local mean time, 1:55:52 */
+        { "Europe/Istanbul", "0001-01-01T01:55:52", "0001-01-01" },
+        { "America/New_York", "0001-01-01T00:00:00Z", "misfit" },
+        { "America/New_York", "0001-01-01T04:56:01Z", "misfit" },
+        { "America/New_York", "0001-01-01T04:56:02Z", "0001-01-01" },
+        { "America/New_York", "0001-01-01", "0001-01-01" },
+        { "America/New_York", "0001-01-01T00:00:00-05:00", "0001-01-01" },
+        { "America/New_York", "9999-12-31T23:59:59Z", "9999-12-31" },
+        { "America/New_York", "9999-12-31T23:59:59", "misfit" },
+        { "Pacific/Kiritimati", "9999-12-31T09:59:59Z", "9999-12-31" },
+        { "Pacific/Kiritimati", "9999-12-31T10:00:00Z", "misfit" },
+        { "Pacific/Kiritimati", "9999-12-31T23:59:59+14:00", "9999-12-31" },
+        { "UTC", "0001-01-01", "0001-01-01" },
+        { "UTC", "9999-12-31T23:59:59.999999", "9999-12-31" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        set_zone(cases[i].zone);
+        assert_string_equal(read_twin(cases[i].text), cases[i].twin);
+    }
 }
 
 static void what_is_lost_is_told(void **state)
@@ -329,7 +368,11 @@ static void what_is_lost_is_told(void **state)
     assert_true(moment.exact);
     assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13"), &moment));
     assert_true(moment.exact);
-    assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13T10:20:30.1234560Z"), &moment));
+    assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13T10:20:30.1234560000Z"), &moment));
+    assert_true(moment.exact);
+    assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13T10:20:30.1234560001Z"), &moment));
+    assert_false(moment.exact);
+    assert_true(civil_read_timestamp(SLICE_LITERAL("2021-08-13T10:20:30.1234567Z"), &moment));
     assert_false(moment.exact);
     assert_true(civil_read_date(SLICE_LITERAL("2021-08-13"), &pg_days, &exact));
     assert_true(exact);
@@ -442,6 +485,7 @@ int main(void)
         cmocka_unit_test(a_text_that_ends_early_is_not_read_beyond),
         cmocka_unit_test(dates),
         cmocka_unit_test(twins_are_civil_dates_in_the_zone),
+        cmocka_unit_test(an_instant_without_a_twin_does_not_fit),
         cmocka_unit_test(what_is_lost_is_told),
         cmocka_unit_test(skipped_and_repeated_times),
         cmocka_unit_test(unknown_zones_are_refused_and_the_old_one_stays),

@@ -92,6 +92,22 @@ static void what_is_quarantined_is_named(void **state)
         "and 5 more\nreadyz check passed\n");
 }
 
+static void timestamps_that_do_not_count_are_told(void **state)
+{
+    (void)state;
+    queues[0].timestamps_out_of_range = 2;
+    queues[1].timestamps_missing = 3;
+    queues[1].quarantine = (struct quarantine_status){ .entities = 1,
+                                                       .shown_count = 1,
+                                                       .shown = { { "7", "ZZ001", 3 } } };
+    assert_ready("[+]daemon ok\n[+]database ok\n"
+                 "[+]queue one consuming; AMQP timestamps that do not count: 2 out of range, 0 "
+                 "missing where they would be compared\n"
+                 "[+]queue two consuming; AMQP timestamps that do not count: 0 out of range, 3 "
+                 "missing where they would be compared; 1 entity fails alone and waits: 7 "
+                 "(SQLSTATE ZZ001, attempt 3)\nreadyz check passed\n");
+}
+
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
@@ -231,6 +247,7 @@ int main(void)
         TEST(ready_when_every_queue_is_consumed),
         TEST(an_open_breaker_is_not_ready),
         TEST(what_is_quarantined_is_named),
+        TEST(timestamps_that_do_not_count_are_told),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),

@@ -81,6 +81,8 @@ static void each_figure_has_its_line(void **state)
                                        .committed = 11,
                                        .stale = 12,
                                        .late = 13,
+                                       .timestamps_out_of_range = 31,
+                                       .timestamps_missing = 32,
                                        .misfits = 14,
                                        .broken = 15,
                                        .roots_written = 16,
@@ -121,6 +123,8 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_messages_committed_total{queue=\"one\"} 11");
     assert_line("kopru_messages_stale_total{queue=\"one\"} 12");
     assert_line("kopru_messages_late_total{queue=\"one\"} 13");
+    assert_line("kopru_timestamps_out_of_range_total{queue=\"one\"} 31");
+    assert_line("kopru_timestamps_missing_total{queue=\"one\"} 32");
     assert_line("kopru_values_misfit_total{queue=\"one\"} 14");
     assert_line("kopru_elements_broken_total{queue=\"one\"} 15");
     assert_line("kopru_roots_written_total{queue=\"one\"} 16");

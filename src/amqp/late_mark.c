@@ -1,0 +1,62 @@
+#include "amqp/late_mark.h"
+
+/* What brokers and their plugins add when a message does not go straight from its publisher to the
+   queue. Whoever moves a dead-lettered message by hand may lose x-death, which is a list of tables,
+   and keep the names, which are strings; a shovel may add its timestamp alone. */
+static const char *const MARKS[] = {
+    "x-death",         "x-first-death-queue",   "x-last-death-queue", /* dead-lettered */
+    "x-shovelled",     "x-shovelled-timestamp",                       /* moved by a shovel */
+    "x-received-from",                                                /* by federation */
+    "x-delay", /* a delayed message exchange */
+};
+
+/* A quorum queue counts in it how often it delivered the message before, from 0. Whoever publishes
+   such a message again may pass it on, but not the flag. */
+static const char DELIVERY_COUNT[] = "x-delivery-count";
+
+static bool is_positive(const amqp_field_value_t *field)
+{
+    switch (field->kind) {
+    case AMQP_FIELD_KIND_I8:
+        return field->value.i8 > 0;
+    case AMQP_FIELD_KIND_U8:
+        return field->value.u8 > 0;
+    case AMQP_FIELD_KIND_I16:
+        return field->value.i16 > 0;
+    case AMQP_FIELD_KIND_U16:
+        return field->value.u16 > 0;
+    case AMQP_FIELD_KIND_I32:
+        return field->value.i32 > 0;
+    case AMQP_FIELD_KIND_U32:
+        return field->value.u32 > 0;
+    case AMQP_FIELD_KIND_I64:
+        return field->value.i64 > 0;
+    case AMQP_FIELD_KIND_U64:
+        return field->value.u64 > 0;
+    default:
+        return false;
+    }
+}
+
+static const char *mark_of(const amqp_table_entry_t *entry, bool redelivered)
+{
+    struct slice name = amqp_bytes_slice(entry->key);
+
+    for (size_t i = 0; i < sizeof(MARKS) / sizeof(MARKS[0]); i++)
+        if (slice_is(name, MARKS[i]))
+            return MARKS[i];
+    if (!redelivered && slice_is(name, DELIVERY_COUNT) && is_positive(&entry->value))
+        return DELIVERY_COUNT;
+    return NULL;
+}
+
+const char *amqp_late_mark(const amqp_basic_properties_t *properties, bool redelivered)
+{
+    const char *mark = NULL;
+
+    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
+        return NULL;
+    for (int i = 0; i < properties->headers.num_entries && mark == NULL; i++)
+        mark = mark_of(&properties->headers.entries[i], redelivered);
+    return mark;
+}

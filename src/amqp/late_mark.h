@@ -1,0 +1,18 @@
+/*
+ * Headers that tell that a message did not go straight from its publisher to the queue, so that it
+ * may have come behind newer ones (bridge/consume/lateness.h). Nothing but their presence is looked
+ * at, because publishers can set them, too.
+ */
+#ifndef KOPRU_AMQP_LATE_MARK_H
+#define KOPRU_AMQP_LATE_MARK_H
+
+#include "amqp/library.h"
+
+#include <stdbool.h>
+
+/* Returns the name of such a header, or NULL if there is none: the message was dead-lettered,
+   delayed, moved by a shovel or by federation; or, if it is not flagged as redelivered, another
+   quorum queue delivered it before. The name is static. */
+const char *amqp_late_mark(const amqp_basic_properties_t *properties, bool redelivered);
+
+#endif

@@ -1,0 +1,87 @@
+#include "amqp/late_mark.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static amqp_table_entry_t header(const char *name, amqp_field_value_t value)
+{
+    return (amqp_table_entry_t){
+        .key = { strlen(name), (void *)(uintptr_t)name },
+        .value = value,
+    };
+}
+
+static amqp_field_value_t number(int64_t value)
+{
+    return (amqp_field_value_t){ .kind = AMQP_FIELD_KIND_I64, .value.i64 = value };
+}
+
+/* The mark of a message with a header of the publisher's, and this one. */
+static const char *mark_of(amqp_table_entry_t entry, bool redelivered)
+{
+    amqp_table_entry_t entries[] = { header("source", number(1)), entry };
+    const amqp_basic_properties_t properties = { ._flags = AMQP_BASIC_HEADERS_FLAG,
+                                                 .headers = { 2, entries } };
+
+    return amqp_late_mark(&properties, redelivered);
+}
+
+static void a_message_without_marks_has_none(void **state)
+{
+    static const char *const others[] = { "x-deaths", "X-Death", "death", "x-retries", "", "x-" };
+    const amqp_basic_properties_t none = { 0 };
+    const amqp_basic_properties_t empty = { ._flags = AMQP_BASIC_HEADERS_FLAG };
+
+    (void)state;
+    assert_null(amqp_late_mark(&none, false));
+    assert_null(amqp_late_mark(&empty, false));
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_null(mark_of(header(others[i], number(1)), false));
+}
+
+/* As RabbitMQ 3.10 and its plugins write them; whatever the header holds. */
+static void what_brokers_add_is_a_mark(void **state)
+{
+    static const char *const marks[] = {
+        "x-death",     "x-first-death-queue",   "x-last-death-queue",
+        "x-shovelled", "x-shovelled-timestamp", "x-received-from",
+        "x-delay"
+    };
+    const amqp_field_value_t list = { .kind = AMQP_FIELD_KIND_ARRAY };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        assert_string_equal(mark_of(header(marks[i], list), false), marks[i]);
+        assert_string_equal(mark_of(header(marks[i], number(0)), true), marks[i]);
+    }
+}
+
+/* A quorum queue counts its own redeliveries, and shows 0 with some first deliveries. */
+static void a_count_of_deliveries_is_one_where_the_flag_is_missing(void **state)
+{
+    const amqp_field_value_t byte = { .kind = AMQP_FIELD_KIND_U8, .value.u8 = 1 };
+    const amqp_field_value_t text = { .kind = AMQP_FIELD_KIND_UTF8 };
+
+    (void)state;
+    assert_string_equal(mark_of(header("x-delivery-count", number(1)), false), "x-delivery-count");
+    assert_string_equal(mark_of(header("x-delivery-count", byte), false), "x-delivery-count");
+    assert_null(mark_of(header("x-delivery-count", number(1)), true));
+    assert_null(mark_of(header("x-delivery-count", number(0)), false));
+    assert_null(mark_of(header("x-delivery-count", number(-1)), false));
+    assert_null(mark_of(header("x-delivery-count", text), false));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_message_without_marks_has_none),
+        cmocka_unit_test(what_brokers_add_is_a_mark),
+        cmocka_unit_test(a_count_of_deliveries_is_one_where_the_flag_is_missing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
