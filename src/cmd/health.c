@@ -133,17 +133,29 @@ static const char *quarantine_text(const struct quarantine_status *quarantine, c
     return out;
 }
 
+/* Writes nothing, or "; 1 other consumer takes a part of the messages" where there is one. */
+static const char *others_text(const struct queue_status *queue, char *out, size_t size)
+{
+    out[0] = '\0';
+    if (queue->other_consumers > 0)
+        snprintf(out, size, "; %d other consumer%s a part of the messages", queue->other_consumers,
+                 queue->other_consumers == 1 ? " takes" : "s take");
+    return out;
+}
+
 static void add_queue(struct health *health, const struct bridge_status *status,
                       const struct queue_status *queue)
 {
     const char *name = queue->queue;
     char text[LINE_MAX_BYTES];
+    char others[80];
 
     if (queue->stage == STAGE_CONSUMING && queue->breaker.open)
         add_part(health, false, "queue %s paused: %s", name,
                  breaker_text(&queue->breaker, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
-        add_part(health, true, "queue %s consuming%s", name,
+        add_part(health, true, "queue %s consuming%s%s", name,
+                 others_text(queue, others, sizeof(others)),
                  quarantine_text(&queue->quarantine, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
         add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",

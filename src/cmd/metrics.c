@@ -126,6 +126,9 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_queue_prefetch_messages", GAUGE,
       "Messages that the broker may deliver before the first is acknowledged, as last requested.",
       FIELD(FIELD_INT, prefetch) },
+    { "kopru_queue_other_consumers", GAUGE,
+      "Other clients that consume the queue as well, and take a part of its messages.",
+      FIELD(FIELD_INT, other_consumers) },
     { "kopru_broker_errors_total", COUNTER, "Subscriptions that could not begin or had to end.",
       FIELD(FIELD_COUNT, broker_error.count) },
 };

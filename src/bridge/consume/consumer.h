@@ -27,6 +27,7 @@ struct consumer {
     pthread_t thread;
     struct prefetch prefetch;
     struct stalled stalled;
+    struct others others;
     atomic_bool gave_up; /* something unacknowledged was not committed when it stopped */
 };
 

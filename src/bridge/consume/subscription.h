@@ -22,6 +22,7 @@
 #ifndef KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
 #define KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
 
+#include "bridge/consume/others.h"
 #include "bridge/consume/prefetch.h"
 #include "bridge/consume/redelivered.h"
 #include "bridge/consume/stalled.h"
@@ -70,8 +71,9 @@ struct subscription {
     struct queue *queue;
     struct writers *writers;
     const struct consume_settings *settings;
-    struct prefetch *prefetches; /* the consumer's, over all subscriptions, like the next */
+    struct prefetch *prefetches; /* the consumer's, over all subscriptions, like the next two */
     struct stalled *stalled;
+    struct others *others;
 
     enum subscription_state state;
     void *broker;  /* the port's consumer; NULL while there is no connection */
@@ -89,7 +91,7 @@ struct subscription {
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
-                       struct prefetch *prefetches, struct stalled *stalled);
+                       struct prefetch *prefetches, struct stalled *stalled, struct others *others);
 
 /* Closes the connection, takes the messages from the writers, and frees them. The connection is
    closed first: the broker takes everything back while the writers finish the transaction that they

@@ -92,6 +92,19 @@ static void what_is_quarantined_is_named(void **state)
         "and 5 more\nreadyz check passed\n");
 }
 
+static void other_consumers_are_named(void **state)
+{
+    (void)state;
+    queues[0].other_consumers = 1;
+    queues[1].other_consumers = 2;
+    queues[1].quarantine =
+        (struct quarantine_status){ .entities = 1, .shown_count = 1, .shown = { { "7", "", 2 } } };
+    assert_ready("[+]daemon ok\n[+]database ok\n"
+                 "[+]queue one consuming; 1 other consumer takes a part of the messages\n"
+                 "[+]queue two consuming; 2 other consumers take a part of the messages; 1 entity "
+                 "fails alone and waits: 7 (no answer, attempt 2)\nreadyz check passed\n");
+}
+
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
@@ -231,6 +244,7 @@ int main(void)
         TEST(ready_when_every_queue_is_consumed),
         TEST(an_open_breaker_is_not_ready),
         TEST(what_is_quarantined_is_named),
+        TEST(other_consumers_are_named),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),

@@ -18,6 +18,7 @@ static const struct consume_settings SETTINGS = { .prefetch = 10,
 static struct fake_queue fake;
 static struct prefetch prefetches;
 static struct stalled stalled;
+static struct others others;
 static struct subscription subscription;
 static struct error err;
 
@@ -28,7 +29,8 @@ static int set_up(void **state)
     prefetch_init(&prefetches, SETTINGS.prefetch);
     stalled = (struct stalled){ 0 };
     queue_lease_acquired(&fake.queue.lease, EPOCH, clock_monotonic_ms(), HANDOVER_NONE);
-    subscription_init(&subscription, &fake.queue, &fake.writers, &SETTINGS, &prefetches, &stalled);
+    subscription_init(&subscription, &fake.queue, &fake.writers, &SETTINGS, &prefetches, &stalled,
+                      &others);
     return 0;
 }
 
