@@ -1,6 +1,6 @@
 #include "cmd/cmd.h"
 
-#include "config/cfg.h"
+#include "base/nearest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,7 +106,7 @@ static const struct command *find_command(const char *name, struct error *err)
     }
     names[COMMAND_COUNT] = "help";
     names[COMMAND_COUNT + 1] = NULL;
-    nearest = cfg_nearest(name, names);
+    nearest = nearest_name(name, names);
     error_set(err, ERROR_USAGE, *name == '-' ? "unknown option" : "unknown command", name, "%s",
               "");
     if (*name == '-')

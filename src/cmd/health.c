@@ -8,8 +8,8 @@
  * that names the cause. /livez looks at threads alone, because it asks for a restart, and a restart
  * mends no server. A standby counts as ready: otherwise a second instance would never become ready,
  * and a rolling update would wait for it in vain. Where several things are wrong with a queue, the
- * line names the one that the others follow from: the database before the lease, and the lease
- * before the broker.
+ * line names the one that the others follow from: the database before the tables, these before the
+ * lease, and the lease before the broker.
  */
 
 enum { LINE_MAX_BYTES = 2048 };
@@ -153,6 +153,9 @@ static void add_queue(struct health *health, const struct bridge_status *status,
     if (queue->stage == STAGE_CONSUMING && queue->breaker.open)
         add_part(health, false, "queue %s paused: %s", name,
                  breaker_text(&queue->breaker, text, sizeof(text)));
+    else if (queue->stage == STAGE_CONSUMING && queue->tables_error.current)
+        add_part(health, false, "queue %s paused: %s", name,
+                 last_error_text(&queue->tables_error, "", text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
         add_part(health, true, "queue %s consuming%s%s", name,
                  others_text(queue, others, sizeof(others)),
@@ -163,6 +166,9 @@ static void add_queue(struct health *health, const struct bridge_status *status,
                                  sizeof(text)));
     else if (!status->database_ok)
         add_part(health, false, "queue %s not consuming: waiting for the database", name);
+    else if (queue->tables_error.current)
+        add_part(health, false, "queue %s not consuming: %s", name,
+                 last_error_text(&queue->tables_error, "", text, sizeof(text)));
     else if (!queue->lease_held && queue->holder[0] != '\0')
         add_part(health, true, "queue %s standby: another instance holds the lease (%.*s)", name,
                  (int)strcspn(queue->holder, " "), queue->holder);

@@ -252,8 +252,8 @@ void metrics_print(const struct bridge_status *status, const struct process_figu
     print_label_value(out, version);
     buffer_append_text(out, "} 1\n");
     print_number(out, "kopru_database_up", GAUGE,
-                 "Whether the database was reachable and had what the mappings need when it was "
-                 "last checked.",
+                 "Whether the database was reachable and had what all queues need when it was last "
+                 "checked.",
                  status->database_ok, 0);
     print_number(out, "kopru_database_reconnects_total", COUNTER,
                  "Connections of the lease keeper to the database after its first.",

@@ -53,6 +53,10 @@ const char *catalog_server_fact(const struct catalog *catalog, enum server_fact 
 /* Returns false if schema kopru has no table of that name. */
 bool catalog_find_table(const struct catalog *catalog, const char *name,
                         struct catalog_table *table);
+
+/* Returns the name of the nth table, NULL after the last one. */
+const char *catalog_next_table(const struct catalog *catalog, size_t n);
+
 bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name,
                          struct catalog_column *column);
 

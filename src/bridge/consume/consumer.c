@@ -412,15 +412,15 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     return result < 0 ? -1 : 0;
 }
 
-/* Waits until this instance holds the lease and the database answers. Returns false when the daemon
-   stops. */
+/* Waits until this instance holds the lease, the database answers and the tables are in order.
+   Returns false when the daemon stops. */
 static bool wait_for_lease(struct queue *queue)
 {
     struct lease_view lease = queue_lease_view(&queue->lease);
 
     counters_stage(&queue->counters, STAGE_WAITING);
     liveness_rest(&queue->counters.consumer);
-    while (!queue_is_stopping(queue) && !(lease.held && lease.database_ok)) {
+    while (!queue_is_stopping(queue) && !(lease.held && lease.database_ok && lease.tables_ok)) {
         doorbell_wait(&queue->consumer, -1);
         lease = queue_lease_view(&queue->lease);
     }

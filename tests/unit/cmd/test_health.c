@@ -173,6 +173,19 @@ static void a_database_that_is_not_usable_is_named(void **state)
         "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
 }
 
+static void tables_that_are_wrong_are_the_queues_own(void **state)
+{
+    (void)state;
+    queues[0].stage = STAGE_WAITING;
+    queues[0].lease_held = false;
+    fail_with(&queues[0].tables_error, "");
+    assert_not_ready("[+]database ok\n[-]queue one not consuming: cannot do it \"host\": no luck\n"
+                     "[+]queue two consuming\n");
+    buffer_clear(&out);
+    queues[0].stage = STAGE_CONSUMING; /* they were looked at again */
+    assert_not_ready("[-]queue one paused: cannot do it \"host\": no luck\n");
+}
+
 static void a_writer_that_cannot_write_is_named(void **state)
 {
     (void)state;
@@ -249,6 +262,7 @@ int main(void)
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),
         TEST(a_database_that_is_not_usable_is_named),
+        TEST(tables_that_are_wrong_are_the_queues_own),
         TEST(a_writer_that_cannot_write_is_named),
         TEST(not_ready_before_it_began_nor_when_it_ends),
         TEST(a_name_stays_on_its_line),
