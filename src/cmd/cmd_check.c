@@ -170,6 +170,7 @@ static void check_catalog(const struct configuration *configuration, struct pg_c
     }
     buffer_append_format(&section->summary, ", PostgreSQL %d.%d", version / 10000, version % 10000);
     catalog_check_server(catalog, kopru_version(), &report);
+    catalog_check_identity(catalog, conn, &report);
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
             catalog_check_entity(catalog, mapping_entity(configuration->mappings[i]), &report);

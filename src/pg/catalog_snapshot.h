@@ -12,7 +12,14 @@
 
 #include <stdbool.h>
 
-enum { CATALOG_SERVER, CATALOG_TABLES, CATALOG_COLUMNS, CATALOG_UNIQUE, CATALOG_PARTS };
+enum {
+    CATALOG_SPELLING, /* sets how the parts that follow are spelt */
+    CATALOG_SERVER,
+    CATALOG_TABLES,
+    CATALOG_COLUMNS,
+    CATALOG_UNIQUE,
+    CATALOG_PARTS
+};
 
 struct catalog {
     struct pg_call parts[CATALOG_PARTS]; /* each with its result */
@@ -32,7 +39,8 @@ enum server_fact {
     SERVER_REPLICATION_CLIENTS, /* a number */
     SERVER_DATABASE,
     SERVER_USER,
-    SERVER_SCHEMA, /* "usage", "no usage"; "" if there is no schema kopru */
+    SERVER_SCHEMA,          /* "usage", "no usage"; "" if there is no schema kopru */
+    SERVER_DEAD_LETTER_IDS, /* "readable", or "": the sequence behind dead_letter_id */
 };
 
 struct catalog_table {
