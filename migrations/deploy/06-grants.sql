@@ -30,6 +30,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     TO kopru_writer;
 GRANT SELECT, INSERT, UPDATE ON kopru.dead_letters, kopru.queues TO kopru_writer;
 GRANT SELECT ON kopru.schema_version TO kopru_writer;
+-- So that kopru check sees when the identity is behind its rows, as after a logical copy.
+GRANT SELECT ON SEQUENCE kopru.dead_letters_dead_letter_id_seq TO kopru_writer;
 
 -- For people and applications that may see personal data, but not the raw messages.
 GRANT SELECT

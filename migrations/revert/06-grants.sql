@@ -14,6 +14,7 @@ END
 $$;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA kopru FROM kopru_writer, kopru_reader_pii;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA kopru FROM kopru_writer;
 REVOKE ALL ON SCHEMA kopru FROM kopru_writer, kopru_reader_pii;
 
 DELETE FROM kopru.schema_version WHERE version = 6;

@@ -3,6 +3,7 @@
 
 BEGIN;
 SET LOCAL search_path = pg_catalog;
+SET LOCAL quote_all_identifiers = off;
 
 DO $$
 DECLARE

@@ -3,6 +3,7 @@
 
 BEGIN;
 SET LOCAL search_path = pg_catalog;
+SET LOCAL quote_all_identifiers = off;
 
 DO $$
 DECLARE
@@ -43,6 +44,16 @@ BEGIN
                             'TRIGGER']) AS privilege
     WHERE has_table_privilege(grantee, 'kopru.' || relation, privilege)
           <> (privilege = ANY (string_to_array(privileges, ' ')));
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'missing or too many: %', wrong;
+    END IF;
+
+    SELECT string_agg(format('%s on sequence dead_letters_dead_letter_id_seq for %s', privilege,
+                             grantee), '; ') INTO wrong
+    FROM unnest(ARRAY['kopru_writer', 'kopru_reader_pii', 'kopru_reader', 'public']) AS grantee
+    CROSS JOIN unnest(ARRAY['SELECT', 'USAGE', 'UPDATE']) AS privilege
+    WHERE has_sequence_privilege(grantee, 'kopru.dead_letters_dead_letter_id_seq', privilege)
+          <> (grantee = 'kopru_writer' AND privilege = 'SELECT');
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'missing or too many: %', wrong;
     END IF;

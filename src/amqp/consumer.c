@@ -35,6 +35,7 @@ struct amqp_consumer {
 };
 
 static const char CONSUMER_TAG[] = "kopru";
+static const char PRIORITY[] = "x-priority";
 static const char LOST[] = "lost the connection to the broker";
 
 int amqp_endpoint_check(const struct amqp_endpoint *endpoint, struct error *err)
@@ -142,8 +143,13 @@ static int consumer_subscribe(void *handle, const char *queue, int prefetch, str
     struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
     amqp_basic_qos_t limit = { .prefetch_count = (uint16_t)prefetch };
+    /* The default priority, said aloud: every queue takes it except a stream, which refuses an
+       argument that it does not know. So a subscription to a stream never begins. */
+    amqp_table_entry_t usual = { .key = amqp_cstring_bytes(PRIORITY),
+                                 .value = { .kind = AMQP_FIELD_KIND_I32 } };
     amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue),
-                                     .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
+                                     .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG),
+                                     .arguments = { 1, &usual } };
     amqp_method_t answer;
 
     if (check_queue_name(queue, what, err) != 0)
@@ -172,7 +178,7 @@ int amqp_consumer_check_access(void *handle, const char *queue, struct error *er
     static const char what[] = "cannot subscribe to the queue";
     struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
-    amqp_table_entry_t impossible = { .key = amqp_cstring_bytes("x-priority") };
+    amqp_table_entry_t impossible = { .key = amqp_cstring_bytes(PRIORITY) };
     amqp_basic_qos_t limit = { .prefetch_count = 1 };
     amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue),
                                      .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG) };
@@ -188,7 +194,9 @@ int amqp_consumer_check_access(void *handle, const char *queue, struct error *er
     if (wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer,
                   what, queue, err) == 0)
         return 0;
-    /* The broker refused the argument, so it had found nothing wrong with the permission. */
+    /* The broker refused the argument's value, so it had found nothing wrong with the permission,
+       and the queue is of a type that has priorities. A stream refuses the argument itself, with an
+       error of another kind. */
     return wire->state == WIRE_CHANNEL_GONE && err->kind == ERROR_UNAVAILABLE ? 0 : -1;
 }
 

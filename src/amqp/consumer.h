@@ -21,6 +21,7 @@
  *
  * - open(): reads the password file each time. It takes at most connect_timeout_ms, and the time
  *   that resolving the host's name takes.
+ * - subscribe(): a stream refuses it: the subscription would begin at its end.
  * - next(): wake_fd may be -1, and is not read. -1 means that the connection, the channel or the
  *   subscription is gone.
  * - idle(): sends heartbeats.
@@ -64,9 +65,10 @@ int amqp_endpoint_check(const struct amqp_endpoint *endpoint, struct error *err)
 struct broker_port amqp_broker_port(const struct amqp_endpoint *endpoint);
 
 /*
- * Whether the user may consume the queue. It sends a basic.consume that no broker can grant (one
- * argument has the wrong type), and the broker checks the permission first. No message is touched.
- * handle is a consumer that the port has opened; afterwards it can only be closed.
+ * Whether the user may consume the queue, and whether the queue is no stream. It sends a
+ * basic.consume that no broker can grant (one argument has the wrong type), and the broker checks
+ * the permission first. No message is touched. handle is a consumer that the port has opened;
+ * afterwards it can only be closed.
  */
 int amqp_consumer_check_access(void *handle, const char *queue, struct error *err);
 

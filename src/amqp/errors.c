@@ -87,9 +87,11 @@ static const struct meaning replies[] = {
       "check user and password, and what the user may read in this vhost: rabbitmqctl "
       "list_user_permissions" },
     { AMQP_NOT_FOUND, ERROR_PROBLEMS, "not found",
-      "kopru never creates a queue: check its name and the vhost with the ERP's owner" },
+      "kopru never creates a queue: check its name and the vhost with the ERP's owner, and that it "
+      "is not auto-delete: such a queue is deleted when kopru ends its subscription" },
     { AMQP_RESOURCE_LOCKED, ERROR_PROBLEMS, "resource locked",
-      "the queue belongs exclusively to another connection" },
+      "the queue is exclusive to another connection, and is deleted when that connection closes: "
+      "ask its owner for a durable queue that is not exclusive" },
     { AMQP_PRECONDITION_FAILED, ERROR_UNAVAILABLE, "precondition failed",
       "if the text mentions a timeout: the database was away for longer than the broker's "
       "consumer_timeout, and unacknowledged messages are redelivered" },
@@ -108,6 +110,22 @@ static const struct meaning replies[] = {
     { AMQP_NOT_IMPLEMENTED, ERROR_UNAVAILABLE, "not implemented", NULL },
     { AMQP_INTERNAL_ERROR, ERROR_UNAVAILABLE, "internal error",
       "the broker had an internal failure: see its log" },
+};
+
+/* What a reply text says more exactly than its code; RabbitMQ 3.10 to 4 have the same words. */
+static const struct {
+    int code;
+    const char *words; /* in the reply text */
+    enum error_kind kind;
+    const char *hint;
+} texts[] = {
+    { AMQP_ACCESS_REFUSED, "in exclusive use", ERROR_PROBLEMS,
+      "another client consumes the queue with the exclusive flag: find it with rabbitmqctl "
+      "list_consumers and stop it; kopru tries again by itself" },
+    { AMQP_PRECONDITION_FAILED, "of queue type", ERROR_PROBLEMS,
+      "kopru consumes classic and quorum queues: what a stream held before would be skipped, and "
+      "an acknowledgement takes nothing out of it; have its owner bind a classic or a quorum queue "
+      "to the same exchange" },
 };
 
 static const struct meaning *find(const struct meaning *table, size_t count, int code)
@@ -186,6 +204,12 @@ int amqp_close_error(struct error *err, const char *what, const char *subject, u
               "the broker says: %u %s", reply_code, text);
     if (meaning != NULL && meaning->hint != NULL)
         error_hint(err, "%s", meaning->hint);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i].code != (int)reply_code || strstr(text, texts[i].words) == NULL)
+            continue;
+        err->kind = texts[i].kind;
+        error_hint(err, "%s", texts[i].hint);
+    }
     return -1;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/standard_fds.h"
 #include "config/cfg.h"
+#include "base/nearest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -113,7 +114,7 @@ static const struct command *find_command(const char *name, struct error *err)
     }
     names[COMMAND_COUNT] = "help";
     names[COMMAND_COUNT + 1] = NULL;
-    nearest = cfg_nearest(name, names);
+    nearest = nearest_name(name, names);
     error_set(err, ERROR_USAGE, *name == '-' ? "unknown option" : "unknown command", name, "%s",
               "");
     if (*name == '-')

@@ -8,6 +8,7 @@
  */
 #include "amqp/target.h"
 #include "base/address.h"
+#include "cmd/check_consumers.h"
 #include "cmd/check_report.h"
 #include "cmd/cmd.h"
 #include "cmd/configuration.h"
@@ -16,6 +17,7 @@
 #include "pg/conninfo.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct option_spec OPTIONS[] = {
@@ -29,8 +31,10 @@ static const struct option_spec OPTIONS[] = {
 static const char HELP[] =
     "example: kopru check --config /etc/kopru/kopru.cfg\n"
     "\n"
-    "Checks the configuration, the entity files, the broker (queues, TLS) and the\n"
-    "database (schema, tables, columns, types, unique keys, privileges, migrations).\n"
+    "Checks the configuration, the entity files, the broker (queues and who else\n"
+    "consumes them, TLS) and the database (schema, tables, columns, types, unique\n"
+    "keys, privileges, migrations). AMQP does not tell a queue's policies:\n"
+    "docs/operations.md says what to look for there.\n"
     "It names all problems at once: where each is, what is wrong and what to run. It\n"
     "changes nothing and consumes no message. It also prints the most memory that\n"
     "kopru run will use.\n"
@@ -95,8 +99,8 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
 }
 
 /* Each queue gets a connection of its own, because a failed inspection ends it. Returns -1 when the
-   broker cannot be asked at all. */
-static int check_queue(const struct amqp_endpoint *endpoint, const char *queue,
+   broker cannot be asked at all. consumers: 0 unless the queue is in order. */
+static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, uint32_t *consumers,
                        struct check_section *section)
 {
     struct broker_port broker = amqp_broker_port(endpoint);
@@ -111,15 +115,18 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue,
     if (broker.inspect(consumer, queue, &state, &err) != 0 ||
         amqp_consumer_check_access(consumer, queue, &err) != 0)
         error_list_add(&section->problems, &err);
-    else
+    else {
+        *consumers = state.consumers;
         buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue,
                              state.messages, state.messages == 1 ? "" : "s", state.consumers,
                              state.consumers == 1 ? "" : "s");
+    }
     broker.close(consumer);
     return 0;
 }
 
-static void check_broker(const struct settings *settings, bool offline,
+/* consumers: of each queue, filled in. */
+static void check_broker(const struct settings *settings, bool offline, uint32_t *consumers,
                          struct check_section *section)
 {
     struct amqp_endpoint endpoint = wiring_endpoint(settings);
@@ -135,7 +142,7 @@ static void check_broker(const struct settings *settings, bool offline,
         return;
     }
     for (size_t i = 0; i < settings->queue_count; i++)
-        if (check_queue(&endpoint, settings->queues[i].name, section) != 0)
+        if (check_queue(&endpoint, settings->queues[i].name, &consumers[i], section) != 0)
             return;
 }
 
@@ -174,16 +181,20 @@ static void check_catalog(const struct configuration *configuration, struct pg_c
     }
     buffer_append_format(&section->summary, ", PostgreSQL %d.%d", version / 10000, version % 10000);
     catalog_check_server(catalog, kopru_version(), &report);
+    catalog_check_identity(catalog, conn, &report);
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
             catalog_check_entity(catalog, mapping_entity(configuration->mappings[i]), &report);
     catalog_free(catalog);
 }
 
+/* consumers: of each queue, as the broker counted them; who they are stands in the database. */
 static void check_database(const struct configuration *configuration, bool offline,
-                           struct check_section *section)
+                           const uint32_t *consumers, struct check_report *report)
 {
     const struct settings *settings = &configuration->settings;
+    struct check_section *section = &report->sections[CHECK_DATABASE];
+    struct amqp_endpoint endpoint = wiring_endpoint(settings);
     atomic_bool unprepared = false;
     struct pg_settings connection = wiring_postgres(settings, &unprepared);
     struct pg_conn *conn;
@@ -204,6 +215,7 @@ static void check_database(const struct configuration *configuration, bool offli
         return;
     }
     check_catalog(configuration, conn, section);
+    check_consumers(settings, &endpoint, conn, consumers, &report->sections[CHECK_BROKER].problems);
     pg_conn_close(conn);
 }
 
@@ -240,6 +252,23 @@ static int print_report(const struct check_report *report, bool as_json, struct 
     return status;
 }
 
+static void check_servers(const struct configuration *configuration, bool offline,
+                          struct check_report *report)
+{
+    struct check_section *broker = &report->sections[CHECK_BROKER];
+    uint32_t *consumers = calloc(configuration->settings.queue_count + 1, sizeof(*consumers));
+    struct error err;
+
+    if (consumers == NULL) {
+        error_no_memory(&err);
+        error_list_add(&broker->problems, &err);
+        return;
+    }
+    check_broker(&configuration->settings, offline, consumers, broker);
+    check_database(configuration, offline, consumers, report);
+    free(consumers);
+}
+
 static int run(const struct invocation *call, struct error_list *errors)
 {
     const char *path = invocation_value(call, "config");
@@ -252,8 +281,7 @@ static int run(const struct invocation *call, struct error_list *errors)
     report.has_memory = configuration_load(&configuration, path, SETTINGS_ALL,
                                            &report.sections[CHECK_CONFIGURATION].problems) == 0;
     describe_configuration(path, &configuration, &report.sections[CHECK_CONFIGURATION]);
-    check_broker(&configuration.settings, offline, &report.sections[CHECK_BROKER]);
-    check_database(&configuration, offline, &report.sections[CHECK_DATABASE]);
+    check_servers(&configuration, offline, &report);
     if (report.has_memory)
         memory_bound_compute(&configuration.settings, &report.memory);
     status = print_report(&report, strcmp(invocation_value(call, "output"), "json") == 0, errors);

@@ -1,5 +1,7 @@
 #include "cmd/health.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -8,8 +10,8 @@
  * that names the cause. /livez looks at threads alone, because it asks for a restart, and a restart
  * mends no server. A standby counts as ready: otherwise a second instance would never become ready,
  * and a rolling update would wait for it in vain. Where several things are wrong with a queue, the
- * line names the one that the others follow from: the database before the lease, and the lease
- * before the broker.
+ * line names the one that the others follow from: the database before the tables, these before the
+ * lease, and the lease before the broker.
  */
 
 enum { LINE_MAX_BYTES = 2048 };
@@ -110,41 +112,49 @@ static const char *breaker_text(const struct breaker_status *breaker, char *out,
     return out;
 }
 
-/* Writes nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
-static const char *quarantine_text(const struct quarantine_status *quarantine, char *out,
-                                   size_t size)
-{
-    size_t used = 0;
-
-    out[0] = '\0';
-    if (quarantine->entities > 0)
-        used = (size_t)snprintf(out, size, "; %zu %s alone and wait%s: ", quarantine->entities,
-                                quarantine->entities == 1 ? "entity fails" : "entities fail",
-                                quarantine->entities == 1 ? "s" : "");
-    for (size_t i = 0; i < quarantine->shown_count && used < size; i++)
-        used +=
-            (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "",
-                             quarantine->shown[i].id,
-                             quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
-                             quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
-    if (quarantine->entities > quarantine->shown_count && used < size)
-        snprintf(out + used, size - used, ", and %zu more",
-                 quarantine->entities - quarantine->shown_count);
-    return out;
-}
-
-/* Writes nothing, or "; AMQP timestamps that do not count: 2 out of range, 3 missing where ..." */
-static const char *timestamps_text(const struct queue_status *queue, char *out, size_t size)
+static void append_timestamps(const struct queue_status *queue, char *out, size_t size)
 {
     unsigned long long out_of_range = queue->timestamps_out_of_range;
     unsigned long long missing = queue->timestamps_missing;
 
-    out[0] = '\0';
     if (out_of_range > 0 || missing > 0)
-        snprintf(out, size,
-                 "; AMQP timestamps that do not count: %llu out of range, %llu missing where they "
-                 "would be compared",
-                 out_of_range, missing);
+        text_append(out, size,
+                    "; AMQP timestamps that do not count: %llu out of range, %llu missing where "
+                    "they would be compared",
+                    out_of_range, missing);
+}
+
+static void append_others(const struct queue_status *queue, char *out, size_t size)
+{
+    if (queue->other_consumers > 0)
+        text_append(out, size, "; %d other consumer%s a part of the messages",
+                    queue->other_consumers, queue->other_consumers == 1 ? " takes" : "s take");
+}
+
+/* Appends "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
+static void append_quarantine(const struct quarantine_status *quarantine, char *out, size_t size)
+{
+    if (quarantine->entities == 0)
+        return;
+    text_append(out, size, "; %zu %s alone and wait%s: ", quarantine->entities,
+                quarantine->entities == 1 ? "entity fails" : "entities fail",
+                quarantine->entities == 1 ? "s" : "");
+    for (size_t i = 0; i < quarantine->shown_count; i++)
+        text_append(out, size, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "",
+                    quarantine->shown[i].id,
+                    quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
+                    quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
+    if (quarantine->entities > quarantine->shown_count)
+        text_append(out, size, ", and %zu more", quarantine->entities - quarantine->shown_count);
+}
+
+/* Writes what does not make a queue unready and is worth a look: nothing, or "; ...; ...". */
+static const char *notes_text(const struct queue_status *queue, char *out, size_t size)
+{
+    out[0] = '\0';
+    append_timestamps(queue, out, size);
+    append_others(queue, out, size);
+    append_quarantine(&queue->quarantine, out, size);
     return out;
 }
 
@@ -153,21 +163,25 @@ static void add_queue(struct health *health, const struct bridge_status *status,
 {
     const char *name = queue->queue;
     char text[LINE_MAX_BYTES];
-    char timestamps[160];
 
     if (queue->stage == STAGE_CONSUMING && queue->breaker.open)
         add_part(health, false, "queue %s paused: %s", name,
                  breaker_text(&queue->breaker, text, sizeof(text)));
+    else if (queue->stage == STAGE_CONSUMING && queue->tables_error.current)
+        add_part(health, false, "queue %s paused: %s", name,
+                 last_error_text(&queue->tables_error, "", text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
-        add_part(health, true, "queue %s consuming%s%s", name,
-                 timestamps_text(queue, timestamps, sizeof(timestamps)),
-                 quarantine_text(&queue->quarantine, text, sizeof(text)));
+        add_part(health, true, "queue %s consuming%s", name,
+                 notes_text(queue, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
         add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
                  last_error_text(&queue->database_error, "a transaction is being repeated", text,
                                  sizeof(text)));
     else if (!status->database_ok)
         add_part(health, false, "queue %s not consuming: waiting for the database", name);
+    else if (queue->tables_error.current)
+        add_part(health, false, "queue %s not consuming: %s", name,
+                 last_error_text(&queue->tables_error, "", text, sizeof(text)));
     else if (!queue->lease_held && queue->holder[0] != '\0')
         add_part(health, true, "queue %s standby: another instance holds the lease (%.*s)", name,
                  (int)strcspn(queue->holder, " "), queue->holder);

@@ -134,6 +134,9 @@ static const struct family QUEUE_FAMILIES[] = {
     { "kopru_queue_prefetch_messages", GAUGE,
       "Messages that the broker may deliver before the first is acknowledged, as last requested.",
       FIELD(FIELD_INT, prefetch) },
+    { "kopru_queue_other_consumers", GAUGE,
+      "Other clients that consume the queue as well, and take a part of its messages.",
+      FIELD(FIELD_INT, other_consumers) },
     { "kopru_broker_errors_total", COUNTER, "Subscriptions that could not begin or had to end.",
       FIELD(FIELD_COUNT, broker_error.count) },
 };
@@ -260,8 +263,8 @@ void metrics_print(const struct bridge_status *status, const struct process_figu
     print_label_value(out, version);
     buffer_append_text(out, "} 1\n");
     print_number(out, "kopru_database_up", GAUGE,
-                 "Whether the database was reachable and had what the mappings need when it was "
-                 "last checked.",
+                 "Whether the database was reachable and had what all queues need when it was last "
+                 "checked.",
                  status->database_ok, 0);
     print_number(out, "kopru_database_reconnects_total", COUNTER,
                  "Connections of the lease keeper to the database after its first.",

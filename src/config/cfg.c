@@ -1,5 +1,6 @@
 #include "config/cfg.h"
 
+#include "base/nearest.h"
 #include "base/text.h"
 #include "base/utf8.h"
 #include "config/cfg_path.h"
@@ -406,7 +407,7 @@ bool cfg_as_choice(struct cfg setting, const char *const *names, int *out)
         }
         text_append(why, sizeof(why), "%s\"%s\"", i > 0 ? ", " : "", names[i]);
     }
-    nearest = cfg_nearest(written, names);
+    nearest = nearest_name(written, names);
     if (nearest != NULL)
         snprintf(hint, sizeof(hint), "did you mean \"%s\"?", nearest);
     cfg_problem(setting, nearest != NULL ? hint : NULL, "\"%.*s\" is none of %s",

@@ -128,7 +128,4 @@ void cfg_missing(struct cfg group, const char *key, const char *hint);
 /* Writes the `file:line` of a setting into out. Returns out. */
 char *cfg_location(struct cfg setting, char *out, size_t size);
 
-/* Returns the one of names that is nearest to what was written, NULL if none is near. */
-const char *cfg_nearest(const char *written, const char *const *names);
-
 #endif

@@ -81,10 +81,14 @@ struct store_port {
 /* The leases on the queues, in kopru.queues; used by one thread. */
 struct lease_port {
     void *context;
-    /* Connects and checks that the tables are what the mappings need; the list gets every
-       problem. */
+    /* Connects and checks what all queues share: the server, the schema, and kopru's own tables; the
+       list gets every problem. */
     int (*open)(void *context, void **session, struct error_list *problems);
     void (*close)(void *session);
+    /* Compares the entity's tables with what its mapping needs. Returns 1 if they fit; 0 if they do
+       not, and the list gets every problem; -1 if the server cannot be asked, and the list gets
+       why. */
+    int (*check_tables)(void *session, const char *entity, struct error_list *problems);
     /* Reads the queue's row, and inserts it if there is none. Does not acquire the lease. */
     int (*read)(void *session, const char *queue, const char *entity, struct lease *lease,
                 struct error *err);

@@ -15,12 +15,15 @@
  * value and not with to_regclass() and the like, which fail where the user may not use the schema.
  */
 
-/* Until the transaction ends: a role may have a statement_timeout of its own that is too short for
-   what follows. */
-static const struct pg_statement SET_LIMITS = {
+/* Until the transaction ends. A role may have a statement_timeout of its own that is too short for
+   what follows; and with other settings the server quotes the names of types, or names their
+   schema, and they would differ from what kopru expects. */
+static const struct pg_statement SET_UP = {
     .sql = "SELECT"
            " pg_catalog.set_config('statement_timeout', $1, true),"
-           " pg_catalog.set_config('lock_timeout', $2, true)",
+           " pg_catalog.set_config('lock_timeout', $2, true),"
+           " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
+           " pg_catalog.set_config('search_path', 'pg_catalog', true)",
     .param_count = 2,
     .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
 };
@@ -42,7 +45,12 @@ static const struct pg_statement READ_SERVER = {
            " (SELECT CASE WHEN pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
            " THEN 'usage' ELSE 'no usage' END"
            " FROM pg_catalog.pg_namespace AS n"
-           " WHERE n.nspname = '" ENTITY_SCHEMA "')",
+           " WHERE n.nspname = '" ENTITY_SCHEMA "'),"
+           " (SELECT 'readable' FROM pg_catalog.pg_class AS c"
+           " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+           " WHERE n.nspname = '" ENTITY_SCHEMA "' AND c.relkind = 'S'"
+           " AND c.relname = 'dead_letters_dead_letter_id_seq'"
+           " AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT'))",
 };
 
 /* Views and foreign tables are read, too, so that the report can say that a name is not that of a
@@ -132,8 +140,8 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
         *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
         return error_no_memory(&failure->error);
     }
-    catalog->parts[CATALOG_LIMITS].statement = &SET_LIMITS;
-    catalog->parts[CATALOG_LIMITS].params = pg_conn_settings(conn);
+    catalog->parts[CATALOG_SETTINGS].statement = &SET_UP;
+    catalog->parts[CATALOG_SETTINGS].params = pg_conn_settings(conn);
     catalog->parts[CATALOG_SERVER].statement = &READ_SERVER;
     catalog->parts[CATALOG_TABLES].statement = &READ_TABLES;
     catalog->parts[CATALOG_COLUMNS].statement = &READ_COLUMNS;

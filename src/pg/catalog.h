@@ -46,6 +46,12 @@ int catalog_check_server(const struct catalog *catalog, const char *version,
 int catalog_check_entity(const struct catalog *catalog, const struct entity *entity,
                          const struct catalog_report *report);
 
+/* Compares the identity of the dead letters with their rows: one that is behind gives numbers that
+   are there already, and then no dead letter can be written. Asks the server; what it cannot read
+   it does not compare. Returns as catalog_check_server() does. */
+int catalog_check_identity(const struct catalog *catalog, struct pg_conn *conn,
+                           const struct catalog_report *report);
+
 /* The names of the migrations that this kopru needs, oldest first; their numbers are 1 to count. */
 const char *const *catalog_migrations(size_t *count);
 

@@ -1,5 +1,6 @@
 #include "pg/catalog_review.h"
 
+#include "base/nearest.h"
 #include "base/text.h"
 
 #include <stdio.h>
@@ -12,7 +13,10 @@
  * database but not kopru.
  */
 
-enum { OBJECT_MAX_BYTES = 200 };
+enum {
+    OBJECT_MAX_BYTES = 200,
+    NAMES_MAX = 1600, /* as many columns as a table can have */
+};
 
 void review_problem(struct review *review, const struct error *err)
 {
@@ -62,6 +66,55 @@ static void hint_migration(const struct review *review, struct error *err, const
                    migration, migration);
 }
 
+static bool is_wanted(const struct wanted_table *table, const char *column)
+{
+    for (size_t i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, column) == 0)
+            return true;
+    return false;
+}
+
+/* Returns the column of the table that was probably meant, one that nothing feeds, or NULL. */
+static const char *near_column(const struct review *review, const struct wanted_table *table,
+                               const char *missing)
+{
+    const char *names[NAMES_MAX + 1];
+    struct catalog_column found;
+    const char *name;
+    size_t count = 0;
+
+    for (size_t n = 0;
+         count < NAMES_MAX &&
+         (name = catalog_next_column(review->catalog, table->name, n, &found)) != NULL;
+         n++)
+        if (!is_wanted(table, name))
+            names[count++] = name;
+    names[count] = NULL;
+    return nearest_name(missing, names);
+}
+
+static const char *near_table(const struct review *review, const char *missing)
+{
+    const char *names[NAMES_MAX + 1];
+    size_t count = 0;
+
+    while (count < NAMES_MAX && (names[count] = catalog_next_table(review->catalog, count)) != NULL)
+        count++;
+    names[count] = NULL;
+    return nearest_name(missing, names);
+}
+
+/* Puts a name that is nearly right before the hint. */
+static void hint_near(struct error *err, const char *near)
+{
+    char hint[sizeof(err->hint)];
+
+    if (near == NULL)
+        return;
+    snprintf(hint, sizeof(hint), "%s", err->hint);
+    error_hint(err, "did you mean %s? If not: %s", near, hint);
+}
+
 static void check_column(struct review *review, const struct wanted_table *table,
                          const struct wanted_column *wanted)
 {
@@ -73,6 +126,7 @@ static void check_column(struct review *review, const struct wanted_table *table
     if (!catalog_find_column(review->catalog, table->name, wanted->name, &found)) {
         error_set(&err, ERROR_PROBLEMS, "missing column", object, "the table does not have it");
         hint_migration(review, &err, table->name, wanted->name);
+        hint_near(&err, near_column(review, table, wanted->name));
         review_problem(review, &err);
         return;
     }
@@ -95,14 +149,6 @@ static void check_column(struct review *review, const struct wanted_table *table
                    ENTITY_SCHEMA, table->name, wanted->name);
         review_problem(review, &err);
     }
-}
-
-static bool is_wanted(const struct wanted_table *table, const char *column)
-{
-    for (size_t i = 0; i < table->column_count; i++)
-        if (strcmp(table->columns[i].name, column) == 0)
-            return true;
-    return false;
 }
 
 /* Columns that are not kopru's are welcome as long as they fill themselves. */
@@ -201,6 +247,7 @@ void review_table(struct review *review, const struct wanted_table *wanted)
     if (!catalog_find_table(review->catalog, wanted->name, &found)) {
         error_set(&err, ERROR_PROBLEMS, "missing table", object, "the schema does not have it");
         hint_migration(review, &err, wanted->name, NULL);
+        hint_near(&err, near_table(review, wanted->name));
         review_problem(review, &err);
         return;
     }

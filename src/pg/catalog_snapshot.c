@@ -39,6 +39,13 @@ bool catalog_find_table(const struct catalog *catalog, const char *name,
     return false;
 }
 
+const char *catalog_next_table(const struct catalog *catalog, size_t n)
+{
+    const PGresult *rows = catalog->parts[CATALOG_TABLES].result;
+
+    return n < (size_t)PQntuples(rows) ? cell(rows, (int)n, TABLE_NAME) : NULL;
+}
+
 static void read_column(const PGresult *rows, int row, struct catalog_column *column)
 {
     const char *flags = cell(rows, row, COLUMN_FLAGS);

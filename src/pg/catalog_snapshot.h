@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 enum {
-    CATALOG_LIMITS,
+    CATALOG_SETTINGS, /* limits, and how the parts that follow are spelt */
     CATALOG_SERVER,
     CATALOG_TABLES,
     CATALOG_COLUMNS,
@@ -39,7 +39,8 @@ enum server_fact {
     SERVER_REPLICATION_CLIENTS, /* a number */
     SERVER_DATABASE,
     SERVER_USER,
-    SERVER_SCHEMA, /* "usage", "no usage"; "" if there is no schema kopru */
+    SERVER_SCHEMA,          /* "usage", "no usage"; "" if there is no schema kopru */
+    SERVER_DEAD_LETTER_IDS, /* "readable", or "": the sequence behind dead_letter_id */
 };
 
 struct catalog_table {
@@ -60,6 +61,10 @@ const char *catalog_server_fact(const struct catalog *catalog, enum server_fact 
 /* Returns false if schema kopru has no table of that name. */
 bool catalog_find_table(const struct catalog *catalog, const char *name,
                         struct catalog_table *table);
+
+/* Returns the name of the nth table, NULL after the last one. */
+const char *catalog_next_table(const struct catalog *catalog, size_t n);
+
 bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name,
                          struct catalog_column *column);
 

@@ -146,3 +146,15 @@ int pg_dead_letters_fill(struct pg_arguments *arguments, const char *queue, cons
     free(dead_letters);
     return result;
 }
+
+/* The body's key is what ON CONFLICT looks at, so only the number can be taken already. */
+void pg_dead_letters_hint(struct pg_failure *failure)
+{
+    if (strcmp(failure->sqlstate, "23505") == 0 &&
+        strcmp(failure->constraint, "dead_letters_pkey") == 0)
+        error_hint(&failure->error, "the identity of kopru.dead_letters is behind its rows, as "
+                                    "after a logical copy; " PG_DEAD_LETTERS_SET_IDENTITY);
+    else
+        error_hint(&failure->error, "a constraint or trigger of the site on kopru.dead_letters "
+                                    "refuses what kopru writes there: remove it");
+}

@@ -7,6 +7,7 @@
 
 #include "model/message.h"
 #include "pg/arguments.h"
+#include "pg/failure.h"
 
 /* Writes dead letters, or counts them where an open one has that body already. Parameters: queue,
    entity, then one array each of DEAD_LETTER_*. */
@@ -34,5 +35,14 @@ enum {
    is no memory or a body cannot be digested. */
 int pg_dead_letters_fill(struct pg_arguments *arguments, const char *queue, const char *entity,
                          struct message **messages, size_t count);
+
+/* What a DBA runs when the identity of the dead letters is behind their rows. */
+#define PG_DEAD_LETTERS_SET_IDENTITY                                                               \
+    "run, as kopru_owner: SELECT setval(pg_get_serial_sequence('kopru.dead_letters', "             \
+    "'dead_letter_id'), max(dead_letter_id)) FROM kopru.dead_letters"
+
+/* After the database refused PG_WRITE_DEAD_LETTERS: gives the failure a hint that says what to
+   do. */
+void pg_dead_letters_hint(struct pg_failure *failure);
 
 #endif

@@ -176,6 +176,20 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     return result;
 }
 
+int pg_lease_look(struct pg_conn *conn, const char *queue, struct lease *lease,
+                  struct pg_failure *failure)
+{
+    const struct pg_params params = { 1, &queue, (const int[]){ (int)strlen(queue) } };
+    struct pg_call calls[3] = { [2] = { .statement = &READ, .params = &params } };
+    int result = run_transaction(conn, calls, 3, failure);
+
+    *lease = (struct lease){ .silent_ms = INT64_MAX };
+    if (result == 0 && PQntuples(calls[2].result) == 1)
+        take_lease(lease, calls[2].result);
+    pg_calls_clear(calls, 3);
+    return result;
+}
+
 /* Ends the sessions of clients that went silent while they held a queue's row, and stood still
    since the look before, if that is long enough ago. Returns their number, or -1. */
 static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_lease_stillness *seen,

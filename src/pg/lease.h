@@ -33,6 +33,10 @@ struct pg_lease_stillness {
 int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
                   struct pg_failure *failure);
 
+/* Reads as well, but adds no row: a queue without one has a lease that nobody holds. */
+int pg_lease_look(struct pg_conn *conn, const char *queue, struct lease *lease,
+                  struct pg_failure *failure);
+
 /* Acquires the lease if its row is still as it was read; lease->epoch is then ours. Returns 1; 0
    when another instance was quicker, when the holder renewed it meanwhile, or when transactions
    under the old epoch were not over in time (then lease->sessions_ended tells how many sessions

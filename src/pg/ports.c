@@ -3,11 +3,14 @@
 #include "pg/catalog.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * The lease keeper compares the catalog with the mappings each time it connects and not only at the
- * start, because tables and privileges may change while the daemon runs. The writers' sessions need
- * no check of their own: they write only under a lease, which is acquired after it. Failures leave
+ * start, because tables and privileges may change while the daemon runs. What all queues share is
+ * compared when it connects; the tables of each entity by themselves, so that what is wrong with one
+ * leaves the other queues alone. The writers' sessions need no check of their own: they write only
+ * under a lease, which is acquired after it. Failures leave
  * this layer as a struct error, because the bridge decides by the outcome and has no use for
  * libpq's details.
  */
@@ -46,22 +49,44 @@ struct session {
     struct pg_lease_stillness seen;
 };
 
-static int check_catalog(const struct pg_lease_target *target, struct pg_conn *conn,
-                         struct error_list *problems)
+static int load_catalog(struct catalog **catalog, struct pg_conn *conn, struct error_list *problems)
+{
+    struct pg_failure failure;
+
+    if (catalog_load(catalog, conn, &failure) == 0)
+        return 0;
+    error_list_add(problems, &failure.error);
+    return -1;
+}
+
+static int check_shared(const struct pg_lease_target *target, struct pg_conn *conn,
+                        struct error_list *problems)
 {
     struct catalog_report report = { .problems = problems };
     struct catalog *catalog;
-    struct pg_failure failure;
     int result;
 
-    if (catalog_load(&catalog, conn, &failure) != 0) {
-        error_list_add(problems, &failure.error);
+    if (load_catalog(&catalog, conn, problems) != 0)
         return -1;
-    }
     result = catalog_check_server(catalog, target->program_version, &report);
-    for (size_t i = 0; i < target->entity_count; i++) {
-        if (catalog_check_entity(catalog, target->entities[i], &report) != 0)
-            result = -1;
+    catalog_free(catalog);
+    return result;
+}
+
+static int session_check_tables(void *handle, const char *entity, struct error_list *problems)
+{
+    const struct session *session = handle;
+    const struct pg_lease_target *target = session->target;
+    struct catalog_report report = { .problems = problems };
+    struct catalog *catalog;
+    int result = 1;
+
+    if (load_catalog(&catalog, session->conn, problems) != 0)
+        return -1;
+    for (size_t i = 0; i < target->entity_count && result == 1; i++) {
+        if (strcmp(target->entities[i]->name, entity) == 0 &&
+            catalog_check_entity(catalog, target->entities[i], &report) != 0)
+            result = 0;
     }
     catalog_free(catalog);
     return result;
@@ -95,7 +120,7 @@ static int session_open(void *context, void **out, struct error_list *problems)
         free(session);
         return -1;
     }
-    if (check_catalog(session->target, session->conn, problems) != 0) {
+    if (check_shared(session->target, session->conn, problems) != 0) {
         session_close(session);
         return -1;
     }
@@ -155,6 +180,7 @@ struct lease_port pg_lease_port(struct pg_lease_target *target)
     return (struct lease_port){ .context = target,
                                 .open = session_open,
                                 .close = session_close,
+                                .check_tables = session_check_tables,
                                 .read = lease_read,
                                 .acquire = lease_acquire,
                                 .renew = lease_renew,

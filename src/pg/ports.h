@@ -16,8 +16,7 @@ struct store_port pg_store_port(struct pg_store_target *target);
 /* What the lease keeper's session needs; all that is pointed to must outlive the port. */
 struct pg_lease_target {
     const struct pg_settings *settings;
-    const struct entity *const
-        *entities; /* whose tables must be there before a lease is acquired */
+    const struct entity *const *entities; /* those that check_tables() may be asked about */
     size_t entity_count;
     const char *program_version; /* which the schema must admit */
     struct pg_lease_patience patience;

@@ -184,9 +184,7 @@ static void judge_dead_letters(struct pg_failure *failure)
     if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)
         return;
     failure->class = SQLSTATE_PAUSE;
-    error_hint(
-        &failure->error,
-        "a constraint or trigger on kopru.dead_letters refuses what kopru writes there: remove it");
+    pg_dead_letters_hint(failure);
 }
 
 int store_write_changes(struct store_transaction *tx, bool probe)

@@ -220,7 +220,7 @@ def test_a_missing_queue_is_the_reason(rabbitmq_server, queues, watched):
 def test_a_missing_column_is_the_reason(db, watched):
     db.query("ALTER TABLE kopru.customers RENAME COLUMN status TO stat")
     endpoint = watched(wait=False)
-    endpoint.wait_until_readyz(503, "[-]database not usable: ", "status")
+    endpoint.wait_until_readyz(503, "[+]database ok\n", "not consuming: missing column", "status")
     db.query("ALTER TABLE kopru.customers RENAME COLUMN stat TO status")
     endpoint.wait_until_readyz(200)
 

@@ -259,6 +259,34 @@ static int finish(struct subscription *subscription, struct error *err)
     return 0;
 }
 
+/* Tells people when another client consumes the queue, too: its share of the messages never comes
+   here. Only one question is open at a time. */
+static int look_at_others(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    struct others *others = subscription->others;
+    bool changed = false;
+    int result;
+
+    if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
+        subscription->stalled->asked)
+        return 0;
+    result = others_check(others, &queue->ports.broker, subscription->broker, &changed, err);
+    if (result <= 0)
+        return result;
+    counters_other_consumers(&queue->counters, others->told);
+    if (changed && others->told > 0)
+        log_event(LOG_WARNING, "other_consumers",
+                  "other clients consume the queue as well: their messages never come here",
+                  LOG_TEXT("queue", queue->name), LOG_NUMBER("others", others->told),
+                  LOG_TEXT("hint", "find them with rabbitmqctl list_consumers and stop them; what "
+                                   "they took has to be published again"));
+    else if (changed)
+        log_event(LOG_INFO, "other_consumers_gone", "no other client consumes the queue any more",
+                  LOG_TEXT("queue", queue->name));
+    return 0;
+}
+
 /* Looks for a reason to begin another subscription while nothing is unacknowledged. Returns -1 when
    there is one. */
 static int check_for_better(struct subscription *subscription, struct error *err)
@@ -276,6 +304,8 @@ static int check_for_better(struct subscription *subscription, struct error *err
         return error_set(
             err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
             "there was room for some time, so more messages are prefetched from now on");
+    if (subscription->others->asked)
+        return 0;
     stalled = stalled_check(subscription->stalled, &queue->ports.broker, subscription->broker,
                             &state, err);
     if (stalled <= 0)
@@ -303,7 +333,8 @@ static int consume_once(struct subscription *subscription, void *mapper, struct 
     const char *why;
 
     doorbell_clear(&queue->consumer);
-    if (acknowledge(subscription, err) != 0 || check_for_better(subscription, err) != 0)
+    if (acknowledge(subscription, err) != 0 || look_at_others(subscription, err) != 0 ||
+        check_for_better(subscription, err) != 0)
         return -1;
     count_unacknowledged(subscription);
     why = subscription_reason_to_leave(subscription);
@@ -340,7 +371,8 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     int result;
 
     subscription_init(&subscription, queue, consumer->writers, &consumer->settings,
-                      &consumer->prefetch, &consumer->stalled, &consumer->lateness);
+                      &consumer->prefetch, &consumer->stalled, &consumer->lateness,
+                      &consumer->others);
     result = subscription_begin(&subscription, err);
     while (result >= 0 && subscription.state != SUBSCRIPTION_FINISHED)
         result = consume_once(&subscription, mapper, err);
@@ -348,20 +380,21 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     if (result < 0 && subscription.unacked.count > 0)
         atomic_store(&consumer->gave_up, queue_is_stopping(queue));
     counters_stage(&queue->counters, STAGE_CONNECTING);
+    counters_other_consumers(&queue->counters, 0);
     subscription_release(&subscription);
     count_unacknowledged(&subscription);
     return result < 0 ? -1 : 0;
 }
 
-/* Waits until this instance holds the lease and the database answers. Returns false when the daemon
-   stops. */
+/* Waits until this instance holds the lease, the database answers and the tables are in order.
+   Returns false when the daemon stops. */
 static bool wait_for_lease(struct queue *queue)
 {
     struct lease_view lease = queue_lease_view(&queue->lease);
 
     counters_stage(&queue->counters, STAGE_WAITING);
     liveness_rest(&queue->counters.consumer);
-    while (!queue_is_stopping(queue) && !(lease.held && lease.database_ok)) {
+    while (!queue_is_stopping(queue) && !(lease.held && lease.database_ok && lease.tables_ok)) {
         doorbell_wait(&queue->consumer, -1);
         lease = queue_lease_view(&queue->lease);
     }

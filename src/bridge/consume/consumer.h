@@ -28,6 +28,7 @@ struct consumer {
     struct prefetch prefetch;
     struct stalled stalled;
     struct lateness lateness;
+    struct others others;
     atomic_bool gave_up; /* something unacknowledged was not committed when it stopped */
 };
 

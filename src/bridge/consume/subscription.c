@@ -45,8 +45,11 @@ void subscription_apply(struct subscription *subscription, enum subscription_eve
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
+<<<<<<< HEAD
                        struct prefetch *prefetches, struct stalled *stalled,
-                       struct lateness *lateness)
+                       struct lateness *lateness, struct others *others)
+=======
+>>>>>>> i10-queues
 {
     *subscription = (struct subscription){
         .queue = queue,
@@ -54,7 +57,11 @@ void subscription_init(struct subscription *subscription, struct queue *queue,
         .settings = settings,
         .prefetches = prefetches,
         .stalled = stalled,
+<<<<<<< HEAD
         .lateness = lateness,
+=======
+        .others = others,
+>>>>>>> i10-queues
         .redelivered = { .writers = writers,
                          .queue = queue->name,
                          .max_messages = (size_t)settings->prefetch },
@@ -209,6 +216,7 @@ static int subscribe(struct subscription *subscription, bool queue_has_messages,
     subscription_apply(subscription, SUBSCRIPTION_ON_CONFIRMED);
     queue_lease_subscribed(&queue->lease, subscription->epoch);
     stalled_reset(subscription->stalled);
+    others_begin(subscription->others);
     redelivered_begin(&subscription->redelivered, prefetch, queue_has_messages);
     subscription->last_delivery_ms = clock_monotonic_ms();
     counters_subscribed(&queue->counters, prefetch);

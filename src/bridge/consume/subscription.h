@@ -23,6 +23,7 @@
 #define KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
 
 #include "bridge/consume/lateness.h"
+#include "bridge/consume/others.h"
 #include "bridge/consume/prefetch.h"
 #include "bridge/consume/redelivered.h"
 #include "bridge/consume/stalled.h"
@@ -74,6 +75,7 @@ struct subscription {
     struct prefetch *prefetches; /* the consumer's, over all subscriptions, like the next two */
     struct stalled *stalled;
     struct lateness *lateness;
+    struct others *others;
 
     enum subscription_state state;
     void *broker;  /* the port's consumer; NULL while there is no connection */
@@ -92,7 +94,7 @@ struct subscription {
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
                        struct prefetch *prefetches, struct stalled *stalled,
-                       struct lateness *lateness);
+                       struct lateness *lateness, struct others *others);
 
 /* Closes the connection, takes the messages from the writers, and frees them. The connection is
    closed first: the broker takes everything back while the writers finish the transaction that they

@@ -136,16 +136,32 @@ static int renew(const struct lease_keeper *keeper, void *session, struct queue_
     return keeper->port.renew(session, mine->queue, &lease, &freshness, err);
 }
 
+static int check_tables(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                        struct error *err)
+{
+    bool fit;
+    int result = queue_tables_check(&mine->tables, &keeper->port, session, mine->queue,
+                                    mine->entity, &fit, err);
+
+    if (result > 0)
+        queue_lease_set_tables_ok(mine, fit);
+    return result;
+}
+
 static int tend(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                 struct error *err)
 {
-    struct lease_view view = queue_lease_view(mine);
-    int64_t began_ms = clock_boot_ms();
+    struct lease_view view;
+    int64_t began_ms;
     enum lease_state state;
     int renewed;
 
+    if (check_tables(keeper, session, mine, err) < 0)
+        return -1;
+    view = queue_lease_view(mine);
     if (!view.held)
-        return acquire(keeper, session, mine, err);
+        return view.tables_ok ? acquire(keeper, session, mine, err) : 0;
+    began_ms = clock_boot_ms();
     state = queue_lease_claim(mine);
     renewed = renew(keeper, session, mine, state, err);
     if (renewed == 0)
@@ -184,6 +200,8 @@ static void report(struct lease_keeper *keeper, const struct error_list *problem
    (false). */
 static bool tend_all(struct lease_keeper *keeper, void *session, struct error *err)
 {
+    for (size_t i = 0; i < keeper->lease_count; i++)
+        queue_tables_begin(&keeper->leases[i]->tables);
     do {
         liveness_beat(&keeper->liveness);
         for (size_t i = 0; i < keeper->lease_count; i++) {

@@ -2,7 +2,8 @@
  * The lease keeper: one thread for all queues that acquires and renews their leases, over a
  * database connection of its own, every LEASE_RENEW_MS. While it cannot reach the database, no
  * consumer begins a new subscription; a subscription that has begun goes on (see
- * subscription_reason_to_leave()).
+ * subscription_reason_to_leave()). The same holds for a queue whose tables are not as its mapping
+ * needs them (queue_tables.h), and its lease is not acquired.
  *
  * It acquires a lease that nobody holds, that this process holds already, whose holder has not
  * renewed it for LEASE_EXPIRES_MS (silence.h), or whose holder was a process of this machine that

@@ -50,12 +50,14 @@ void queue_lease_init(struct queue_lease *lease, const char *queue, const char *
                                    .counters = counters,
                                    .consumer = consumer,
                                    .keeper = keeper };
+    queue_tables_init(&lease->tables);
     pthread_mutex_init(&lease->lock, NULL);
 }
 
 void queue_lease_release(struct queue_lease *lease)
 {
     pthread_mutex_destroy(&lease->lock);
+    queue_tables_release(&lease->tables);
 }
 
 /* With the lock held. */
@@ -89,6 +91,8 @@ void queue_lease_status(struct queue_lease *lease, struct queue_status *status)
     status->epoch = lease->view.epoch;
     snprintf(status->holder, sizeof(status->holder), "%s", lease->holder);
     pthread_mutex_unlock(&lease->lock);
+    last_error_read(&lease->tables.error, &status->tables_error);
+    status->paused = status->paused || status->tables_error.current;
 }
 
 void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,
@@ -99,6 +103,7 @@ void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t bega
     lease->view.epoch = epoch;
     lease->view.renewed_at_ms = began_ms;
     lease->view.database_ok = true;
+    lease->view.tables_ok = true;
     raise_handover(lease, left);
     lease->holder[0] = '\0';
     pthread_mutex_unlock(&lease->lock);
@@ -138,16 +143,27 @@ void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease
         doorbell_ring(lease->consumer);
 }
 
-void queue_lease_set_database_ok(struct queue_lease *lease, bool ok)
+/* flag: of the lease's view. */
+static void set_flag(struct queue_lease *lease, bool *flag, bool ok)
 {
     bool changed;
 
     pthread_mutex_lock(&lease->lock);
-    changed = lease->view.database_ok != ok;
-    lease->view.database_ok = ok;
+    changed = *flag != ok;
+    *flag = ok;
     pthread_mutex_unlock(&lease->lock);
     if (changed)
         doorbell_ring(lease->consumer);
+}
+
+void queue_lease_set_database_ok(struct queue_lease *lease, bool ok)
+{
+    set_flag(lease, &lease->view.database_ok, ok);
+}
+
+void queue_lease_set_tables_ok(struct queue_lease *lease, bool ok)
+{
+    set_flag(lease, &lease->view.tables_ok, ok);
 }
 
 void queue_lease_lost(struct queue_lease *lease, int64_t epoch)

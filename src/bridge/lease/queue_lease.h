@@ -23,6 +23,7 @@
 #include "bridge/doorbell.h"
 #include "bridge/lease/handover.h"
 #include "bridge/lease/silence.h"
+#include "bridge/lease/queue_tables.h"
 #include "bridge/observe/counters.h"
 
 #include <pthread.h>
@@ -57,6 +58,7 @@ struct lease_view {
     bool held; /* as far as this instance knows. Each transaction checks the epoch itself */
     int64_t epoch;
     bool database_ok;       /* the lease keeper reached the database at its last look */
+    bool tables_ok;         /* the entity's tables were as its mapping needs them */
     int64_t renewed_at_ms;  /* boot clock: when the last acquisition or renewal that succeeded
                                was begun. A successor does not wait while this machine sleeps */
     enum handover handover; /* what the broker may hold for the present subscription, a lost one or
@@ -72,6 +74,7 @@ struct queue_lease {
     enum handover sought; /* the lease keeper's own: what the holder left whose lease it last tried
                              to acquire */
     struct silence silence; /* the lease keeper's own: of the holder, while that is another one */
+    struct queue_tables tables; /* the lease keeper's own, too */
 
     pthread_mutex_t lock; /* guards what follows */
     enum lease_phase phase;
@@ -105,8 +108,11 @@ enum lease_state queue_lease_claim(struct queue_lease *lease);
    began. */
 void queue_lease_renewed(struct queue_lease *lease, int64_t began_ms, enum lease_state written);
 
-/* By the lease keeper: it reached the database, and all is as the mappings need it, or not. */
+/* By the lease keeper: it reached the database, and what all queues share is there, or not. */
 void queue_lease_set_database_ok(struct queue_lease *lease, bool ok);
+
+/* By the lease keeper: the tables of the entity are as its mapping needs them, or not. */
+void queue_lease_set_tables_ok(struct queue_lease *lease, bool ok);
 
 /* By the lease keeper or a writer: it found another epoch in the row, so another instance has
    acquired the lease since. Logs that once. Does nothing if this instance does not hold the lease

@@ -45,6 +45,11 @@ void counters_delivery(struct counters *counters)
     atomic_fetch_add(&counters->delivered, 1);
 }
 
+void counters_other_consumers(struct counters *counters, uint32_t others)
+{
+    atomic_store(&counters->other_consumers, others);
+}
+
 void counters_unacknowledged(struct counters *counters, size_t messages, size_t bytes,
                              int64_t oldest_ms)
 {
@@ -140,6 +145,7 @@ static void read_consumer(struct counters *counters, struct queue_status *status
     status->reconnects = subscriptions > 0 ? subscriptions - 1 : 0;
     status->stalled = atomic_load(&counters->stalled);
     status->prefetch = atomic_load(&counters->prefetch);
+    status->other_consumers = (int)atomic_load(&counters->other_consumers);
     status->unacknowledged_messages = atomic_load(&counters->unacknowledged_messages);
     status->unacknowledged_bytes = atomic_load(&counters->unacknowledged_bytes);
     status->oldest_age_ms = oldest_ms != 0 ? clock_monotonic_ms() - oldest_ms : 0;

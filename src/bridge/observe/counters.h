@@ -23,6 +23,7 @@ struct counters {
     atomic_ullong subscriptions;      /* established */
     atomic_ullong stalled; /* subscriptions that ended because messages were ready and none came */
     atomic_int prefetch;   /* messages, as last asked for */
+    atomic_uint other_consumers; /* of the queue, while it is consumed */
     atomic_ullong unacknowledged_messages;
     atomic_ullong unacknowledged_bytes;
     atomic_llong oldest_ms; /* monotonic: when the oldest of them arrived; 0 when there is none */
@@ -61,6 +62,7 @@ void counters_release(struct counters *counters);
 void counters_stage(struct counters *counters, enum consumer_stage stage);
 void counters_subscribed(struct counters *counters, int prefetch);
 void counters_delivery(struct counters *counters);
+void counters_other_consumers(struct counters *counters, uint32_t others);
 
 /* Each turn of its loop. oldest_ms: monotonic, when the oldest unacknowledged message arrived; 0
    when there is none. */

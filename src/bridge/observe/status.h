@@ -58,7 +58,7 @@ struct queue_status {
                                or the daemon began */
     enum consumer_stage stage;
     bool lease_held;
-    bool paused;                         /* a writer waits until a person acts */
+    bool paused;                         /* it waits until a person acts in the database */
     char holder[LEASE_HOLDER_MAX_BYTES]; /* the other instance that holds it; "" if none is known */
     int64_t epoch;                       /* of the lease held now or last; 0 when there was none */
 
@@ -66,6 +66,7 @@ struct queue_status {
     int writers_busy;
     int writers_failing; /* for longer than a conflict takes */
     int prefetch;        /* messages, as last asked for; 0 before the first subscription */
+    int other_consumers; /* of the queue, as the broker last said; 0 while it is not consumed here */
 
     uint64_t delivered;
     uint64_t committed; /* dead letters included */
@@ -96,6 +97,7 @@ struct queue_status {
     int64_t last_message_us; /* wall clock, since 1970-01-01 UTC; 0 for never */
     int64_t last_commit_us;  /* the same */
 
+    struct last_error tables_error;   /* why the queue's tables cannot be written */
     struct last_error broker_error;   /* why the queue is not being consumed */
     struct last_error database_error; /* why a writer could not commit */
 
@@ -105,8 +107,8 @@ struct queue_status {
 
 struct bridge_status {
     bool stopping;
-    bool database_ok; /* at its last look the lease keeper reached it, and it was as the mappings
-                         need it */
+    bool database_ok; /* at its last look the lease keeper reached it, and what all queues share was
+                         there */
     struct last_error database_error;
     uint64_t database_reconnects; /* of the lease keeper */
     int64_t keeper_silent_ms;

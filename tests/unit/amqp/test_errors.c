@@ -116,6 +116,39 @@ static void test_every_reply_code_has_a_kind(void **state)
     }
 }
 
+/* The code alone would send people to passwords and timeouts. */
+static void test_a_reply_text_says_more_than_its_code(void **state)
+{
+    static const struct {
+        int code;
+        struct slice text; /* as RabbitMQ 3.10 writes it */
+        const char *hint;
+    } cases[] = {
+        { AMQP_ACCESS_REFUSED,
+          SLICE_LITERAL("ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use"),
+          "consumes the queue" },
+        { AMQP_PRECONDITION_FAILED,
+          SLICE_LITERAL("PRECONDITION_FAILED - invalid arg 'x-priority' for queue 'q' in vhost '/' "
+                        "of queue type rabbit_stream_queue"),
+          "stream" },
+        { AMQP_RESOURCE_LOCKED,
+          SLICE_LITERAL("RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in "
+                        "vhost '/'. It could be originally declared on another connection"),
+          "exclusive to another connection" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct error err;
+
+        amqp_close_error(&err, "cannot try", "q", (unsigned)cases[i].code, cases[i].text);
+        assert_int_equal(err.kind, ERROR_PROBLEMS);
+        assert_non_null(strstr(err.hint, cases[i].hint));
+        assert_null(strstr(err.hint, "password"));
+        assert_int_not_equal(err.hint[strlen(err.hint) - 1], '.'); /* it was not cut */
+    }
+}
+
 static void test_reply_text_is_made_printable(void **state)
 {
     struct error err;
@@ -168,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_unknown_status),
         cmocka_unit_test(test_socket_error_tells_errno),
         cmocka_unit_test(test_every_reply_code_has_a_kind),
+        cmocka_unit_test(test_a_reply_text_says_more_than_its_code),
         cmocka_unit_test(test_reply_text_is_made_printable),
         cmocka_unit_test(test_replies),
     };

@@ -400,6 +400,26 @@ static int lease_open(void *context, void **session, struct error_list *problems
     return 0;
 }
 
+static int lease_check_tables(void *session, const char *entity, struct error_list *problems)
+{
+    struct fakes *fakes = session;
+    struct error err;
+    bool wrong;
+    bool away;
+
+    pthread_mutex_lock(&fakes->lock);
+    fakes->table_checks++;
+    wrong = fakes->tables_wrong;
+    away = fakes->database_away;
+    changed(fakes);
+    if (wrong || away) {
+        error_set(&err, away ? ERROR_UNAVAILABLE : ERROR_PROBLEMS, "missing column", entity,
+                  "scripted");
+        error_list_add(problems, &err);
+    }
+    return away ? -1 : !wrong;
+}
+
 static int lease_read(void *session, const char *queue, const char *entity, struct lease *lease,
                       struct error *err)
 {
@@ -487,8 +507,8 @@ struct queue_ports fakes_ports(struct fakes *fakes)
 
 struct lease_port fakes_lease(struct fakes *fakes)
 {
-    return (struct lease_port){ fakes,         lease_open,  ignore,       lease_read,
-                                lease_acquire, lease_renew, lease_release };
+    return (struct lease_port){ fakes,      lease_open,    ignore,      lease_check_tables,
+                                lease_read, lease_acquire, lease_renew, lease_release };
 }
 
 void fake_queue_init(struct fake_queue *fake, const struct write_settings *settings)

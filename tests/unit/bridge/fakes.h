@@ -77,6 +77,8 @@ struct fakes {
     struct lease_holder holder; /* as the last renewal wrote it */
     bool claimed;               /* the row says that the broker counts this holder */
     bool cancelled_while_claimed;
+    bool tables_wrong; /* of the entity; to be mended by the test */
+    int table_checks;
     bool database_away; /* no session can be opened, and calls of the present one fail */
 };
 

@@ -108,6 +108,19 @@ static void timestamps_that_do_not_count_are_told(void **state)
                  "(SQLSTATE ZZ001, attempt 3)\nreadyz check passed\n");
 }
 
+static void other_consumers_are_named(void **state)
+{
+    (void)state;
+    queues[0].other_consumers = 1;
+    queues[1].other_consumers = 2;
+    queues[1].quarantine =
+        (struct quarantine_status){ .entities = 1, .shown_count = 1, .shown = { { "7", "", 2 } } };
+    assert_ready("[+]daemon ok\n[+]database ok\n"
+                 "[+]queue one consuming; 1 other consumer takes a part of the messages\n"
+                 "[+]queue two consuming; 2 other consumers take a part of the messages; 1 entity "
+                 "fails alone and waits: 7 (no answer, attempt 2)\nreadyz check passed\n");
+}
+
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
@@ -174,6 +187,19 @@ static void a_database_that_is_not_usable_is_named(void **state)
     status.database_error.others = 3;
     assert_not_ready(
         "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
+}
+
+static void tables_that_are_wrong_are_the_queues_own(void **state)
+{
+    (void)state;
+    queues[0].stage = STAGE_WAITING;
+    queues[0].lease_held = false;
+    fail_with(&queues[0].tables_error, "");
+    assert_not_ready("[+]database ok\n[-]queue one not consuming: cannot do it \"host\": no luck\n"
+                     "[+]queue two consuming\n");
+    buffer_clear(&out);
+    queues[0].stage = STAGE_CONSUMING; /* they were looked at again */
+    assert_not_ready("[-]queue one paused: cannot do it \"host\": no luck\n");
 }
 
 static void a_writer_that_cannot_write_is_named(void **state)
@@ -248,10 +274,12 @@ int main(void)
         TEST(an_open_breaker_is_not_ready),
         TEST(what_is_quarantined_is_named),
         TEST(timestamps_that_do_not_count_are_told),
+        TEST(other_consumers_are_named),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),
         TEST(a_database_that_is_not_usable_is_named),
+        TEST(tables_that_are_wrong_are_the_queues_own),
         TEST(a_writer_that_cannot_write_is_named),
         TEST(not_ready_before_it_began_nor_when_it_ends),
         TEST(a_name_stays_on_its_line),

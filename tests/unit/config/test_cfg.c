@@ -217,20 +217,6 @@ static void unknown_settings_get_the_nearest_name(void **state)
                                                 "(hint: known here: name, writers, prefetch)"));
 }
 
-static void nearest_names(void **state)
-{
-    static const char *const names[] = { "heartbeat", "ca_file", "uri", NULL };
-
-    (void)state;
-    assert_string_equal(cfg_nearest("heart_beat", names), "heartbeat");
-    assert_string_equal(cfg_nearest("haertbeat", names), "heartbeat");
-    assert_string_equal(cfg_nearest("cafile", names), "ca_file");
-    assert_string_equal(cfg_nearest("url", names), "uri");
-    assert_null(cfg_nearest("zzz", names));
-    assert_null(cfg_nearest("", names));
-    assert_null(cfg_nearest("a_name_of_more_than_forty_letters_in_a_row_that_is_nothing", names));
-}
-
 static void choices(void **state)
 {
     struct fixture *fixture = *state;
@@ -469,7 +455,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_needed_string_must_be_there_and_say_something, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(unknown_settings_get_the_nearest_name, set_up, tear_down),
-        cmocka_unit_test(nearest_names),
         cmocka_unit_test_setup_teardown(choices, set_up, tear_down),
         cmocka_unit_test_setup_teardown(strings_must_be_text, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_that_cannot_be_read, set_up, tear_down),

@@ -19,6 +19,7 @@ static struct fake_queue fake;
 static struct prefetch prefetches;
 static struct stalled stalled;
 static struct lateness lateness;
+static struct others others;
 static struct subscription subscription;
 static struct error err;
 
@@ -30,7 +31,7 @@ static int set_up(void **state)
     stalled = (struct stalled){ 0 };
     queue_lease_acquired(&fake.queue.lease, EPOCH, clock_boot_ms(), HANDOVER_NONE);
     subscription_init(&subscription, &fake.queue, &fake.writers, &SETTINGS, &prefetches, &stalled,
-                      &lateness);
+                      &lateness, &others);
     return 0;
 }
 

@@ -258,6 +258,54 @@ static void a_holder_connects_again_before_its_lease_expires(void **state)
     assert_true(KEEPER_POLICY.cap_ms + LEASE_RENEW_MS < LEASE_EXPIRES_MS);
 }
 
+static bool checked_twice(const struct fakes *now)
+{
+    return now->table_checks >= 2;
+}
+
+static void a_lease_waits_for_its_tables(void **state)
+{
+    struct queue_status status = { 0 };
+
+    (void)state;
+    fakes.tables_wrong = true;
+    start();
+    wait_for(checked_twice, "two looks at the tables");
+    assert_false(queue_lease_view(&lease).held);
+    queue_lease_status(&lease, &status);
+    assert_true(status.paused && status.tables_error.current);
+    assert_string_equal(status.tables_error.error.subject, "e");
+    SCRIPT(fakes.tables_wrong = false);
+    wait_for(is_renewed, "a renewal");
+    assert_true(queue_lease_view(&lease).held && queue_lease_view(&lease).tables_ok);
+    status.paused = false;
+    queue_lease_status(&lease, &status);
+    assert_false(status.paused || status.tables_error.current);
+    end();
+}
+
+static bool checked_again(const struct fakes *now)
+{
+    return now->table_checks >= 3 && now->renewals >= 1;
+}
+
+/* Over the next connection the tables are looked at again; the lease is renewed all the same. */
+static void a_held_lease_does_not_wait_for_its_tables(void **state)
+{
+    (void)state;
+    start();
+    wait_for(is_renewed, "a renewal");
+    SCRIPT((fakes.database_away = true, fakes.tables_wrong = true));
+    doorbell_ring(&bell);
+    wait_for(is_away, "attempts to connect in vain");
+    SCRIPT((fakes.database_away = false, fakes.renewals = 0));
+    wait_for(checked_again, "looks at the tables, and a renewal");
+    assert_true(queue_lease_view(&lease).held);
+    assert_false(queue_lease_view(&lease).tables_ok);
+    end();
+    assert_int_equal(fakes.epoch, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -274,6 +322,8 @@ int main(void)
         TEST(a_lease_that_another_instance_acquired_is_lost),
         TEST(a_database_that_is_away_is_told_and_waited_for),
         TEST(a_holder_connects_again_before_its_lease_expires),
+        TEST(a_lease_waits_for_its_tables),
+        TEST(a_held_lease_does_not_wait_for_its_tables),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
