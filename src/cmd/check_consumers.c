@@ -1,7 +1,6 @@
 #include "cmd/check_consumers.h"
 
 #include "base/clock.h"
-#include "bridge/timing.h"
 #include "pg/lease.h"
 
 #include <poll.h>
@@ -39,13 +38,12 @@ static int take_look(const struct amqp_endpoint *endpoint, struct pg_conn *conn,
     return 0;
 }
 
-/* How many of the consumers are kopru's. A holder that has been silent for longer than the broker
-   waits for a silent connection is no consumer any more. */
-static uint32_t own_consumers(const struct look *look, int heartbeat_s)
+/* How many of the consumers are kopru's. The row of a holder that lives changes with each renewal;
+   one that died may have left that it consumes. */
+static uint32_t own_consumers(const struct look *look, const struct look *first)
 {
-    return look->lease.holder.name[0] != '\0' && look->lease.state == LEASE_STATE_CONSUMING &&
-                   look->lease.silent_ms <=
-                       LEASE_EXPIRES_MS + (int64_t)PREDECESSOR_HEARTBEATS * 1000 * heartbeat_s
+    return look->lease.state == LEASE_STATE_CONSUMING &&
+                   look->lease.version != first->lease.version
                ? 1
                : 0;
 }
@@ -66,16 +64,19 @@ static void name_others(const char *queue, const struct look *look, uint32_t own
 }
 
 static void check_queue(const struct amqp_endpoint *endpoint, struct pg_conn *conn,
-                        const char *queue, int heartbeat_s, struct error_list *problems)
+                        const char *queue, struct error_list *problems)
 {
     int64_t deadline_ms = clock_monotonic_ms() + CHECK_CONSUMERS_MS;
+    struct look first;
     struct look look;
     uint32_t own;
 
+    if (take_look(endpoint, conn, queue, &first) != 0)
+        return; /* the rest of the check says why */
     for (;;) {
         if (take_look(endpoint, conn, queue, &look) != 0)
-            return; /* the rest of the check says why */
-        own = own_consumers(&look, heartbeat_s);
+            return;
+        own = own_consumers(&look, &first);
         if (look.consumers <= own)
             return;
         if (clock_left_ms(deadline_ms) == 0)
@@ -90,6 +91,5 @@ void check_consumers(const struct settings *settings, const struct amqp_endpoint
 {
     for (size_t i = 0; i < settings->queue_count; i++)
         if (counted[i] > 0)
-            check_queue(endpoint, conn, settings->queues[i].name, settings->amqp.heartbeat_s,
-                        problems);
+            check_queue(endpoint, conn, settings->queues[i].name, problems);
 }

@@ -183,7 +183,7 @@ int pg_lease_look(struct pg_conn *conn, const char *queue, struct lease *lease,
     struct pg_call calls[3] = { [2] = { .statement = &READ, .params = &params } };
     int result = run_transaction(conn, calls, 3, failure);
 
-    *lease = (struct lease){ .silent_ms = INT64_MAX };
+    *lease = (struct lease){ 0 };
     if (result == 0 && PQntuples(calls[2].result) == 1)
         take_lease(lease, calls[2].result);
     pg_calls_clear(calls, 3);

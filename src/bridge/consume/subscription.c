@@ -45,11 +45,8 @@ void subscription_apply(struct subscription *subscription, enum subscription_eve
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
-<<<<<<< HEAD
                        struct prefetch *prefetches, struct stalled *stalled,
                        struct lateness *lateness, struct others *others)
-=======
->>>>>>> i10-queues
 {
     *subscription = (struct subscription){
         .queue = queue,
@@ -57,11 +54,8 @@ void subscription_init(struct subscription *subscription, struct queue *queue,
         .settings = settings,
         .prefetches = prefetches,
         .stalled = stalled,
-<<<<<<< HEAD
         .lateness = lateness,
-=======
         .others = others,
->>>>>>> i10-queues
         .redelivered = { .writers = writers,
                          .queue = queue->name,
                          .max_messages = (size_t)settings->prefetch },
