@@ -151,6 +151,9 @@ static void add_queue(struct health *health, const struct bridge_status *status,
                                  sizeof(text)));
     else if (!status->database_ok)
         add_part(health, false, "queue %s not consuming: waiting for the database", name);
+    else if (!queue->lease_held && queue->other_entity.current)
+        add_part(health, false, "queue %s not consuming: %s", name,
+                 last_error_text(&queue->other_entity, "", text, sizeof(text)));
     else if (!queue->lease_held && queue->holder[0] != '\0')
         add_part(health, true, "queue %s standby: another instance holds the lease (%.*s)", name,
                  (int)strcspn(queue->holder, " "), queue->holder);
@@ -165,6 +168,17 @@ static void add_queue(struct health *health, const struct bridge_status *status,
         add_part(
             health, false, "queue %s not consuming: %s", name,
             last_error_text(&queue->broker_error, "connecting to the broker", text, sizeof(text)));
+}
+
+/* Messages that the entity file does not fit are written all the same, so the queue works. */
+static void add_queue_and_mapping(struct health *health, const struct bridge_status *status,
+                                  const struct queue_status *queue)
+{
+    char text[FRESHNESS_DOUBT_MAX_BYTES];
+
+    add_queue(health, status, queue);
+    if (mapping_doubt_text(&queue->mapping, text, sizeof(text))[0] != '\0')
+        add_part(health, true, "queue %s mapping doubtful: %s", queue->queue, text);
 }
 
 bool health_readyz(const struct bridge_status *status, bool verbose, struct buffer *out)
@@ -182,6 +196,6 @@ bool health_readyz(const struct bridge_status *status, bool verbose, struct buff
         add_part(&health, false, "database not usable: %s",
                  last_error_text(&status->database_error, "connecting", text, sizeof(text)));
     for (size_t i = 0; i < status->queue_count; i++)
-        add_queue(&health, status, &status->queues[i]);
+        add_queue_and_mapping(&health, status, &status->queues[i]);
     return conclude(&health, "readyz", verbose);
 }

@@ -99,8 +99,9 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const entity[] = { "queue", "entity", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const acquire[] = { "queue", "epoch", "holder", "instance", NULL };
-    static const char *const renew[] = { "queue",  "epoch",    "last_message_at", "last_commit_at",
-                                         "holder", "instance", "state",           NULL };
+    static const char *const renew[] = { "queue",          "epoch",         "last_message_at",
+                                         "last_commit_at", "holder",        "instance",
+                                         "state",          "mapping_doubt", NULL };
     const struct pg_description all[] = {
         { &PG_BEGIN, "begin a transaction; a plain COMMIT ends it", NULL, none },
         { &PG_SETTINGS,

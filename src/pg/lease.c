@@ -1,7 +1,9 @@
 #include "pg/lease.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "pg/binary.h"
+#include "pg/catalog_queue.h"
 #include "pg/round_trip.h"
 #include "pg/session_settings.h"
 #include "pg/transaction.h"
@@ -18,6 +20,8 @@
  * queues are not renewed.
  */
 
+enum { ENTITY_COLUMN = 5 }; /* of READ: the first of CATALOG_QUEUE_COLUMNS */
+
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
 
 /* PostgreSQL counts from 2000 on. */
@@ -28,9 +32,8 @@ static int64_t wire_of_unix_us(int64_t unix_us)
 
 static const struct pg_statement ADD = {
     .name = "kopru_lease_add",
-    .sql = "INSERT INTO kopru.queues (queue, entity) VALUES ($1, $2) ON CONFLICT (queue) DO UPDATE "
-           "SET entity = excluded.entity"
-           " WHERE kopru.queues.entity IS DISTINCT FROM excluded.entity",
+    .sql = "INSERT INTO kopru.queues (queue, entity) VALUES ($1, $2) ON CONFLICT (queue) DO "
+           "NOTHING",
     .param_count = 2,
     .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
 };
@@ -38,8 +41,8 @@ static const struct pg_statement ADD = {
 static const struct pg_statement READ = {
     .name = "kopru_lease_read",
     .sql = "SELECT epoch, holder, instance, state,"
-           " (extract(epoch FROM clock_timestamp() - renewed_at) * 1000)::bigint"
-           " FROM kopru.queues WHERE queue = $1",
+           " (extract(epoch FROM clock_timestamp() - renewed_at) * 1000)::bigint,"
+           " " CATALOG_QUEUE_COLUMNS " FROM kopru.queues WHERE queue = $1",
     .param_count = 1,
     .param_types = (const Oid[]){ TEXT_OID },
 };
@@ -87,11 +90,12 @@ static const struct pg_statement RENEW = {
     .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
            " holder = $5, instance = $6, state = $7,"
            " last_message_at = greatest(last_message_at, $3),"
-           " last_commit_at = greatest(last_commit_at, $4)"
+           " last_commit_at = greatest(last_commit_at, $4),"
+           " mapping_doubt = $8"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
-    .param_count = 7,
+    .param_count = 8,
     .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID,
-                                  TEXT_OID, TEXT_OID },
+                                  TEXT_OID, TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement RELEASE = {
@@ -150,7 +154,7 @@ static void take_lease(struct lease *lease, const PGresult *row)
 }
 
 int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
-                  struct pg_failure *failure)
+                  struct error *other, struct pg_failure *failure)
 {
     const char *values[] = { queue, entity };
     const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
@@ -162,8 +166,10 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, s
     int result = run_transaction(conn, calls, 4, failure);
 
     *lease = (struct lease){ .silent_ms = INT64_MAX };
-    if (result == 0 && PQntuples(calls[3].result) == 1)
+    if (result == 0 && PQntuples(calls[3].result) == 1) {
         take_lease(lease, calls[3].result);
+        result = catalog_queue_check_entity(calls[3].result, ENTITY_COLUMN, queue, entity, other);
+    }
     pg_calls_clear(calls, 4);
     return result;
 }
@@ -238,14 +244,16 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
                              freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL,
                              mine->holder.name,
                              mine->holder.instance,
-                             state };
+                             state,
+                             text_or_null(freshness->mapping_doubt) };
     const int lengths[] = { (int)strlen(queue),
                             8,
                             8,
                             8,
                             (int)strlen(mine->holder.name),
                             (int)strlen(mine->holder.instance),
-                            (int)strlen(state) };
+                            (int)strlen(state),
+                            (int)strlen(freshness->mapping_doubt) };
     const struct pg_params params = { statement->param_count, values, lengths };
     struct pg_call calls[3] = { [2] = { .statement = statement, .params = &params } };
     int result = run_transaction(conn, calls, 3, failure);

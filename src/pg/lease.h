@@ -23,9 +23,11 @@ struct pg_lease_patience {
                             ended (pg_terminate_backend): it is rolled back */
 };
 
-/* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0 or -1. */
+/* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0; 1 with
+   *other filled when the row says that the queue carries another entity, so that the lease is not
+   to be acquired; or -1. */
 int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
-                  struct pg_failure *failure);
+                  struct error *other, struct pg_failure *failure);
 
 /* Acquires the lease if its row still has the epoch that was read; lease->epoch is then ours.
    Returns 1; 0 when another instance was quicker, or when transactions under the old epoch were not

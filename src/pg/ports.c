@@ -116,7 +116,7 @@ static int lease_read(void *handle, const char *queue, const char *entity, struc
     const struct session *session = handle;
     struct pg_failure failure;
 
-    return answer(pg_lease_read(session->conn, queue, entity, lease, &failure), &failure, err);
+    return answer(pg_lease_read(session->conn, queue, entity, lease, err, &failure), &failure, err);
 }
 
 static int lease_acquire(void *handle, const char *queue, const struct lease_holder *holder,

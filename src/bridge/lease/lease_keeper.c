@@ -79,16 +79,50 @@ static bool may_acquire(const struct lease_keeper *keeper, const struct lease *l
            lease->silent_ms > LEASE_EXPIRES_MS || process_is_dead(lease->holder.instance);
 }
 
+/* The row names another entity than the configuration does. One of the two is wrong, and only a
+   person knows which; the other queues go on. */
+static void wait_for_entity(struct queue_lease *mine, const struct error *err)
+{
+    int wait_ms = backoff_next_ms(&mine->patience);
+
+    mine->look_at_ms = clock_monotonic_ms() + wait_ms;
+    last_error_set(&mine->other_entity, "paused", err, NULL, 0);
+    log_error(LOG_ERROR, "paused", err,
+              (const struct log_field[]){
+                  LOG_TEXT("queue", mine->queue), LOG_NUMBER("retry_ms", wait_ms), { 0 } });
+}
+
+/* Returns 1 when the lease was read and the queue carries our entity; 0 when it waits because it
+   carries another one; or -1. */
+static int look(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
+                struct lease *lease, struct error *err)
+{
+    int found;
+
+    if (clock_left_ms(mine->look_at_ms) > 0)
+        return 0;
+    found = keeper->port.read(session, mine->queue, mine->entity, lease, err);
+    if (found < 0)
+        return -1;
+    if (found > 0) {
+        wait_for_entity(mine, err);
+        return 0;
+    }
+    backoff_reset(&mine->patience);
+    last_error_end(&mine->other_entity);
+    return 1;
+}
+
 static int acquire(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                    struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms();
     struct lease lease = { 0 };
     struct lease_holder before;
-    int acquired;
+    int acquired = look(keeper, session, mine, &lease, err);
 
-    if (keeper->port.read(session, mine->queue, mine->entity, &lease, err) != 0)
-        return -1;
+    if (acquired != 1)
+        return acquired;
     if (!may_acquire(keeper, &lease)) {
         queue_lease_held_by(mine, lease.holder.name);
         log_event(LOG_DEBUG, "standby", "another instance holds the lease",

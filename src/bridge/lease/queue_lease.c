@@ -1,6 +1,7 @@
 #include "bridge/lease/queue_lease.h"
 
 #include "base/log.h"
+#include "bridge/timing.h"
 
 #include <stdio.h>
 
@@ -42,7 +43,7 @@ enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event even
 }
 
 void queue_lease_init(struct queue_lease *lease, const char *queue, const char *entity,
-                      const struct counters *counters, const struct doorbell *consumer,
+                      struct counters *counters, const struct doorbell *consumer,
                       const struct doorbell *keeper)
 {
     *lease = (struct queue_lease){ .queue = queue,
@@ -51,10 +52,13 @@ void queue_lease_init(struct queue_lease *lease, const char *queue, const char *
                                    .consumer = consumer,
                                    .keeper = keeper };
     pthread_mutex_init(&lease->lock, NULL);
+    backoff_init(&lease->patience, PAUSE_POLICY);
+    last_error_init(&lease->other_entity);
 }
 
 void queue_lease_release(struct queue_lease *lease)
 {
+    last_error_release(&lease->other_entity);
     pthread_mutex_destroy(&lease->lock);
 }
 
@@ -89,6 +93,8 @@ void queue_lease_status(struct queue_lease *lease, struct queue_status *status)
     status->epoch = lease->view.epoch;
     snprintf(status->holder, sizeof(status->holder), "%s", lease->holder);
     pthread_mutex_unlock(&lease->lock);
+    last_error_read(&lease->other_entity, &status->other_entity);
+    status->paused = status->other_entity.current;
 }
 
 void queue_lease_acquired(struct queue_lease *lease, int64_t epoch, int64_t began_ms,

@@ -20,6 +20,7 @@
 #ifndef KOPRU_BRIDGE_LEASE_QUEUE_LEASE_H
 #define KOPRU_BRIDGE_LEASE_QUEUE_LEASE_H
 
+#include "base/backoff.h"
 #include "bridge/doorbell.h"
 #include "bridge/lease/handover.h"
 #include "bridge/observe/counters.h"
@@ -65,11 +66,15 @@ struct lease_view {
 struct queue_lease {
     const char *queue;
     const char *entity;
-    const struct counters *counters; /* where the freshness is read */
+    struct counters *counters;       /* where the freshness is read */
     const struct doorbell *consumer; /* rung when the lease or the database comes or goes */
     const struct doorbell *keeper; /* the lease keeper's: rung when the row is to be written now */
     enum handover sought; /* the lease keeper's own: what the holder left whose lease it last tried
                              to acquire */
+    struct backoff patience; /* the lease keeper's own: while the row names another entity */
+    int64_t look_at_ms;      /* the lease keeper's own, monotonic: when to look at that row again */
+    struct last_error_slot other_entity; /* the row names another entity than ours, so the lease is
+                                            not acquired */
 
     pthread_mutex_t lock; /* guards what follows */
     enum lease_phase phase;
@@ -79,7 +84,7 @@ struct queue_lease {
 
 /* All that is pointed to must outlive the lease. */
 void queue_lease_init(struct queue_lease *lease, const char *queue, const char *entity,
-                      const struct counters *counters, const struct doorbell *consumer,
+                      struct counters *counters, const struct doorbell *consumer,
                       const struct doorbell *keeper);
 void queue_lease_release(struct queue_lease *lease);
 

@@ -13,6 +13,7 @@
 #define KOPRU_BRIDGE_OBSERVE_STATUS_H
 
 #include "bridge/observe/last_error.h"
+#include "bridge/observe/mapping_doubt.h"
 #include "model/lease.h"
 #include "model/refusal.h"
 
@@ -58,7 +59,7 @@ struct queue_status {
                                or the daemon began */
     enum consumer_stage stage;
     bool lease_held;
-    bool paused;                         /* a writer waits until a person acts */
+    bool paused;                         /* a writer or the lease waits until a person acts */
     char holder[LEASE_HOLDER_MAX_BYTES]; /* the other instance that holds it; "" if none is known */
     int64_t epoch;                       /* of the lease held now or last; 0 when there was none */
 
@@ -94,6 +95,8 @@ struct queue_status {
     int64_t last_message_us; /* wall clock, since 1970-01-01 UTC; 0 for never */
     int64_t last_commit_us;  /* the same */
 
+    struct mapping_figures mapping;
+    struct last_error other_entity;   /* the lease is not acquired: its row names another entity */
     struct last_error broker_error;   /* why the queue is not being consumed */
     struct last_error database_error; /* why a writer could not commit */
 

@@ -272,6 +272,13 @@ static enum map_outcome map(void *mapper, struct slice body, struct arena *arena
     return MAP_ACCEPTED;
 }
 
+static size_t unmatched(void *mapper, char *text, size_t size)
+{
+    (void)mapper;
+    snprintf(text, size, "a.path");
+    return 1;
+}
+
 static size_t arena_limit(void *context)
 {
     (void)context;
@@ -405,11 +412,13 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
 {
     struct fakes *fakes = session;
 
+    bool other;
+
     (void)queue;
     (void)entity;
-    (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->looks++;
+    other = fakes->other_entity;
     *lease =
         (struct lease){ .epoch = fakes->epoch, .silent_ms = fakes->expired_holder ? INT64_MAX : 0 };
     if (fakes->expired_holder || fakes->fresh_holder) {
@@ -418,7 +427,9 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
         lease->state = fakes->uncounted_holder ? LEASE_STATE_HELD : LEASE_STATE_CONSUMING;
     }
     changed(fakes);
-    return 0;
+    if (other)
+        error_set(err, ERROR_CONFIG, "the queue carries another entity", "q", "scripted");
+    return other;
 }
 
 static int lease_acquire(void *session, const char *queue, const struct lease_holder *holder,
@@ -480,7 +491,7 @@ struct queue_ports fakes_ports(struct fakes *fakes)
         .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next,
                     broker_idle, broker_ack, broker_ack_one, broker_cancel, broker_ask,
                     broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
-        .mapper = { fakes, mapper_open, ignore, map, arena_limit },
+        .mapper = { fakes, mapper_open, ignore, map, unmatched, arena_limit },
         .store = { fakes, store_open, ignore, store_write },
     };
 }

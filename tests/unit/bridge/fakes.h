@@ -70,6 +70,7 @@ struct fakes {
     int64_t epoch;
     bool expired_holder;   /* on another machine, silent for long */
     bool fresh_holder;     /* on another machine, alive */
+    bool other_entity;     /* the row says that the queue carries another one */
     bool uncounted_holder; /* it does not say that the broker counts it */
     int looks;             /* at the lease */
     int released;

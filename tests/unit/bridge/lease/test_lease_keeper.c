@@ -125,6 +125,30 @@ static void a_lease_whose_holder_lives_is_left_alone(void **state)
     assert_int_equal(fakes.released, 0);
 }
 
+/* One queue that waits for a person keeps nothing from the others, so the database counts as
+   usable. */
+static void a_queue_that_carries_another_entity_is_left_alone(void **state)
+{
+    struct queue_status status = { 0 };
+
+    (void)state;
+    fakes.other_entity = true;
+    start();
+    wait_for(looked_twice, "two looks at the lease");
+    assert_false(queue_lease_view(&lease).held);
+    assert_true(queue_lease_view(&lease).database_ok);
+    queue_lease_status(&lease, &status);
+    assert_true(status.paused);
+    assert_true(status.other_entity.current);
+    assert_string_equal(status.other_entity.event, "paused");
+    SCRIPT(fakes.other_entity = false);
+    wait_for(is_renewed, "a renewal");
+    queue_lease_status(&lease, &status);
+    assert_false(status.paused);
+    end();
+    assert_int_equal(fakes.released, 1);
+}
+
 static void what_the_holder_before_left_behind_is_in_the_row(void **state)
 {
     (void)state;
@@ -241,6 +265,7 @@ int main(void)
         TEST(a_free_lease_is_acquired_renewed_and_released),
         TEST(a_renewal_says_who_holds_the_lease),
         TEST(a_lease_whose_holder_lives_is_left_alone),
+        TEST(a_queue_that_carries_another_entity_is_left_alone),
         TEST(what_the_holder_before_left_behind_is_in_the_row),
         TEST(the_row_is_written_when_the_bell_rings),
         TEST(a_lease_with_deliveries_left_stays_in_its_row),
