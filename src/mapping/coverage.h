@@ -33,8 +33,8 @@ void coverage_note_root(struct coverage *coverage, struct reading *reading,
 void coverage_note_element(struct coverage *coverage, struct reading *reading, uint32_t child,
                            const struct object_view *view);
 
-/* Writes the judged paths that no message had, as many as fit: "status, contactMedium[].city, and 3 more".
-   Returns their number. */
+/* Writes the judged paths that no message had, as many as fit: "status, contactMedium[].city, and 3
+   more". Returns their number. */
 size_t coverage_unmatched(const struct coverage *coverage, char *text, size_t size);
 
 #endif

@@ -117,7 +117,7 @@ def _commands(first: str) -> str:
 
 
 def _with_psql(site: Site) -> None:
-    script = site.own / "deploy" / "customers-risk-group.sql"
+    script = site.own / "deploy" / "customers-branch.sql"
     script.parent.mkdir(parents=True)
     script.write_text(SITE_SCRIPT, encoding="utf-8")
     command = _commands("PGOPTIONS='-c role=kopru_owner' psql -d crm -v ON_ERROR_STOP=1 \\")
@@ -128,7 +128,7 @@ def _with_psql(site: Site) -> None:
 def _with_sqitch(site: Site) -> None:
     before, _, deploy = _commands("mkdir kopru-site").partition("# Write")
     site.succeed(before, site.own.parent)
-    (site.own / "deploy" / "customers-risk-group.sql").write_text(SITE_SCRIPT, encoding="utf-8")
+    (site.own / "deploy" / "customers-branch.sql").write_text(SITE_SCRIPT, encoding="utf-8")
     site.succeed(deploy.partition("\n")[2], site.own)
 
 
@@ -161,15 +161,15 @@ def test_an_upgrade_leaves_a_site_s_column_alone(site: Site, install: str,
     daemon = _daemon(site, rabbitmq_server, queues.customer, tmp_path)
     try:
         daemon.start()
-        rabbitmq_server.publish(queues.customer, b'{"id":"c1","riskGroup":"before"}')
+        rabbitmq_server.publish(queues.customer, b'{"id":"c1","branch":"before"}')
         rabbitmq_server.wait_until_empty(queues.customer)
         site.bring_next_migration()
         site.succeed(install)
         assert site.applied()[-1] == NEXT
-        assert {"next", "x_risk_group"} <= site.columns()
-        rabbitmq_server.publish(queues.customer, b'{"id":"c2","riskGroup":"after"}')
+        assert {"next", "x_branch"} <= site.columns()
+        rabbitmq_server.publish(queues.customer, b'{"id":"c2","branch":"after"}')
         rabbitmq_server.wait_until_empty(queues.customer)
-        assert site.query("SELECT customer_id, x_risk_group, extra::text FROM kopru.customers "
+        assert site.query("SELECT customer_id, x_branch, extra::text FROM kopru.customers "
                           "ORDER BY 1") == [("c1", "before", "{}"), ("c2", "after", "{}")]
         _check(daemon)
         assert daemon.terminate() == 0
@@ -177,9 +177,9 @@ def test_an_upgrade_leaves_a_site_s_column_alone(site: Site, install: str,
         daemon.release()
 
 
-_TAKEN = """ALTER TABLE kopru.customers ADD COLUMN site_risk_group text;
+_TAKEN = """ALTER TABLE kopru.customers ADD COLUMN site_branch text;
 INSERT INTO kopru.schema_version (version, name, min_kopru_version)
-    VALUES (7, '07-site-risk-group', '0.1.0')"""
+    VALUES (7, '07-site-branch', '0.1.0')"""
 _FORGET = "PGOPTIONS='-c role=kopru_owner' sqitch revert"
 _REMOVE = "DELETE FROM kopru.schema_version"
 
@@ -187,11 +187,11 @@ _REMOVE = "DELETE FROM kopru.schema_version"
 def test_install_sql_does_not_take_a_site_s_row_for_its_own(site: Site):
     site.succeed(INSTALL)
     site.query(f"SET ROLE kopru_owner; {_TAKEN}")
-    assert "not of this release: 07-site-risk-group" in site.succeed(INSTALL)
+    assert "not of this release: 07-site-branch" in site.succeed(INSTALL)
     site.bring_next_migration()
     done = site.run(INSTALL)
     assert done.returncode != 0
-    assert f'row 7 is "07-site-risk-group" instead of "{NEXT}"' in done.stderr
+    assert f'row 7 is "07-site-branch" instead of "{NEXT}"' in done.stderr
     assert "Changes of the site" in done.stderr
     assert "complete" not in done.stdout
     assert "next" not in site.columns()
@@ -199,13 +199,13 @@ def test_install_sql_does_not_take_a_site_s_row_for_its_own(site: Site):
     site.query(f"SET ROLE kopru_owner; {_commands('   ' + _REMOVE).strip()}")
     site.succeed(INSTALL)
     assert site.applied()[-1] == NEXT
-    assert {"next", "site_risk_group"} <= site.columns()
+    assert {"next", "site_branch"} <= site.columns()
 
 
 def test_a_number_that_a_site_took_in_sqitch_s_plan_is_given_back(site: Site):
     """As the manual says: first with the old plan, then with the new one."""
     site.succeed(DEPLOY)
-    name = "07-site-risk-group"
+    name = "07-site-branch"
     site.succeed(f"sqitch add {name} -n 'of the site'")
     for folder, text in (("deploy", _TAKEN), ("revert", "SELECT 1 / 0"), ("verify", "SELECT 1")):
         path = site.clone / "migrations" / folder / f"{name}.sql"
@@ -219,4 +219,4 @@ def test_a_number_that_a_site_took_in_sqitch_s_plan_is_given_back(site: Site):
     site.bring_next_migration()
     site.succeed(DEPLOY)
     assert site.applied()[-1] == NEXT
-    assert {"next", "site_risk_group"} <= site.columns()
+    assert {"next", "site_branch"} <= site.columns()

@@ -8,8 +8,8 @@
  * renewed it for LEASE_EXPIRES_MS, or whose holder was a process of this machine that is gone
  * (process.h: so a restart after a crash does not wait). What that holder may have left at the
  * broker goes with the lease (handover.h). When a renewal finds another epoch in the row, the lease
- * is lost; then it is asked for again, like one that was never held. A lease whose row names another
- * entity than the queue has here is not acquired.
+ * is lost; then it is asked for again, like one that was never held. A lease whose row names
+ * another entity than the queue has here is not acquired.
  *
  *     lease_keeper_init(&keeper, &port, leases, count, &bell)
  *     a thread with lease_keeper_main()
