@@ -22,6 +22,7 @@ $$;
 CREATE TABLE kopru.queues (
     queue           text NOT NULL,
     entity          text NOT NULL,
+    root_table      text,
     entity_since    timestamptz NOT NULL DEFAULT now(),
     epoch           bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000),
     holder          text,
@@ -41,6 +42,9 @@ COMMENT ON COLUMN kopru.queues.queue IS 'Name of the queue at the broker.';
 COMMENT ON COLUMN kopru.queues.entity IS
     'Entity that the queue carries, e.g. customer. A kopru whose configuration gives the queue to '
     'another entity waits until one of the two is changed.';
+COMMENT ON COLUMN kopru.queues.root_table IS
+    'Table of that entity, e.g. customers. It guards against exchanged entity files as the entity '
+    'does against exchanged queues. Null: kopru fills it in.';
 COMMENT ON COLUMN kopru.queues.entity_since IS 'When the queue was given to that entity.';
 COMMENT ON COLUMN kopru.queues.epoch IS
     'Rises by one with each takeover; the first value has no meaning. Each writing transaction '

@@ -13,6 +13,7 @@ BEGIN
     FROM (VALUES
         ('queues', 'queue', 'text NOT NULL'),
         ('queues', 'entity', 'text NOT NULL'),
+        ('queues', 'root_table', 'text'),
         ('queues', 'entity_since', 'timestamp with time zone NOT NULL DEFAULT now()'),
         ('queues', 'epoch', 'bigint NOT NULL DEFAULT '
             || CASE WHEN current_setting('server_version_num')::integer >= 140000

@@ -158,9 +158,11 @@ static void check_queue_rows(const struct configuration *configuration, struct p
 
     for (size_t i = 0; i < settings->queue_count; i++) {
         const struct queue_settings *queue = &settings->queues[i];
+        const struct mapping *mapping = configuration_mapping(configuration, queue->entity);
 
-        if (catalog_queue_review(conn, catalog, queue->name, queue->entity, report, &failure) !=
-            0) {
+        if (mapping != NULL &&
+            catalog_queue_review(conn, catalog, queue->name, mapping_entity(mapping), report,
+                                 &failure) != 0) {
             error_list_add(report->problems, &failure.error);
             return;
         }

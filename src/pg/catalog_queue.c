@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { ENTITY, SINCE, LAST_MESSAGE, DOUBT };
+enum { ENTITY, ROOT_TABLE, SINCE, LAST_MESSAGE, DOUBT };
 
 /* A name at the broker has at most 255 bytes, and each of them may become two. */
 enum { LITERAL_MAX_BYTES = 2 * 255 + 3 };
@@ -33,26 +33,34 @@ static const char *literal(const char *text, char *out)
     return out;
 }
 
+/* Null: a row that was written by hand, or an entity that a person has just changed. */
+static bool is_same(const char *recorded, const char *configured)
+{
+    return recorded[0] == '\0' || strcmp(recorded, configured) == 0;
+}
+
 int catalog_queue_check_entity(const PGresult *row, int first, const char *queue,
-                               const char *entity, struct error *err)
+                               const struct entity *entity, struct error *err)
 {
     const char *carried = PQgetvalue(row, 0, first + ENTITY);
+    const char *table = PQgetvalue(row, 0, first + ROOT_TABLE);
     const char *last = PQgetvalue(row, 0, first + LAST_MESSAGE);
-    char entity_literal[LITERAL_MAX_BYTES];
-    char queue_literal[LITERAL_MAX_BYTES];
+    char name[LITERAL_MAX_BYTES];
 
-    if (strcmp(carried, entity) == 0)
+    if (strcmp(carried, entity->name) == 0 && is_same(table, entity->root.name))
         return 0;
     error_set(err, ERROR_CONFIG, "the queue carries another entity", queue,
-              "by kopru.queues it has carried %.*s since %s UTC (last message %s%s), but the "
-              "configuration gives it to %.*s",
-              100, carried, PQgetvalue(row, 0, first + SINCE), last[0] != '\0' ? last : "never",
-              last[0] != '\0' ? " UTC" : "", 100, entity);
-    error_hint(err,
-               "if entities were exchanged, correct queues in the configuration; if the change is "
-               "meant, run, as kopru_owner: UPDATE kopru.queues SET entity = %s, entity_since = "
-               "now() WHERE queue = %s",
-               literal(entity, entity_literal), literal(queue, queue_literal));
+              "by kopru.queues it has carried %.*s (table %.*s) since %s UTC (last message %s%s), "
+              "but the configuration gives it to %.*s (table %s)",
+              100, carried, 63, table[0] != '\0' ? table : "unknown",
+              PQgetvalue(row, 0, first + SINCE), last[0] != '\0' ? last : "never",
+              last[0] != '\0' ? " UTC" : "", 100, entity->name, entity->root.name);
+    error_hint(
+        err,
+        "if entities were exchanged, correct the configuration; if the change is meant, run, "
+        "as kopru_owner: UPDATE kopru.queues SET entity = '%s', root_table = '%s', "
+        "entity_since = now() WHERE queue = %s",
+        entity->name, entity->root.name, literal(queue, name));
     return 1;
 }
 
@@ -71,8 +79,8 @@ static void warn_of_doubt(const char *queue, const char *entity, const char *dou
 
 static bool may_read(const struct catalog *catalog)
 {
-    static const char *const columns[] = { "queue", "entity", "entity_since", "last_message_at",
-                                           "mapping_doubt" };
+    static const char *const columns[] = { "queue",        "entity",          "root_table",
+                                           "entity_since", "last_message_at", "mapping_doubt" };
     struct catalog_table table;
     struct catalog_column column;
 
@@ -86,7 +94,7 @@ static bool may_read(const struct catalog *catalog)
 }
 
 int catalog_queue_review(struct pg_conn *conn, const struct catalog *catalog, const char *queue,
-                         const char *entity, const struct catalog_report *report,
+                         const struct entity *entity, const struct catalog_report *report,
                          struct pg_failure *failure)
 {
     const char *values[] = { queue };
@@ -105,7 +113,7 @@ int catalog_queue_review(struct pg_conn *conn, const struct catalog *catalog, co
         if (catalog_queue_check_entity(call.result, 0, queue, entity, &err) != 0)
             error_list_add(report->problems, &err);
         else if (doubt[0] != '\0')
-            warn_of_doubt(queue, entity, doubt, report);
+            warn_of_doubt(queue, entity->name, doubt, report);
     }
     pg_calls_clear(&call, 1);
     return result;

@@ -96,6 +96,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "body",        "body_sha256", "content_type",
                                                 "message_id",  "properties",  "redelivered",
                                                 "occurrences", NULL };
+    static const char *const add[] = { "queue", "entity", "root_table", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const acquire[] = { "queue", "epoch", "holder", "instance", NULL };
@@ -116,7 +117,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
         { &PG_CHECK_CONSTRAINTS,
           "check deferred constraints before a probe for the message at fault is rolled back", NULL,
           none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, add },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
           "read who holds the lease, and for how long the holder was silent", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_LOCK_TIMEOUT],

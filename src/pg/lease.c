@@ -32,10 +32,11 @@ static int64_t wire_of_unix_us(int64_t unix_us)
 
 static const struct pg_statement ADD = {
     .name = "kopru_lease_add",
-    .sql = "INSERT INTO kopru.queues (queue, entity) VALUES ($1, $2) ON CONFLICT (queue) DO "
-           "NOTHING",
-    .param_count = 2,
-    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
+    .sql = "INSERT INTO kopru.queues (queue, entity, root_table) VALUES ($1, $2, $3)"
+           " ON CONFLICT (queue) DO UPDATE SET root_table = excluded.root_table"
+           " WHERE kopru.queues.entity = excluded.entity AND kopru.queues.root_table IS NULL",
+    .param_count = 3,
+    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement READ = {
@@ -153,15 +154,16 @@ static void take_lease(struct lease *lease, const PGresult *row)
         lease->silent_ms = pg_read_i64(PQgetvalue(row, 0, 4));
 }
 
-int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
-                  struct error *other, struct pg_failure *failure)
+int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *entity,
+                  struct lease *lease, struct error *other, struct pg_failure *failure)
 {
-    const char *values[] = { queue, entity };
-    const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
-    const struct pg_params both = { 2, values, lengths };
+    const char *values[] = { queue, entity->name, entity->root.name };
+    const int lengths[] = { (int)strlen(queue), (int)strlen(entity->name),
+                            (int)strlen(entity->root.name) };
+    const struct pg_params all = { 3, values, lengths };
     const struct pg_params first = { 1, values, lengths };
     struct pg_call calls[4] = {
-        [2] = { .statement = &ADD, .params = &both }, [3] = { .statement = &READ, .params = &first }
+        [2] = { .statement = &ADD, .params = &all }, [3] = { .statement = &READ, .params = &first }
     };
     int result = run_transaction(conn, calls, 4, failure);
 

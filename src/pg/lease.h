@@ -11,6 +11,7 @@
 #ifndef KOPRU_PG_LEASE_H
 #define KOPRU_PG_LEASE_H
 
+#include "model/entity.h"
 #include "model/lease.h"
 #include "pg/call.h"
 #include "pg/conn.h"
@@ -24,10 +25,10 @@ struct pg_lease_patience {
 };
 
 /* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0; 1 with
-   *other filled when the row says that the queue carries another entity, so that the lease is not
+   *other filled when the row says that the queue carries another entity or table, so that the lease is not
    to be acquired; or -1. */
-int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
-                  struct error *other, struct pg_failure *failure);
+int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *entity,
+                  struct lease *lease, struct error *other, struct pg_failure *failure);
 
 /* Acquires the lease if its row still has the epoch that was read; lease->epoch is then ours.
    Returns 1; 0 when another instance was quicker, or when transactions under the old epoch were not

@@ -110,13 +110,24 @@ static int answer(int result, const struct pg_failure *failure, struct error *er
     return result;
 }
 
+static const struct entity *find_entity(const struct pg_lease_target *target, const char *name)
+{
+    for (size_t i = 0; i < target->entity_count; i++)
+        if (strcmp(target->entities[i]->name, name) == 0)
+            return target->entities[i];
+    return NULL;
+}
+
 static int lease_read(void *handle, const char *queue, const char *entity, struct lease *lease,
                       struct error *err)
 {
     const struct session *session = handle;
     struct pg_failure failure;
+    const struct entity *found = find_entity(session->target, entity);
 
-    return answer(pg_lease_read(session->conn, queue, entity, lease, err, &failure), &failure, err);
+    if (found == NULL)
+        return error_set(err, ERROR_INTERNAL, "no such entity", entity, "it was not checked");
+    return answer(pg_lease_read(session->conn, queue, found, lease, err, &failure), &failure, err);
 }
 
 static int lease_acquire(void *handle, const char *queue, const struct lease_holder *holder,

@@ -109,7 +109,7 @@ def test_check_says_what_it_was_since_when_and_what_to_run(db, queues, exchanged
     status, said = _check(daemon)
     assert status == 78, said
     for queue, entity in ((queues.customer, "customer"), (queues.subscription, "subscription")):
-        assert re.search(rf'"{re.escape(queue)}": .*carried {entity} since 20\d\d-\d\d-\d\d'
+        assert re.search(rf'"{re.escape(queue)}": .*carried {entity} .*since 20\d\d-\d\d-\d\d'
                          r'.*last message 20\d\d', said), said
     for hint in re.findall(r"UPDATE kopru\.queues [^\n]*", said):
         db.query(f"SET ROLE kopru_owner; {hint}")
@@ -150,6 +150,33 @@ def test_an_entity_that_was_renamed_waits_for_a_decision(rabbitmq_server, db, qu
     db.query(f"SET ROLE kopru_writer; {_remedy(line['hint'])}")
     daemon.wait_until_ready()
     assert db.value("SELECT entity FROM kopru.queues") == "party"
+
+
+def test_entity_files_that_were_exchanged_wait_as_well(rabbitmq_server, db, queues, kopru,
+                                                       tmp_path):
+    """The queues keep their entities, which have each other's tables now."""
+    daemon = kopru()
+    _carry(rabbitmq_server, queues, daemon)
+    files = []
+    for entity, other in ((_CUSTOMERS, _SUBSCRIPTIONS), (_SUBSCRIPTIONS, _CUSTOMERS)):
+        text = (REPOSITORY / "etc" / "entities" / f"{entity}.cfg").read_text(encoding="utf-8")
+        assert re.search(rf'^entity *= "{entity}"', text, re.M)
+        files.append(tmp_path / f"{entity}.cfg")
+        files[-1].write_text(re.sub(rf'^entity( *)= "{entity}"', rf'entity\1= "{other}"', text,
+                                    flags=re.M), encoding="utf-8")
+    daemon.settings["entity_files"] = [str(file) for file in files]
+    _publish(rabbitmq_server, queues.customer, "c2")
+    daemon.launch()
+    paused = {line["queue"]: line for line in daemon.wait_for_event("paused", count=2)}
+    assert "carried customer (table customers) since" in paused[queues.customer]["why"]
+    assert "customer (table subscriptions)" in paused[queues.customer]["why"]
+    assert rabbitmq_server.depth(queues.customer).ready == 1
+    assert db.query(_ROOTS) == [(1, 1)]
+    for line in paused.values():
+        db.query(f"SET ROLE kopru_owner; {_remedy(line['hint'])}")
+    daemon.wait_until_ready()
+    assert db.query("SELECT DISTINCT entity, root_table FROM kopru.queues ORDER BY 1") == [
+        ("customer", "subscriptions"), ("subscription", "customers")]
 
 
 def test_a_standby_with_another_entity_does_not_take_over(rabbitmq_server, db, queues, kopru):
