@@ -25,8 +25,8 @@ struct pg_lease_patience {
 };
 
 /* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0; 1 with
-   *other filled when the row says that the queue carries another entity or table, so that the lease is not
-   to be acquired; or -1. */
+   *other filled when the row says that the queue carries another entity, or one with another table,
+   so that the lease is not to be acquired; or -1. */
 int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *entity,
                   struct lease *lease, struct error *other, struct pg_failure *failure);
 
