@@ -27,6 +27,33 @@ SELECT to_regclass('kopru.schema_version') IS NULL AS missing \gset
     \ir deploy/01-schema.sql
 \endif
 
+-- A row under the number of a migration and another name is a change of the site: the migration
+-- would be skipped.
+DO $$
+DECLARE
+    taken text;
+BEGIN
+    SELECT string_agg(format('row %s is "%s" instead of "%s"', version, found.name, wanted.name),
+                      ', ' ORDER BY version) INTO taken
+    FROM (VALUES
+        (1, '01-schema'),
+        (2, '02-customers'),
+        (3, '03-subscriptions'),
+        (4, '04-dead-letters'),
+        (5, '05-queues'),
+        (6, '06-grants')
+    ) AS wanted (version, name)
+    JOIN kopru.schema_version AS found USING (version)
+    WHERE found.name <> wanted.name;
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION 'numbers of kopru''s migrations are taken in kopru.schema_version: %', taken
+            USING ERRCODE = 'duplicate_object',
+                  HINT = 'a change of the site took the number: give it back as '
+                         'migrations/README.md says (Changes of the site), then run this again';
+    END IF;
+END
+$$;
+
 SELECT count(*) = 0 AS missing FROM kopru.schema_version WHERE version = 2 \gset
 \if :missing
     \echo kopru: applying 02-customers
@@ -57,5 +84,11 @@ SELECT count(*) = 0 AS missing FROM kopru.schema_version WHERE version = 6 \gset
     \ir deploy/06-grants.sql
 \endif
 
-SELECT name AS newest FROM kopru.schema_version ORDER BY version DESC LIMIT 1 \gset
-\echo kopru: the schema is complete up to :newest
+\echo kopru: the schema is complete up to 06-grants
+
+SELECT string_agg(name, ', ' ORDER BY version) AS others, count(*) > 0 AS has_others
+FROM kopru.schema_version WHERE version > 6 \gset
+\if :has_others
+    \echo kopru: not of this release: :others (of a newer kopru, or of the site: then see
+    \echo kopru: "Changes of the site" in migrations/README.md)
+\endif

@@ -22,6 +22,8 @@ $$;
 CREATE TABLE kopru.queues (
     queue           text NOT NULL,
     entity          text NOT NULL,
+    root_table      text,
+    entity_since    timestamptz NOT NULL DEFAULT now(),
     epoch           bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000),
     holder          text,
     instance        text,
@@ -29,6 +31,7 @@ CREATE TABLE kopru.queues (
     renewed_at      timestamptz,
     last_message_at timestamptz,
     last_commit_at  timestamptz,
+    mapping_doubt   text,
     CONSTRAINT queues_pkey PRIMARY KEY (queue),
     CONSTRAINT queues_state_known CHECK (state IN ('held', 'consuming', 'disconnected'))
 );
@@ -36,7 +39,13 @@ COMMENT ON TABLE kopru.queues IS
     'One row for each queue: which running kopru may write for it, and how fresh its data is. '
     'kopru maintains it; do not edit it while a kopru runs.';
 COMMENT ON COLUMN kopru.queues.queue IS 'Name of the queue at the broker.';
-COMMENT ON COLUMN kopru.queues.entity IS 'Entity that the queue carries, e.g. customer.';
+COMMENT ON COLUMN kopru.queues.entity IS
+    'Entity that the queue carries, e.g. customer. A kopru whose configuration gives the queue to '
+    'another entity waits until one of the two is changed.';
+COMMENT ON COLUMN kopru.queues.root_table IS
+    'Table of that entity, e.g. customers. It guards against exchanged entity files as the entity '
+    'does against exchanged queues. Null: kopru fills it in.';
+COMMENT ON COLUMN kopru.queues.entity_since IS 'When the queue was given to that entity.';
 COMMENT ON COLUMN kopru.queues.epoch IS
     'Rises by one with each takeover; the first value has no meaning. Each writing transaction '
     'checks it, so a kopru that lost its lease cannot commit.';
@@ -58,6 +67,9 @@ COMMENT ON COLUMN kopru.queues.last_message_at IS
 COMMENT ON COLUMN kopru.queues.last_commit_at IS
     'When kopru last committed messages of this queue; compare it with last_message_at. Null: none '
     'yet.';
+COMMENT ON COLUMN kopru.queues.mapping_doubt IS
+    'Why the entity file may not fit the messages, as far as the holder has seen since it began: '
+    'counts, and names of properties that the entity file has. Null: no reason to doubt.';
 
 INSERT INTO kopru.schema_version (version, name, min_kopru_version)
     VALUES (5, '05-queues', '0.1.0');

@@ -17,6 +17,6 @@ $$;
 DROP TABLE kopru.contact_mediums;
 DROP TABLE kopru.customers;
 
-DELETE FROM kopru.schema_version WHERE version = 2;
+DELETE FROM kopru.schema_version WHERE version = 2 AND name = '02-customers';
 
 COMMIT;

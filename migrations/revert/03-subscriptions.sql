@@ -19,6 +19,6 @@ DROP TABLE kopru.engaged_parties;
 DROP TABLE kopru.subscription_characteristics;
 DROP TABLE kopru.subscriptions;
 
-DELETE FROM kopru.schema_version WHERE version = 3;
+DELETE FROM kopru.schema_version WHERE version = 3 AND name = '03-subscriptions';
 
 COMMIT;

@@ -16,6 +16,6 @@ $$;
 
 DROP TABLE kopru.dead_letters;
 
-DELETE FROM kopru.schema_version WHERE version = 4;
+DELETE FROM kopru.schema_version WHERE version = 4 AND name = '04-dead-letters';
 
 COMMIT;

@@ -16,6 +16,6 @@ $$;
 
 DROP TABLE kopru.queues;
 
-DELETE FROM kopru.schema_version WHERE version = 5;
+DELETE FROM kopru.schema_version WHERE version = 5 AND name = '05-queues';
 
 COMMIT;

@@ -17,6 +17,6 @@ REVOKE ALL ON ALL TABLES IN SCHEMA kopru FROM kopru_writer, kopru_reader_pii;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA kopru FROM kopru_writer;
 REVOKE ALL ON SCHEMA kopru FROM kopru_writer, kopru_reader_pii;
 
-DELETE FROM kopru.schema_version WHERE version = 6;
+DELETE FROM kopru.schema_version WHERE version = 6 AND name = '06-grants';
 
 COMMIT;

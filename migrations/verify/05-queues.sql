@@ -14,6 +14,8 @@ BEGIN
     FROM (VALUES
         ('queues', 'queue', 'text NOT NULL'),
         ('queues', 'entity', 'text NOT NULL'),
+        ('queues', 'root_table', 'text'),
+        ('queues', 'entity_since', 'timestamp with time zone NOT NULL DEFAULT now()'),
         ('queues', 'epoch', 'bigint NOT NULL DEFAULT '
             || CASE WHEN current_setting('server_version_num')::integer >= 140000
             THEN 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))'
@@ -24,7 +26,8 @@ BEGIN
         ('queues', 'state', 'text'),
         ('queues', 'renewed_at', 'timestamp with time zone'),
         ('queues', 'last_message_at', 'timestamp with time zone'),
-        ('queues', 'last_commit_at', 'timestamp with time zone')
+        ('queues', 'last_commit_at', 'timestamp with time zone'),
+        ('queues', 'mapping_doubt', 'text')
     ) AS expected (table_name, column_name, wanted)
     CROSS JOIN LATERAL (
         SELECT max(concat_ws(' ', format_type(a.atttypid, a.atttypmod),

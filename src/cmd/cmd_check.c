@@ -14,6 +14,7 @@
 #include "cmd/configuration.h"
 #include "cmd/wiring.h"
 #include "pg/catalog.h"
+#include "pg/catalog_queue.h"
 #include "pg/conninfo.h"
 
 #include <stdio.h>
@@ -167,6 +168,25 @@ static int check_conninfo(const char *conninfo, struct check_section *section)
     return 0;
 }
 
+static void check_queue_rows(const struct configuration *configuration, struct pg_conn *conn,
+                             const struct catalog *catalog, const struct catalog_report *report)
+{
+    const struct settings *settings = &configuration->settings;
+    struct pg_failure failure;
+
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        const struct queue_settings *queue = &settings->queues[i];
+        const struct mapping *mapping = configuration_mapping(configuration, queue->entity);
+
+        if (mapping != NULL &&
+            catalog_queue_review(conn, catalog, queue->name, mapping_entity(mapping), report,
+                                 &failure) != 0) {
+            error_list_add(report->problems, &failure.error);
+            return;
+        }
+    }
+}
+
 static void check_catalog(const struct configuration *configuration, struct pg_conn *conn,
                           struct check_section *section)
 {
@@ -185,6 +205,7 @@ static void check_catalog(const struct configuration *configuration, struct pg_c
     for (size_t i = 0; i < configuration->mapping_count; i++)
         if (configuration->mappings[i] != NULL)
             catalog_check_entity(catalog, mapping_entity(configuration->mappings[i]), &report);
+    check_queue_rows(configuration, conn, catalog, &report);
     catalog_free(catalog);
 }
 

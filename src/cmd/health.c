@@ -171,8 +171,7 @@ static void add_queue(struct health *health, const struct bridge_status *status,
         add_part(health, false, "queue %s paused: %s", name,
                  last_error_text(&queue->tables_error, "", text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING && queue->writers_failing == 0)
-        add_part(health, true, "queue %s consuming%s", name,
-                 notes_text(queue, text, sizeof(text)));
+        add_part(health, true, "queue %s consuming%s", name, notes_text(queue, text, sizeof(text)));
     else if (queue->stage == STAGE_CONSUMING)
         add_part(health, false, "queue %s %s: %s", name, queue->paused ? "paused" : "not written",
                  last_error_text(&queue->database_error, "a transaction is being repeated", text,
@@ -198,6 +197,17 @@ static void add_queue(struct health *health, const struct bridge_status *status,
             last_error_text(&queue->broker_error, "connecting to the broker", text, sizeof(text)));
 }
 
+/* Messages that the entity file does not fit are written all the same, so the queue works. */
+static void add_queue_and_mapping(struct health *health, const struct bridge_status *status,
+                                  const struct queue_status *queue)
+{
+    char text[FRESHNESS_DOUBT_MAX_BYTES];
+
+    add_queue(health, status, queue);
+    if (mapping_doubt_text(&queue->mapping, text, sizeof(text))[0] != '\0')
+        add_part(health, true, "queue %s mapping doubtful: %s", queue->queue, text);
+}
+
 bool health_readyz(const struct bridge_status *status, bool verbose, struct buffer *out)
 {
     struct health health = { .out = out };
@@ -213,6 +223,6 @@ bool health_readyz(const struct bridge_status *status, bool verbose, struct buff
         add_part(&health, false, "database not usable: %s",
                  last_error_text(&status->database_error, "connecting", text, sizeof(text)));
     for (size_t i = 0; i < status->queue_count; i++)
-        add_queue(&health, status, &status->queues[i]);
+        add_queue_and_mapping(&health, status, &status->queues[i]);
     return conclude(&health, "readyz", verbose);
 }

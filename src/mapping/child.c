@@ -2,6 +2,7 @@
 
 #include "base/json_canonical.h"
 #include "mapping/convert.h"
+#include "mapping/coverage.h"
 #include "mapping/leftovers.h"
 #include "mapping/typed_value.h"
 
@@ -19,6 +20,7 @@ struct set_reading {
     struct reading *reading;
     const struct mapping_child *compiled;
     const struct table *table;
+    uint32_t number; /* of the child */
     struct slice root_id;
     struct slice array; /* for the array name column; data is NULL if the table has none */
     struct object_view *view;
@@ -76,6 +78,7 @@ static enum convert_fit read_element(const struct set_reading *set, const struct
         return CONVERT_MISFIT;
     if (!object_collect(set->reading, &set->compiled->object, element, set->view))
         return CONVERT_NO_MEMORY;
+    coverage_note_element(set->reading->coverage, set->reading, set->number, set->view);
     fit = fill_keys(set, row);
     if (fit == CONVERT_MISFIT) {
         set->reading->misfits = misfits;
@@ -220,6 +223,7 @@ bool child_read_set(struct reading *reading, uint32_t number, const struct json_
         .reading = reading,
         .compiled = &mapping->children[compiled->child],
         .table = &child->table,
+        .number = compiled->child,
         .root_id = root_id,
         .view = view,
         .rows = rows,

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "mapping/child.h"
 #include "mapping/convert.h"
+#include "mapping/coverage.h"
 #include "mapping/leftovers.h"
 #include "mapping/payload.h"
 
@@ -35,7 +36,8 @@ struct mapper {
     struct buffer broken_text;
     struct object_view root;
     struct object_view child;
-    bool *spoken; /* per top-level name that has a path: the message speaks about it */
+    struct coverage coverage; /* of the messages so far */
+    bool *spoken;             /* per top-level name that has a path: the message speaks about it */
 };
 
 struct mapper *mapper_new(const struct mapping *mapping)
@@ -58,7 +60,8 @@ struct mapper *mapper_new(const struct mapping *mapping)
     buffer_init(&mapper->broken_text, TEXT_BYTES + text_bytes);
     mapper->spoken = calloc(mapping->root.paths.count, sizeof(*mapper->spoken));
     if (!object_view_init(&mapper->root, mapping->root.slot_count) ||
-        !object_view_init(&mapper->child, child_slots) || mapper->spoken == NULL) {
+        !object_view_init(&mapper->child, child_slots) || mapper->spoken == NULL ||
+        !coverage_init(&mapper->coverage, mapping)) {
         mapper_free(mapper);
         return NULL;
     }
@@ -74,6 +77,7 @@ void mapper_free(struct mapper *mapper)
     buffer_release(&mapper->broken_text);
     object_view_release(&mapper->root);
     object_view_release(&mapper->child);
+    coverage_release(&mapper->coverage);
     free(mapper->spoken);
     free(mapper);
 }
@@ -230,8 +234,12 @@ static bool fill_change(struct mapper *mapper, struct reading *reading, struct c
         !read_sets(mapper, reading, change, broken) ||
         !collect_leftovers(mapper, reading, members, count, broken, change))
         return false;
+    coverage_note_root(&mapper->coverage, reading, &mapper->root);
     change->misfits = reading->misfits;
     change->broken = reading->broken;
+    change->unmapped = !reading->mapped && (count > 1 || change->leftover_count > 0);
+    change->judged_anew = reading->judged_anew;
+    change->other_case = reading->other_case;
     return true;
 }
 
@@ -251,6 +259,7 @@ static enum map_outcome map_payload(struct mapper *mapper, struct slice body, st
         .arena = arena,
         .scratch = &mapper->scratch,
         .broken_text = &mapper->broken_text,
+        .coverage = &mapper->coverage,
     };
     enum map_outcome outcome = payload_read(mapper->mapping, body, &mapper->doc, refusal);
     struct slice id;
@@ -308,6 +317,11 @@ enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct are
     return outcome;
 }
 
+size_t mapper_unmatched(const struct mapper *mapper, char *text, size_t size)
+{
+    return coverage_unmatched(&mapper->coverage, text, size);
+}
+
 size_t mapper_arena_limit(const struct mapping *mapping)
 {
     size_t bytes;
@@ -336,6 +350,11 @@ static enum map_outcome port_map(void *mapper, struct slice body, struct arena *
     return mapper_map(mapper, body, arena, change, refusal);
 }
 
+static size_t port_unmatched(void *mapper, char *text, size_t size)
+{
+    return mapper_unmatched(mapper, text, size);
+}
+
 static size_t port_arena_limit(void *mapping)
 {
     return mapper_arena_limit(mapping);
@@ -350,6 +369,7 @@ struct mapper_port mapping_port(const struct mapping *mapping)
         .open = port_open,
         .close = port_close,
         .map = port_map,
+        .unmatched = port_unmatched,
         .arena_limit = port_arena_limit,
     };
 }

@@ -57,6 +57,11 @@ void mapper_free(struct mapper *mapper);
 enum map_outcome mapper_map(struct mapper *mapper, struct slice body, struct arena *arena,
                             struct change **change, struct refusal *refusal);
 
+/* Writes the paths of the entity file at which no message that the mapper accepted had anything,
+   as many as fit, once there were enough messages to judge by (coverage.h). Returns their number.
+   Both are the same until a change says judged_anew. */
+size_t mapper_unmatched(const struct mapper *mapper, char *text, size_t size);
+
 /* The maximum for the arena of mapper_map(), in bytes. It is the same for every body, because an
    element of a few bytes may become a row of many columns: a limit in proportion to the body would
    refuse messages that are fine. */

@@ -50,11 +50,52 @@ static bool collect_inside(struct reading *reading, const struct path_step *step
     return collect_below(reading, step->below, node, view);
 }
 
+enum { OTHER_CASE_MAX_CHECKS = 8 }; /* per object: each reads all of its names */
+
+static bool has_member(struct reading *reading, const struct json_node *object, struct slice name,
+                       bool *found)
+{
+    const struct json_doc *doc = reading->doc;
+
+    *found = false;
+    for (const struct json_node *node = json_first(doc, object); node != NULL && !*found;
+         node = json_next(doc, object, node)) {
+        struct slice other = json_name(doc, node, reading->arena);
+
+        if (other.data == NULL)
+            return false;
+        *found = slice_equal(other, name);
+    }
+    return true;
+}
+
+/* Notes that the object has a name of the entity file in another letter case alone. Where it has
+   both, the other one is a property of its own. */
+static bool note_other_case(struct reading *reading, const struct path_level *level,
+                            const struct json_node *object, struct slice name, unsigned *checks)
+{
+    const struct path_step *step;
+    bool both;
+
+    if (reading->other_case.data != NULL || *checks >= OTHER_CASE_MAX_CHECKS)
+        return true;
+    step = path_find_other_case(level, name);
+    if (step == NULL)
+        return true;
+    (*checks)++;
+    if (!has_member(reading, object, step->name, &both))
+        return false;
+    if (!both)
+        reading->other_case = step->name;
+    return true;
+}
+
 /* Recurses at most as deep as the longest path. */
 static bool collect_below(struct reading *reading, const struct path_level *level,
                           const struct json_node *object, struct object_view *view)
 {
     const struct json_doc *doc = reading->doc;
+    unsigned checks = 0;
 
     for (const struct json_node *node = json_first(doc, object); node != NULL;
          node = json_next(doc, object, node)) {
@@ -70,8 +111,11 @@ static bool collect_below(struct reading *reading, const struct path_level *leve
             continue;
         }
         view->left++;
-        if (step == NULL)
+        if (step == NULL) {
+            if (!note_other_case(reading, level, object, name, &checks))
+                return false;
             continue;
+        }
         view->found[step->slot] = node;
         if (node->type == JSON_NULL)
             object_hold(view, step->slot); /* a null in the column says everything */

@@ -1,5 +1,7 @@
 #include "mapping/path.h"
 
+#include "base/text.h"
+
 /*
  * Every member of every payload is looked up here, known or not, so a lookup must not depend on how
  * many columns a table has. A hash table per level with four places for each name finds a name, or
@@ -66,6 +68,64 @@ const struct path_step *path_find(const struct path_level *level, struct slice n
             return step;
     }
     return NULL;
+}
+
+/* Takes one letter from the front of a name, in lower case. */
+static unsigned char take_letter(struct slice *name)
+{
+    unsigned char first = (unsigned char)name->data[0];
+    size_t length = 1;
+
+    if (name->len > 1 &&
+        (memcmp(name->data, "\xC4\xB0", 2) == 0 || memcmp(name->data, "\xC4\xB1", 2) == 0)) {
+        first = 'i';
+        length = 2;
+    } else if (first >= 'A' && first <= 'Z') {
+        first = (unsigned char)(first - 'A' + 'a');
+    }
+    name->data += length;
+    name->len -= length;
+    return first;
+}
+
+static bool same_letters(struct slice a, struct slice b)
+{
+    while (a.len > 0 && b.len > 0)
+        if (take_letter(&a) != take_letter(&b))
+            return false;
+    return a.len == 0 && b.len == 0;
+}
+
+const struct path_step *path_find_other_case(const struct path_level *level, struct slice name)
+{
+    for (uint32_t i = 0; i < level->count; i++)
+        if (same_letters(level->steps[i].name, name) && !slice_equal(level->steps[i].name, name))
+            return &level->steps[i];
+    return NULL;
+}
+
+/* Recurses at most as deep as the longest path. */
+static bool append_path(const struct path_level *level, uint32_t slot, char *out, size_t size)
+{
+    size_t used = strlen(out);
+
+    for (uint32_t i = 0; i < level->count; i++) {
+        const struct path_step *step = &level->steps[i];
+
+        text_append(out, size, "%s%.*s", used > 0 ? "." : "", SLICE_ARG(step->name));
+        if (step->below == NULL ? step->slot == slot : append_path(step->below, slot, out, size))
+            return true;
+        out[used] = '\0';
+    }
+    return false;
+}
+
+void path_text(const struct path_level *top, uint32_t slot, char *out, size_t size)
+{
+    char text[256] = "";
+
+    if (append_path(top, slot, text, sizeof(text)))
+        text_set(out, size, "%s", text);
 }
 
 static void enter_name(struct path_level *level, uint32_t index)

@@ -125,6 +125,61 @@ enum map_outcome payload_id(struct reading *reading, const struct object_view *v
     return MAP_NO_MEMORY;
 }
 
+static bool is_integer(struct slice name)
+{
+    size_t at = name.len > 1 && name.data[0] == '-';
+
+    if (name.len == 0)
+        return false;
+    for (; at < name.len; at++)
+        if (name.data[at] < '0' || name.data[at] > '9')
+            return false;
+    return true;
+}
+
+/* Whether an object has numbers for names and no name that an element has. Names that an element
+   has make it an element, whatever else it has. Returns false when there is no memory. */
+static bool find_numbered(struct reading *reading, const struct path_level *element,
+                          const struct json_node *object, bool *numbered)
+{
+    const struct json_doc *doc = reading->doc;
+
+    *numbered = false;
+    for (const struct json_node *node = json_first(doc, object); node != NULL;
+         node = json_next(doc, object, node)) {
+        struct slice name = json_name(doc, node, reading->arena);
+
+        if (name.data == NULL)
+            return false;
+        if (path_find(element, name) != NULL) {
+            *numbered = false;
+            return true;
+        }
+        *numbered = *numbered || is_integer(name);
+    }
+    return true;
+}
+
+/* Sets what is wrong with the value of a set, or NULL. Returns false when there is no memory. */
+static bool find_array_fault(struct reading *reading, uint32_t set, const struct json_node *node,
+                             const char **fault)
+{
+    const struct mapping *mapping = reading->mapping;
+    const struct mapping_child *child = &mapping->children[mapping->sets[set].child];
+    bool numbered = false;
+
+    *fault = NULL;
+    if (node == NULL || node->type == JSON_ARRAY || node->type == JSON_NULL)
+        return true;
+    if (node->type != JSON_OBJECT)
+        *fault = "a scalar where an array of objects belongs";
+    else if (!find_numbered(reading, &child->object.paths, node, &numbered))
+        return false;
+    else if (numbered)
+        *fault = "an object with numbers for names where an array of objects belongs";
+    return true;
+}
+
 enum map_outcome payload_check_arrays(struct reading *reading, const struct object_view *view,
                                       struct slice id, struct refusal *refusal)
 {
@@ -133,13 +188,14 @@ enum map_outcome payload_check_arrays(struct reading *reading, const struct obje
     for (uint32_t set = 0; set < mapping->entity.set_count; set++) {
         const struct json_node *node = view->found[1 + set];
         char path[sizeof(refusal->path)];
+        const char *fault;
 
-        if (node == NULL || node->type == JSON_ARRAY || node->type == JSON_OBJECT ||
-            node->type == JSON_NULL)
+        if (!find_array_fault(reading, set, node, &fault))
+            return MAP_NO_MEMORY;
+        if (fault == NULL)
             continue;
         text_set(path, sizeof(path), "$.%.*s", SLICE_ARG(mapping->sets[set].array));
-        refuse(refusal, REFUSAL_INVALID_STRUCTURE, path,
-               "a scalar where an array of objects belongs");
+        refuse(refusal, REFUSAL_INVALID_STRUCTURE, path, "%s", fault);
         refusal->entity_id = arena_copy_slice(reading->arena, id); /* id may point into the body */
         return refusal->entity_id.data != NULL ? MAP_REFUSED : MAP_NO_MEMORY;
     }

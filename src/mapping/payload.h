@@ -16,7 +16,9 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body,
 enum map_outcome payload_id(struct reading *reading, const struct object_view *view,
                             struct slice *id, struct refusal *refusal);
 
-/* Refuses a scalar where an array belongs, because it does not say what the set should become. */
+/* Refuses a scalar where an array belongs, and an object that numbers the elements
+   ({"0": {}, "2": {}}), as some serializers write an array with gaps: as an array of one it would
+   replace the set by nothing. */
 enum map_outcome payload_check_arrays(struct reading *reading, const struct object_view *view,
                                       struct slice id, struct refusal *refusal);
 

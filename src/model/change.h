@@ -49,6 +49,12 @@ struct change {
 
     unsigned misfits; /* values that did not fit their column */
     unsigned broken;  /* array elements that did not become a row */
+
+    /* Whether the entity file fits the message; nothing of the rows depends on it. */
+    bool unmapped;           /* it has more than its id, and nothing of that is in the file */
+    bool judged_anew;        /* the unmatched paths (struct mapper_port) may be others since it */
+    struct slice other_case; /* a name of the file that it has in another letter case alone; data
+                                is NULL for none */
 };
 
 /* Compares names in the order in which jsonb keeps them: by length, then by bytes. */

@@ -34,10 +34,14 @@ struct lease {
                            being acquired */
 };
 
-/* How fresh a queue's data is: microseconds since 1970-01-01 UTC, 0 for never. */
+enum { FRESHNESS_DOUBT_MAX_BYTES = 512 };
+
+/* How fresh a queue's data is: microseconds since 1970-01-01 UTC, 0 for never. And whether its
+   entity file fits its messages. */
 struct freshness {
     int64_t last_message_us;
     int64_t last_commit_us;
+    char mapping_doubt[FRESHNESS_DOUBT_MAX_BYTES]; /* why it may not; "" for no reason */
 };
 
 /* As kopru.queues.state has it: "consuming". */

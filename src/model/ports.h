@@ -63,6 +63,10 @@ struct mapper_port {
     void (*close)(void *mapper);
     enum map_outcome (*map)(void *mapper, struct slice body, struct arena *arena,
                             struct change **change, struct refusal *refusal);
+    /* Writes the paths at which no message so far had anything, as many as fit, once there were
+       enough messages to judge by. Returns their number. Both are the same until a change says
+       judged_anew. */
+    size_t (*unmatched)(void *mapper, char *text, size_t size);
     size_t (*arena_limit)(void *context); /* bytes: the maximum of the arena that map() fills */
 };
 
@@ -85,11 +89,14 @@ struct lease_port {
        list gets every problem. */
     int (*open)(void *context, void **session, struct error_list *problems);
     void (*close)(void *session);
-    /* Compares the entity's tables with what its mapping needs. Returns 1 if they fit; 0 if they do
-       not, and the list gets every problem; -1 if the server cannot be asked, and the list gets
-       why. */
-    int (*check_tables)(void *session, const char *entity, struct error_list *problems);
-    /* Reads the queue's row, and inserts it if there is none. Does not acquire the lease. */
+    /* Compares the entity's tables with what its mapping needs, and the queue's row with the entity.
+       Returns 1 if they fit; 0 if they do not, and the list gets every problem; -1 if the server
+       cannot be asked, and the list gets why. */
+    int (*check_tables)(void *session, const char *queue, const char *entity,
+                        struct error_list *problems);
+    /* Reads the queue's row, and inserts it if there is none. Does not acquire the lease. Returns
+       0; 1 with *err filled when the row says that the queue carries another entity: then the lease
+       must not be acquired until a person decides; or -1. */
     int (*read)(void *session, const char *queue, const char *entity, struct lease *lease,
                 struct error *err);
     /* Acquires the lease that was read: waits for the transactions under its epoch, and then raises

@@ -78,6 +78,58 @@ static void check_durability(struct review *review)
     }
 }
 
+/* Returns the name of the row with that number, or NULL. */
+static const char *name_applied_as(const struct catalog *catalog, int number)
+{
+    const char *name;
+    int version;
+
+    for (size_t n = 0; (name = catalog_applied(catalog, n, &version)) != NULL; n++)
+        if (version == number)
+            return name;
+    return NULL;
+}
+
+/* A site that gives its own change the next number looks complete when kopru comes to that
+   number. */
+static void report_migration(struct review *review, const char *migration, int number)
+{
+    const char *name = name_applied_as(review->catalog, number);
+    struct error err;
+
+    if (name == NULL) {
+        error_set(&err, ERROR_CONFIG, "missing migration", migration,
+                  "kopru.schema_version has no row %d", number);
+        error_hint(&err, "run " REVIEW_APPLY);
+    } else {
+        error_set(&err, ERROR_CONFIG, "missing migration", migration,
+                  "row %d of kopru.schema_version is \"%.*s\", which is not kopru's", number, 100,
+                  name);
+        error_hint(
+            &err, "a change of the site took the number: give it back as migrations/README.md says "
+                  "(Changes of the site), then run " REVIEW_APPLY);
+    }
+    review_problem(review, &err);
+}
+
+static void warn_of_unknown_migrations(struct review *review, size_t known)
+{
+    const char *name;
+    int version;
+
+    for (size_t n = 0; (name = catalog_applied(review->catalog, n, &version)) != NULL; n++) {
+        struct error err;
+
+        if (version >= 1 && (size_t)version <= known)
+            continue;
+        error_set(&err, ERROR_PROBLEMS, "unknown migration", name,
+                  "row %d of kopru.schema_version is not of this kopru", version);
+        error_hint(&err, "if a newer kopru brought it, nothing is wrong; a change of the site must "
+                         "not be there (migrations/README.md, Changes of the site)");
+        review_warning(review, &err);
+    }
+}
+
 static void check_migrations(struct review *review, const char *version)
 {
     size_t count;
@@ -89,13 +141,10 @@ static void check_migrations(struct review *review, const char *version)
     if (!catalog_knows_versions(review->catalog))
         return; /* review_own_tables() says why */
     for (size_t i = 0; i < count; i++) {
-        if (catalog_is_applied(review->catalog, (int)i + 1))
-            continue;
-        error_set(&err, ERROR_CONFIG, "missing migration", migrations[i],
-                  "kopru.schema_version has no row %zu", i + 1);
-        error_hint(&err, "run " REVIEW_APPLY);
-        review_problem(review, &err);
+        if (!catalog_is_applied(review->catalog, migrations[i]))
+            report_migration(review, migrations[i], (int)i + 1);
     }
+    warn_of_unknown_migrations(review, count);
     if (catalog_newest_demand(review->catalog, &migration, &release) &&
         catalog_compare_versions(version, release) < 0) {
         error_set(&err, ERROR_CONFIG, "the schema is newer than this kopru", migration,

@@ -37,11 +37,6 @@ static const char *object_name(char *out, const char *table, const char *column)
     return out;
 }
 
-static int migration_number(const char *migration)
-{
-    return atoi(migration);
-}
-
 /* Hints at the migration that adds the object and how to run it, or that somebody has to write
    one. */
 static void hint_migration(const struct review *review, struct error *err, const char *table,
@@ -50,16 +45,15 @@ static void hint_migration(const struct review *review, struct error *err, const
     const char *migration = catalog_migration_of(table, column);
 
     if (migration == NULL)
-        error_hint(err,
-                   "no migration of this kopru brings it: write one (migrations/README.md says "
-                   "how), or correct the entity file");
+        error_hint(err, "no migration of this kopru brings it: write a script of the site "
+                        "(migrations/README.md, Changes of the site), or correct the entity file");
     else if (catalog_knows_versions(review->catalog) &&
-             catalog_is_applied(review->catalog, migration_number(migration)))
+             catalog_is_applied(review->catalog, migration))
         error_hint(err,
                    "migration %s is applied: what it made, put back as it stands in "
                    "migrations/deploy/%s.sql (docs/operations.md, A column that was put back); "
-                   "what you added to the entity file needs a migration of its own "
-                   "(migrations/README.md)",
+                   "what you added to the entity file needs a script of the site "
+                   "(migrations/README.md, Changes of the site)",
                    migration, migration);
     else
         error_hint(err, "migration %s brings it (migrations/deploy/%s.sql): run " REVIEW_APPLY,

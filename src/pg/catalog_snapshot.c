@@ -129,12 +129,23 @@ bool catalog_knows_versions(const struct catalog *catalog)
     return catalog->versions.result != NULL;
 }
 
-bool catalog_is_applied(const struct catalog *catalog, int version)
+const char *catalog_applied(const struct catalog *catalog, size_t n, int *version)
 {
     const PGresult *rows = catalog->versions.result;
 
-    for (int row = 0; row < PQntuples(rows); row++)
-        if (atoi(cell(rows, row, VERSION_NUMBER)) == version)
+    if (n >= (size_t)PQntuples(rows))
+        return NULL;
+    *version = atoi(cell(rows, (int)n, VERSION_NUMBER));
+    return cell(rows, (int)n, VERSION_NAME);
+}
+
+bool catalog_is_applied(const struct catalog *catalog, const char *migration)
+{
+    const char *name;
+    int version;
+
+    for (size_t n = 0; (name = catalog_applied(catalog, n, &version)) != NULL; n++)
+        if (version == atoi(migration) && strcmp(name, migration) == 0)
             return true;
     return false;
 }

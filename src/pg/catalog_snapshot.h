@@ -81,7 +81,12 @@ bool catalog_has_unique(const struct catalog *catalog, const char *table,
 /* True if schema_version could be read. */
 bool catalog_knows_versions(const struct catalog *catalog);
 
-bool catalog_is_applied(const struct catalog *catalog, int version);
+/* Returns the name of the nth row of schema_version, by number, and sets its number. Returns NULL
+   after the last one. */
+const char *catalog_applied(const struct catalog *catalog, size_t n, int *version);
+
+/* Whether schema_version has that migration, under its number and its name. */
+bool catalog_is_applied(const struct catalog *catalog, const char *migration);
 
 /* The applied migration that asks for the newest kopru: its name and the release it asks for. False
    if none is known. */

@@ -38,6 +38,8 @@ static const struct wanted_column DEAD_LETTER_COLUMNS[] = {
 static const struct wanted_column QUEUE_COLUMNS[] = {
     { .name = "queue", .type = "text", .never_null = true },
     { .name = "entity", .type = "text", .never_null = true },
+    { .name = "root_table", .type = "text" },
+    { .name = "entity_since", .type = TIMESTAMPTZ, .never_null = true },
     { .name = "epoch", .type = "bigint", .never_null = true },
     { .name = "holder", .type = "text" },
     { .name = "instance", .type = "text" },
@@ -45,6 +47,7 @@ static const struct wanted_column QUEUE_COLUMNS[] = {
     { .name = "renewed_at", .type = TIMESTAMPTZ },
     { .name = "last_message_at", .type = TIMESTAMPTZ },
     { .name = "last_commit_at", .type = TIMESTAMPTZ },
+    { .name = "mapping_doubt", .type = "text" },
 };
 
 /* Never written by kopru. */

@@ -96,14 +96,16 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "body",        "body_sha256", "content_type",
                                                 "message_id",  "properties",  "redelivered",
                                                 "occurrences", NULL };
+    static const char *const add[] = { "queue", "entity", "root_table", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const sessions[] = { "sessions", NULL };
     static const char *const acquire[] = {
         "queue", "epoch", "holder", "instance", "version", NULL
     };
-    static const char *const renew[] = { "queue",  "epoch",    "last_message_at", "last_commit_at",
-                                         "holder", "instance", "state",           NULL };
+    static const char *const renew[] = { "queue",          "epoch",         "last_message_at",
+                                         "last_commit_at", "holder",        "instance",
+                                         "state",          "mapping_doubt", NULL };
     const struct pg_description all[] = {
         { &PG_BEGIN, "begin a transaction; a plain COMMIT ends it", NULL, none },
         { &PG_SETTINGS,
@@ -118,7 +120,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
         { &PG_CHECK_CONSTRAINTS,
           "check deferred constraints before a probe for the message at fault is rolled back", NULL,
           none },
-        { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
+        { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, add },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
           "read who holds the lease, and the version of the row, which each renewal changes", NULL,
           entity },

@@ -1,7 +1,9 @@
 #include "pg/lease.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "pg/binary.h"
+#include "pg/catalog_queue.h"
 #include "pg/round_trip.h"
 #include "pg/session_settings.h"
 #include "pg/transaction.h"
@@ -20,6 +22,8 @@
  * leases of all other queues are not renewed.
  */
 
+enum { ENTITY_COLUMN = 5 }; /* of READ: the first of CATALOG_QUEUE_COLUMNS */
+
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
 
 /* PostgreSQL counts from 2000 on. */
@@ -30,17 +34,18 @@ static int64_t wire_of_unix_us(int64_t unix_us)
 
 static const struct pg_statement ADD = {
     .name = "kopru_lease_add",
-    .sql = "INSERT INTO kopru.queues (queue, entity) VALUES ($1, $2) ON CONFLICT (queue) DO UPDATE "
-           "SET entity = excluded.entity"
-           " WHERE kopru.queues.entity IS DISTINCT FROM excluded.entity",
-    .param_count = 2,
-    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
+    .sql = "INSERT INTO kopru.queues (queue, entity, root_table) VALUES ($1, $2, $3)"
+           " ON CONFLICT (queue) DO UPDATE SET root_table = excluded.root_table"
+           " WHERE kopru.queues.entity = excluded.entity AND kopru.queues.root_table IS NULL",
+    .param_count = 3,
+    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement READ = {
     .name = "kopru_lease_read",
     .sql = "SELECT epoch, holder, instance, state,"
-           " xmin::text::bigint FROM kopru.queues WHERE queue = $1",
+           " xmin::text::bigint,"
+           " " CATALOG_QUEUE_COLUMNS " FROM kopru.queues WHERE queue = $1",
     .param_count = 1,
     .param_types = (const Oid[]){ TEXT_OID },
 };
@@ -96,11 +101,12 @@ static const struct pg_statement RENEW = {
     .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
            " holder = $5, instance = $6, state = $7,"
            " last_message_at = greatest(last_message_at, $3),"
-           " last_commit_at = greatest(last_commit_at, $4)"
+           " last_commit_at = greatest(last_commit_at, $4),"
+           " mapping_doubt = $8"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
-    .param_count = 7,
+    .param_count = 8,
     .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID,
-                                  TEXT_OID, TEXT_OID },
+                                  TEXT_OID, TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement RELEASE = {
@@ -157,21 +163,24 @@ static void take_lease(struct lease *lease, const PGresult *row)
     lease->version = pg_read_i64(PQgetvalue(row, 0, 4));
 }
 
-int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
-                  struct pg_failure *failure)
+int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *entity,
+                  struct lease *lease, struct error *other, struct pg_failure *failure)
 {
-    const char *values[] = { queue, entity };
-    const int lengths[] = { (int)strlen(queue), (int)strlen(entity) };
-    const struct pg_params both = { 2, values, lengths };
+    const char *values[] = { queue, entity->name, entity->root.name };
+    const int lengths[] = { (int)strlen(queue), (int)strlen(entity->name),
+                            (int)strlen(entity->root.name) };
+    const struct pg_params all = { 3, values, lengths };
     const struct pg_params first = { 1, values, lengths };
     struct pg_call calls[4] = {
-        [2] = { .statement = &ADD, .params = &both }, [3] = { .statement = &READ, .params = &first }
+        [2] = { .statement = &ADD, .params = &all }, [3] = { .statement = &READ, .params = &first }
     };
     int result = run_transaction(conn, calls, 4, failure);
 
     *lease = (struct lease){ 0 };
-    if (result == 0 && PQntuples(calls[3].result) == 1)
+    if (result == 0 && PQntuples(calls[3].result) == 1) {
         take_lease(lease, calls[3].result);
+        result = catalog_queue_check_entity(calls[3].result, ENTITY_COLUMN, queue, entity, other);
+    }
     pg_calls_clear(calls, 4);
     return result;
 }
@@ -269,14 +278,16 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
                              freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL,
                              mine->holder.name,
                              mine->holder.instance,
-                             state };
+                             state,
+                             text_or_null(freshness->mapping_doubt) };
     const int lengths[] = { (int)strlen(queue),
                             8,
                             8,
                             8,
                             (int)strlen(mine->holder.name),
                             (int)strlen(mine->holder.instance),
-                            (int)strlen(state) };
+                            (int)strlen(state),
+                            (int)strlen(freshness->mapping_doubt) };
     const struct pg_params params = { statement->param_count, values, lengths };
     struct pg_call calls[3] = { [2] = { .statement = statement, .params = &params } };
     int result = run_transaction(conn, calls, 3, failure);

@@ -11,6 +11,7 @@
 #ifndef KOPRU_PG_LEASE_H
 #define KOPRU_PG_LEASE_H
 
+#include "model/entity.h"
 #include "model/lease.h"
 #include "pg/call.h"
 #include "pg/conn.h"
@@ -29,9 +30,11 @@ struct pg_lease_stillness {
     int64_t at_ms;       /* monotonic */
 };
 
-/* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0 or -1. */
-int pg_lease_read(struct pg_conn *conn, const char *queue, const char *entity, struct lease *lease,
-                  struct pg_failure *failure);
+/* Reads without acquiring. A queue without a row gets one that nobody holds. Returns 0; 1 with
+   *other filled when the row says that the queue carries another entity, or one with another table,
+   so that the lease is not to be acquired; or -1. */
+int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *entity,
+                  struct lease *lease, struct error *other, struct pg_failure *failure);
 
 /* Reads as well, but adds no row: a queue without one has a lease that nobody holds. */
 int pg_lease_look(struct pg_conn *conn, const char *queue, struct lease *lease,

@@ -1,6 +1,7 @@
 #include "pg/ports.h"
 
 #include "pg/catalog.h"
+#include "pg/catalog_queue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -73,23 +74,35 @@ static int check_shared(const struct pg_lease_target *target, struct pg_conn *co
     return result;
 }
 
-static int session_check_tables(void *handle, const char *entity, struct error_list *problems)
+static const struct entity *find_entity(const struct pg_lease_target *target, const char *name)
+{
+    for (size_t i = 0; i < target->entity_count; i++)
+        if (strcmp(target->entities[i]->name, name) == 0)
+            return target->entities[i];
+    return NULL;
+}
+
+static int session_check_tables(void *handle, const char *queue, const char *name,
+                                struct error_list *problems)
 {
     const struct session *session = handle;
-    const struct pg_lease_target *target = session->target;
+    const struct entity *entity = find_entity(session->target, name);
     struct catalog_report report = { .problems = problems };
+    size_t before = problems->count;
     struct catalog *catalog;
-    int result = 1;
+    struct pg_failure failure;
+    int result;
 
+    if (entity == NULL)
+        return 1;
     if (load_catalog(&catalog, session->conn, problems) != 0)
         return -1;
-    for (size_t i = 0; i < target->entity_count && result == 1; i++) {
-        if (strcmp(target->entities[i]->name, entity) == 0 &&
-            catalog_check_entity(catalog, target->entities[i], &report) != 0)
-            result = 0;
-    }
+    catalog_check_entity(catalog, entity, &report);
+    result = catalog_queue_review(session->conn, catalog, queue, entity, &report, &failure);
+    if (result != 0)
+        error_list_add(problems, &failure.error);
     catalog_free(catalog);
-    return result;
+    return result != 0 ? -1 : problems->count == before;
 }
 
 static void session_close(void *handle)
@@ -141,8 +154,11 @@ static int lease_read(void *handle, const char *queue, const char *entity, struc
 {
     const struct session *session = handle;
     struct pg_failure failure;
+    const struct entity *found = find_entity(session->target, entity);
 
-    return answer(pg_lease_read(session->conn, queue, entity, lease, &failure), &failure, err);
+    if (found == NULL)
+        return error_set(err, ERROR_INTERNAL, "no such entity", entity, "it was not checked");
+    return answer(pg_lease_read(session->conn, queue, found, lease, err, &failure), &failure, err);
 }
 
 static int lease_acquire(void *handle, const char *queue, const struct lease_holder *holder,

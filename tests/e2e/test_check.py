@@ -530,3 +530,25 @@ def test_check_changes_nothing(check: Check, db: Database, queues: Queues,
     assert check().status == OK
     assert db.value("SELECT count(*) FROM kopru.queues") == 0
     assert rabbitmq_server.depth(queues.customer).ready == 1
+
+
+def test_a_number_that_a_site_took_is_named(check: Check, db: Database) -> None:
+    """Its row under a number of the product's does not stand for the product's migration."""
+    db.query("UPDATE kopru.schema_version SET name = '06-site-column' WHERE version = 6")
+    report = check()
+    problem = report.only_problem()
+    assert (problem.what, problem.subject) == ("missing migration", "06-grants")
+    assert '"06-site-column"' in problem.why
+    assert "Changes of the site" in problem.hint
+    assert report.status == CONFIGURATION
+
+
+def test_a_row_beyond_the_product_s_is_worth_a_look(check: Check, db: Database) -> None:
+    assert "unknown migration" not in check().text
+    db.query("INSERT INTO kopru.schema_version (version, name, min_kopru_version) "
+             "VALUES (7, '07-site-column', '0.1.0')")
+    report = check()
+    assert (report.status, report.problems) == (OK, []), report.text
+    (warning,) = [found for found in report.warnings if found.what == "unknown migration"]
+    assert warning.subject == "07-site-column"
+    assert "Changes of the site" in warning.hint

@@ -187,6 +187,9 @@ def test_files_agree_with_the_plan():
     # the first block asks for the table itself
     assert [int(version) for version in re.findall(r"version = (\d+)",
                                                    install)] == list(range(2, len(NAMES) + 1))
+    assert re.findall(r"^        \((\d+), '(\S+)'\)", install, re.M) == [
+        (str(number), name) for number, name in enumerate(NAMES, start=1)]
+    assert f"complete up to {NAMES[-1]}\n" in install and f"version > {len(NAMES)} " in install
 
 
 def test_scripts_are_ascii():

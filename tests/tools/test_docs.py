@@ -240,7 +240,7 @@ def test_the_shown_configuration_is_accepted(configuration: Path) -> None:
 def test_the_shown_settings_of_entity_files_are_accepted(configuration: Path) -> None:
     customer = configuration / "entities" / "customer.cfg"
     shown = [block for name in DOCUMENTS for block in blocks_of(name, "entity")]
-    assert len(shown) == 3
+    assert len(shown) == 4
     for block in shown:
         before = customer.read_text(encoding="utf-8")
         if block.startswith("entity"):

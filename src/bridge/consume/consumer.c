@@ -14,8 +14,8 @@
 
 /* Returns the mapped message, or NULL when there is no memory: the delivery is freed and comes
    back. */
-static struct message *map_delivery(const struct queue *queue, void *mapper,
-                                    struct delivery *delivery, int64_t arrived_at_ms)
+static struct message *map_delivery(struct queue *queue, void *mapper, struct delivery *delivery,
+                                    int64_t arrived_at_ms)
 {
     const struct mapper_port *port = &queue->ports.mapper;
     struct message *message = message_new(delivery, port->arena_limit(port->context));
@@ -34,6 +34,8 @@ static struct message *map_delivery(const struct queue *queue, void *mapper,
     message->refused = outcome == MAP_REFUSED;
     if (message->refused)
         message->change = NULL;
+    else
+        mapping_doubt_note(&queue->counters.mapping, queue->name, message->change, port, mapper);
     message->arrived_at_ms = arrived_at_ms;
     return message;
 }

@@ -79,16 +79,21 @@ static bool may_acquire(const struct lease_keeper *keeper, const struct lease *l
            silent_ms >= LEASE_EXPIRES_MS || process_is_dead(lease->holder.instance);
 }
 
-/* Reads the lease; *silent_ms is how long its holder has been silent, as this instance saw it. */
+/* Reads the lease; *silent_ms is how long its holder has been silent, as this instance saw it.
+   Returns 1, 0 when the row names another entity, which the next look at the tables reports, or
+   -1. */
 static int look(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
                 struct lease *lease, int64_t *silent_ms, struct error *err)
 {
     int64_t began_ms = clock_monotonic_ms();
+    int other = keeper->port.read(session, mine->queue, mine->entity, lease, err);
 
-    if (keeper->port.read(session, mine->queue, mine->entity, lease, err) != 0)
+    if (other < 0)
         return -1;
     *silent_ms = silence_after(&mine->silence, lease, began_ms, clock_monotonic_ms());
-    return 0;
+    if (other > 0)
+        queue_tables_begin(&mine->tables);
+    return !other;
 }
 
 static int acquire(struct lease_keeper *keeper, void *session, struct queue_lease *mine,
@@ -98,10 +103,11 @@ static int acquire(struct lease_keeper *keeper, void *session, struct queue_leas
     int64_t silent_ms;
     struct lease lease = { 0 };
     struct lease_holder before;
+    int looked = look(keeper, session, mine, &lease, &silent_ms, err);
     int acquired;
 
-    if (look(keeper, session, mine, &lease, &silent_ms, err) != 0)
-        return -1;
+    if (looked != 1)
+        return looked;
     if (!may_acquire(keeper, &lease, silent_ms)) {
         queue_lease_held_by(mine, lease.holder.name);
         log_event(LOG_DEBUG, "standby", "another instance holds the lease",

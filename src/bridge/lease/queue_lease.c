@@ -1,6 +1,7 @@
 #include "bridge/lease/queue_lease.h"
 
 #include "base/log.h"
+#include "bridge/timing.h"
 
 #include <stdio.h>
 
@@ -42,7 +43,7 @@ enum lease_phase lease_phase_after(enum lease_phase phase, enum lease_event even
 }
 
 void queue_lease_init(struct queue_lease *lease, const char *queue, const char *entity,
-                      const struct counters *counters, const struct doorbell *consumer,
+                      struct counters *counters, const struct doorbell *consumer,
                       const struct doorbell *keeper)
 {
     *lease = (struct queue_lease){ .queue = queue,

@@ -22,8 +22,8 @@
 
 #include "bridge/doorbell.h"
 #include "bridge/lease/handover.h"
-#include "bridge/lease/silence.h"
 #include "bridge/lease/queue_tables.h"
+#include "bridge/lease/silence.h"
 #include "bridge/observe/counters.h"
 
 #include <pthread.h>
@@ -68,7 +68,7 @@ struct lease_view {
 struct queue_lease {
     const char *queue;
     const char *entity;
-    const struct counters *counters; /* where the freshness is read */
+    struct counters *counters;       /* where the freshness is read */
     const struct doorbell *consumer; /* rung when the lease or the database comes or goes */
     const struct doorbell *keeper; /* the lease keeper's: rung when the row is to be written now */
     enum handover sought; /* the lease keeper's own: what the holder left whose lease it last tried
@@ -84,7 +84,7 @@ struct queue_lease {
 
 /* All that is pointed to must outlive the lease. */
 void queue_lease_init(struct queue_lease *lease, const char *queue, const char *entity,
-                      const struct counters *counters, const struct doorbell *consumer,
+                      struct counters *counters, const struct doorbell *consumer,
                       const struct doorbell *keeper);
 void queue_lease_release(struct queue_lease *lease);
 

@@ -65,7 +65,7 @@ int queue_tables_check(struct queue_tables *tables, const struct lease_port *por
     if (tables->checked || clock_monotonic_ms() < tables->next_check_ms)
         return 0;
     error_list_init(&problems);
-    result = port->check_tables(session, entity, &problems);
+    result = port->check_tables(session, queue, entity, &problems);
     if (result >= 0) {
         *fit = result > 0;
         take_result(tables, *fit, queue, &problems);

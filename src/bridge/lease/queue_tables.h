@@ -1,8 +1,8 @@
 /*
- * Whether the tables of one queue's entity are as its mapping needs them. The lease keeper asks when
- * it has connected, and again after a growing wait (PAUSE_POLICY) while they are not: until then the
- * queue's lease is not acquired and no new subscription begins. A lease that is held stays so, and
- * all other queues go on.
+ * Whether the tables of one queue's entity are as its mapping needs them, and the queue's row names
+ * that entity. The lease keeper asks when it has connected, and again after a growing wait
+ * (PAUSE_POLICY) while they are not: until then the queue's lease is not acquired and no new
+ * subscription begins. A lease that is held stays so, and all other queues go on.
  */
 #ifndef KOPRU_BRIDGE_LEASE_QUEUE_TABLES_H
 #define KOPRU_BRIDGE_LEASE_QUEUE_TABLES_H
@@ -23,7 +23,7 @@ struct queue_tables {
 void queue_tables_init(struct queue_tables *tables);
 void queue_tables_release(struct queue_tables *tables);
 
-/* The lease keeper has connected anew. */
+/* They are to be checked anew: the lease keeper has connected, or has read another entity. */
 void queue_tables_begin(struct queue_tables *tables);
 
 /* Checks them when it is time. Returns 1 when that was done, with the result in *fit; 0 when it was

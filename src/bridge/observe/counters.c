@@ -14,12 +14,14 @@ void counters_init(struct counters *counters)
     *counters = (struct counters){ 0 };
     atomic_store(&counters->stage_since_us, clock_wall_us());
     last_error_init(&counters->broker_error);
+    mapping_doubt_init(&counters->mapping);
     last_error_init(&counters->database_error);
 }
 
 void counters_release(struct counters *counters)
 {
     last_error_release(&counters->broker_error);
+    mapping_doubt_release(&counters->mapping);
     last_error_release(&counters->database_error);
 }
 
@@ -124,10 +126,15 @@ void counters_commit(struct counters *counters, const struct write_request *requ
     atomic_fetch_add(&counters->unreplicated, report->unreplicated);
 }
 
-struct freshness counters_freshness(const struct counters *counters)
+struct freshness counters_freshness(struct counters *counters)
 {
-    return (struct freshness){ .last_message_us = atomic_load(&counters->last_message_us),
-                               .last_commit_us = atomic_load(&counters->last_commit_us) };
+    struct freshness freshness = { .last_message_us = atomic_load(&counters->last_message_us),
+                                   .last_commit_us = atomic_load(&counters->last_commit_us) };
+    struct mapping_figures figures;
+
+    mapping_doubt_read(&counters->mapping, &figures);
+    mapping_doubt_text(&figures, freshness.mapping_doubt, sizeof(freshness.mapping_doubt));
+    return freshness;
 }
 
 static void read_consumer(struct counters *counters, struct queue_status *status)
@@ -151,6 +158,7 @@ static void read_consumer(struct counters *counters, struct queue_status *status
     status->oldest_age_ms = oldest_ms != 0 ? clock_monotonic_ms() - oldest_ms : 0;
     status->consumer_silent_ms = liveness_silent_ms(&counters->consumer);
     last_error_read(&counters->broker_error, &status->broker_error);
+    mapping_doubt_read(&counters->mapping, &status->mapping);
 }
 
 static void read_writers(struct counters *counters, struct queue_status *status)

@@ -7,6 +7,7 @@
 #define KOPRU_BRIDGE_OBSERVE_COUNTERS_H
 
 #include "bridge/observe/liveness.h"
+#include "bridge/observe/mapping_doubt.h"
 #include "bridge/observe/status.h"
 #include "model/message.h"
 
@@ -29,6 +30,7 @@ struct counters {
     atomic_llong oldest_ms; /* monotonic: when the oldest of them arrived; 0 when there is none */
     struct liveness consumer;
     struct last_error_slot broker_error; /* why the queue is not being consumed */
+    struct mapping_doubt mapping;
 
     /* By the writers. */
     atomic_llong last_commit_us; /* wall clock, since 1970-01-01 UTC; 0 for never */
@@ -79,7 +81,7 @@ void counters_outcome(struct counters *counters, struct writer_marks *marks,
 void counters_commit(struct counters *counters, const struct write_request *request,
                      const struct write_report *report);
 
-struct freshness counters_freshness(const struct counters *counters);
+struct freshness counters_freshness(struct counters *counters);
 
 /* Fills in all that is counted here. */
 void counters_status(struct counters *counters, struct queue_status *status);

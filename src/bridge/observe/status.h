@@ -13,6 +13,7 @@
 #define KOPRU_BRIDGE_OBSERVE_STATUS_H
 
 #include "bridge/observe/last_error.h"
+#include "bridge/observe/mapping_doubt.h"
 #include "model/lease.h"
 #include "model/refusal.h"
 
@@ -97,6 +98,7 @@ struct queue_status {
     int64_t last_message_us; /* wall clock, since 1970-01-01 UTC; 0 for never */
     int64_t last_commit_us;  /* the same */
 
+    struct mapping_figures mapping;
     struct last_error tables_error;   /* why the queue's tables cannot be written */
     struct last_error broker_error;   /* why the queue is not being consumed */
     struct last_error database_error; /* why a writer could not commit */

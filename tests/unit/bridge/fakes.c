@@ -272,6 +272,13 @@ static enum map_outcome map(void *mapper, struct slice body, struct arena *arena
     return MAP_ACCEPTED;
 }
 
+static size_t unmatched(void *mapper, char *text, size_t size)
+{
+    (void)mapper;
+    snprintf(text, size, "a.path");
+    return 1;
+}
+
 static size_t arena_limit(void *context)
 {
     (void)context;
@@ -400,16 +407,18 @@ static int lease_open(void *context, void **session, struct error_list *problems
     return 0;
 }
 
-static int lease_check_tables(void *session, const char *entity, struct error_list *problems)
+static int lease_check_tables(void *session, const char *queue, const char *entity,
+                              struct error_list *problems)
 {
     struct fakes *fakes = session;
     struct error err;
     bool wrong;
     bool away;
 
+    (void)queue;
     pthread_mutex_lock(&fakes->lock);
     fakes->table_checks++;
-    wrong = fakes->tables_wrong;
+    wrong = fakes->tables_wrong || (fakes->other_entity && fakes->table_checks > 1);
     away = fakes->database_away;
     changed(fakes);
     if (wrong || away) {
@@ -424,12 +433,13 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
                       struct error *err)
 {
     struct fakes *fakes = session;
+    bool other;
 
     (void)queue;
     (void)entity;
-    (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->looks++;
+    other = fakes->other_entity;
     *lease = (struct lease){ .epoch = fakes->epoch,
                              .version = fakes->expired_holder ? 1 : 1 + fakes->looks };
     if (fakes->expired_holder || fakes->fresh_holder) {
@@ -438,7 +448,9 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
         lease->state = fakes->uncounted_holder ? LEASE_STATE_HELD : LEASE_STATE_CONSUMING;
     }
     changed(fakes);
-    return 0;
+    if (other)
+        error_set(err, ERROR_CONFIG, "the queue carries another entity", "q", "scripted");
+    return other;
 }
 
 static int lease_acquire(void *session, const char *queue, const struct lease_holder *holder,
@@ -500,7 +512,7 @@ struct queue_ports fakes_ports(struct fakes *fakes)
         .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next,
                     broker_idle, broker_ack, broker_ack_one, broker_cancel, broker_ask,
                     broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
-        .mapper = { fakes, mapper_open, ignore, map, arena_limit },
+        .mapper = { fakes, mapper_open, ignore, map, unmatched, arena_limit },
         .store = { fakes, store_open, ignore, store_write },
     };
 }

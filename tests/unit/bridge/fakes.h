@@ -70,6 +70,8 @@ struct fakes {
     int64_t epoch;
     bool expired_holder;   /* on another machine, silent: its row does not change */
     bool fresh_holder;     /* on another machine, alive: it writes its row before each look */
+    bool other_entity;     /* the row says that the queue carries another one; the first look at the
+                              tables comes before that */
     bool uncounted_holder; /* it does not say that the broker counts it */
     int looks;             /* at the lease */
     int released;

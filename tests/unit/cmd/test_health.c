@@ -121,6 +121,30 @@ static void other_consumers_are_named(void **state)
                  "fails alone and waits: 7 (no answer, attempt 2)\nreadyz check passed\n");
 }
 
+/* What the entity file does not fit is written all the same, so it is no failure. */
+static void a_doubtful_mapping_is_named(void **state)
+{
+    (void)state;
+    queues[1].mapping = (struct mapping_figures){
+        .messages = 120, .unmapped = 7, .unmatched = 2, .paths = "status, name"
+    };
+    assert_ready("[+]daemon ok\n[+]database ok\n[+]queue one consuming\n[+]queue two consuming\n"
+                 "[+]queue two mapping doubtful: 7 of 120 messages had nothing that the entity "
+                 "file maps but their id; none of 120 messages had status, name\n"
+                 "readyz check passed\n");
+}
+
+static void a_queue_that_carries_another_entity_is_not_ready(void **state)
+{
+    (void)state;
+    queues[1].stage = STAGE_WAITING;
+    queues[1].lease_held = false;
+    snprintf(queues[1].holder, sizeof(queues[1].holder), "elsewhere boot/1 1 1");
+    fail_with(&queues[1].tables_error, "");
+    assert_not_ready("[+]queue one consuming\n"
+                     "[-]queue two not consuming: cannot do it \"host\": no luck\n");
+}
+
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
@@ -270,6 +294,8 @@ static void a_stuck_thread_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_doubtful_mapping_is_named),
+        TEST(a_queue_that_carries_another_entity_is_not_ready),
         TEST(ready_when_every_queue_is_consumed),
         TEST(an_open_breaker_is_not_ready),
         TEST(what_is_quarantined_is_named),

@@ -98,6 +98,8 @@ static void each_figure_has_its_line(void **state)
     queues[0].breaker = (struct breaker_status){ .open = true, .refused = 26, .openings = 27 };
     queues[0].quarantine = (struct quarantine_status){ .entities = 28, .messages = 29 };
     queues[0].quarantine_rejected = 30;
+    queues[0].mapping =
+        (struct mapping_figures){ .unmapped = 31, .other_case = 32, .unmatched = 33 };
     status.database_ok = true;
     status.database_reconnects = 25;
     print();
@@ -127,6 +129,9 @@ static void each_figure_has_its_line(void **state)
     assert_line("kopru_timestamps_missing_total{queue=\"one\"} 32");
     assert_line("kopru_values_misfit_total{queue=\"one\"} 14");
     assert_line("kopru_elements_broken_total{queue=\"one\"} 15");
+    assert_line("kopru_messages_unmapped_total{queue=\"one\"} 31");
+    assert_line("kopru_messages_other_case_total{queue=\"one\"} 32");
+    assert_line("kopru_paths_unmatched{queue=\"one\"} 33");
     assert_line("kopru_roots_written_total{queue=\"one\"} 16");
     assert_line("kopru_transactions_committed_total{queue=\"one\"} 17");
     assert_line("kopru_transactions_unreplicated_total{queue=\"one\"} 26");

@@ -88,6 +88,41 @@ static void many_names_are_found(void **state)
     assert_int_equal(path_slot(&top, "n1000"), PATH_NO_SLOT);
 }
 
+static void names_in_another_letter_case_are_found(void **state)
+{
+    const struct path_step *step;
+
+    (void)state;
+    assert_int_equal(path_add(&top, "validFor.startDateTime", 0, &arena), PATH_ADDED);
+    assert_int_equal(path_add(&top, "mediumType", 1, &arena), PATH_ADDED);
+    step = path_find_other_case(&top, SLICE_LITERAL("VALIDFOR"));
+    assert_non_null(step);
+    assert_true(slice_is(step->name, "validFor"));
+    assert_non_null(path_find_other_case(&top, SLICE_LITERAL("MediumType")));
+    assert_non_null(path_find_other_case(&top, SLICE_LITERAL("MED\xC4\xB0UMTYPE")));
+    assert_non_null(path_find_other_case(&top, SLICE_LITERAL("med\xC4\xB1umtype")));
+    assert_null(path_find_other_case(&top, SLICE_LITERAL("mediumType")));
+    assert_null(path_find_other_case(&top, SLICE_LITERAL("mediumTyp")));
+    assert_null(path_find_other_case(&top, SLICE_LITERAL("mediumTypes")));
+    assert_null(path_find_other_case(&top, SLICE_LITERAL("med\xC4")));
+    assert_null(path_find_other_case(&top, SLICE_LITERAL("")));
+}
+
+static void a_slot_leads_to_its_path(void **state)
+{
+    char text[32] = "none";
+
+    (void)state;
+    assert_int_equal(path_add(&top, "a.b.c", 0, &arena), PATH_ADDED);
+    assert_int_equal(path_add(&top, "a.d", 1, &arena), PATH_ADDED);
+    path_text(&top, 2, text, sizeof(text));
+    assert_string_equal(text, "none");
+    path_text(&top, 0, text, sizeof(text));
+    assert_string_equal(text, "a.b.c");
+    path_text(&top, 1, text, sizeof(text));
+    assert_string_equal(text, "a.d");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -95,6 +130,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(paths_lead_to_their_slots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(two_paths_do_not_share_an_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(many_names_are_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(names_in_another_letter_case_are_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_slot_leads_to_its_path, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,38 @@ static void a_scalar_in_place_of_an_array_is_refused(void **state)
                    "$.properties");
 }
 
+static void an_object_that_numbers_the_elements_is_refused(void **state)
+{
+    struct fixture *fixture = *state;
+
+    load(fixture);
+    fixture_refuse(fixture, "{'id':'1','engagedParty':{'0':{'id':'7'},'2':{'id':'8'}}}",
+                   REFUSAL_INVALID_STRUCTURE, "$.engagedParty");
+    assert_int_equal(fixture->refusal.entity_id.len, 1);
+    fixture_refuse(fixture, "{'id':'1','properties':{'-12':7}}", REFUSAL_INVALID_STRUCTURE,
+                   "$.properties");
+    fixture_refuse(fixture, "{'id':'1','properties':{'\\u0030':{},'length':1}}",
+                   REFUSAL_INVALID_STRUCTURE, "$.properties");
+    fixture_accept(fixture, "{'id':'1','engagedParty':{'0':{},'id':'7'}}");
+    fixture_accept(fixture, "{'id':'1','engagedParty':{'id':'7','0':{}}}");
+    fixture_accept(fixture, "{'id':'1','engagedParty':{}}");
+    fixture_accept(fixture, "{'id':'1','engagedParty':{'':1,'-':1,'1a':1,'0x1':1}}");
+    fixture_accept(fixture, "{'id':'1','engagedParty':[{'0':{}}]}");
+}
+
+/* A site's element may have a number for a name. */
+static void a_number_that_the_entity_file_has_is_a_name(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_load_text(
+        fixture, "entity='e'; table='t'; key={column='k';path='id';}; columns=({column='c';path="
+                 "'c';}); children=({table='u'; arrays=['a']; key=({column='n';ordinal=true;});"
+                 "columns=({column='one';path='1';});});");
+    fixture_accept(fixture, "{'id':'1','a':{'1':'x'}}");
+    fixture_refuse(fixture, "{'id':'1','a':{'2':'x'}}", REFUSAL_INVALID_STRUCTURE, "$.a");
+}
+
 static void the_first_reason_is_told(void **state)
 {
     struct fixture *fixture = *state;
@@ -160,6 +192,8 @@ int main(void)
         TEST(size_and_depth_have_limits),
         TEST(ids_are_strings_or_integers),
         TEST(a_scalar_in_place_of_an_array_is_refused),
+        TEST(an_object_that_numbers_the_elements_is_refused),
+        TEST(a_number_that_the_entity_file_has_is_a_name),
         TEST(the_first_reason_is_told),
         TEST(details_hold_no_values),
     };

@@ -142,6 +142,35 @@ static void a_lease_whose_holder_lives_is_left_alone(void **state)
     assert_int_equal(fakes.released, 0);
 }
 
+static bool checked_twice(const struct fakes *now)
+{
+    return now->table_checks >= 2;
+}
+
+/* One queue that waits for a person keeps nothing from the others, so the database counts as
+   usable. */
+static void a_queue_that_carries_another_entity_is_left_alone(void **state)
+{
+    struct queue_status status = { 0 };
+
+    (void)state;
+    fakes.other_entity = true;
+    start();
+    wait_for(checked_twice, "two looks at the tables");
+    assert_false(queue_lease_view(&lease).held);
+    assert_true(queue_lease_view(&lease).database_ok);
+    queue_lease_status(&lease, &status);
+    assert_true(status.paused);
+    assert_true(status.tables_error.current);
+    assert_string_equal(status.tables_error.event, "paused");
+    SCRIPT(fakes.other_entity = false);
+    wait_for(is_renewed, "a renewal");
+    queue_lease_status(&lease, &status);
+    assert_false(status.paused);
+    end();
+    assert_int_equal(fakes.released, 1);
+}
+
 static void what_the_holder_before_left_behind_is_in_the_row(void **state)
 {
     (void)state;
@@ -258,11 +287,6 @@ static void a_holder_connects_again_before_its_lease_expires(void **state)
     assert_true(KEEPER_POLICY.cap_ms + LEASE_RENEW_MS < LEASE_EXPIRES_MS);
 }
 
-static bool checked_twice(const struct fakes *now)
-{
-    return now->table_checks >= 2;
-}
-
 static void a_lease_waits_for_its_tables(void **state)
 {
     struct queue_status status = { 0 };
@@ -315,6 +339,7 @@ int main(void)
         TEST(a_renewal_says_who_holds_the_lease),
         TEST(each_connection_identifies_the_process_anew),
         TEST(a_lease_whose_holder_lives_is_left_alone),
+        TEST(a_queue_that_carries_another_entity_is_left_alone),
         TEST(what_the_holder_before_left_behind_is_in_the_row),
         TEST(the_row_is_written_when_the_bell_rings),
         TEST(a_lease_with_deliveries_left_stays_in_its_row),
