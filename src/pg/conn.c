@@ -158,6 +158,11 @@ void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes)
     conn->max_input_bytes = max_bytes;
 }
 
+void pg_conn_limit_round_trip(struct pg_conn *conn, int max_ms)
+{
+    conn->max_round_trip_ms = max_ms;
+}
+
 int pg_conn_server_version(const struct pg_conn *conn)
 {
     return PQserverVersion(conn->pg);

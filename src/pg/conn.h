@@ -54,6 +54,11 @@ void pg_conn_close(struct pg_conn *conn);
    of a batch take in this process. */
 void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 
+/* Limits how long a round trip may take, in milliseconds; 0 means as long as after pg_conn_open().
+   The server's own timeouts are no such limit: it compares them with its wall clock, and when that
+   is set back they take as much longer. */
+void pg_conn_limit_round_trip(struct pg_conn *conn, int max_ms);
+
 /* The server's version as libpq gives it: 150018 for 15.18. */
 int pg_conn_server_version(const struct pg_conn *conn);
 

@@ -15,6 +15,7 @@
 struct pg_conn {
     PGconn *pg;
     int round_trip_timeout_ms;
+    int max_round_trip_ms;   /* of the next round trips, if that is less; 0 for no such limit */
     atomic_bool *unprepared; /* see struct pg_settings */
     struct pg_prepared prepared;
     bool in_transaction;    /* BEGIN was sent, neither COMMIT nor ROLLBACK was answered */

@@ -26,6 +26,10 @@ enum { ENTITY_COLUMN = 5 }; /* of READ: the first of CATALOG_QUEUE_COLUMNS */
 
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
 
+/* How much longer than the server an acquisition waits for the lock: where it takes longer, the
+   server's clock was set back, and the lock timeout with it. */
+enum { LOCK_GRACE_MS = 2000 };
+
 /* PostgreSQL counts from 2000 on. */
 static int64_t wire_of_unix_us(int64_t unix_us)
 {
@@ -131,18 +135,30 @@ const struct pg_statement *const PG_LEASE_STATEMENTS[PG_LEASE_STATEMENT_COUNT] =
     [PG_LEASE_RELEASE] = &RELEASE,
 };
 
-/* Runs one transaction around the calls from the third on; the first two are filled in here. The
-   caller clears the results. */
-static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t count,
-                           struct pg_failure *failure)
+/* Runs one transaction around the calls from the third on; the first two are filled in here. max_ms
+   limits the calls, not COMMIT, which may wait for a standby of the server; 0 for the usual limit.
+   The caller clears the results. */
+static int run_within(struct pg_conn *conn, struct pg_call *calls, size_t count, int max_ms,
+                      struct pg_failure *failure)
 {
+    int result;
+
     calls[0] = (struct pg_call){ .statement = &PG_BEGIN };
     calls[1] = (struct pg_call){ .statement = &PG_SETTINGS, .params = pg_conn_settings(conn) };
-    if (pg_conn_round_trip(conn, calls, count, failure) == 0 && pg_conn_commit(conn, failure) == 0)
+    pg_conn_limit_round_trip(conn, max_ms);
+    result = pg_conn_round_trip(conn, calls, count, failure);
+    pg_conn_limit_round_trip(conn, 0);
+    if (result == 0 && pg_conn_commit(conn, failure) == 0)
         return 0;
     if (!failure->connection_lost && pg_conn_rollback(conn) != 0)
         failure->connection_lost = true;
     return -1;
+}
+
+static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t count,
+                           struct pg_failure *failure)
+{
+    return run_within(conn, calls, count, 0, failure);
 }
 
 static void take_text(char *out, size_t size, const PGresult *result, int column)
@@ -239,7 +255,7 @@ static int lock_and_acquire(struct pg_conn *conn, const char *queue,
     struct pg_call calls[5] = { [2] = { .statement = &LOCK_TIMEOUT, .params = &wait },
                                 [3] = { .statement = &LOCK, .params = &first },
                                 [4] = { .statement = &ACQUIRE, .params = &all } };
-    int result = run_transaction(conn, calls, 5, failure);
+    int result = run_within(conn, calls, 5, wait_ms + LOCK_GRACE_MS, failure);
 
     if (result == 0) {
         result = PQntuples(calls[4].result);

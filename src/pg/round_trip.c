@@ -156,11 +156,19 @@ static void forget_unprepared(struct pg_conn *conn, const struct pg_call *calls,
     }
 }
 
+static int round_trip_timeout_ms(const struct pg_conn *conn)
+{
+    bool limited =
+        conn->max_round_trip_ms > 0 && conn->max_round_trip_ms < conn->round_trip_timeout_ms;
+
+    return limited ? conn->max_round_trip_ms : conn->round_trip_timeout_ms;
+}
+
 int pg_conn_round_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
                        struct pg_failure *failure)
 {
     struct answers answers = { .conn = conn,
-                               .deadline_ms = clock_monotonic_ms() + conn->round_trip_timeout_ms,
+                               .deadline_ms = clock_monotonic_ms() + round_trip_timeout_ms(conn),
                                .failure = failure };
     bool prepares[PG_ROUND_TRIP_MAX_CALLS] = { false };
 

@@ -197,3 +197,33 @@ def test_a_holder_that_slept_leaves_the_broker(db, queues, kopru, stepping_serve
         own.numbers[1] = _HOUR_S
         (line,) = daemon.wait_for_event("broker_unavailable")
         assert "not renewed" in line["why"]
+
+
+def test_a_step_back_in_the_wait_for_one_row_costs_no_other_lease(db, clock, queues,
+                                                                  kopru) -> None:
+    """The server's timeouts take as much longer as its clock was set back. So does the lock timeout
+    with which a lease keeper waits for one queue, while it renews no other.
+    """
+    names = queues.entities()
+    one, other = names
+    of_one = "SELECT epoch, holder FROM kopru.queues WHERE queue = %s"
+    away = kopru(queues=[{"name": other, "entity": names[other]}])
+    first = kopru(start=False)
+    first.launch()
+    first.wait_until(lambda: first.events("consuming"), 30, "the queue that nobody holds")
+    second = kopru(start=False, queues=[{"name": one, "entity": names[one]}],
+                   log={"level": "debug"})
+    second.launch()
+    second.wait_for_event("standby")
+    row = db.query(of_one, one)
+    away.stop()
+    waiting = ("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query "
+               "LIKE '%%kopru.queues%%FOR UPDATE%%'")
+    with db.admin() as locked, locked.transaction():
+        locked.execute("SELECT FROM kopru.queues WHERE queue = %s FOR KEY SHARE", (other,))
+        wait_until(lambda: db.value(waiting), 60, "the first to wait for the row")
+        _step(db, clock, -_HOUR_S)
+        _more_looks(second, 15)
+    assert db.query(of_one, one) == row
+    assert not first.events("lease_lost")
+    assert not second.events("lease_acquired")
