@@ -1,5 +1,6 @@
 """The program under test: the daemon, and its one-shot commands."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -9,7 +10,9 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO, BinaryIO
 
 from support import libconfig, privacy
 from support.database import REPOSITORY, clean_environment
@@ -19,6 +22,7 @@ from support.wait import patience, wait_until
 _COMMAND_DEADLINE_S = 60
 _READY_DEADLINE_S = 30
 _DEFAULT_SHUTDOWN_S = 30
+_SMALL_PIPE_BYTES = 4096
 _ENDPOINT_PATHS = ("/metrics", "/readyz?verbose", "/livez?verbose")
 # The last: valgrind, which tests/valgrind/run keeps silent otherwise.
 _SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: "
@@ -100,9 +104,9 @@ class Kopru:
     """
 
     def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None,
-                 keep: bool = False, prefix: Sequence[str] = ()):
+                 keep: bool = False, prefix: Sequence[str] = (), log_reader: bool = False):
         """keep: the daemon outlives this program. prefix: a command that starts it, such as
-        prlimit.
+        prlimit. log_reader: a process copies its log into the file; freeze_log_reader() stops it.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="kopru-run-"))
         self.config_path = self.directory / "kopru.cfg"
@@ -110,6 +114,8 @@ class Kopru:
         self._env = _environment(env)
         self._keep = keep
         self._prefix = prefix
+        self._log_reader = log_reader
+        self._log_readers: list[subprocess.Popen[bytes]] = []  # of each run
         self._runs = 0
         self._answers: list[str] = []
         self._popen: subprocess.Popen[bytes] | None = None
@@ -137,10 +143,37 @@ class Kopru:
         death_signal = "KILL" if in_main_thread() and not self._keep else None
         command = as_user(None, [*self._prefix, str(binary()), "run", "-c", str(self.config_path)],
                           death_signal)
-        with open(self.stderr_path, "wb") as stderr:
+        with open(self.stderr_path, "wb") as file, ExitStack() as stack:
+            stderr = stack.enter_context(self._pipe_to(file, death_signal)) if self._log_reader \
+                else file
             self._popen = subprocess.Popen(
                 command, env=self._env, cwd=self.directory, stdin=subprocess.DEVNULL,
                 stdout=stderr, stderr=stderr, start_new_session=True)
+
+    def _pipe_to(self, file: BinaryIO, death_signal: str | None) -> IO[bytes]:
+        """The end to write to of a pipe that takes a few lines, which are copied to the file."""
+        reader = subprocess.Popen(as_user(None, ["cat"], death_signal), stdin=subprocess.PIPE,
+                                  stdout=file, start_new_session=True)
+        self._log_readers.append(reader)
+        assert reader.stdin is not None
+        fcntl.fcntl(reader.stdin, fcntl.F_SETPIPE_SZ, _SMALL_PIPE_BYTES)
+        return reader.stdin
+
+    def freeze_log_reader(self) -> None:
+        """Nobody reads the log of this run, until thaw_log_readers()."""
+        if self._log_readers and self._log_readers[-1].poll() is None:
+            self._log_readers[-1].send_signal(signal.SIGSTOP)
+
+    def thaw_log_readers(self) -> None:
+        for reader in self._log_readers:
+            if reader.poll() is None:
+                reader.send_signal(signal.SIGCONT)
+
+    def finish_logs(self) -> None:
+        """Wait until the logs of the runs that ended are in their files."""
+        self.thaw_log_readers()
+        for reader in self._log_readers[:-1] if self.is_running() else self._log_readers:
+            reader.wait(_COMMAND_DEADLINE_S)
 
     def start(self) -> None:
         self.launch()
@@ -247,6 +280,7 @@ class Kopru:
         """
         self._ask_endpoint()
         self.kill9()
+        self.finish_logs()
         try:
             for run in range(1, self._runs + 1):
                 text = (self.directory / f"stderr.{run}").read_text(errors="replace")
@@ -256,6 +290,7 @@ class Kopru:
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
             self._runs = 0  # it may be called again
+            self._log_readers.clear()
 
     def stderr_text(self) -> str:
         return self.stderr_path.read_text(errors="replace") if self._runs else ""

@@ -62,6 +62,13 @@ def _freeze_daemon(world: World, seconds: float) -> Act:
     world.first.thaw()
 
 
+def _stall_log(world: World, seconds: float) -> Act:
+    """Nobody reads what the daemon logs, and the pipe is soon full."""
+    world.first.kopru.freeze_log_reader()
+    yield seconds
+    world.first.kopru.thaw_log_readers()
+
+
 def _second_arguments(choice: random.Random) -> Arguments:
     return {"end": choice.choice(("kill9", "terminate", "freeze")), **_seconds(1, 8)(choice)}
 
@@ -326,6 +333,7 @@ KINDS = (
     _kind("daemon kill -9", "first", 3, _seconds(0, 2), _kill_daemon),
     _kind("daemon ended by signal", "first", 2, _signal_arguments, _terminate_daemon, 4),
     _kind("daemon frozen", "first", 1.5, _seconds(0.5, 9), _freeze_daemon),
+    _kind("daemon log not read", "first", 1, _seconds(2, 20), _stall_log),
     _kind("second daemon", "second", 1.5, _second_arguments, _second_daemon, 10),
     _kind("second daemon takes over", "first second", 1.5, _second_arguments, _take_over, 10),
     _kind("database backends terminated", "database", 2, _share, _terminate_backends),

@@ -117,7 +117,7 @@ class Instance:
     def __init__(self, name: str, settings: dict[str, object], http_port: int,
                  amqp_network: Network, sql_network: Network):
         self.name = name
-        self.kopru = Kopru(settings)
+        self.kopru = Kopru(settings, log_reader=True)
         self.http_port = http_port
         self.amqp_network = amqp_network
         self.sql_network = sql_network
@@ -175,6 +175,7 @@ class Instance:
                                  not self.kopru.stderr_text()))
 
     def logs(self) -> list[Path]:
+        self.kopru.finish_logs()
         return [self.kopru.directory / f"stderr.{run}" for run in range(1, self.run + 1)]
 
 
