@@ -162,6 +162,24 @@ def test_another_consumer_is_noticed_under_load(rabbitmq_server, db, queues, kop
             daemon.wait_for_event("other_consumers")
 
 
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_another_single_active_consumer_is_noticed(rabbitmq_server, db, queues, kopru, kind):
+    """It gets everything, and a quorum queue counts it alone."""
+    rabbitmq_server.delete_queue(queues.customer)
+    with rabbitmq_server.connect() as connection:
+        connection.channel().queue_declare(
+            queues.customer, durable=True,
+            arguments={"x-queue-type": kind, "x-single-active-consumer": True})
+    with _foreign_consumer(rabbitmq_server, queues.customer):
+        daemon = kopru(amqp=_QUICK)
+        (line,) = daemon.wait_for_event("other_consumers")
+        assert (line["queue"], line["others"]) == (queues.customer, 1)
+    rabbitmq_server.publish(queues.customer, _body("ours"))
+    _wait_until_applied(daemon, db, "customers", 1)
+    daemon.wait_for_event("other_consumers_gone")
+    assert len(daemon.events("other_consumers")) == 1
+
+
 def test_a_takeover_raises_no_alarm(rabbitmq_server, queues, kopru):
     """Neither the frozen predecessor nor the one that wakes up is another consumer; one that comes
     afterwards is noticed, which shows that the holder did look.
