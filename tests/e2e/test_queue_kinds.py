@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pika
 import pytest
 from support import libconfig
 from support.daemon import Kopru, default_settings, merged, run_kopru
