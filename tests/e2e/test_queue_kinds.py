@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pika
 import pytest
 from support import libconfig
 from support.daemon import Kopru, default_settings, merged, run_kopru
@@ -160,6 +159,24 @@ def test_another_consumer_is_noticed_under_load(rabbitmq_server, db, queues, kop
                           "the message to be delivered")
         with _foreign_consumer(rabbitmq_server, queues.customer):
             daemon.wait_for_event("other_consumers")
+
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_another_single_active_consumer_is_noticed(rabbitmq_server, db, queues, kopru, kind):
+    """It gets everything, and a quorum queue counts it alone."""
+    rabbitmq_server.delete_queue(queues.customer)
+    with rabbitmq_server.connect() as connection:
+        connection.channel().queue_declare(
+            queues.customer, durable=True,
+            arguments={"x-queue-type": kind, "x-single-active-consumer": True})
+    with _foreign_consumer(rabbitmq_server, queues.customer):
+        daemon = kopru(amqp=_QUICK)
+        (line,) = daemon.wait_for_event("other_consumers")
+        assert (line["queue"], line["others"]) == (queues.customer, 1)
+    rabbitmq_server.publish(queues.customer, _body("ours"))
+    _wait_until_applied(daemon, db, "customers", 1)
+    daemon.wait_for_event("other_consumers_gone")
+    assert len(daemon.events("other_consumers")) == 1
 
 
 def test_a_takeover_raises_no_alarm(rabbitmq_server, queues, kopru):

@@ -158,6 +158,7 @@ static int wait_and_take(struct subscription *subscription, void *mapper, struct
         subscription->last_delivery_ms = clock_monotonic_ms();
         subscription->redelivered.first_expected = false;
         stalled_end(subscription->stalled);
+        others_delivered(subscription->others);
         counters_delivery(&queue->counters);
         return accept(subscription, mapper, delivery, err);
     }

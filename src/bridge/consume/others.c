@@ -2,11 +2,31 @@
 
 #include "base/clock.h"
 
-void others_begin(struct others *others)
+void others_begin(struct others *others, uint32_t consumers)
 {
     others->seen = 0;
     others->asked = false;
     others->asked_at_ms = clock_monotonic_ms();
+    others->before = consumers;
+    others->uncounted = false;
+}
+
+void others_delivered(struct others *others)
+{
+    others->before = 0;
+    others->uncounted = false;
+}
+
+/* How many of the consumers in an answer are not ours. */
+static uint32_t others_among(struct others *others, uint32_t consumers)
+{
+    uint32_t own;
+
+    if (others->before > 0)
+        others->uncounted = consumers <= others->before;
+    others->before = 0;
+    own = others->uncounted ? 0 : 1;
+    return consumers > own ? consumers - own : 0;
 }
 
 /* Returns whether the number can be reported: it did not grow, or the answer before had some,
@@ -18,7 +38,7 @@ static bool is_confirmed(const struct others *others, uint32_t now)
 
 static int take_answer(struct others *others, const struct broker_queue_state *state, bool *changed)
 {
-    uint32_t now = state->consumers > 0 ? state->consumers - 1 : 0;
+    uint32_t now = others_among(others, state->consumers);
     bool confirmed = is_confirmed(others, now);
 
     others->asked = false;

@@ -195,7 +195,8 @@ static int wait_until_retracted(struct subscription *subscription, struct error 
     return 0;
 }
 
-static int subscribe(struct subscription *subscription, bool queue_has_messages, struct error *err)
+static int subscribe(struct subscription *subscription, const struct broker_queue_state *state,
+                     struct error *err)
 {
     struct queue *queue = subscription->queue;
     int prefetch = prefetch_begin(subscription->prefetches);
@@ -210,8 +211,8 @@ static int subscribe(struct subscription *subscription, bool queue_has_messages,
     subscription_apply(subscription, SUBSCRIPTION_ON_CONFIRMED);
     queue_lease_subscribed(&queue->lease, subscription->epoch);
     stalled_reset(subscription->stalled);
-    others_begin(subscription->others);
-    redelivered_begin(&subscription->redelivered, prefetch, queue_has_messages);
+    others_begin(subscription->others, state->consumers);
+    redelivered_begin(&subscription->redelivered, prefetch, state->messages > 0);
     subscription->last_delivery_ms = clock_monotonic_ms();
     counters_subscribed(&queue->counters, prefetch);
     log_event(LOG_INFO, "consuming", "the queue is being consumed", LOG_TEXT("queue", queue->name),
@@ -240,5 +241,5 @@ int subscription_begin(struct subscription *subscription, struct error *err)
         subscription_apply(subscription, SUBSCRIPTION_ON_STOP);
         return 0;
     }
-    return subscribe(subscription, state.messages > 0, err);
+    return subscribe(subscription, &state, err);
 }

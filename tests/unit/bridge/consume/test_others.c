@@ -70,7 +70,7 @@ static void it_asks_once_a_heartbeat_and_waits_for_the_answer(void **state)
     bool changed;
 
     (void)state;
-    others_begin(&others);
+    others_begin(&others, 0);
     assert_int_equal(look_after(&others, &scripted, HEARTBEAT_MS / 2, &changed), 0);
     assert_int_equal(scripted.questions, 0);
     assert_int_equal(look_after(&others, &scripted, HEARTBEAT_MS, &changed), 0);
@@ -89,7 +89,7 @@ static void two_answers_in_a_row_must_say_so(void **state)
     bool changed;
 
     (void)state;
-    others_begin(&others);
+    others_begin(&others, 0);
     assert_int_equal(ask_once(&others, &scripted, 2, &changed), 0);
     assert_int_equal(ask_once(&others, &scripted, 1, &changed), 1); /* it was only still counted */
     assert_int_equal(others.told, 0);
@@ -112,7 +112,7 @@ static void what_was_told_lives_through_a_new_subscription(void **state)
     bool changed;
 
     (void)state;
-    others_begin(&others);
+    others_begin(&others, 0);
     assert_false(others.asked);
     assert_int_equal(ask_once(&others, &scripted, 2, &changed), 1);
     assert_false(changed);
@@ -126,8 +126,35 @@ static void a_broker_that_does_not_count_ours_is_no_wonder(void **state)
     bool changed;
 
     (void)state;
-    others_begin(&others);
+    others_begin(&others, 0);
     assert_int_equal(ask_once(&others, &scripted, 0, &changed), 1);
+    assert_int_equal(others.told, 0);
+}
+
+/* A quorum queue with a single active consumer, which is another. */
+static void a_number_that_does_not_grow_is_of_others(void **state)
+{
+    struct scripted scripted = { 0 };
+    struct others others = { 0 };
+    bool changed;
+
+    (void)state;
+    others_begin(&others, 1);
+    assert_int_equal(ask_once(&others, &scripted, 1, &changed), 0);
+    assert_int_equal(ask_once(&others, &scripted, 1, &changed), 1);
+    assert_int_equal(others.told, 1);
+    others_delivered(&others); /* it is our turn now */
+    assert_int_equal(ask_once(&others, &scripted, 1, &changed), 1);
+    assert_true(changed);
+    assert_int_equal(others.told, 0);
+
+    others_begin(&others, 1);
+    others_delivered(&others); /* before the first answer */
+    assert_int_equal(ask_once(&others, &scripted, 1, &changed), 1);
+    assert_int_equal(others.told, 0);
+    others_begin(&others, 1);
+    assert_int_equal(ask_once(&others, &scripted, 2, &changed), 0); /* ours is counted */
+    assert_int_equal(ask_once(&others, &scripted, 1, &changed), 1);
     assert_int_equal(others.told, 0);
 }
 
@@ -138,7 +165,7 @@ static void a_broker_that_cannot_be_asked_is_gone(void **state)
     bool changed;
 
     (void)state;
-    others_begin(&others);
+    others_begin(&others, 0);
     assert_int_equal(look_after(&others, &scripted, HEARTBEAT_MS, &changed), -1);
 }
 
@@ -149,6 +176,7 @@ int main(void)
         cmocka_unit_test(two_answers_in_a_row_must_say_so),
         cmocka_unit_test(what_was_told_lives_through_a_new_subscription),
         cmocka_unit_test(a_broker_that_does_not_count_ours_is_no_wonder),
+        cmocka_unit_test(a_number_that_does_not_grow_is_of_others),
         cmocka_unit_test(a_broker_that_cannot_be_asked_is_gone),
     };
 
