@@ -164,6 +164,8 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     memory_mib = _planned_memory_mib(stage)
     for _pause in stage.first.terminated(15):
         time.sleep(_pause)
+    for instance in stage.instances:
+        instance.relay.finish()
     return Evidence(
         db=stage.database, ledger=log.path, traffic=stage.traffic, depths=depths, baseline=baseline,
         end=end, sql_connections=the_plan.site.writers * len(QUEUES) + 1, memory_mib=memory_mib,

@@ -9,10 +9,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from support import libconfig, privacy
 from support.database import REPOSITORY, clean_environment
@@ -22,7 +22,6 @@ from support.wait import patience, wait_until
 _COMMAND_DEADLINE_S = 60
 _READY_DEADLINE_S = 30
 _DEFAULT_SHUTDOWN_S = 30
-_SMALL_PIPE_BYTES = 4096
 _ENDPOINT_PATHS = ("/metrics", "/readyz?verbose", "/livez?verbose")
 # The last: valgrind, which tests/valgrind/run keeps silent otherwise.
 _SANITIZER_REPORT = re.compile(r"ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|runtime error: "
@@ -93,6 +92,45 @@ def merged(settings: Mapping[str, object], changes: Mapping[str, object]) -> dic
     return result
 
 
+class Relay:
+    """The reader of a daemon's log behind a pipe: it can stand still, as a log collector may."""
+
+    _PIPE_BYTES = 4096  # the smallest, so that it is soon full
+
+    def __init__(self) -> None:
+        self._reads = threading.Event()
+        self._reads.set()
+        self._threads: list[threading.Thread] = []
+
+    def stall(self) -> None:
+        self._reads.clear()
+
+    def resume(self) -> None:
+        self._reads.set()
+
+    def finish(self) -> None:
+        """Everything that was written stands in the files. The daemons must have ended."""
+        self.resume()
+        for thread in self._threads:
+            thread.join()
+
+    def to(self, path: Path) -> BinaryIO:
+        """What a daemon is to write to; the file gets it."""
+        source, target = os.pipe()
+        fcntl.fcntl(target, fcntl.F_SETPIPE_SZ, self._PIPE_BYTES)
+        path.touch()
+        thread = threading.Thread(target=self._copy, args=(source, path), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return os.fdopen(target, "wb")
+
+    def _copy(self, source: int, path: Path) -> None:
+        with open(source, "rb", buffering=0) as pipe, open(path, "wb", buffering=0) as log:
+            while data := pipe.read(self._PIPE_BYTES):
+                log.write(data)
+                self._reads.wait()
+
+
 class Kopru:
     """One daemon with its own configuration file; it may be started again after it ended.
 
@@ -104,9 +142,9 @@ class Kopru:
     """
 
     def __init__(self, settings: Mapping[str, object], *, env: Mapping[str, str] | None = None,
-                 keep: bool = False, prefix: Sequence[str] = (), log_reader: bool = False):
+                 keep: bool = False, prefix: Sequence[str] = (), relay: Relay | None = None):
         """keep: the daemon outlives this program. prefix: a command that starts it, such as
-        prlimit. log_reader: a process copies its log into the file; freeze_log_reader() stops it.
+        prlimit. relay: what reads its log.
         """
         self.directory = Path(tempfile.mkdtemp(prefix="kopru-run-"))
         self.config_path = self.directory / "kopru.cfg"
@@ -114,8 +152,7 @@ class Kopru:
         self._env = _environment(env)
         self._keep = keep
         self._prefix = prefix
-        self._log_reader = log_reader
-        self._log_readers: list[subprocess.Popen[bytes]] = []  # of each run
+        self._relay = relay
         self._runs = 0
         self._answers: list[str] = []
         self._popen: subprocess.Popen[bytes] | None = None
@@ -143,37 +180,11 @@ class Kopru:
         death_signal = "KILL" if in_main_thread() and not self._keep else None
         command = as_user(None, [*self._prefix, str(binary()), "run", "-c", str(self.config_path)],
                           death_signal)
-        with open(self.stderr_path, "wb") as file, ExitStack() as stack:
-            stderr = stack.enter_context(self._pipe_to(file, death_signal)) if self._log_reader \
-                else file
+        with self._relay.to(self.stderr_path) if self._relay else open(self.stderr_path,
+                                                                       "wb") as stderr:
             self._popen = subprocess.Popen(
                 command, env=self._env, cwd=self.directory, stdin=subprocess.DEVNULL,
                 stdout=stderr, stderr=stderr, start_new_session=True)
-
-    def _pipe_to(self, file: BinaryIO, death_signal: str | None) -> IO[bytes]:
-        """The end to write to of a pipe that takes a few lines, which are copied to the file."""
-        reader = subprocess.Popen(as_user(None, ["cat"], death_signal), stdin=subprocess.PIPE,
-                                  stdout=file, start_new_session=True)
-        self._log_readers.append(reader)
-        assert reader.stdin is not None
-        fcntl.fcntl(reader.stdin, fcntl.F_SETPIPE_SZ, _SMALL_PIPE_BYTES)
-        return reader.stdin
-
-    def freeze_log_reader(self) -> None:
-        """Nobody reads the log of this run, until thaw_log_readers()."""
-        if self._log_readers and self._log_readers[-1].poll() is None:
-            self._log_readers[-1].send_signal(signal.SIGSTOP)
-
-    def thaw_log_readers(self) -> None:
-        for reader in self._log_readers:
-            if reader.poll() is None:
-                reader.send_signal(signal.SIGCONT)
-
-    def finish_logs(self) -> None:
-        """Wait until the logs of the runs that ended are in their files."""
-        self.thaw_log_readers()
-        for reader in self._log_readers[:-1] if self.is_running() else self._log_readers:
-            reader.wait(_COMMAND_DEADLINE_S)
 
     def start(self) -> None:
         self.launch()
@@ -280,7 +291,6 @@ class Kopru:
         """
         self._ask_endpoint()
         self.kill9()
-        self.finish_logs()
         try:
             for run in range(1, self._runs + 1):
                 text = (self.directory / f"stderr.{run}").read_text(errors="replace")
@@ -290,7 +300,6 @@ class Kopru:
         finally:
             shutil.rmtree(self.directory, ignore_errors=True)
             self._runs = 0  # it may be called again
-            self._log_readers.clear()
 
     def stderr_text(self) -> str:
         return self.stderr_path.read_text(errors="replace") if self._runs else ""

@@ -64,6 +64,54 @@ def _freeze_daemon(world: World, seconds: float) -> Act:
     world.first.thaw()
 
 
+def _second_arguments(choice: random.Random) -> Arguments:
+    return {"end": choice.choice(("kill9", "terminate", "freeze")), **_seconds(1, 8)(choice)}
+
+
+def _second_daemon(world: World, end: str, seconds: float) -> Act:
+    """The second daemon stands by for a while; it takes over if the first is away then."""
+    yield from _with_second(world, end, seconds)
+
+
+def _with_second(world: World, end: str, seconds: float) -> Act:
+    world.second.launch()
+    yield seconds
+    if end == "freeze":
+        world.second.freeze()
+        yield seconds
+        world.second.thaw()
+        yield 0.5
+    if end == "kill9":
+        world.second.kill9()
+    else:
+        yield from world.second.terminated(signal.SIGTERM)
+
+
+def _take_over(world: World, end: str, seconds: float) -> Act:
+    """The second acquires the lease, because the first dies or freezes; then the second ends."""
+    world.second.launch()
+    yield 1.5
+    if end == "freeze":
+        world.first.freeze()
+        yield 6 + seconds  # longer than the lease
+        world.first.thaw()
+    else:
+        world.first.kill9()
+        yield seconds
+        world.first.launch()
+    yield 1.0
+    yield from world.second.terminated(signal.SIGTERM)
+
+
+def _stall_log(world: World, seconds: float) -> Act:
+    """Nobody reads what the daemons log."""
+    for instance in world.instances:
+        instance.relay.stall()
+    yield seconds
+    for instance in world.instances:
+        instance.relay.resume()
+
+
 # ---- PostgreSQL ----
 
 def _terminate_backends(world: World, share: float) -> Act:
@@ -341,9 +389,9 @@ KINDS = (
     _kind("daemon kill -9", "first", 3, _seconds(0, 2), _kill_daemon),
     _kind("daemon ended by signal", "first", 2, _signal_arguments, _terminate_daemon, 4),
     _kind("daemon frozen", "first", 1.5, _seconds(0.5, 9), _freeze_daemon),
-    _kind("daemon log not read", "log", 1, _seconds(2, 20), _stall_log),
     _kind("second daemon", "second", 1.5, _second_arguments, _second_daemon, 10),
     _kind("second daemon takes over", "first second", 1.5, _second_arguments, _take_over, 10),
+    _kind("log not read", "log", 1.5, _seconds(1, 9), _stall_log),
     _kind("database backends terminated", "database", 2, _share, _terminate_backends),
     _kind("database restarted", "database", 1, _restart_arguments, _restart_database, 2),
     _kind("database backend kill -9", "database", 1, _nothing, _kill_backend, 3),

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import psycopg
 from support import database, history
-from support.daemon import Kopru, default_settings, merged
+from support.daemon import Kopru, Relay, default_settings, merged
 from support.database import DAEMON, Database
 from support.pg_errors import PgErrors
 from support.pgbouncer import PgBouncer
@@ -118,7 +118,8 @@ class Instance:
     def __init__(self, name: str, settings: dict[str, object], http_port: int,
                  amqp_network: Network, sql_network: Network):
         self.name = name
-        self.kopru = Kopru(settings, log_reader=True)
+        self.relay = Relay()
+        self.kopru = Kopru(settings, relay=self.relay)
         self.http_port = http_port
         self.amqp_network = amqp_network
         self.sql_network = sql_network
@@ -176,7 +177,6 @@ class Instance:
                                  not self.kopru.stderr_text()))
 
     def logs(self) -> list[Path]:
-        self.kopru.finish_logs()
         return [self.kopru.directory / f"stderr.{run}" for run in range(1, self.run + 1)]
 
 
