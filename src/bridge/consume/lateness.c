@@ -14,14 +14,14 @@ static bool in_range(uint64_t timestamp_s)
 static const char *looks_like(uint64_t timestamp)
 {
     if (timestamp < (uint64_t)POSTGRES_EPOCH_S)
-        return "a time before 2000";
+        return "too old";
     if (in_range(timestamp / 1000))
         return "Unix time in ms";
     if (in_range(timestamp / 1000000))
         return "Unix time in us";
     if (in_range(timestamp / 1000000000))
         return "Unix time in ns";
-    return "a time in the future";
+    return "too far ahead";
 }
 
 /* Returns true for the first of its kind. */
