@@ -118,6 +118,16 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
     return arena_alloc(arena, bytes);
 }
 
+bool arena_count(struct arena *arena, size_t size)
+{
+    if (size > arena->max_bytes - arena->used_bytes) {
+        arena->full = true;
+        return false;
+    }
+    arena->used_bytes += size;
+    return true;
+}
+
 char *arena_copy(struct arena *arena, const void *data, size_t len)
 {
     char *copy = take(arena, len + 1);

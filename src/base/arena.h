@@ -35,6 +35,10 @@ void *arena_alloc(struct arena *arena, size_t size);
    product overflows. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
+/* Counts size bytes against max_bytes without allocating them: what the content will take
+   elsewhere. Returns false if they do not fit; the arena is then full. */
+bool arena_count(struct arena *arena, size_t size);
+
 /* Returns a copy that is followed by a NUL byte, or NULL as above. */
 char *arena_copy(struct arena *arena, const void *data, size_t len);
 

@@ -119,7 +119,9 @@ static bool make_rows(const struct set_reading *set, const struct json_node *nod
         arena_alloc_array(set->reading->arena, count, set->table->column_count * sizeof(**values));
     set->rows->rows = arena_alloc_array(set->reading->arena, count, sizeof(*set->rows->rows));
     set->rows->count = 0;
-    return *values != NULL && set->rows->rows != NULL;
+    /* Each row goes to the server, and comes back, with a root key of its own. */
+    return *values != NULL && set->rows->rows != NULL &&
+           arena_count(set->reading->arena, count * set->root_id.len);
 }
 
 static void keep_broken(struct reading *reading, const struct json_node *element)

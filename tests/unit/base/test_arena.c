@@ -97,6 +97,23 @@ static void clearing_keeps_one_zeroed_block(void **state)
     arena_release(&arena);
 }
 
+static void what_is_counted_is_not_there_for_others(void **state)
+{
+    struct arena arena;
+
+    (void)state;
+    arena_init(&arena, 4096);
+    assert_true(arena_count(&arena, 3000));
+    assert_int_equal(arena.used_bytes, 3000);
+    assert_null(arena_alloc(&arena, 2000));
+    assert_non_null(arena_alloc(&arena, 1000));
+    arena.full = false;
+    assert_false(arena_count(&arena, 1000));
+    assert_true(arena.full);
+    arena_release(&arena);
+    assert_int_equal(arena.used_bytes, 0);
+}
+
 static void copies_end_in_a_nul_byte(void **state)
 {
     struct arena arena;
@@ -121,6 +138,7 @@ int main(void)
         cmocka_unit_test(the_maximum_holds),
         cmocka_unit_test(small_requests_stop_at_the_maximum),
         cmocka_unit_test(clearing_keeps_one_zeroed_block),
+        cmocka_unit_test(what_is_counted_is_not_there_for_others),
         cmocka_unit_test(copies_end_in_a_nul_byte),
     };
 

@@ -321,6 +321,21 @@ static void bodies_of_tiny_elements_become_too_large(void **state)
     refuse_repeated(fixture, "{'id':'1','characteristic':[", "{}", "]}");
 }
 
+/* Each row goes to the server with the id of its root. */
+static void a_long_id_counts_in_every_row(void **state)
+{
+    struct fixture *fixture = *state;
+    char before[400];
+    char id[256];
+
+    fixture_load(fixture, "etc/entities/subscription.cfg");
+    accept_repeated(fixture, "{'id':'1','engagedParty':[", "{'id':1}", 0, "]}");
+    memset(id, 'i', sizeof(id));
+    snprintf(before, sizeof(before), "{'id':'%.*s','engagedParty':[", 255, id);
+    assert_int_equal(map_repeated(fixture, before, "{'id':1}", 0, "]}"), MAP_REFUSED);
+    assert_int_equal(fixture->refusal.reason, REFUSAL_TOO_LARGE);
+}
+
 static void the_limit_is_enough_for_long_numbers_and_small_elements(void **state)
 {
     struct fixture *fixture = *state;
@@ -399,6 +414,7 @@ int main(void)
         TEST(the_port_maps_as_the_functions_do),
         TEST(what_the_arena_does_not_hold_is_too_large),
         TEST(bodies_of_tiny_elements_become_too_large),
+        TEST(a_long_id_counts_in_every_row),
         TEST(the_limit_is_enough_for_long_numbers_and_small_elements),
         TEST(damaged_payloads_are_accepted_or_refused),
     };
