@@ -110,7 +110,14 @@ static const char *breaker_text(const struct breaker_status *breaker, char *out,
     return out;
 }
 
-/* Writes nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
+static const char *what_failed(const struct quarantine_shown *shown)
+{
+    if (shown->sqlstate[0] != '\0')
+        return "SQLSTATE ";
+    return shown->table[0] != '\0' ? "rows not written" : "no answer";
+}
+
+/* Writes nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, table t, attempt 3), ..." */
 static const char *quarantine_text(const struct quarantine_status *quarantine, char *out,
                                    size_t size)
 {
@@ -122,11 +129,11 @@ static const char *quarantine_text(const struct quarantine_status *quarantine, c
                                 quarantine->entities == 1 ? "entity fails" : "entities fail",
                                 quarantine->entities == 1 ? "s" : "");
     for (size_t i = 0; i < quarantine->shown_count && used < size; i++)
-        used +=
-            (size_t)snprintf(out + used, size - used, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "",
-                             quarantine->shown[i].id,
-                             quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
-                             quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
+        used += (size_t)snprintf(out + used, size - used, "%s%s (%s%s%s%s, attempt %u)",
+                                 i > 0 ? ", " : "", quarantine->shown[i].id,
+                                 what_failed(&quarantine->shown[i]), quarantine->shown[i].sqlstate,
+                                 quarantine->shown[i].table[0] != '\0' ? ", table " : "",
+                                 quarantine->shown[i].table, quarantine->shown[i].attempts);
     if (quarantine->entities > quarantine->shown_count && used < size)
         snprintf(out + used, size - used, ", and %zu more",
                  quarantine->entities - quarantine->shown_count);

@@ -2,6 +2,7 @@
 
 #include "pg/binary.h"
 #include "pg/dead_letters.h"
+#include "pg/foreign.h"
 #include "pg/lease.h"
 #include "pg/session_settings.h"
 #include "pg/store_changes.h"
@@ -51,7 +52,10 @@ static int visit_child_changes(const struct visitor *visitor,
         visit_one(visitor, &child->write, "write the child rows that are new or differ", table,
                   table->column_count, none) != 0 ||
         visit_one(visitor, &child->copy, "the same, where the roots are new and the rows are many",
-                  table, 0, none) != 0)
+                  table, 0, none) != 0 ||
+        visit_one(visitor, &child->seek,
+                  "count the child rows that are there, where a trigger or rule may drop some",
+                  table, table->key_count, none) != 0)
         return -1;
     return 0;
 }
@@ -97,6 +101,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "message_id",  "properties",  "redelivered",
                                                 "occurrences", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
+    static const char *const tables[] = { "tables", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const acquire[] = { "queue", "epoch", "holder", "instance", NULL };
     static const char *const renew[] = { "queue",  "epoch",    "last_message_at", "last_commit_at",
@@ -115,6 +120,9 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
         { &PG_CHECK_CONSTRAINTS,
           "check deferred constraints before a probe for the message at fault is rolled back", NULL,
           none },
+        { &PG_FOREIGN,
+          "find triggers, rules and policies that may swallow or change a row just written", NULL,
+          tables },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
           "read who holds the lease, and for how long the holder was silent", NULL, entity },

@@ -85,6 +85,7 @@ static int make_write(struct sql_draft *draft, struct pg_statements *statements)
                                     " source_time = excluded.source_time,"
                                     " updated_at = excluded.updated_at\n"
                                     "RETURNING t.xmax = 0");
+    statements->write.writes = table->name;
     return sql_draft_finish(draft, &statements->arena, "write", table, &statements->write);
 }
 
@@ -119,7 +120,9 @@ static int make_child_remove(struct sql_draft *draft, struct arena *arena,
     sql_draft_columns(draft, table, 0, table->key_count, "t.");
     buffer_append_text(&draft->sql, ") = (");
     sql_draft_columns(draft, table, 0, table->key_count, "i.");
-    buffer_append_text(&draft->sql, ")");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "RETURNING 1");
+    out->writes = table->name;
     return sql_draft_finish(draft, arena, "remove", table, out);
 }
 
@@ -142,7 +145,30 @@ static int make_child_write(struct sql_draft *draft, struct arena *arena, const 
     sql_draft_columns(draft, table, 0, table->key_count, "");
     buffer_append_text(&draft->sql, ") DO UPDATE SET ");
     sql_draft_excluded(draft, table);
+    buffer_append_text(&draft->sql, "\n"
+                                    "RETURNING 1");
+    out->writes = table->name;
     return sql_draft_finish(draft, arena, "write", table, out);
+}
+
+static int make_child_seek(struct sql_draft *draft, struct arena *arena, const struct table *table,
+                           struct pg_statement *out)
+{
+    buffer_append_text(&draft->sql, "SELECT count(*)\n"
+                                    "FROM unnest(");
+    sql_draft_arrays(draft, table, table->key_count);
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
+    sql_draft_columns(draft, table, 0, table->key_count, "");
+    buffer_append_format(&draft->sql,
+                         ")\n"
+                         "JOIN kopru.%s AS t ON (",
+                         table->name);
+    sql_draft_columns(draft, table, 0, table->key_count, "t.");
+    buffer_append_text(&draft->sql, ") = (");
+    sql_draft_columns(draft, table, 0, table->key_count, "i.");
+    buffer_append_text(&draft->sql, ")");
+    return sql_draft_finish(draft, arena, "seek", table, out);
 }
 
 static int make_child_copy(struct sql_draft *draft, struct arena *arena, const struct table *table,
@@ -151,6 +177,7 @@ static int make_child_copy(struct sql_draft *draft, struct arena *arena, const s
     buffer_append_format(&draft->sql, "COPY kopru.%s (", table->name);
     sql_draft_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ") FROM STDIN (FORMAT binary)");
+    out->writes = table->name;
     return sql_draft_finish(draft, arena, "copy", table, out);
 }
 
@@ -170,6 +197,7 @@ static int make_children(struct sql_draft *draft, struct pg_statements *statemen
         if (make_child_load(draft, arena, table, &child->load) != 0 ||
             make_child_remove(draft, arena, table, &child->remove) != 0 ||
             make_child_write(draft, arena, table, &child->write) != 0 ||
+            make_child_seek(draft, arena, table, &child->seek) != 0 ||
             make_child_copy(draft, arena, table, &child->copy) != 0)
             return -1;
     }

@@ -1,6 +1,6 @@
 /*
  * The SQL of one entity, generated once at the start from its mapping. `kopru sql` prints it, and
- * the writers prepare it. `find`, `remove` and both kinds of `write` take arrays, one for each
+ * the writers prepare it. `find`, `remove`, `seek` and both kinds of `write` take arrays, one for each
  * column, which they unnest into rows; `load` takes one array of root keys; `copy` takes no
  * parameters.
  */
@@ -15,6 +15,7 @@ struct pg_child_statements {
     struct pg_statement load;   /* takes root keys; gives all rows of these roots */
     struct pg_statement remove; /* takes keys of rows */
     struct pg_statement write;  /* takes rows */
+    struct pg_statement seek;   /* takes keys of rows; gives how many of these rows are there */
     struct pg_statement copy;   /* for many rows that cannot be there yet; the rows follow it */
 };
 
