@@ -246,3 +246,35 @@ def test_a_swallowed_dead_letter_is_not_acknowledged(rabbitmq_server, db, queues
     rabbitmq_server.wait_until_empty(queues.customer)
     assert [row["body"] for row in read_dead_letters(db)] == [b"not JSON"]
     assert _ids(db) == {"a"}
+
+
+def test_a_swallowed_renewal_is_no_lost_lease(rabbitmq_server, db, queues, daemon, endpoint):
+    db.query(_FUNCTION.format("BEGIN RETURN NULL; END")
+             + "CREATE TRIGGER site_rule BEFORE UPDATE ON kopru.queues FOR EACH ROW "
+               "EXECUTE FUNCTION public.site_rule();")
+    (line, *_) = daemon.wait_for_event("paused")
+    assert (line["subject"], line["level"]) == ("kopru.queues", "error")
+    assert "trigger site_rule" in line["hint"]
+    endpoint.wait_until_readyz(daemon, 503, "kopru.queues", "site_rule")
+    assert daemon.events("lease_lost") == []
+    db.query(_DROP)
+    rabbitmq_server.publish(queues.customer, _customer("a", "A"))
+    rabbitmq_server.wait_until_empty(queues.customer)
+    endpoint.wait_until_readyz(daemon, 200)
+    assert _ids(db) == {"a"}
+
+
+@pytest.mark.parametrize("event", ["INSERT", "UPDATE"])
+def test_a_lease_that_cannot_be_acquired_says_why(rabbitmq_server, db, queues, kopru, event):
+    db.query(_FUNCTION.format("BEGIN RETURN OLD; END")  # for an INSERT that is null
+             + f"CREATE TRIGGER site_rule BEFORE {event} ON kopru.queues FOR EACH ROW "
+               "EXECUTE FUNCTION public.site_rule();")
+    daemon = kopru(start=False, quarantine=_KEEP)
+    daemon.launch()
+    (line, *_) = daemon.wait_for_event("paused")
+    assert line["subject"] == "kopru.queues" and "trigger site_rule" in line["hint"]
+    assert daemon.events("lease_acquired") == []
+    db.query(_DROP)
+    daemon.wait_until_ready()
+    rabbitmq_server.publish(queues.customer, _customer("a", "A"))
+    rabbitmq_server.wait_until_empty(queues.customer)
