@@ -24,6 +24,7 @@ const struct pg_statement PG_FOREIGN = {
            "CROSS JOIN LATERAL ("
            "SELECT 'trigger ' || t.tgname FROM pg_catalog.pg_trigger AS t"
            " WHERE t.tgrelid = part.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+           " AND t.tgtype & 28 <> 0"
            " UNION ALL SELECT 'rule ' || r.rulename FROM pg_catalog.pg_rewrite AS r"
            " WHERE r.ev_class = part.oid AND r.ev_enabled <> 'D'"
            " UNION ALL SELECT 'policy ' || p.polname FROM pg_catalog.pg_policy AS p"
