@@ -88,7 +88,10 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
         if (visit_child_changes(&visitor, &statements->children[i], &entity->children[i].table) !=
             0)
             return -1;
-    return 0;
+    return visit_one(
+        &visitor, &statements->foreign,
+        "whether a trigger, rule or policy may have dropped or changed what was written", root, 0,
+        none);
 }
 
 void pg_describe_common(pg_describe_fn *visit, void *context)
@@ -101,7 +104,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "message_id",  "properties",  "redelivered",
                                                 "occurrences", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
-    static const char *const tables[] = { "tables", NULL };
+    static const char *const table[] = { "table", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const acquire[] = { "queue", "epoch", "holder", "instance", NULL };
     static const char *const renew[] = { "queue",  "epoch",    "last_message_at", "last_commit_at",
@@ -120,9 +123,8 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
         { &PG_CHECK_CONSTRAINTS,
           "check deferred constraints before a probe for the message at fault is rolled back", NULL,
           none },
-        { &PG_FOREIGN,
-          "find triggers, rules and policies that may swallow or change a row just written", NULL,
-          tables },
+        { &PG_FOREIGN, "name triggers, rules and policies on a table of which rows are missing",
+          NULL, table },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, entity },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
           "read who holds the lease, and for how long the holder was silent", NULL, entity },

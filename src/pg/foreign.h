@@ -1,15 +1,15 @@
 /*
- * What a site has put on the tables that can swallow, change or merge a row: triggers, rules and
+ * Names what a site has put on a table that can swallow, change or merge a row: triggers, rules and
  * row-level security. Where there is any, a statement that succeeded does not yet mean that its
- * rows are there.
+ * rows are there (store_written.h).
  */
 #ifndef KOPRU_PG_FOREIGN_H
 #define KOPRU_PG_FOREIGN_H
 
 #include "pg/conn.h"
 
-/* Parameter: names of tables. Returns a row for each thing of the site's that is on them or on
-   their partitions: the table, and "trigger x", "rule x" or "policy x". */
+/* Parameter: the name of a table. Returns a row for each thing of the site's that is on it or on its
+   partitions: "trigger x", "rule x" or "policy x". */
 extern const struct pg_statement PG_FOREIGN;
 
 /* Hints at what is on the table where rows are missing, outside of any transaction. Where the

@@ -16,7 +16,7 @@
 #include "pg/call.h"
 
 /* Enough for the longest round trip: the root, removals and writes of each child, dead letters,
-   PG_FOREIGN, the check of a probe. The first round trip has four calls, whatever the entity. */
+   the question for triggers, the check of a probe. The first round trip has four calls, whatever the entity. */
 enum { PG_PIPELINE_MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 
 /* Zeroed but for max_bytes: empty. */

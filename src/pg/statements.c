@@ -89,6 +89,30 @@ static int make_write(struct sql_draft *draft, struct pg_statements *statements)
     return sql_draft_finish(draft, &statements->arena, "write", table, &statements->write);
 }
 
+/* Asked by every transaction, so it reads no more than it must. A plan that names a table by a
+   constant of type regclass is made again when the table is: PostgreSQL notes what it depends
+   on. */
+static int make_foreign(struct sql_draft *draft, struct pg_statements *statements)
+{
+    const struct entity *entity = statements->entity;
+
+    buffer_append_format(&draft->sql,
+                         "SELECT 1 FROM pg_class AS c\n"
+                         "WHERE c.oid IN ('" ENTITY_SCHEMA ".%s'::regclass",
+                         entity->root.name);
+    for (size_t i = 0; i < entity->child_count; i++)
+        buffer_append_format(&draft->sql, ", '" ENTITY_SCHEMA ".%s'::regclass",
+                             entity->children[i].table.name);
+    buffer_append_text(&draft->sql,
+                       ")\n"
+                       "AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS"
+                       " (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid"
+                       " AND NOT t.tgisinternal AND t.tgenabled <> 'D'))\n"
+                       "LIMIT 1");
+    return sql_draft_finish(draft, &statements->arena, "foreign", &entity->root,
+                            &statements->foreign);
+}
+
 static int make_child_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
                            struct pg_statement *out)
 {
@@ -213,7 +237,8 @@ int pg_statements_init(struct pg_statements *statements, const struct entity *en
     arena_init(&statements->arena, ALL_MAX_BYTES);
     sql_draft_init(&draft);
     result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 &&
-                     make_write(&draft, statements) == 0 && make_children(&draft, statements) == 0
+                     make_write(&draft, statements) == 0 && make_foreign(&draft, statements) == 0 &&
+                     make_children(&draft, statements) == 0
                  ? 0
                  : -1;
     sql_draft_release(&draft);

@@ -26,6 +26,9 @@ struct pg_statements {
                                   is the one applied last */
     struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
     struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted */
+    struct pg_statement foreign; /* gives a row if a trigger, a rule or row-level security of the
+                                    site is on any of the tables, or one of them is partitioned, so
+                                    that its partitions may have triggers */
     struct pg_child_statements *children; /* one for each child of the entity */
     struct arena arena;                   /* holds all texts */
 };

@@ -175,7 +175,7 @@ int store_write_changes(struct store_transaction *tx, bool probe)
     int result = add_changes(tx, &inserts);
 
     if (result == 0 && tx->pipeline.count > 0 && !tx->copies)
-        result = store_written_ask(tx);
+        store_written_ask(tx);
     if (result == 0 && probe)
         pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
     if (result == 0 && tx->pipeline.count > 0) {

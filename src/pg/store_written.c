@@ -2,7 +2,6 @@
 
 #include "pg/binary.h"
 #include "pg/dead_letters.h"
-#include "pg/foreign.h"
 #include "pg/store_changes.h"
 
 #include <stdio.h>
@@ -48,17 +47,9 @@ int store_not_written(struct store_transaction *tx, const char *table, const cha
     return fail(tx, table, "", why);
 }
 
-int store_written_ask(struct store_transaction *tx)
+void store_written_ask(struct store_transaction *tx)
 {
-    const struct entity *entity = tx->set.entity;
-    struct pg_arguments *arguments = pg_pipeline_add(&tx->pipeline, &PG_FOREIGN, 0);
-
-    if (arguments == NULL)
-        return store_no_memory(tx);
-    pg_array_bytes(&arguments->arrays[0], slice_of(entity->root.name));
-    for (size_t c = 0; c < entity->child_count; c++)
-        pg_array_bytes(&arguments->arrays[0], slice_of(entity->children[c].table.name));
-    return 0;
+    pg_pipeline_add_ready(&tx->pipeline, &tx->target->statements->foreign, NULL);
 }
 
 static bool is_removal(const struct store_transaction *tx, const struct pg_statement *statement)
@@ -94,7 +85,7 @@ int store_written_count(struct store_transaction *tx, size_t inserts)
 
         if (call->result == NULL)
             return 0;
-        if (call->statement == &PG_FOREIGN)
+        if (call->statement == &tx->target->statements->foreign)
             tx->foreign = PQntuples(call->result) > 0;
         if (call->statement->writes == NULL)
             continue;
@@ -235,10 +226,10 @@ static int look_up(struct store_transaction *tx)
 /* COPY has locked its tables only now, so what store_write_changes() asked would be too early. */
 static int ask_after_copy(struct store_transaction *tx)
 {
-    int result = store_written_ask(tx);
+    int result;
 
-    if (result == 0)
-        result = store_send(tx);
+    store_written_ask(tx);
+    result = store_send(tx);
     if (result == 0)
         result = store_written_count(tx, 0);
     pg_pipeline_clear(&tx->pipeline);

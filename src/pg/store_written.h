@@ -14,10 +14,9 @@
 
 #include "pg/store_transaction.h"
 
-/* Adds PG_FOREIGN to the pipeline, for all tables of the entity. The statements before it have
-   locked what they wrote, so that nobody can add a trigger or a rule there any more. Returns 0, or
-   -1 with tx->failure. */
-int store_written_ask(struct store_transaction *tx);
+/* Adds the question to the pipeline. The statements before it have locked the tables that they
+   wrote to, so that nobody can add a trigger or a rule there any more. */
+void store_written_ask(struct store_transaction *tx);
 
 /* Compares the rows that came back with those that were sent, for each call of the pipeline that
    was answered. Sets tx->foreign. inserts: how many roots are new. May be asked after a failure,

@@ -140,6 +140,44 @@ def test_what_the_site_swallows_waits_alone(rabbitmq_server, db, queues, daemon,
     assert daemon.terminate() == 0
 
 
+def test_what_is_swallowed_is_nobodys_fault(rabbitmq_server, db, queues, kopru):
+    """It waits for ever, where a message that fails so often would be a dead letter."""
+    daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "writers": 1}],
+                   quarantine={"attempts": 3, "minutes": 0.01})
+    db.query(_site_rule(f"BEFORE INSERT ON {_CHILD}", "RETURN NULL;"))
+    rabbitmq_server.publish(queues.customer, _customer("bad", "A"))
+    published = []
+
+    def tried():
+        published.append(f"n{len(published)}")
+        rabbitmq_server.publish(queues.customer, _customer(published[-1], "N"))
+        return [line for line in daemon.events("quarantined") if line["attempts"] > 8]
+
+    daemon.wait_until(tried, 60, "more attempts than are allowed")
+    assert read_dead_letters(db) == []
+    db.query(_DROP)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert _ids(db) == {"bad", *published}
+    assert read_dead_letters(db) == [] and daemon.events("quarantine_rejected") == []
+
+
+def test_a_table_that_was_made_anew_is_looked_at_as_well(rabbitmq_server, db, queues, daemon):
+    """The daemon's prepared question must not ask about the table that is gone."""
+    rabbitmq_server.publish(queues.customer, _customer("first", "F"))
+    rabbitmq_server.wait_until_empty(queues.customer)
+    db.query("CREATE TABLE public.anew (LIKE kopru.contact_mediums INCLUDING ALL);"
+             "DROP TABLE kopru.contact_mediums; ALTER TABLE public.anew SET SCHEMA kopru;"
+             "ALTER TABLE kopru.anew RENAME TO contact_mediums;"
+             "GRANT SELECT, INSERT, UPDATE, DELETE ON kopru.contact_mediums TO kopru_writer;"
+             + _site_rule(f"BEFORE INSERT ON {_CHILD}", "NEW.position := 7; RETURN NEW;"))
+    rabbitmq_server.publish(queues.customer, _customer("bad", "A"))
+    (line, *_) = daemon.wait_for_event("quarantined")
+    assert (line["entity_id"], line["table"]) == ("bad", "contact_mediums")
+    db.query(_DROP)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert db.query(_MEDIUMS, "bad") == [(1, "A")]
+
+
 def test_a_writer_that_gets_nothing_through_says_so_and_waits(rabbitmq_server, db, queues, daemon,
                                                               endpoint):
     db.query(_FUNCTION.format("BEGIN RETURN NULL; END")

@@ -97,6 +97,19 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
                         "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
 }
 
+static void triggers_of_all_tables_are_asked_for(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        statements.foreign.sql,
+        "SELECT 1 FROM pg_class AS c\nWHERE c.oid IN ('kopru.things'::regclass,"
+        " 'kopru.parts'::regclass)\n"
+        "AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS (SELECT FROM"
+        " pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> "
+        "'D'))\nLIMIT 1");
+    assert_int_equal(statements.foreign.param_count, 0);
+}
+
 static void what_writes_names_its_table(void **state)
 {
     const struct pg_child_statements *child = &statements.children[0];
@@ -120,6 +133,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(triggers_of_all_tables_are_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_writes_names_its_table, set_up, tear_down),
     };
 
