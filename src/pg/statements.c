@@ -96,19 +96,16 @@ static int make_foreign(struct sql_draft *draft, struct pg_statements *statement
 {
     const struct entity *entity = statements->entity;
 
-    buffer_append_format(&draft->sql,
-                         "SELECT 1 FROM pg_class AS c\n"
-                         "WHERE c.oid IN ('" ENTITY_SCHEMA ".%s'::regclass",
-                         entity->root.name);
+    buffer_append_format(
+        &draft->sql, "SELECT 1 FROM pg_class AS c WHERE c.oid IN ('" ENTITY_SCHEMA ".%s'::regclass",
+        entity->root.name);
     for (size_t i = 0; i < entity->child_count; i++)
         buffer_append_format(&draft->sql, ", '" ENTITY_SCHEMA ".%s'::regclass",
                              entity->children[i].table.name);
     buffer_append_text(&draft->sql,
-                       ")\n"
-                       "AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS"
+                       ") AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS"
                        " (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid"
-                       " AND NOT t.tgisinternal AND t.tgenabled <> 'D'))\n"
-                       "LIMIT 1");
+                       " AND NOT t.tgisinternal AND t.tgenabled <> 'D')) LIMIT 1");
     return sql_draft_finish(draft, &statements->arena, "foreign", &entity->root,
                             &statements->foreign);
 }

@@ -102,11 +102,11 @@ static void triggers_of_all_tables_are_asked_for(void **state)
     (void)state;
     assert_string_equal(
         statements.foreign.sql,
-        "SELECT 1 FROM pg_class AS c\nWHERE c.oid IN ('kopru.things'::regclass,"
-        " 'kopru.parts'::regclass)\n"
-        "AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS (SELECT FROM"
+        "SELECT 1 FROM pg_class AS c WHERE c.oid IN ('kopru.things'::regclass,"
+        " 'kopru.parts'::regclass) AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR "
+        "EXISTS (SELECT FROM"
         " pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> "
-        "'D'))\nLIMIT 1");
+        "'D')) LIMIT 1");
     assert_int_equal(statements.foreign.param_count, 0);
 }
 
