@@ -117,7 +117,8 @@ static const char *what_failed(const struct quarantine_shown *shown)
     return shown->table[0] != '\0' ? "rows not written" : "no answer";
 }
 
-/* Writes nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, table t, attempt 3), ..." */
+/* Writes nothing, or "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, table t, attempt 3),
+   ..." */
 static const char *quarantine_text(const struct quarantine_status *quarantine, char *out,
                                    size_t size)
 {

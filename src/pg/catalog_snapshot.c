@@ -126,7 +126,7 @@ bool catalog_next_foreign(const struct catalog *catalog, const char *table, size
     for (int row = 0; row < PQntuples(rows); row++) {
         if (strcmp(cell(rows, row, FOREIGN_TABLE), table) != 0 || n-- > 0)
             continue;
-        foreign->kind = cell(rows, row, FOREIGN_KIND)[0];
+        foreign->kind = (unsigned char)*cell(rows, row, FOREIGN_KIND);
         foreign->what = cell(rows, row, FOREIGN_WHAT);
         return true;
     }

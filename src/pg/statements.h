@@ -1,8 +1,8 @@
 /*
  * The SQL of one entity, generated once at the start from its mapping. `kopru sql` prints it, and
- * the writers prepare it. `find`, `remove`, `seek` and both kinds of `write` take arrays, one for each
- * column, which they unnest into rows; `load` takes one array of root keys; `copy` takes no
- * parameters.
+ * the writers prepare it. `find`, `remove`, `seek` and both kinds of `write` take arrays, one for
+ * each column, which they unnest into rows; `load` takes one array of root keys; `copy` and
+ * `foreign` take no parameters.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H

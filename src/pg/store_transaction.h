@@ -28,7 +28,7 @@ struct store_transaction {
                     no message is judged by COPY */
     bool copy_refused; /* COPY into these tables is not possible, as with row-level security; kept
                           by the store for the transactions to come */
-    bool foreign; /* a trigger, a rule or row-level security of the site is on the tables */
+    bool foreign;      /* a trigger, a rule or row-level security of the site is on the tables */
     struct pg_failure failure;
     bool out_of_memory; /* in this process, not in the server */
 };

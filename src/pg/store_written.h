@@ -23,8 +23,8 @@ void store_written_ask(struct store_transaction *tx);
    which often only follows from a row that is missing. Returns 0, or -1 with tx->failure. */
 int store_written_count(struct store_transaction *tx, size_t inserts);
 
-/* After a failure that says that two rows got the same key in one statement, which only the site can
-   do to them: makes tx->failure not_written; it keeps its SQLSTATE. */
+/* After a failure that says that two rows got the same key in one statement, which only the site
+   can do to them: makes tx->failure not_written; it keeps its SQLSTATE. */
 void store_written_merged(struct store_transaction *tx);
 
 /* If there is anything of the site's on the tables, fires deferred triggers and looks up the rows
