@@ -131,7 +131,14 @@ static void append_others(const struct queue_status *queue, char *out, size_t si
                     queue->other_consumers, queue->other_consumers == 1 ? " takes" : "s take");
 }
 
-/* Appends "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, attempt 3), ..." */
+static const char *what_failed(const struct quarantine_shown *shown)
+{
+    if (shown->sqlstate[0] != '\0')
+        return "SQLSTATE ";
+    return shown->table[0] != '\0' ? "rows not written" : "no answer";
+}
+
+/* Appends "; 2 entities fail alone and wait: 4711 (SQLSTATE ZZ001, table t, attempt 3), ..." */
 static void append_quarantine(const struct quarantine_status *quarantine, char *out, size_t size)
 {
     if (quarantine->entities == 0)
@@ -140,10 +147,11 @@ static void append_quarantine(const struct quarantine_status *quarantine, char *
                 quarantine->entities == 1 ? "entity fails" : "entities fail",
                 quarantine->entities == 1 ? "s" : "");
     for (size_t i = 0; i < quarantine->shown_count; i++)
-        text_append(out, size, "%s%s (%s%s, attempt %u)", i > 0 ? ", " : "",
-                    quarantine->shown[i].id,
-                    quarantine->shown[i].sqlstate[0] != '\0' ? "SQLSTATE " : "no answer",
-                    quarantine->shown[i].sqlstate, quarantine->shown[i].attempts);
+        text_append(out, size, "%s%s (%s%s%s%s, attempt %u)", i > 0 ? ", " : "",
+                    quarantine->shown[i].id, what_failed(&quarantine->shown[i]),
+                    quarantine->shown[i].sqlstate,
+                    quarantine->shown[i].table[0] != '\0' ? ", table " : "",
+                    quarantine->shown[i].table, quarantine->shown[i].attempts);
     if (quarantine->entities > quarantine->shown_count)
         text_append(out, size, ", and %zu more", quarantine->entities - quarantine->shown_count);
 }

@@ -76,6 +76,9 @@ struct write_report {
     bool too_much;     /* of WRITE_RETRY: it took too long or too much memory, so fewer messages may
                             succeed */
     bool unclassified; /* of WRITE_RETRY: the SQLSTATE has no rule, so it may be about a message */
+    bool not_written;  /* of WRITE_RETRY and WRITE_PAUSE: every statement succeeded, and still rows
+                          of the table are missing. It may be about an entity, and is unclassified,
+                          but no message can be at fault: statements is 0 */
     uint64_t statements; /* one bit for each statement that it went through; of an unclassified
                             failure, those that may have failed */
 };

@@ -17,6 +17,9 @@ struct pg_statement {
     int param_count;
     const Oid *param_types;
     bool begins_transaction;
+    const char *writes; /* the table that it writes, without the schema: it takes arrays and returns
+                           one row for each row that it wrote or deleted; a COPY returns none.
+                           NULL: it does not write rows of messages */
 };
 
 /* The values of one statement's parameters, all in binary form. They are borrowed: the arrays and

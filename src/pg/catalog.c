@@ -107,6 +107,50 @@ static const struct pg_statement READ_UNIQUE = {
            " AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL",
 };
 
+/* What may swallow, change or hide a row of a table, also on a partition of it. The first column
+   after the table's name is a letter of struct catalog_foreign. A policy that lets the user do
+   everything to every row hides nothing, unless a restrictive one stands beside it. */
+static const struct pg_statement READ_FOREIGN = {
+    .sql = "WITH mine AS (SELECT c.oid, c.relname::text AS relname FROM pg_catalog.pg_class AS c"
+           " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+           " WHERE n.nspname = '" ENTITY_SCHEMA "' AND c.relkind IN ('r', 'p')),\n"
+           "part AS (SELECT oid, relname FROM mine"
+           " UNION SELECT p.relid, m.relname FROM mine AS m,"
+           " LATERAL pg_catalog.pg_partition_tree(m.oid) AS p),\n"
+           "policy AS (SELECT m.relname, p.polname, p.polcmd, p.polpermissive,"
+           " p.polcmd = '*' AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'"
+           " AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true'"
+           " AS is_open FROM mine AS m"
+           " JOIN pg_catalog.pg_policy AS p ON p.polrelid = m.oid"
+           " WHERE EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS r"
+           " WHERE r = 0 OR pg_catalog.pg_has_role(r, 'USAGE')))\n"
+           "SELECT part.relname, 't', pg_catalog.concat('trigger ', t.tgname, ' (',"
+           " CASE WHEN t.tgtype & 2 <> 0 THEN 'BEFORE ' ELSE 'AFTER ' END,"
+           " pg_catalog.concat_ws(' OR ', CASE WHEN t.tgtype & 4 <> 0 THEN 'INSERT' END,"
+           " CASE WHEN t.tgtype & 16 <> 0 THEN 'UPDATE' END,"
+           " CASE WHEN t.tgtype & 8 <> 0 THEN 'DELETE' END),"
+           " ', function ', n.nspname, '.', f.proname, ')')\n"
+           "FROM part JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = part.oid"
+           " JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid"
+           " JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace\n"
+           "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 28 <> 0\n"
+           "UNION ALL SELECT mine.relname, CASE r.ev_type WHEN '4' THEN 'r' ELSE 'b' END,"
+           " pg_catalog.concat('rule ', r.rulename, ' (ON ',"
+           " CASE r.ev_type WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE' END, ')')\n"
+           "FROM mine JOIN pg_catalog.pg_rewrite AS r ON r.ev_class = mine.oid\n"
+           "WHERE r.ev_enabled <> 'D' AND r.ev_type IN ('2', '3', '4')\n"
+           "UNION ALL SELECT p.relname, 'p', 'policy ' || p.polname FROM policy AS p"
+           " JOIN mine ON mine.relname = p.relname AND pg_catalog.row_security_active(mine.oid)\n"
+           "WHERE NOT p.is_open AND (NOT p.polpermissive OR NOT EXISTS"
+           " (SELECT FROM policy AS o WHERE o.relname = p.relname AND o.polpermissive AND "
+           "o.is_open))\n"
+           "UNION ALL SELECT mine.relname, 'n', '' FROM mine\n"
+           "WHERE pg_catalog.row_security_active(mine.oid) AND NOT EXISTS"
+           " (SELECT FROM policy AS p WHERE p.relname = mine.relname AND p.polpermissive"
+           " AND p.polcmd IN ('*', 'r'))\n"
+           "ORDER BY 1, 2, 3",
+};
+
 static const struct pg_statement READ_VERSIONS = {
     .sql = "SELECT version::text, name, min_kopru_version"
            " FROM " ENTITY_SCHEMA ".schema_version"
@@ -146,6 +190,7 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
     catalog->parts[CATALOG_TABLES].statement = &READ_TABLES;
     catalog->parts[CATALOG_COLUMNS].statement = &READ_COLUMNS;
     catalog->parts[CATALOG_UNIQUE].statement = &READ_UNIQUE;
+    catalog->parts[CATALOG_FOREIGN].statement = &READ_FOREIGN;
     catalog->versions.statement = &READ_VERSIONS;
     if (pg_conn_round_trip(conn, catalog->parts, CATALOG_PARTS, failure) != 0)
         goto failed;

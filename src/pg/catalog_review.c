@@ -257,4 +257,6 @@ void review_table(struct review *review, const struct wanted_table *wanted)
     check_other_columns(review, wanted);
     check_key(review, wanted);
     check_privileges(review, wanted, found.privileges);
+    if (strchr(wanted->privileges, 'I') != NULL)
+        review_foreign(review, wanted);
 }

@@ -35,6 +35,9 @@ struct wanted_table {
 /* Compares the table with the catalog and adds what is wrong with it to the report. */
 void review_table(struct review *review, const struct wanted_table *wanted);
 
+/* Reports what the site has put on the table: triggers, rules, row-level security. */
+void review_foreign(struct review *review, const struct wanted_table *table);
+
 /* Add to the report, as memory allows; a problem also sets review->result. */
 void review_problem(struct review *review, const struct error *err);
 void review_warning(struct review *review, const struct error *err);

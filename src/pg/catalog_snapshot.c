@@ -11,6 +11,7 @@
 enum { TABLE_NAME, TABLE_KIND, TABLE_PRIVILEGES };
 enum { COLUMN_TABLE, COLUMN_NAME, COLUMN_TYPE, COLUMN_FLAGS };
 enum { UNIQUE_TABLE, UNIQUE_COLUMNS, UNIQUE_PREDICATE };
+enum { FOREIGN_TABLE, FOREIGN_KIND, FOREIGN_WHAT };
 enum { VERSION_NUMBER, VERSION_NAME, VERSION_DEMAND };
 
 /* libpq ends cells in binary form with a NUL byte, too; null is "". */
@@ -121,6 +122,21 @@ bool catalog_has_unique(const struct catalog *catalog, const char *table,
             strcmp(cell(rows, row, UNIQUE_PREDICATE), predicate) == 0 &&
             list_is_set(cell(rows, row, UNIQUE_COLUMNS), columns, count))
             return true;
+    return false;
+}
+
+bool catalog_next_foreign(const struct catalog *catalog, const char *table, size_t n,
+                          struct catalog_foreign *foreign)
+{
+    const PGresult *rows = catalog->parts[CATALOG_FOREIGN].result;
+
+    for (int row = 0; row < PQntuples(rows); row++) {
+        if (strcmp(cell(rows, row, FOREIGN_TABLE), table) != 0 || n-- > 0)
+            continue;
+        foreign->kind = (unsigned char)*cell(rows, row, FOREIGN_KIND);
+        foreign->what = cell(rows, row, FOREIGN_WHAT);
+        return true;
+    }
     return false;
 }
 

@@ -18,6 +18,7 @@ enum {
     CATALOG_TABLES,
     CATALOG_COLUMNS,
     CATALOG_UNIQUE,
+    CATALOG_FOREIGN,
     CATALOG_PARTS
 };
 
@@ -56,6 +57,18 @@ struct catalog_column {
     bool is_generated; /* a value given by the writer is refused */
 };
 
+/* Something of the site's on a table, which may swallow, change or hide rows. */
+struct catalog_foreign {
+    enum {
+        FOREIGN_TRIGGER = 't',
+        FOREIGN_RULE = 'r',
+        FOREIGN_BLOCKING_RULE = 'b', /* for INSERT or UPDATE: the table takes no ON CONFLICT */
+        FOREIGN_POLICY = 'p',        /* that applies to the user, and may hide a row */
+        FOREIGN_NO_POLICY = 'n',     /* row-level security, and no policy lets the user read */
+    } kind;
+    const char *what; /* "trigger x (BEFORE INSERT, function public.f)" */
+};
+
 const char *catalog_server_fact(const struct catalog *catalog, enum server_fact fact);
 
 /* Returns false if schema kopru has no table of that name. */
@@ -77,6 +90,10 @@ const char *catalog_next_column(const struct catalog *catalog, const char *table
    that predicate ("" for none). */
 bool catalog_has_unique(const struct catalog *catalog, const char *table,
                         const char *const *columns, size_t count, const char *predicate);
+
+/* Describes the nth thing of the site's that is on a table. Returns false after the last one. */
+bool catalog_next_foreign(const struct catalog *catalog, const char *table, size_t n,
+                          struct catalog_foreign *foreign);
 
 /* True if schema_version could be read. */
 bool catalog_knows_versions(const struct catalog *catalog);

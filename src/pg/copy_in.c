@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "pg/conn_wait.h"
 
+#include <stdlib.h>
+
 /*
  * libpq's pipeline mode does not allow COPY. So the connection leaves that mode for the time of a
  * COPY and waits for each statement before it sends the next one. That is why COPY has round trips
@@ -14,7 +16,7 @@ enum { PIECE_BYTES = 1 << 16 };
 /* One COPY in progress. */
 struct copying {
     struct pg_conn *conn;
-    const struct pg_copy_in *copy;
+    struct pg_copy_in *copy;
     int64_t deadline_ms;
     struct pg_failure *failure;
 };
@@ -48,6 +50,8 @@ static int next_status(const struct copying *copying, ExecStatusType *status)
     if (pg_wait_result(conn, copying->deadline_ms, &result) != 0)
         return -1;
     *status = result != NULL ? PQresultStatus(result) : PGRES_EMPTY_QUERY;
+    if (*status == PGRES_COMMAND_OK)
+        copying->copy->written = strtoull(PQcmdTuples(result), NULL, 10);
     if (result != NULL && *status == PGRES_FATAL_ERROR)
         pg_conn_refused(conn, copying->failure, result, copying->copy->statement->name);
     PQclear(result);
@@ -72,7 +76,7 @@ static int copy_one(const struct copying *copying, bool *refused)
     return next_status(copying, &end) == 0 && end == PGRES_EMPTY_QUERY ? 0 : -1;
 }
 
-int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+int pg_conn_copy(struct pg_conn *conn, struct pg_copy_in *copies, size_t count,
                  struct pg_failure *failure)
 {
     struct copying copying = { .conn = conn,

@@ -12,13 +12,15 @@
 struct pg_copy_in {
     const struct pg_statement *statement; /* COPY ... FROM STDIN; it has no parameters */
     struct slice data;                    /* borrowed: the rows in the format it names */
+    size_t rows;                          /* that data has */
+    size_t written;                       /* set when it succeeded: as the server counted them */
 };
 
 /* Runs the statements one after another, each in two round trips, in the transaction that is open.
    All of them together take the statement timeout and PG_CLIENT_GRACE_MS at most. Returns 0, or -1
    with *failure about the first statement that the server refused, or about the loss of the
    connection. */
-int pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+int pg_conn_copy(struct pg_conn *conn, struct pg_copy_in *copies, size_t count,
                  struct pg_failure *failure);
 
 #endif

@@ -32,12 +32,14 @@ const struct pg_statement PG_WRITE_DEAD_LETTERS = {
            " sqlstate = excluded.sqlstate,"
            " redelivered = excluded.redelivered,"
            " occurrences = t.occurrences + excluded.occurrences,"
-           " last_seen_at = greatest(now(), t.last_seen_at)",
+           " last_seen_at = greatest(now(), t.last_seen_at)\n"
+           "RETURNING 1",
     .param_count = PG_DEAD_LETTER_SCALARS + DEAD_LETTER_ARRAYS,
     .param_types =
         (const Oid[]){ TEXT_OID, TEXT_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID, TEXT_ARRAY_OID,
                        TEXT_ARRAY_OID, BYTEA_ARRAY_OID, BYTEA_ARRAY_OID, TEXT_ARRAY_OID,
                        TEXT_ARRAY_OID, JSONB_ARRAY_OID, BOOL_ARRAY_OID, INT8_ARRAY_OID },
+    .writes = "dead_letters",
 };
 
 struct dead_letter {

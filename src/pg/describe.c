@@ -2,6 +2,7 @@
 
 #include "pg/binary.h"
 #include "pg/dead_letters.h"
+#include "pg/foreign.h"
 #include "pg/lease.h"
 #include "pg/session_settings.h"
 #include "pg/store_changes.h"
@@ -51,7 +52,10 @@ static int visit_child_changes(const struct visitor *visitor,
         visit_one(visitor, &child->write, "write the child rows that are new or differ", table,
                   table->column_count, none) != 0 ||
         visit_one(visitor, &child->copy, "the same, where the roots are new and the rows are many",
-                  table, 0, none) != 0)
+                  table, 0, none) != 0 ||
+        visit_one(visitor, &child->seek,
+                  "count the child rows that are there, where a trigger or rule may drop some",
+                  table, table->key_count, none) != 0)
         return -1;
     return 0;
 }
@@ -84,7 +88,10 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
         if (visit_child_changes(&visitor, &statements->children[i], &entity->children[i].table) !=
             0)
             return -1;
-    return 0;
+    return visit_one(
+        &visitor, &statements->foreign,
+        "whether a trigger, rule or policy may have dropped or changed what was written", root, 0,
+        none);
 }
 
 void pg_describe_common(pg_describe_fn *visit, void *context)
@@ -98,6 +105,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
                                                 "occurrences", NULL };
     static const char *const add[] = { "queue", "entity", "root_table", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
+    static const char *const table[] = { "table", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const sessions[] = { "sessions", NULL };
     static const char *const acquire[] = {
@@ -120,6 +128,8 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
         { &PG_CHECK_CONSTRAINTS,
           "check deferred constraints before a probe for the message at fault is rolled back", NULL,
           none },
+        { &PG_FOREIGN, "name triggers, rules and policies on a table of which rows are missing",
+          NULL, table },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, add },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
           "read who holds the lease, and the version of the row, which each renewal changes", NULL,

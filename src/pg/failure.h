@@ -15,6 +15,8 @@ struct pg_failure {
     const char *statement;     /* the name of the statement that was refused, NULL if none was */
     bool unreplicated;         /* also set for a COMMIT that succeeded: somebody ended its wait for
                                   the synchronous standby */
+    bool not_written; /* the database took the statements, but not every row is there: `table` says
+                         where */
     bool timed_out;   /* lost because a round trip took longer, or received more, than it may */
     char sqlstate[6]; /* this and what follows: "" where the server did not say */
     char table[64];   /* longer names are cut off */

@@ -4,8 +4,10 @@
 #include "base/text.h"
 #include "pg/binary.h"
 #include "pg/catalog_queue.h"
+#include "pg/foreign.h"
 #include "pg/round_trip.h"
 #include "pg/session_settings.h"
+#include "pg/store_find.h"
 #include "pg/transaction.h"
 
 #include <stdio.h>
@@ -161,6 +163,32 @@ static int run_transaction(struct pg_conn *conn, struct pg_call *calls, size_t c
     return run_within(conn, calls, count, 0, failure);
 }
 
+/* A trigger or rule of the site on kopru.queues has undone what was written there. Returns -1. */
+static int report_swallowed(struct pg_conn *conn, const char *queue, struct pg_failure *failure)
+{
+    failure->class = SQLSTATE_PAUSE;
+    error_set(&failure->error, ERROR_PROBLEMS, "the database did not do what it was told",
+              "kopru.queues", "the row of queue %s was not written", queue);
+    pg_foreign_hint(conn, "queues", failure);
+    return -1;
+}
+
+/* No row was updated. Returns 0 when the row has another epoch by now, or -1 when it has that one
+   still, and so something has kept it from being updated. */
+static int explain_nothing(struct pg_conn *conn, const char *queue, int64_t epoch,
+                           struct pg_failure *failure)
+{
+    int64_t wire = pg_wire_i64(epoch);
+    const struct pg_params params = { 2, (const char *[]){ queue, (const char *)&wire },
+                                      (const int[]){ (int)strlen(queue), 8 } };
+    struct pg_call calls[3] = { [2] = { .statement = &PG_CHECK_EPOCH, .params = &params } };
+    int result = run_transaction(conn, calls, 3, failure);
+    bool is_there = result == 0 && PQntuples(calls[2].result) == 1;
+
+    pg_calls_clear(calls, 3);
+    return is_there ? report_swallowed(conn, queue, failure) : result;
+}
+
 static void take_text(char *out, size_t size, const PGresult *result, int column)
 {
     snprintf(out, size, "%s", PQgetvalue(result, 0, column));
@@ -196,6 +224,8 @@ int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *
     if (result == 0 && PQntuples(calls[3].result) == 1) {
         take_lease(lease, calls[3].result);
         result = catalog_queue_check_entity(calls[3].result, ENTITY_COLUMN, queue, entity, other);
+    } else if (result == 0) {
+        result = report_swallowed(conn, queue, failure);
     }
     pg_calls_clear(calls, 4);
     return result;
@@ -270,14 +300,17 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
                      const struct pg_lease_patience *patience, struct pg_lease_stillness *seen,
                      struct lease *lease, struct pg_failure *failure)
 {
+    int64_t before = lease->epoch;
     int result = lock_and_acquire(conn, queue, holder, patience->wait_ms, lease, failure);
 
     if (result < 0 && !failure->connection_lost &&
         strcmp(failure->sqlstate, LOCK_NOT_AVAILABLE) == 0) {
         lease->sessions_ended = end_frozen(conn, patience->frozen_after_ms, seen, failure);
-        result = lease->sessions_ended < 0 ? -1 : 0;
+        return lease->sessions_ended < 0 ? -1 : 0;
     }
-    return result;
+    if (result == 1 && lease->epoch == before)
+        return report_swallowed(conn, queue, failure);
+    return result == 0 ? explain_nothing(conn, queue, before, failure) : result;
 }
 
 /* RENEW with that lease, or RELEASE, which takes only its epoch. */
@@ -311,7 +344,7 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
     if (result == 0)
         result = PQntuples(calls[2].result);
     pg_calls_clear(calls, 3);
-    return result;
+    return result == 0 ? explain_nothing(conn, queue, mine->epoch, failure) : result;
 }
 
 int pg_lease_renew(struct pg_conn *conn, const char *queue, const struct lease *mine,

@@ -51,7 +51,8 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
 /* Each returns 1, or 0 when the row has another epoch, so that the lease is no longer ours, or -1.
    Renewing writes the holder and the state of `mine` where its epoch still stands, so a row that
    was edited by hand names its holder again. A released lease has no holder, but its epoch
-   stays. */
+   stays. None of these functions takes a row for another instance's that a trigger or rule of the
+   site keeps from being written: that is -1. */
 int pg_lease_renew(struct pg_conn *conn, const char *queue, const struct lease *mine,
                    const struct freshness *freshness, struct pg_failure *failure);
 int pg_lease_release(struct pg_conn *conn, const char *queue, int64_t epoch,

@@ -16,7 +16,8 @@
 #include "pg/call.h"
 
 /* Enough for the longest round trip: the root, removals and writes of each child, dead letters, the
-   check of a probe. The first round trip has four calls, whatever the entity. */
+   question for triggers, the check of a probe. The first round trip has four calls, whatever the
+   entity. */
 enum { PG_PIPELINE_MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
 
 /* Zeroed but for max_bytes: empty. */

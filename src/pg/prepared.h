@@ -12,7 +12,7 @@
 #include <stddef.h>
 
 /* More statements than these are sent unprepared. */
-enum { PG_PREPARED_MAX = 64 };
+enum { PG_PREPARED_MAX = 80 };
 
 /* Zeroed: none is prepared. */
 struct pg_prepared {

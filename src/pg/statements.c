@@ -85,7 +85,29 @@ static int make_write(struct sql_draft *draft, struct pg_statements *statements)
                                     " source_time = excluded.source_time,"
                                     " updated_at = excluded.updated_at\n"
                                     "RETURNING t.xmax = 0");
+    statements->write.writes = table->name;
     return sql_draft_finish(draft, &statements->arena, "write", table, &statements->write);
+}
+
+/* Asked by every transaction, so it reads no more than it must. A plan that names a table by a
+   constant of type regclass is made again when the table is: PostgreSQL notes what it depends
+   on. */
+static int make_foreign(struct sql_draft *draft, struct pg_statements *statements)
+{
+    const struct entity *entity = statements->entity;
+
+    buffer_append_format(
+        &draft->sql, "SELECT 1 FROM pg_class AS c WHERE c.oid IN ('" ENTITY_SCHEMA ".%s'::regclass",
+        entity->root.name);
+    for (size_t i = 0; i < entity->child_count; i++)
+        buffer_append_format(&draft->sql, ", '" ENTITY_SCHEMA ".%s'::regclass",
+                             entity->children[i].table.name);
+    buffer_append_text(&draft->sql,
+                       ") AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS"
+                       " (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid"
+                       " AND NOT t.tgisinternal AND t.tgenabled <> 'D')) LIMIT 1");
+    return sql_draft_finish(draft, &statements->arena, "foreign", &entity->root,
+                            &statements->foreign);
 }
 
 static int make_child_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
@@ -119,7 +141,9 @@ static int make_child_remove(struct sql_draft *draft, struct arena *arena,
     sql_draft_columns(draft, table, 0, table->key_count, "t.");
     buffer_append_text(&draft->sql, ") = (");
     sql_draft_columns(draft, table, 0, table->key_count, "i.");
-    buffer_append_text(&draft->sql, ")");
+    buffer_append_text(&draft->sql, ")\n"
+                                    "RETURNING 1");
+    out->writes = table->name;
     return sql_draft_finish(draft, arena, "remove", table, out);
 }
 
@@ -142,7 +166,30 @@ static int make_child_write(struct sql_draft *draft, struct arena *arena, const 
     sql_draft_columns(draft, table, 0, table->key_count, "");
     buffer_append_text(&draft->sql, ") DO UPDATE SET ");
     sql_draft_excluded(draft, table);
+    buffer_append_text(&draft->sql, "\n"
+                                    "RETURNING 1");
+    out->writes = table->name;
     return sql_draft_finish(draft, arena, "write", table, out);
+}
+
+static int make_child_seek(struct sql_draft *draft, struct arena *arena, const struct table *table,
+                           struct pg_statement *out)
+{
+    buffer_append_text(&draft->sql, "SELECT count(*)\n"
+                                    "FROM unnest(");
+    sql_draft_arrays(draft, table, table->key_count);
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
+    sql_draft_columns(draft, table, 0, table->key_count, "");
+    buffer_append_format(&draft->sql,
+                         ")\n"
+                         "JOIN kopru.%s AS t ON (",
+                         table->name);
+    sql_draft_columns(draft, table, 0, table->key_count, "t.");
+    buffer_append_text(&draft->sql, ") = (");
+    sql_draft_columns(draft, table, 0, table->key_count, "i.");
+    buffer_append_text(&draft->sql, ")");
+    return sql_draft_finish(draft, arena, "seek", table, out);
 }
 
 static int make_child_copy(struct sql_draft *draft, struct arena *arena, const struct table *table,
@@ -151,6 +198,7 @@ static int make_child_copy(struct sql_draft *draft, struct arena *arena, const s
     buffer_append_format(&draft->sql, "COPY kopru.%s (", table->name);
     sql_draft_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ") FROM STDIN (FORMAT binary)");
+    out->writes = table->name;
     return sql_draft_finish(draft, arena, "copy", table, out);
 }
 
@@ -170,6 +218,7 @@ static int make_children(struct sql_draft *draft, struct pg_statements *statemen
         if (make_child_load(draft, arena, table, &child->load) != 0 ||
             make_child_remove(draft, arena, table, &child->remove) != 0 ||
             make_child_write(draft, arena, table, &child->write) != 0 ||
+            make_child_seek(draft, arena, table, &child->seek) != 0 ||
             make_child_copy(draft, arena, table, &child->copy) != 0)
             return -1;
     }
@@ -185,7 +234,8 @@ int pg_statements_init(struct pg_statements *statements, const struct entity *en
     arena_init(&statements->arena, ALL_MAX_BYTES);
     sql_draft_init(&draft);
     result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 &&
-                     make_write(&draft, statements) == 0 && make_children(&draft, statements) == 0
+                     make_write(&draft, statements) == 0 && make_foreign(&draft, statements) == 0 &&
+                     make_children(&draft, statements) == 0
                  ? 0
                  : -1;
     sql_draft_release(&draft);

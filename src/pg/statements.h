@@ -1,8 +1,8 @@
 /*
  * The SQL of one entity, generated once at the start from its mapping. `kopru sql` prints it, and
- * the writers prepare it. `find`, `remove` and both kinds of `write` take arrays, one for each
- * column, which they unnest into rows; `load` takes one array of root keys; `copy` takes no
- * parameters.
+ * the writers prepare it. `find`, `remove`, `seek` and both kinds of `write` take arrays, one for
+ * each column, which they unnest into rows; `load` takes one array of root keys; `copy` and
+ * `foreign` take no parameters.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H
@@ -15,6 +15,7 @@ struct pg_child_statements {
     struct pg_statement load;   /* takes root keys; gives all rows of these roots */
     struct pg_statement remove; /* takes keys of rows */
     struct pg_statement write;  /* takes rows */
+    struct pg_statement seek;   /* takes keys of rows; gives how many of these rows are there */
     struct pg_statement copy;   /* for many rows that cannot be there yet; the rows follow it */
 };
 
@@ -25,6 +26,9 @@ struct pg_statements {
                                   is the one applied last */
     struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
     struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted */
+    struct pg_statement foreign; /* gives a row if a trigger, a rule or row-level security of the
+                                    site is on any of the tables, or one of them is partitioned, so
+                                    that its partitions may have triggers */
     struct pg_child_statements *children; /* one for each child of the entity */
     struct arena arena;                   /* holds all texts */
 };

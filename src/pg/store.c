@@ -1,11 +1,13 @@
 #include "pg/store.h"
 
 #include "base/log.h"
+#include "pg/foreign.h"
 #include "pg/store_changes.h"
 #include "pg/store_copy.h"
 #include "pg/store_find.h"
 #include "pg/store_load.h"
 #include "pg/store_report.h"
+#include "pg/store_written.h"
 #include "pg/transaction.h"
 
 #include <stdlib.h>
@@ -82,9 +84,9 @@ static int write_rows(struct store_transaction *tx, bool probe)
     if (write_set_fold(&tx->set) != 0)
         return tx->set.unreadable != NULL ? report_unreadable(tx) : store_no_memory(tx);
     store_copy_decide(tx, probe);
-    if (store_write_changes(tx, probe) != 0)
+    if (store_write_changes(tx, probe) != 0 || (tx->copies && store_copy(tx) != 0))
         return -1;
-    return tx->copies ? store_copy(tx) : 0;
+    return store_written_verify(tx);
 }
 
 /* Runs the whole transaction. When the lease turns out to be lost, the transaction is left open for
@@ -121,6 +123,8 @@ static enum write_outcome write_in_transaction(struct pg_store *store, struct st
     tx->conn = store->conn;
     if (run(tx, epoch, request, &lease_held) != 0) {
         abandon(store, &tx->failure);
+        if (tx->failure.not_written)
+            pg_foreign_hint(store->conn, tx->failure.table, &tx->failure);
         return store_outcome(&tx->failure);
     }
     if (!lease_held) {

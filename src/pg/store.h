@@ -7,12 +7,12 @@
  * until it ends (lease.h); finds out which entities are stored and which of them had this very
  * payload applied last; locks and reads the rows of the others; applies the messages in memory;
  * writes the difference and the dead letters; copies the child rows of new roots where they are
- * many; and commits.
+ * many; sees that every row is there; and commits.
  *
  * Writing a message again that is committed already, as after a redelivery, changes no row of its
  * entity. A dead letter is then counted (`occurrences`) in the row of kopru.dead_letters that has
  * its body, as long as that row is open. A constraint or trigger of the site that refuses a dead
- * letter itself means WRITE_PAUSE.
+ * letter itself, or swallows it, means WRITE_PAUSE.
  */
 #ifndef KOPRU_PG_STORE_H
 #define KOPRU_PG_STORE_H
@@ -24,9 +24,9 @@
 struct pg_store;
 
 /* The round trips that one call of pg_store_write() makes at most: one on a session that the server
-   has ended for being idle, those of the transaction, and a ROLLBACK. All of a COPY counts as one,
-   since it has the time limit of one. */
-enum { PG_STORE_MAX_ROUND_TRIPS = 7 };
+   has ended for being idle, those of the transaction, and a ROLLBACK and a question after it. All
+   of a COPY counts as one, since it has the time limit of one. */
+enum { PG_STORE_MAX_ROUND_TRIPS = 9 };
 
 /* What is the same for all writers of a queue. All that it points to must outlive the store. */
 struct pg_store_target {

@@ -2,6 +2,7 @@
 
 #include "pg/dead_letters.h"
 #include "pg/store_copy.h"
+#include "pg/store_written.h"
 
 /*
  * There is one statement for each table and kind of change, whatever the number of rows, since a
@@ -156,27 +157,6 @@ static int add_changes(struct store_transaction *tx, size_t *inserts)
     return result == 0 ? add_dead_letters(tx) : result;
 }
 
-/* Another session has inserted a root that we meant to insert, and it may have children that we
-   have not seen. */
-static int check_inserts(struct store_transaction *tx, size_t inserts)
-{
-    const struct pg_pipeline *pipeline = &tx->pipeline;
-    const struct pg_statement *write = &tx->target->statements->write;
-    const PGresult *result = pipeline->count > 0 && pipeline->calls[0].statement == write
-                                 ? pipeline->calls[0].result
-                                 : NULL;
-    size_t inserted = 0;
-
-    for (int row = 0; result != NULL && row < PQntuples(result); row++)
-        inserted += PQgetvalue(result, row, 0)[0] != 0;
-    if (inserted == inserts)
-        return 0;
-    tx->failure.class = SQLSTATE_RETRY;
-    return error_set(&tx->failure.error, ERROR_DATA, "another session wrote the same rows",
-                     tx->set.entity->root.name, "%zu rows were to be inserted, %zu were", inserts,
-                     inserted);
-}
-
 /* Every message can be a dead letter. So when one is refused, the table is wrong, and the other
    messages of the batch must not be blamed. */
 static void judge_dead_letters(struct pg_failure *failure)
@@ -192,15 +172,19 @@ int store_write_changes(struct store_transaction *tx, bool probe)
     size_t inserts = 0;
     int result = add_changes(tx, &inserts);
 
+    if (result == 0 && tx->pipeline.count > 0 && !tx->copies)
+        store_written_ask(tx);
     if (result == 0 && probe)
         pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
     if (result == 0 && tx->pipeline.count > 0) {
         result = store_send(tx);
         if (result != 0)
             judge_dead_letters(&tx->failure);
+        if (result == 0 || !tx->failure.connection_lost)
+            result = store_written_count(tx, inserts) != 0 ? -1 : result;
+        if (result != 0 && !tx->failure.not_written)
+            store_written_merged(tx);
     }
-    if (result == 0)
-        result = check_inserts(tx, inserts);
     pg_pipeline_clear(&tx->pipeline);
     return result;
 }

@@ -2,6 +2,7 @@
 
 #include "pg/copy.h"
 #include "pg/copy_in.h"
+#include "pg/store_written.h"
 
 #include <string.h>
 
@@ -73,13 +74,20 @@ int store_copy(struct store_transaction *tx)
         if (encode_rows(tx, c, &copies[c]) != 0)
             result = store_no_memory(tx);
         if (copies[c].rows > 0)
-            ready[count++] = (struct pg_copy_in){ &tx->target->statements->children[c].copy,
-                                                  buffer_slice(&copies[c].bytes) };
+            ready[count++] =
+                (struct pg_copy_in){ .statement = &tx->target->statements->children[c].copy,
+                                     .data = buffer_slice(&copies[c].bytes),
+                                     .rows = copies[c].rows };
     }
     if (result == 0) {
         result = pg_conn_copy(tx->conn, ready, count, &tx->failure);
         if (result != 0)
             remember_refusal(tx);
+    }
+    for (size_t i = 0; result == 0 && i < count; i++) {
+        if (ready[i].written != ready[i].rows)
+            result = store_not_written(tx, ready[i].statement->writes, "written", ready[i].rows,
+                                       ready[i].written);
     }
     for (size_t c = 0; c < children; c++)
         pg_copy_release(&copies[c]);

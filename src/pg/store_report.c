@@ -37,6 +37,12 @@ static void fill_blame(struct write_report *report, const struct store_transacti
     const struct pg_failure *failure = &tx->failure;
 
     report->statements = pg_blame_used(&tx->set, tx->copies);
+    if (failure->not_written) {
+        report->not_written = true;
+        report->unclassified = failure->class == SQLSTATE_RETRY;
+        report->statements = 0;
+        return;
+    }
     if (failure->sqlstate[0] == '\0')
         return;
     report->statements = pg_blame_failed(&tx->set, tx->target->statements, failure);

@@ -6,6 +6,7 @@
  *     store_load.h       lock and read the rows of those that differ
  *     store_changes.h    write what is different, and the dead letters
  *     store_copy.h       copy the child rows of new roots, where they are many
+ *     store_written.h    whether every row is there
  *
  * Each step returns 0, or -1 with tx->failure filled; after a failure no other step is run.
  */
@@ -27,6 +28,7 @@ struct store_transaction {
                     no message is judged by COPY */
     bool copy_refused; /* COPY into these tables is not possible, as with row-level security; kept
                           by the store for the transactions to come */
+    bool foreign;      /* a trigger, a rule or row-level security of the site is on the tables */
     struct pg_failure failure;
     bool out_of_memory; /* in this process, not in the server */
 };

@@ -68,25 +68,32 @@ void counters_idle(struct writer_marks *marks)
     atomic_store(&marks->paused, false);
 }
 
+const char *counters_failure(enum write_outcome outcome, const struct write_report *report)
+{
+    if (outcome == WRITE_PAUSE)
+        return "paused";
+    if (outcome != WRITE_RETRY)
+        return NULL;
+    return report->not_written ? "rows_not_written" : "database_unavailable";
+}
+
 void counters_outcome(struct counters *counters, struct writer_marks *marks,
                       enum write_outcome outcome, const struct write_report *report)
 {
-    bool failed = outcome == WRITE_RETRY || outcome == WRITE_PAUSE;
+    const char *failed = counters_failure(outcome, report);
 
     liveness_beat(&marks->liveness);
     atomic_store(&marks->paused, outcome == WRITE_PAUSE);
-    if (!failed)
+    if (failed == NULL)
         atomic_store(&marks->failing_since_ms, 0);
     else if (atomic_load(&marks->failing_since_ms) == 0)
         atomic_store(&marks->failing_since_ms, clock_monotonic_ms());
     if (outcome == WRITE_REFUSED)
         atomic_fetch_add(&counters->refusals, 1);
-    if (!failed)
+    if (failed == NULL)
         return;
     atomic_fetch_add(&counters->retries, 1);
-    last_error_set(&counters->database_error,
-                   outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error,
-                   report->sqlstate, 0);
+    last_error_set(&counters->database_error, failed, &report->error, report->sqlstate, 0);
 }
 
 /* Counts in plain variables first: a batch has many messages, and every atomic addition costs. */

@@ -57,6 +57,10 @@ struct writer_marks {
     atomic_bool paused;            /* a person has to act first */
 };
 
+/* The name that the log has for a transaction that failed, or NULL for an outcome that is no
+   failure. */
+const char *counters_failure(enum write_outcome outcome, const struct write_report *report);
+
 void counters_init(struct counters *counters);
 void counters_release(struct counters *counters);
 

@@ -40,16 +40,20 @@ struct breaker_status {
 
 enum { QUARANTINE_SHOWN = 5, QUARANTINE_ID_SHOWN_BYTES = 64 };
 
+/* One of the quarantined entities. */
+struct quarantine_shown {
+    char id[QUARANTINE_ID_SHOWN_BYTES + 1]; /* its beginning, if it is longer */
+    char sqlstate[6];
+    unsigned attempts;
+    char table[64]; /* "" where the failure named none */
+};
+
 /* The quarantined entities of a queue (bridge/write/quarantine.h). */
 struct quarantine_status {
     size_t entities;
     size_t messages;
     size_t shown_count;
-    struct {
-        char id[QUARANTINE_ID_SHOWN_BYTES + 1]; /* its beginning, if it is longer */
-        char sqlstate[6];
-        unsigned attempts;
-    } shown[QUARANTINE_SHOWN];
+    struct quarantine_shown shown[QUARANTINE_SHOWN];
 };
 
 struct queue_status {

@@ -124,6 +124,14 @@ void quarantine_failed(struct quarantine *quarantine, struct quarantined_entity 
     pthread_mutex_unlock(&quarantine->lock);
 }
 
+void quarantine_note_table(struct quarantine *quarantine, struct quarantined_entity *entity,
+                           const char *table)
+{
+    pthread_mutex_lock(&quarantine->lock);
+    snprintf(entity->table, sizeof(entity->table), "%s", table);
+    pthread_mutex_unlock(&quarantine->lock);
+}
+
 void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity *entity,
                        size_t count, struct message *rest)
 {
@@ -202,6 +210,7 @@ void quarantine_status(struct quarantine *quarantine, struct quarantine_status *
                  SLICE_ARG(utf8_cut(id_of(entity), QUARANTINE_ID_SHOWN_BYTES)));
         snprintf(status->shown[n].sqlstate, sizeof(status->shown[n].sqlstate), "%s",
                  entity->sqlstate);
+        snprintf(status->shown[n].table, sizeof(status->shown[n].table), "%s", entity->table);
         status->shown[n].attempts = entity->attempts;
     }
     pthread_mutex_unlock(&quarantine->lock);

@@ -33,6 +33,7 @@ struct quarantined_entity {
     int64_t due_ms; /* monotonic: when the next trial is due */
     struct backoff backoff;
     char sqlstate[6]; /* of the last failure, "" where there was none */
+    char table[64];   /* that it named, "" where it named none */
 };
 
 struct quarantine {
@@ -65,6 +66,10 @@ size_t quarantine_divert(struct quarantine *quarantine, struct message **message
 /* A further trial failed. sqlstate NULL: with the same one as before. */
 void quarantine_failed(struct quarantine *quarantine, struct quarantined_entity *entity,
                        const char *sqlstate);
+
+/* The last failure of the entity named that table; "" for none. */
+void quarantine_note_table(struct quarantine *quarantine, struct quarantined_entity *entity,
+                           const char *table);
 
 /* The first `count` messages of the entity are committed; rest is the one after them. When none is
    left, the entity is gone, and the entities behind it move up. */

@@ -36,15 +36,20 @@ struct trial {
     struct write_report report;
 };
 
+/* Logs what failed last, too: the failure of an entity on trial has no line of its own. */
 static void log_quarantined(const struct write_session *session,
-                            const struct quarantined_entity *entity, const char *message)
+                            const struct quarantined_entity *entity,
+                            const struct write_report *report, const char *message)
 {
     log_event(LOG_WARNING, "quarantined", message, LOG_TEXT("queue", session_queue(session)->name),
               LOG_NUMBER("writer", session->number),
               LOG_SLICE("entity_id", ((struct slice){ entity->id, entity->id_len })),
               LOG_TEXT("sqlstate", text_or_null(entity->sqlstate)),
               LOG_NUMBER("attempts", entity->attempts), LOG_NUMBER("messages", entity->count),
-              LOG_NUMBER("retry_ms", clock_left_ms(entity->due_ms)));
+              LOG_NUMBER("retry_ms", clock_left_ms(entity->due_ms)),
+              LOG_TEXT("table", text_or_null(entity->table)),
+              LOG_TEXT("why", text_or_null(report->error.why)),
+              LOG_TEXT("hint", text_or_null(report->error.hint)));
 }
 
 /* The message failed alone. */
@@ -58,12 +63,14 @@ bool trial_quarantine(struct write_session *session, struct message *const *mess
                       const struct write_report *report)
 {
     struct quarantine *quarantine = &session->quarantine;
+    struct quarantined_entity *entity = &quarantine->entities[quarantine->count];
 
     if (!quarantine_add(quarantine, messages, count, report->sqlstate))
         return false;
+    quarantine_note_table(quarantine, entity, report->table);
     if (count == 1)
         note_failure(messages[0], report);
-    log_quarantined(session, &quarantine->entities[quarantine->count - 1],
+    log_quarantined(session, entity, report,
                     "an entity fails alone: its messages wait, and the others go on");
     return true;
 }
@@ -184,7 +191,7 @@ static bool judge(struct trial *trial, enum commit_result first)
         return false;
     if (result == COMMIT_DONE && trial->rest == trial->count)
         return true;
-    log_quarantined(trial->session, trial->entity,
+    log_quarantined(trial->session, trial->entity, &trial->report,
                     "an entity still fails alone, and its messages wait");
     return true;
 }
@@ -201,6 +208,7 @@ static bool try_entity(struct trial *trial)
     result = commit_until_decided(trial->session, &request, 1, &trial->report);
     if (result == COMMIT_REFUSED || result == COMMIT_SUSPECT) {
         quarantine_failed(&trial->session->quarantine, entity, trial->report.sqlstate);
+        quarantine_note_table(&trial->session->quarantine, entity, trial->report.table);
         return judge(trial, result);
     }
     if (result == COMMIT_DONE) {

@@ -145,6 +145,19 @@ static void a_queue_that_carries_another_entity_is_not_ready(void **state)
                      "[-]queue two not consuming: cannot do it \"host\": no luck\n");
 }
 
+static void the_table_of_what_is_quarantined_is_named(void **state)
+{
+    (void)state;
+    queues[0].quarantine = (struct quarantine_status){ .entities = 2,
+                                                       .shown_count = 2,
+                                                       .shown = { { "7", "ZZ001", 3, "customers" },
+                                                                  { "8", "", 4, "parts" } } };
+    assert_ready("[+]daemon ok\n[+]database ok\n"
+                 "[+]queue one consuming; 2 entities fail alone and wait: 7 (SQLSTATE ZZ001, table "
+                 "customers, attempt 3), 8 (rows not written, table parts, attempt 4)\n"
+                 "[+]queue two consuming\nreadyz check passed\n");
+}
+
 static void ready_when_every_queue_is_consumed(void **state)
 {
     (void)state;
@@ -301,6 +314,7 @@ int main(void)
         TEST(what_is_quarantined_is_named),
         TEST(timestamps_that_do_not_count_are_told),
         TEST(other_consumers_are_named),
+        TEST(the_table_of_what_is_quarantined_is_named),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),

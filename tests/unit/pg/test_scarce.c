@@ -5,6 +5,7 @@
  */
 #include "base/civil_time.h"
 #include "mapping/mapper.h"
+#include "pg/binary.h"
 #include "pg/conninfo.h"
 #include "pg/copy_in.h"
 #include "pg/dead_letters.h"
@@ -40,14 +41,17 @@ static uint64_t sent;                     /* a checksum of all parameters of all
 static int copied;                        /* tables, in COPY */
 static int commits;
 static int rollbacks;
+static size_t swallowed; /* rows of each table that COPY leaves out */
 static bool is_open;
+static bool has_trigger; /* the site has one on the tables, so what was written is looked up */
+static bool is_written;  /* the roots were sent in this transaction */
 
 int __wrap_pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
                         struct pg_failure *failure);
 void __wrap_pg_conn_close(struct pg_conn *conn);
 int __wrap_pg_conn_round_trip(struct pg_conn *conn, struct pg_call *calls, size_t count,
                               struct pg_failure *failure);
-int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+int __wrap_pg_conn_copy(struct pg_conn *conn, struct pg_copy_in *copies, size_t count,
                         struct pg_failure *failure);
 int __wrap_pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure);
 int __wrap_pg_conn_rollback(struct pg_conn *conn);
@@ -174,9 +178,60 @@ static PGresult *stored_root(const struct table *table)
     return result;
 }
 
-/* "a" is stored, "b" is stored with the same payload, "c" is new. */
-static PGresult *answer(const struct pg_statement *statement)
+/* The number of elements of the first array among the parameters. */
+static size_t rows_of(const struct pg_call *call)
 {
+    int number = call->statement == &PG_WRITE_DEAD_LETTERS ? PG_DEAD_LETTER_SCALARS : 0;
+    const char *array = call->params->values[number];
+
+    return call->params->lengths[number] > 12 ? pg_read_u32(array + 12) : 0;
+}
+
+/* The rows of a child table are all there if they were written, and none is if they were deleted:
+   of the two questions about a table the first is about those. */
+static PGresult *answer_seek(const struct pg_call *call, bool deleted)
+{
+    PGresult *result = new_result(1);
+
+    set_number(result, 0, 0, 8, deleted ? 0 : rows_of(call));
+    return result;
+}
+
+static bool is_seek(const struct pg_statement *statement)
+{
+    for (size_t i = 0; i < known->entity->child_count; i++)
+        if (statement == &known->children[i].seek)
+            return true;
+    return false;
+}
+
+/* As many rows as were sent. */
+static PGresult *answer_write(const struct pg_call *call)
+{
+    PGresult *result = new_result(1);
+
+    is_written = true;
+    for (size_t row = 0; row < rows_of(call); row++)
+        set_number(result, (int)row, 0, 1, call->statement == &known->write ? row : 1);
+    return result;
+}
+
+/* All roots have the payload that was written. */
+static PGresult *answer_find_again(const struct pg_call *call)
+{
+    PGresult *result = new_result(2);
+
+    for (size_t row = 0; row < rows_of(call); row++) {
+        set_number(result, (int)row, 0, 4, row + 1);
+        set_number(result, (int)row, 1, 1, 1);
+    }
+    return result;
+}
+
+/* "a" is stored, "b" is stored with the same payload, "c" is new. */
+static PGresult *answer(const struct pg_call *call)
+{
+    const struct pg_statement *statement = call->statement;
     PGresult *result;
 
     for (size_t i = 0; i < known->entity->child_count; i++)
@@ -184,6 +239,10 @@ static PGresult *answer(const struct pg_statement *statement)
             return stored_row(&known->entity->children[i].table, 0);
     if (statement == &known->load)
         return stored_root(&known->entity->root);
+    if (statement->writes != NULL)
+        return answer_write(call);
+    if (statement == &known->find && is_written)
+        return answer_find_again(call);
     result = new_result(2);
     if (statement == &PG_CHECK_EPOCH) {
         set_number(result, 0, 0, 4, 1);
@@ -192,9 +251,8 @@ static PGresult *answer(const struct pg_statement *statement)
         set_number(result, 0, 1, 1, 0);
         set_number(result, 1, 0, 4, 2);
         set_number(result, 1, 1, 1, 1);
-    } else if (statement == &known->write) {
-        set_number(result, 0, 0, 1, 0);
-        set_number(result, 1, 0, 1, 1);
+    } else if (statement == &known->foreign && has_trigger) {
+        set_number(result, 0, 0, 4, 1);
     }
     return result;
 }
@@ -205,13 +263,15 @@ static void add_to_sent(const char *bytes, size_t len)
         sent = (sent ^ (unsigned char)bytes[at]) * UINT64_C(1099511628211);
 }
 
-int __wrap_pg_conn_copy(struct pg_conn *conn, const struct pg_copy_in *copies, size_t count,
+int __wrap_pg_conn_copy(struct pg_conn *conn, struct pg_copy_in *copies, size_t count,
                         struct pg_failure *failure)
 {
     (void)failure;
     assert_ptr_equal(conn, &is_open);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         add_to_sent(copies[i].data.data, copies[i].data.len);
+        copies[i].written = copies[i].rows - swallowed;
+    }
     copied += (int)count;
     return 0;
 }
@@ -224,7 +284,9 @@ int __wrap_pg_conn_round_trip(struct pg_conn *conn, struct pg_call *calls, size_
     for (size_t i = 0; i < count; i++) {
         for (int p = 0; calls[i].params != NULL && p < calls[i].params->count; p++)
             add_to_sent(calls[i].params->values[p], (size_t)calls[i].params->lengths[p]);
-        calls[i].result = answer(calls[i].statement);
+        calls[i].result = is_seek(calls[i].statement)
+                              ? answer_seek(&calls[i], calls[i].statement == calls[i + 1].statement)
+                              : answer(&calls[i]);
     }
     return 0;
 }
@@ -311,14 +373,14 @@ static enum write_outcome write_batch(struct pg_store *store, struct batch *batc
 
     sent = 0;
     copied = 0;
+    is_written = false;
     commits = 0;
     rollbacks = 0;
     return pg_store_write(store, EPOCH, &request, report);
 }
 
-static void a_batch_is_written_whole_or_tried_again(void **state)
+static void write_whole_or_try_again(struct batch *batch)
 {
-    struct batch *batch = *state;
     const struct pg_settings settings = { .conninfo = "" };
     const struct pg_store_target target = { &settings, &batch->statements, "queue",
                                             MAX_BATCH_BYTES };
@@ -350,6 +412,44 @@ static void a_batch_is_written_whole_or_tried_again(void **state)
     assert_true(scarce.round > 50);
     pg_store_free(store);
     assert_false(is_open);
+}
+
+static void a_batch_is_written_whole_or_tried_again(void **state)
+{
+    has_trigger = false;
+    write_whole_or_try_again(*state);
+}
+
+static void so_is_one_that_is_looked_up(void **state)
+{
+    has_trigger = true;
+    write_whole_or_try_again(*state);
+    has_trigger = false;
+}
+
+/* The rows that COPY wrote are counted without a look at the tables, too. */
+static void a_copy_that_leaves_a_row_out_is_rolled_back(void **state)
+{
+    struct batch *batch = *state;
+    const struct pg_settings settings = { .conninfo = "" };
+    const struct pg_store_target target = { &settings, &batch->statements, "queue",
+                                            MAX_BATCH_BYTES };
+    struct pg_store *store = pg_store_new(&target);
+    struct write_report report;
+
+    assert_non_null(store);
+    swallowed = 1;
+    assert_int_equal(write_batch(store, batch, &report), WRITE_RETRY);
+    swallowed = 0;
+    assert_int_equal(commits, 0);
+    assert_int_equal(rollbacks, 1);
+    assert_true(report.not_written && report.unclassified);
+    assert_int_equal(report.statements, 0);
+    assert_string_equal(report.table, "subscription_characteristics");
+    assert_string_equal(report.error.subject, "kopru.subscription_characteristics");
+    assert_string_equal(report.error.why, "250 rows were to be written, and 249 were");
+    assert_int_equal(write_batch(store, batch, &report), WRITE_COMMITTED);
+    pg_store_free(store);
 }
 
 /* The limit of a batch's memory is another way to find none. */
@@ -446,6 +546,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_batch_is_written_whole_or_tried_again),
+        TEST(so_is_one_that_is_looked_up),
+        TEST(a_copy_that_leaves_a_row_out_is_rolled_back),
         TEST(a_batch_of_any_limit_is_written_whole_or_tried_again),
         TEST(statements_are_generated_or_memory_is_short),
         TEST(dead_letters_are_encoded_or_memory_is_short),

@@ -80,16 +80,49 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
         "INSERT INTO kopru.parts (id, n, day, extra)\nSELECT i.id, i.n, i.day, i.extra\n"
         "FROM unnest($1::text[], $2::integer[], $3::date[], $4::jsonb[])\n"
         "  AS i(id, n, day, extra)\n"
-        "ON CONFLICT (id, n) DO UPDATE SET day = excluded.day, extra = excluded.extra");
+        "ON CONFLICT (id, n) DO UPDATE SET day = excluded.day, extra = excluded.extra\n"
+        "RETURNING 1");
     assert_string_equal(
         child->remove.sql,
         "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
-        "WHERE (t.id, t.n) = (i.id, i.n)");
+        "WHERE (t.id, t.n) = (i.id, i.n)\n"
+        "RETURNING 1");
+    assert_string_equal(child->seek.sql,
+                        "SELECT count(*)\nFROM unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
+                        "JOIN kopru.parts AS t ON (t.id, t.n) = (i.id, i.n)");
     assert_string_equal(
         child->load.sql,
         "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
     assert_string_equal(child->copy.sql,
                         "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
+}
+
+static void triggers_of_all_tables_are_asked_for(void **state)
+{
+    (void)state;
+    assert_string_equal(
+        statements.foreign.sql,
+        "SELECT 1 FROM pg_class AS c WHERE c.oid IN ('kopru.things'::regclass,"
+        " 'kopru.parts'::regclass) AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR "
+        "EXISTS (SELECT FROM"
+        " pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> "
+        "'D')) LIMIT 1");
+    assert_int_equal(statements.foreign.param_count, 0);
+}
+
+static void what_writes_names_its_table(void **state)
+{
+    const struct pg_child_statements *child = &statements.children[0];
+
+    (void)state;
+    assert_string_equal(statements.write.writes, "things");
+    assert_string_equal(child->write.writes, "parts");
+    assert_string_equal(child->remove.writes, "parts");
+    assert_string_equal(child->copy.writes, "parts");
+    assert_null(statements.find.writes);
+    assert_null(statements.load.writes);
+    assert_null(child->load.writes);
+    assert_null(child->seek.writes);
 }
 
 int main(void)
@@ -100,6 +133,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(triggers_of_all_tables_are_asked_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_writes_names_its_table, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,72 @@
+#include "pg/foreign.h"
+
+#include "base/text.h"
+#include "pg/binary.h"
+#include "pg/round_trip.h"
+
+#include <string.h>
+
+/*
+ * The question is asked after a rollback, so PG_SETTINGS does not hold, and names are qualified.
+ */
+
+enum { NAMES_MAX_BYTES = 256 };
+
+const struct pg_statement PG_FOREIGN = {
+    .name = "kopru_foreign",
+    .sql = "SELECT f.what\n"
+           "FROM pg_catalog.pg_class AS c\n"
+           "CROSS JOIN LATERAL (SELECT c.oid"
+           " UNION SELECT p.relid FROM pg_catalog.pg_partition_tree(c.oid) AS p) AS part(oid)\n"
+           "CROSS JOIN LATERAL ("
+           "SELECT 'trigger ' || t.tgname FROM pg_catalog.pg_trigger AS t"
+           " WHERE t.tgrelid = part.oid AND NOT t.tgisinternal AND t.tgenabled <> 'D'"
+           " UNION ALL SELECT 'rule ' || r.rulename FROM pg_catalog.pg_rewrite AS r"
+           " WHERE r.ev_class = part.oid AND r.ev_enabled <> 'D'"
+           " UNION ALL SELECT 'policy ' || p.polname FROM pg_catalog.pg_policy AS p"
+           " WHERE p.polrelid = part.oid AND c.relrowsecurity"
+           ") AS f(what)\n"
+           "WHERE c.relname = $1"
+           " AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n"
+           " WHERE n.nspname = 'kopru')\n"
+           "ORDER BY 1",
+    .param_count = 1,
+    .param_types = (const Oid[]){ TEXT_OID },
+};
+
+/* Writes "trigger a, rule b", or nothing. */
+static void join_names(char *out, size_t size, const PGresult *rows)
+{
+    out[0] = '\0';
+    for (int row = 0; row < PQntuples(rows); row++)
+        text_append(out, size, "%s%s", row > 0 ? ", " : "", PQgetvalue(rows, row, 0));
+}
+
+static void ask(struct pg_conn *conn, const char *table, char *names, size_t size)
+{
+    const struct pg_params params = { 1, (const char *[]){ table },
+                                      (const int[]){ (int)strlen(table) } };
+    struct pg_call call = { .statement = &PG_FOREIGN, .params = &params };
+    struct pg_failure failure;
+
+    if (pg_conn_round_trip(conn, &call, 1, &failure) == 0)
+        join_names(names, size, call.result);
+    pg_calls_clear(&call, 1);
+}
+
+void pg_foreign_hint(struct pg_conn *conn, const char *table, struct pg_failure *failure)
+{
+    char names[NAMES_MAX_BYTES] = "";
+
+    if (conn != NULL)
+        ask(conn, table, names, sizeof(names));
+    if (names[0] != '\0')
+        error_hint(&failure->error,
+                   "on %s.%s there is %s, which kopru did not make: see that it neither drops a "
+                   "row nor changes its key, or remove it",
+                   "kopru", table, names);
+    else
+        error_hint(&failure->error,
+                   "look for a trigger, a rule or row-level security that swallows rows or changes "
+                   "their keys: kopru check names what is on the tables");
+}

@@ -1,0 +1,244 @@
+#include "pg/store_written.h"
+
+#include "pg/binary.h"
+#include "pg/dead_letters.h"
+#include "pg/store_changes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * Counting costs next to nothing and finds a row that was swallowed. It does not find a row that
+ * went under another key, nor one that a trigger deleted after it was counted. Only a lookup finds
+ * these. It costs as much as a read of the rows, and only something of the site's can make it
+ * necessary, so it is done only where there is such a thing.
+ *
+ * The values of a row are not compared. A site may mean to change them, as by a trigger that writes
+ * all towns in capitals, and a row that was left as it was cannot be told from one that was made
+ * the same again. The payload's hash is kopru's own, so it shows whether a root was written.
+ */
+
+static const char CARDINALITY_VIOLATION[] = "21000";
+
+static int fail(struct store_transaction *tx, const char *table, const char *sqlstate,
+                const char *why)
+{
+    struct pg_failure *failure = &tx->failure;
+    bool dead_letters = strcmp(table, PG_WRITE_DEAD_LETTERS.writes) == 0;
+    char subject[sizeof(failure->error.subject)];
+
+    /* Every message can be a dead letter, so no message is to blame when one is swallowed. */
+    *failure = (struct pg_failure){ .class = dead_letters ? SQLSTATE_PAUSE : SQLSTATE_RETRY,
+                                    .not_written = true };
+    snprintf(failure->table, sizeof(failure->table), "%s", table);
+    snprintf(failure->sqlstate, sizeof(failure->sqlstate), "%s", sqlstate);
+    snprintf(subject, sizeof(subject), ENTITY_SCHEMA ".%s", table);
+    return error_set(&failure->error, ERROR_DATA, "the database did not do what it was told",
+                     subject, "%s", why);
+}
+
+int store_not_written(struct store_transaction *tx, const char *table, const char *verb,
+                      size_t sent, size_t done)
+{
+    char why[128];
+
+    snprintf(why, sizeof(why), "%zu %s to be %s, and %zu %s", sent,
+             sent == 1 ? "row was" : "rows were", verb, done, done == 1 ? "was" : "were");
+    return fail(tx, table, "", why);
+}
+
+void store_written_ask(struct store_transaction *tx)
+{
+    pg_pipeline_add_ready(&tx->pipeline, &tx->target->statements->foreign, NULL);
+}
+
+static bool is_removal(const struct store_transaction *tx, const struct pg_statement *statement)
+{
+    for (size_t c = 0; c < tx->set.entity->child_count; c++) {
+        if (statement == &tx->target->statements->children[c].remove)
+            return true;
+    }
+    return false;
+}
+
+/* Another session has inserted a root that we meant to insert, and it may have children that we
+   have not seen. Or a trigger has given the new row the key of a stored one. */
+static int check_inserts(struct store_transaction *tx, const PGresult *result, size_t inserts)
+{
+    const char *table = tx->set.entity->root.name;
+    size_t inserted = 0;
+
+    for (int row = 0; row < PQntuples(result); row++)
+        inserted += PQgetvalue(result, row, 0)[0] != 0;
+    return inserted == inserts ? 0 : store_not_written(tx, table, "inserted", inserts, inserted);
+}
+
+/* A statement has a result if it succeeded. That may have no rows: where a rule of the site has put
+   another statement in its place, RETURNING has gone. */
+int store_written_count(struct store_transaction *tx, size_t inserts)
+{
+    const struct pg_pipeline *pipeline = &tx->pipeline;
+
+    for (size_t i = 0; i < pipeline->count; i++) {
+        const struct pg_call *call = &pipeline->calls[i];
+        size_t sent;
+
+        if (call->result == NULL)
+            return 0;
+        if (call->statement == &tx->target->statements->foreign)
+            tx->foreign = PQntuples(call->result) > 0;
+        if (call->statement->writes == NULL)
+            continue;
+        sent = pipeline->arguments[i].arrays[0].count;
+        if ((size_t)PQntuples(call->result) != sent)
+            return store_not_written(tx, call->statement->writes,
+                                     is_removal(tx, call->statement) ? "deleted" : "written", sent,
+                                     (size_t)PQntuples(call->result));
+        if (call->statement == &tx->target->statements->write &&
+            check_inserts(tx, call->result, inserts) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+void store_written_merged(struct store_transaction *tx)
+{
+    const struct pg_failure *failure = &tx->failure;
+
+    if (failure->statement == NULL || strcmp(failure->sqlstate, CARDINALITY_VIOLATION) != 0)
+        return;
+    for (size_t i = 0; i < tx->pipeline.count; i++) {
+        const struct pg_statement *statement = tx->pipeline.calls[i].statement;
+
+        if (statement->name == failure->statement && statement->writes != NULL) {
+            fail(tx, statement->writes, CARDINALITY_VIOLATION,
+                 "rows that were sent with different keys got the same one");
+            return;
+        }
+    }
+}
+
+/* The lookup. */
+
+static void put_root(struct pg_array *arrays, const struct write_set_entity *entity)
+{
+    const struct fold_state *after = &entity->after;
+
+    pg_array_bytes(&arrays[0], entity->id);
+    pg_array_bytes(&arrays[1], (struct slice){ (const char *)after->hash, DIGEST_BYTES });
+    if (after->has_time)
+        pg_array_integer(&arrays[2], after->source_time_pg_us);
+    else
+        pg_array_null(&arrays[2]);
+}
+
+/* Asks which of the roots have the payload that was written. */
+static int add_roots(struct store_transaction *tx)
+{
+    struct pg_arguments *arguments =
+        pg_pipeline_add(&tx->pipeline, &tx->target->statements->find, 0);
+
+    if (arguments == NULL)
+        return store_no_memory(tx);
+    for (size_t i = 0; i < tx->set.count; i++) {
+        if (tx->set.entities[i].difference.root)
+            put_root(arguments->arrays, &tx->set.entities[i]);
+    }
+    return 0;
+}
+
+static void put_keys(struct pg_array *arrays, const struct table *table, size_t child,
+                     const struct child_row *rows, size_t count)
+{
+    for (size_t r = 0; r < count; r++) {
+        for (size_t i = 0; rows[r].child == child && i < table->key_count; i++)
+            pg_array_value(&arrays[i], &rows[r].values[i]);
+    }
+}
+
+/* Asks how many of the rows of a child table are there: of those that were deleted, or of those
+   that were written. */
+static int add_rows(struct store_transaction *tx, size_t child, bool deleted)
+{
+    const struct table *table = &tx->set.entity->children[child].table;
+    struct pg_arguments *arguments =
+        pg_pipeline_add(&tx->pipeline, &tx->target->statements->children[child].seek, 0);
+
+    if (arguments == NULL)
+        return store_no_memory(tx);
+    for (size_t i = 0; i < tx->set.count; i++) {
+        const struct fold_difference *difference = &tx->set.entities[i].difference;
+
+        put_keys(arguments->arrays, table, child,
+                 deleted ? difference->deletes : difference->writes,
+                 deleted ? difference->delete_count : difference->write_count);
+    }
+    return 0;
+}
+
+static int check_roots(struct store_transaction *tx, size_t call)
+{
+    const PGresult *result = tx->pipeline.calls[call].result;
+    size_t sent = tx->pipeline.arguments[call].arrays[0].count;
+    size_t there = 0;
+
+    for (int row = 0; row < PQntuples(result); row++)
+        there += PQgetvalue(result, row, 1)[0] != 0;
+    return there == sent ? 0
+                         : store_not_written(tx, tx->set.entity->root.name, "written", sent, there);
+}
+
+static int check_rows(struct store_transaction *tx, size_t child, size_t call, bool deleted)
+{
+    const char *table = tx->set.entity->children[child].table.name;
+    size_t sent = tx->pipeline.arguments[call].arrays[0].count;
+    size_t there = (size_t)pg_read_i64(PQgetvalue(tx->pipeline.calls[call].result, 0, 0));
+
+    if (deleted)
+        return there == 0 ? 0 : store_not_written(tx, table, "deleted", sent, sent - there);
+    return there == sent ? 0 : store_not_written(tx, table, "written", sent, there);
+}
+
+/* The calls are: the deferred triggers, the roots, and two for each child table. */
+static int look_up(struct store_transaction *tx)
+{
+    enum { ROOTS = 1, FIRST_CHILD };
+    size_t children = tx->set.entity->child_count;
+    int result;
+
+    pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
+    result = add_roots(tx);
+    for (size_t c = 0; result == 0 && c < children; c++)
+        result = add_rows(tx, c, true) == 0 ? add_rows(tx, c, false) : -1;
+    if (result == 0)
+        result = store_send(tx);
+    if (result == 0)
+        result = check_roots(tx, ROOTS);
+    for (size_t c = 0; result == 0 && c < children; c++) {
+        result = check_rows(tx, c, FIRST_CHILD + 2 * c, true);
+        if (result == 0)
+            result = check_rows(tx, c, FIRST_CHILD + 2 * c + 1, false);
+    }
+    pg_pipeline_clear(&tx->pipeline);
+    return result;
+}
+
+/* COPY has locked its tables only now, so what store_write_changes() asked would be too early. */
+static int ask_after_copy(struct store_transaction *tx)
+{
+    int result;
+
+    store_written_ask(tx);
+    result = store_send(tx);
+    if (result == 0)
+        result = store_written_count(tx, 0);
+    pg_pipeline_clear(&tx->pipeline);
+    return result;
+}
+
+int store_written_verify(struct store_transaction *tx)
+{
+    if (tx->copies && ask_after_copy(tx) != 0)
+        return -1;
+    return tx->foreign ? look_up(tx) : 0;
+}
