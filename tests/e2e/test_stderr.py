@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support import privacy
 from support.daemon import Kopru, binary
 from support.database import REPOSITORY
 from support.endpoint import Endpoint
@@ -194,6 +195,7 @@ def test_the_next_line_says_how_many_were_dropped(kind: str, site, tmp_path):
         assert {line["level"] for line in reader.events("log_lines_dropped")} == {"warning"}
         assert stalled.daemon.terminate() == 0
         wait_until(lambda: reader.read() or reader.events("stopped"), 30, "the last line")
+        privacy.require_private(reader.text.decode(), "the log")
 
 
 def test_a_pipe_that_somebody_made_nonblocking_loses_nothing(site, tmp_path):

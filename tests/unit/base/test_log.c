@@ -304,7 +304,7 @@ static void a_closed_stderr_is_harmless(void **state)
 static void text_is_taken_as_it_is(void **state)
 {
     enum { LONG_BYTES = 10000 };
-    char *text = malloc(2 * LONG_BYTES);
+    char *text = malloc((size_t)2 * LONG_BYTES);
     char *long_line = malloc(LONG_BYTES + 2);
 
     (void)state;
