@@ -80,7 +80,7 @@ static void each_bit_of_quick_moves(void **state)
             uint64_t hash = digest_quick((struct slice){ text, (size_t)len });
 
             for (unsigned bit = 0; bit < 64; bit++)
-                set[bit] += hash >> bit & 1;
+                set[bit] += (unsigned)(hash >> bit & 1);
         }
         for (unsigned bit = 0; bit < 64; bit++)
             assert_in_range(set[bit], 400, 600);
