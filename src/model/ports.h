@@ -81,8 +81,8 @@ struct store_port {
 /* The leases on the queues, in kopru.queues; used by one thread. */
 struct lease_port {
     void *context;
-    /* Connects and checks what all queues share: the server, the schema, and kopru's own tables; the
-       list gets every problem. */
+    /* Connects and checks what all queues share: the server, the schema, and kopru's own tables;
+       the list gets every problem. */
     int (*open)(void *context, void **session, struct error_list *problems);
     void (*close)(void *session);
     /* Compares the entity's tables with what its mapping needs. Returns 1 if they fit; 0 if they do

@@ -1,8 +1,8 @@
 /*
- * Whether the tables of one queue's entity are as its mapping needs them. The lease keeper asks when
- * it has connected, and again after a growing wait (PAUSE_POLICY) while they are not: until then the
- * queue's lease is not acquired and no new subscription begins. A lease that is held stays so, and
- * all other queues go on.
+ * Whether the tables of one queue's entity are as its mapping needs them. The lease keeper asks
+ * when it has connected, and again after a growing wait (PAUSE_POLICY) while they are not: until
+ * then the queue's lease is not acquired and no new subscription begins. A lease that is held stays
+ * so, and all other queues go on.
  */
 #ifndef KOPRU_BRIDGE_LEASE_QUEUE_TABLES_H
 #define KOPRU_BRIDGE_LEASE_QUEUE_TABLES_H
