@@ -85,8 +85,8 @@ struct store_port {
 /* The leases on the queues, in kopru.queues; used by one thread. */
 struct lease_port {
     void *context;
-    /* Connects and checks what all queues share: the server, the schema, and kopru's own tables; the
-       list gets every problem. */
+    /* Connects and checks what all queues share: the server, the schema, and kopru's own tables;
+       the list gets every problem. */
     int (*open)(void *context, void **session, struct error_list *problems);
     void (*close)(void *session);
     /* Compares the entity's tables with what its mapping needs, and the queue's row with the entity.

@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * A logical copy of a database (logical replication, a migration service) brings the rows of a table
- * and not the state of its sequences. Every other table of kopru has keys that come from payloads.
+ * A logical copy of a database (logical replication, a migration service) brings the rows of a
+ * table and not the state of its sequences. Every other table of kopru has keys that come from
+ * payloads or are given by hand.
  */
 
 /* What comes next if no transaction that failed has used numbers up meanwhile, and the largest one

@@ -9,11 +9,10 @@
 /*
  * The lease keeper compares the catalog with the mappings each time it connects and not only at the
  * start, because tables and privileges may change while the daemon runs. What all queues share is
- * compared when it connects; the tables of each entity by themselves, so that what is wrong with one
- * leaves the other queues alone. The writers' sessions need no check of their own: they write only
- * under a lease, which is acquired after it. Failures leave
- * this layer as a struct error, because the bridge decides by the outcome and has no use for
- * libpq's details.
+ * compared when it connects; the tables of each entity by themselves, so that what is wrong with
+ * one leaves the other queues alone. The writers' sessions need no check of their own: they write
+ * only under a lease, which is acquired after it. Failures leave this layer as a struct error,
+ * because the bridge decides by the outcome and has no use for libpq's details.
  */
 
 /* The store. */

@@ -29,8 +29,8 @@ def check(rabbitmq_server, db, queues, tmp_path: Path):
 
 
 _SETTINGS = {
-    "quote_all_identifiers": ("ALTER ROLE {role} IN DATABASE {database} SET quote_all_identifiers = "
-                              "on",),
+    "quote_all_identifiers": ("ALTER ROLE {role} IN DATABASE {database} "
+                              "SET quote_all_identifiers = on",),
     "a shadowed type": ("CREATE DOMAIN public.text AS pg_catalog.text",
                         "CREATE DOMAIN public.jsonb AS pg_catalog.jsonb",
                         "GRANT USAGE ON SCHEMA public TO PUBLIC",
@@ -77,7 +77,8 @@ _SEQUENCE = "pg_get_serial_sequence('kopru.dead_letters', 'dead_letter_id')"
 
 
 def _fill(db, count: int) -> None:
-    db.query("INSERT INTO kopru.dead_letters (queue, entity, reason, body, body_sha256, redelivered)"
+    db.query("INSERT INTO kopru.dead_letters"
+             " (queue, entity, reason, body, body_sha256, redelivered)"
              " SELECT 'old', 'customer', 'not_json', '', n::text::bytea, false"
              " FROM generate_series(1, %s) AS n", count)
 
@@ -108,4 +109,5 @@ def test_the_log_says_setval_and_not_to_remove_the_key(rabbitmq_server, db, queu
     assert "setval" in hint and "remove" not in hint
     db.query(hint.partition("as kopru_owner: ")[2])
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert db.value("SELECT count(*) FROM kopru.dead_letters WHERE queue = %s", queues.customer) == 1
+    mine = "SELECT count(*) FROM kopru.dead_letters WHERE queue = %s"
+    assert db.value(mine, queues.customer) == 1

@@ -71,7 +71,7 @@ struct queue_status {
     int writers_busy;
     int writers_failing; /* for longer than a conflict takes */
     int prefetch;        /* messages, as last asked for; 0 before the first subscription */
-    int other_consumers; /* of the queue, as the broker last said; 0 while it is not consumed here */
+    int other_consumers; /* of the queue, as the broker last said; 0 while it is not consumed */
 
     uint64_t delivered;
     uint64_t committed; /* dead letters included */
