@@ -15,9 +15,10 @@ struct pg_failure {
     const char *statement;     /* the name of the statement that was refused, NULL if none was */
     bool unreplicated;         /* also set for a COMMIT that succeeded: somebody ended its wait for
                                   the synchronous standby */
-    bool timed_out;   /* lost because a round trip took longer, or received more, than it may */
-    char sqlstate[6]; /* this and what follows: "" where the server did not say */
-    char table[64];   /* longer names are cut off */
+    bool timed_out;            /* lost because a round trip took longer than it may */
+    bool over_limit;           /* given up because a round trip received more than it may */
+    char sqlstate[6];          /* this and what follows: "" where the server did not say */
+    char table[64];            /* longer names are cut off */
     char constraint[64];
     char column[64];
     struct error error; /* without values: the server's DETAIL never gets here */

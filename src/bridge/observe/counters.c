@@ -61,6 +61,13 @@ void counters_idle(struct writer_marks *marks)
     atomic_store(&marks->paused, false);
 }
 
+const char *counters_failure_event(enum write_outcome outcome, const struct write_report *report)
+{
+    if (outcome == WRITE_PAUSE)
+        return "paused";
+    return report->gave_up ? "too_much_memory" : "database_unavailable";
+}
+
 void counters_outcome(struct counters *counters, struct writer_marks *marks,
                       enum write_outcome outcome, const struct write_report *report)
 {
@@ -77,9 +84,10 @@ void counters_outcome(struct counters *counters, struct writer_marks *marks,
     if (!failed)
         return;
     atomic_fetch_add(&counters->retries, 1);
-    last_error_set(&counters->database_error,
-                   outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error,
-                   report->sqlstate, 0);
+    if (report->gave_up && report->divisible)
+        return; /* an ordinary division of a batch */
+    last_error_set(&counters->database_error, counters_failure_event(outcome, report),
+                   &report->error, report->sqlstate, 0);
 }
 
 /* Counts in plain variables first: a batch has many messages, and every atomic addition costs. */

@@ -70,6 +70,10 @@ void counters_idle(struct writer_marks *marks);
 void counters_outcome(struct counters *counters, struct writer_marks *marks,
                       enum write_outcome outcome, const struct write_report *report);
 
+/* Returns the event under which a RETRY or PAUSE is logged. What kopru itself gave up is not the
+   database's fault. */
+const char *counters_failure_event(enum write_outcome outcome, const struct write_report *report);
+
 /* By a writer, when a transaction that was no probe is committed and its messages still belong to
    the writer. */
 void counters_commit(struct counters *counters, const struct write_request *request,

@@ -320,7 +320,7 @@ static void a_batch_is_written_whole_or_tried_again(void **state)
 {
     struct batch *batch = *state;
     const struct pg_settings settings = { .conninfo = "" };
-    const struct pg_store_target target = { &settings, &batch->statements, "queue",
+    const struct pg_store_target target = { &settings, &batch->statements, "queue", MAX_BATCH_BYTES,
                                             MAX_BATCH_BYTES };
     struct pg_store *store = pg_store_new(&target);
     struct scarce scarce = { 0 };
@@ -361,7 +361,8 @@ static void a_batch_of_any_limit_is_written_whole_or_tried_again(void **state)
     size_t max_bytes;
 
     for (max_bytes = 0; outcome == WRITE_RETRY && max_bytes < MAX_BATCH_BYTES; max_bytes += 256) {
-        const struct pg_store_target target = { &settings, &batch->statements, "queue", max_bytes };
+        const struct pg_store_target target = { &settings, &batch->statements, "queue", max_bytes,
+                                                MAX_BATCH_BYTES };
         struct pg_store *store = pg_store_new(&target);
         struct write_report report;
 
