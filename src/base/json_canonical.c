@@ -13,6 +13,7 @@
 #include "base/numeric.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Exponents beyond this stay as they were sent. */
 enum { CANONICAL_MAX_EXPONENT = 64 };
@@ -75,6 +76,18 @@ void json_write_string(struct slice text, struct buffer *out)
     if (text.len > 0)
         write_content(text, out);
     buffer_append_byte(out, '"');
+}
+
+size_t json_string_bytes(struct slice text)
+{
+    static const char short_escapes[] = { '"', '\\', '\b', '\f', '\n', '\r', '\t' };
+    const char *at = text.data;
+    const char *end = text.data + text.len;
+    size_t bytes = text.len + 2;
+
+    while (text.len > 0 && (at = json_plain_end(at, end)) < end)
+        bytes += memchr(short_escapes, *at++, sizeof(short_escapes)) != NULL ? 1 : strlen("u0000");
+    return bytes;
 }
 
 /* Writes a string that stands in the text, and spells its escapes as jsonb does. */

@@ -19,6 +19,9 @@ void json_write_canonical(const struct json_doc *doc, const struct json_node *no
 /* Appends text as a JSON string with quotes, escaped as PostgreSQL's jsonb output escapes it. */
 void json_write_string(struct slice text, struct buffer *out);
 
+/* Returns how many bytes json_write_string() appends. */
+size_t json_string_bytes(struct slice text);
+
 /* Appends a JSON number in the canonical form of numeric: 1e5 as 100000, -0 as 0, 1.50 as 1.50. A
    number with an exponent beyond +-1000, which no numeric column takes, stays as it was sent. */
 void json_write_numeric(struct slice number, struct buffer *out);

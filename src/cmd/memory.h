@@ -12,10 +12,12 @@
 #include <stdint.h>
 
 struct memory_bound {
-    int64_t fixed_bytes;          /* the program, its libraries, threads and connections */
+    int64_t fixed_bytes; /* the program, its libraries, threads and connections, and for each queue
+                            the message that it maps */
     int64_t unacknowledged_bytes; /* limits.max_unacknowledged_bytes: messages with their rows */
     size_t queue_count;
-    int64_t writer_bytes; /* the rows of a batch, as they are stored and as they go to the server */
+    int64_t writer_bytes; /* the rows of a batch or of one entity, as they are stored and as they go
+                             to the server */
     int64_t writer_count; /* of all queues together */
     int64_t largest_message_bytes; /* three times what the broker admits by default: AMQP does not
                                       tell what this one admits */

@@ -99,6 +99,7 @@ static int wire_queue(struct wiring *wiring, size_t number, struct error *err)
         .statements = &wired->statements,
         .queue = queue->name,
         .max_batch_bytes = BATCH_MAX_BYTES,
+        .max_message_bytes = (size_t)settings->limits.max_message_bytes,
     };
     wiring->queues[number] = (struct bridge_queue){ .name = queue->name,
                                                     .entity = queue->entity,

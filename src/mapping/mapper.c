@@ -210,6 +210,7 @@ static bool collect_leftovers(struct mapper *mapper, struct reading *reading,
                 (struct json_pair){ members[i].name, text };
     }
     qsort(change->leftovers, change->leftover_count, sizeof(*change->leftovers), json_pair_compare);
+    change->written_out_bytes = payload_written_out_bytes(&mapper->doc);
     return true;
 }
 

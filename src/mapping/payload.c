@@ -54,10 +54,8 @@ static enum map_outcome refuse_fault(struct refusal *refusal, const struct json_
     return MAP_NO_MEMORY;
 }
 
-/* How many bytes longer the body becomes when jsonb writes out its exponents: 1e131000 has 8 bytes
-   here and 131,001 there. An exponent that numeric does not support is left for the database to
-   refuse. */
-static size_t written_out_bytes(const struct json_doc *doc)
+/* An exponent that numeric does not support is left for the database to refuse. */
+size_t payload_written_out_bytes(const struct json_doc *doc)
 {
     enum { LARGEST_EXPONENT = 131072 };
     struct numeric number;
@@ -92,7 +90,7 @@ enum map_outcome payload_read(const struct mapping *mapping, struct slice body,
     if (json_read(doc, (struct slice){ body.data + skip, body.len - skip }, mapping->max_depth,
                   &fault) != 0)
         return refuse_fault(refusal, &fault, fault.offset + skip, mapping->max_depth);
-    written_out = written_out_bytes(doc);
+    written_out = payload_written_out_bytes(doc);
     if (written_out > mapping->max_message_bytes)
         return refuse(refusal, REFUSAL_TOO_LARGE, "",
                       "its numbers take %zu bytes when written out; the limit is %zu "

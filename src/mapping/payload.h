@@ -12,6 +12,10 @@
 enum map_outcome payload_read(const struct mapping *mapping, struct slice body,
                               struct json_doc *doc, struct refusal *refusal);
 
+/* Returns how many bytes longer the body becomes when jsonb writes out its exponents: 1e131000 has
+   8 bytes here and 131,001 there. */
+size_t payload_written_out_bytes(const struct json_doc *doc);
+
 /* Reads the root's id. view is that of the whole payload. */
 enum map_outcome payload_id(struct reading *reading, const struct object_view *view,
                             struct slice *id, struct refusal *refusal);

@@ -43,6 +43,8 @@ struct change {
     /* What no column of the root holds, sorted in jsonb's order of names. */
     struct json_pair *leftovers;
     size_t leftover_count;
+    size_t written_out_bytes; /* how much longer than here they may be once PostgreSQL has written
+                                 out their exponents */
 
     bool *set_present;    /* per set of the entity: this message replaces it */
     struct row_set *sets; /* per set of the entity, in payload order */

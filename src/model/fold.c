@@ -1,13 +1,13 @@
 #include "model/fold.h"
 
-#include "base/json_read.h"
+#include "model/fold_extra.h"
 
 #include <stdlib.h>
 
 /*
  * Messages are applied here and not in SQL, so that the rules of absence, of late messages and of
  * `extra` exist once, can be tested without a server, and cost one read and one write per entity
- * and batch, however many of its messages are in the batch. A state is never changed in place: each
+ * and batch, however many of its messages are in the batch. Rows are never changed in place: each
  * step makes new arrays and shares the rows that stay. That is why a copy of the struct is enough
  * to keep the state that was read, and why sets with the same pointer need no comparison.
  */
@@ -26,90 +26,6 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
     return 0;
 }
 
-/* Splits the stored `extra` into its members. PostgreSQL prints jsonb in canonical form, so the
-   texts of the members are canonical. */
-static enum fold_result read_extra(struct fold_state *state, struct arena *arena)
-{
-    struct slice text = value_text(&state->root[state->entity->root.extra]);
-    struct json_doc doc;
-    struct json_fault fault;
-    const struct json_node *member;
-    size_t count = 0;
-    enum fold_result result = FOLD_NO_MEMORY;
-
-    json_doc_init(&doc);
-    if (json_read(&doc, text, JSON_MAX_DEPTH, &fault) != 0) {
-        result = fault.kind == JSON_FAULT_MEMORY ? FOLD_NO_MEMORY : FOLD_UNREADABLE;
-        goto out;
-    }
-    if (doc.nodes[0].type != JSON_OBJECT) {
-        result = FOLD_UNREADABLE;
-        goto out;
-    }
-    state->extra = arena_alloc_array(arena, doc.count, sizeof(*state->extra));
-    if (state->extra == NULL)
-        goto out;
-    for (member = json_first(&doc, &doc.nodes[0]); member != NULL;
-         member = json_next(&doc, &doc.nodes[0], member)) {
-        struct json_pair *pair = &state->extra[count++];
-
-        pair->name = json_name(&doc, member, arena);
-        pair->text = json_text(&doc, member);
-        if (pair->name.data == NULL)
-            goto out;
-    }
-    state->extra_count = count;
-    state->extra_read = true;
-    result = FOLD_APPLIED;
-out:
-    json_doc_release(&doc);
-    return result;
-}
-
-/* Makes the new `extra`: the members whose names the message does not speak about, and the
-   leftovers of the message. */
-static int merge_extra(struct fold_state *state, const struct change *change, struct arena *arena)
-{
-    struct json_pair *merged;
-    size_t count = 0;
-
-    merged = arena_alloc_array(arena, state->extra_count + change->leftover_count, sizeof(*merged));
-    if (merged == NULL)
-        return -1;
-    for (size_t i = 0; i < state->extra_count && !change->replaces_extra; i++) {
-        if (!change_names(change, state->extra[i].name))
-            merged[count++] = state->extra[i];
-    }
-    for (size_t i = 0; i < change->leftover_count; i++)
-        merged[count++] = change->leftovers[i];
-    if (count > 1)
-        qsort(merged, count, sizeof(*merged), json_pair_compare);
-    state->extra = merged;
-    state->extra_count = count;
-    state->extra_read = true;
-    return 0;
-}
-
-static int write_extra(struct fold_state *state, struct arena *arena)
-{
-    struct value *extra = &state->root[state->entity->root.extra];
-    struct buffer text;
-    int result = -1;
-
-    if (state->extra_count == 0) {
-        *extra = value_of_text(SLICE_LITERAL("{}"));
-        return 0;
-    }
-    buffer_init(&text, arena->max_bytes);
-    json_pairs_write(state->extra, state->extra_count, &text);
-    if (!buffer_failed(&text)) {
-        *extra = value_of_text(arena_copy_slice(arena, buffer_slice(&text)));
-        result = extra->data != NULL ? 0 : -1;
-    }
-    buffer_release(&text);
-    return result;
-}
-
 static int apply_root(struct fold_state *state, const struct change *change, struct arena *arena)
 {
     const struct table *table = &state->entity->root;
@@ -123,9 +39,7 @@ static int apply_root(struct fold_state *state, const struct change *change, str
             root[i] = change->root[i];
     }
     state->root = root;
-    if (change->leftover_count == 0 && state->extra_read && state->extra_count == 0)
-        return 0;
-    return merge_extra(state, change, arena) == 0 ? write_extra(state, arena) : -1;
+    return 0;
 }
 
 static int apply_sets(struct fold_state *state, const struct change *change, struct arena *arena)
@@ -146,6 +60,7 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
 {
     bool newer = change->has_time &&
                  (!state->has_time || change->source_time_pg_us > state->source_time_pg_us);
+    enum fold_result result;
 
     if (change->may_be_late && change->has_time && state->has_time &&
         change->source_time_pg_us < state->source_time_pg_us)
@@ -157,12 +72,9 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
         }
         return FOLD_IDENTICAL;
     }
-    if (!state->extra_read && !change->replaces_extra) {
-        enum fold_result result = read_extra(state, arena);
-
-        if (result != FOLD_APPLIED)
-            return result;
-    }
+    result = fold_extra_apply(state, change, arena);
+    if (result != FOLD_APPLIED)
+        return result;
     if (apply_root(state, change, arena) != 0 || apply_sets(state, change, arena) != 0)
         return FOLD_NO_MEMORY;
     state->exists = true;
@@ -171,6 +83,11 @@ enum fold_result fold_apply(struct fold_state *state, const struct change *chang
     state->has_time = change->has_time;
     state->source_time_pg_us = change->has_time ? change->source_time_pg_us : 0;
     return FOLD_APPLIED;
+}
+
+int fold_end(struct fold_state *state, struct arena *arena)
+{
+    return fold_extra_end(state, arena);
 }
 
 /* The key columns that tell the rows of one set apart: all but the root's key and, if the table has

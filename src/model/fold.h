@@ -7,6 +7,7 @@
  *     ...                                      // fill state with the rows of the database, if any
  *     stored = state;                          // a plain copy: rows are never changed in place
  *     fold_apply(&state, change, arena)        // for each message in order of arrival
+ *     fold_end(&state, arena)
  *     fold_compare(&stored, &state, arena, &difference)
  *
  * All memory comes from the arena. Functions that return int return -1 when it is exhausted, and
@@ -22,11 +23,20 @@ struct fold_state {
     const struct entity *entity;
     bool exists; /* there is a root row */
 
-    /* Per column of the root table. The key is filled, and `extra` has its canonical text. */
+    /* Per column of the root table. The key is filled, and `extra` has its canonical text; after
+       fold_apply() only once fold_end() was called. */
     struct value *root;
-    struct json_pair *extra; /* the same `extra` as members; valid when extra_read */
+
+    /* The members of `extra`, valid when extra_read. They are changed in place, so only the last
+       copy of a state has them. */
+    struct json_pair *extra;
     size_t extra_count;
+    size_t extra_capacity;
+    size_t extra_bytes;       /* of their text; 0 without members */
+    size_t written_out_bytes; /* as in struct change: of all that was added */
     bool extra_read;
+    bool extra_changed;
+    size_t max_extra_bytes; /* what messages may make of `extra`; 0 for any size */
     bool has_hash;
     uint8_t hash[DIGEST_BYTES];
     bool has_time;
@@ -39,6 +49,8 @@ enum fold_result {
     FOLD_IDENTICAL,  /* it is the payload that was applied last, as after a redelivery; at most
                         source_time changed */
     FOLD_STALE,      /* it came late and is older than the stored state: nothing changed */
+    FOLD_TOO_LARGE,  /* it would make `extra` larger than it is and than max_extra_bytes: nothing
+                        changed */
     FOLD_UNREADABLE, /* the stored `extra` is not a JSON object that kopru can read */
     FOLD_NO_MEMORY,
 };
@@ -49,6 +61,9 @@ int fold_start(struct fold_state *state, const struct entity *entity, struct sli
 
 enum fold_result fold_apply(struct fold_state *state, const struct change *change,
                             struct arena *arena);
+
+/* Completes the state after the last message. */
+int fold_end(struct fold_state *state, struct arena *arena);
 
 /* A child row to delete or to write, and the number of its child table. */
 struct child_row {

@@ -51,6 +51,11 @@ struct write_request {
     bool probe; /* try it and roll back: nothing is kept */
 };
 
+/* A message that would make the `extra` of its root too large is refused while it is applied, as
+   too_large: it is marked as refused and becomes a dead letter of the same transaction, and the
+   others are applied without it. Unless the outcome is COMMITTED, and for a probe, the mark is
+   taken off again, because it depends on the rows that were stored at that moment. */
+
 /* How the transaction ended. After any other outcome than COMMITTED it was rolled back, with one
    exception: after RETRY it may be committed, if the answer to its COMMIT was lost. To write the
    same messages again is right in either case. */
@@ -75,6 +80,11 @@ struct write_report {
     bool unreplicated; /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
     bool too_much;     /* of WRITE_RETRY: it took too long or too much memory, so fewer messages may
                             succeed */
+    bool gave_up;      /* of WRITE_RETRY: this process stopped, since the rows took too much memory;
+                            nothing is wrong with the database */
+    bool divisible;    /* of gave_up: there are several entities, so fewer at once will do */
+    unsigned refused;  /* messages of the request that became dead letters because of what is
+                            stored (see there) */
     bool unclassified; /* of WRITE_RETRY: the SQLSTATE has no rule, so it may be about a message */
     bool not_written;  /* of WRITE_RETRY and WRITE_PAUSE: every statement succeeded, and still rows
                           of the table are missing. It may be about an entity, and is unclassified,

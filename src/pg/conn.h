@@ -49,8 +49,8 @@ int pg_conn_open(struct pg_conn **out, const struct pg_settings *settings,
 void pg_conn_close(struct pg_conn *conn);
 
 /* Limits what a round trip may receive, in bytes as the socket counts them; 0 means any amount, as
-   after pg_conn_open(). A round trip that receives more fails like one that takes too long
-   (failure.timed_out). libpq keeps a result whole, so nothing else bounds the memory that the rows
+   after pg_conn_open(). A round trip that receives more fails, and its connection is given up
+   (failure.over_limit). libpq keeps a result whole, so nothing else bounds the memory that the rows
    of a batch take in this process. */
 void pg_conn_limit_input(struct pg_conn *conn, size_t max_bytes);
 

@@ -9,10 +9,12 @@
 
 /*
  * A client that only sends while the server only sends is stuck as soon as both sockets are full.
- * So every wait for the socket to take more also reads what has arrived. The number of bytes that
- * arrive is counted before libpq reads them, because libpq keeps a result whole and cannot be told
- * to stop.
+ * So every wait for the socket to take more also reads what has arrived. Bytes are counted as libpq
+ * takes them from the socket, because it keeps a result whole and cannot be told to stop.
  */
+
+/* libpq always makes this much room before it reads. */
+enum { PART_BYTES = 8192 };
 
 int pg_wait_socket(struct pg_conn *conn, short events, int64_t deadline_ms)
 {
@@ -30,13 +32,43 @@ static bool has_too_much_input(const struct pg_conn *conn)
     return conn->max_input_bytes > 0 && conn->input_bytes > conn->max_input_bytes;
 }
 
-/* libpq does not tell how much it reads, so the socket is asked just before. */
-static void count_input(struct pg_conn *conn)
+static int waiting_bytes(const struct pg_conn *conn)
 {
     int waiting;
 
-    if (conn->max_input_bytes > 0 && ioctl(PQsocket(conn->pg), FIONREAD, &waiting) == 0)
-        conn->input_bytes += (size_t)waiting;
+    return ioctl(PQsocket(conn->pg), FIONREAD, &waiting) == 0 ? waiting : 0;
+}
+
+static bool is_encrypted(PGconn *pg)
+{
+    return PQsslInUse(pg) || PQgssEncInUse(pg);
+}
+
+/* How much was taken from the socket, where this many bytes waited before and after. libpq does not
+   tell, and what waits is mostly more than it takes at a time. The difference is too small when
+   more arrives meanwhile: a fast server would seem to send nothing. So what libpq takes at the
+   least counts, except where it takes encrypted records, which have any size. Either is never more
+   than what was taken. */
+static size_t taken_bytes(const struct pg_conn *conn, int before, int after)
+{
+    int part = before < PART_BYTES ? before : PART_BYTES;
+    int least = is_encrypted(conn->pg) ? 0 : part;
+
+    return (size_t)(before - after > least ? before - after : least);
+}
+
+/* Returns 0, or -1: the connection failed, or more arrived than may. */
+static int read_input(struct pg_conn *conn)
+{
+    int before;
+
+    if (conn->max_input_bytes == 0)
+        return PQconsumeInput(conn->pg) == 1 ? 0 : -1;
+    before = waiting_bytes(conn);
+    if (PQconsumeInput(conn->pg) != 1)
+        return -1;
+    conn->input_bytes += taken_bytes(conn, before, waiting_bytes(conn));
+    return has_too_much_input(conn) ? -1 : 0;
 }
 
 /* Sends what is buffered and reads what arrives, so that neither side waits for the other with full
@@ -55,8 +87,7 @@ static int pump(struct pg_conn *conn, bool need_input, int64_t deadline_ms)
         return -1;
     if ((events & (POLLIN | POLLHUP | POLLERR)) == 0)
         return 0;
-    count_input(conn);
-    return !has_too_much_input(conn) && PQconsumeInput(conn->pg) == 1 ? 0 : -1;
+    return read_input(conn);
 }
 
 int pg_wait_sent(struct pg_conn *conn, int64_t deadline_ms)
@@ -82,10 +113,11 @@ void pg_wait_failed(struct pg_conn *conn, struct pg_failure *failure)
 {
     bool was_closed = PQstatus(conn->pg) == CONNECTION_BAD;
 
-    failure->timed_out = !was_closed;
-    if (has_too_much_input(conn))
+    failure->over_limit = has_too_much_input(conn);
+    failure->timed_out = !was_closed && !failure->over_limit;
+    if (failure->over_limit)
         pg_diagnose_loss(conn->pg, failure, "gave up the connection to the database",
-                         "the rows of the batch take too much memory here");
+                         "more arrived than a round trip may receive");
     else
         pg_diagnose_loss(conn->pg, failure, "lost the connection to the database",
                          was_closed ? NULL : "no answer within the statement timeout");

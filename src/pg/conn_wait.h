@@ -23,8 +23,9 @@ int pg_wait_sent(struct pg_conn *conn, int64_t deadline_ms);
    arrived than pg_conn_limit_input() allows. */
 int pg_wait_result(struct pg_conn *conn, int64_t deadline_ms, PGresult **result);
 
-/* Fills *failure after a wait has failed; timed_out is set unless the server closed the connection.
-   Keeps failure->sqlstate, if the server gave one before. */
+/* Fills *failure after a wait has failed. over_limit is set if more arrived than may, else
+   timed_out unless the server closed the connection. Keeps failure->sqlstate, if the server gave
+   one before. */
 void pg_wait_failed(struct pg_conn *conn, struct pg_failure *failure);
 
 #endif

@@ -17,7 +17,8 @@ struct pg_failure {
                                   the synchronous standby */
     bool not_written; /* the database took the statements, but not every row is there: `table` says
                          where */
-    bool timed_out;   /* lost because a round trip took longer, or received more, than it may */
+    bool timed_out;   /* lost because a round trip took longer than it may */
+    bool over_limit;  /* given up because a round trip received more than it may */
     char sqlstate[6]; /* this and what follows: "" where the server did not say */
     char table[64];   /* longer names are cut off */
     char constraint[64];

@@ -23,8 +23,8 @@
  * start over.
  */
 
-/* The most that the rows of several entities may take as values while they are changed. A batch
-   that needs more is divided; one entity alone may have as many rows as its messages gave it. */
+/* The most that rows may take as values while they are changed, if they are of several entities. A
+   batch that needs more is divided. */
 enum { CHANGED_MAX_BYTES = 16 << 20 };
 
 static const char IDLE_SESSION_TIMEOUT[] = "57P05";
@@ -55,11 +55,15 @@ void pg_store_free(struct pg_store *store)
 static int init_set(struct store_transaction *tx, const struct write_request *request)
 {
     const struct pg_store_target *target = tx->target;
+    size_t of_one = PG_STORE_CHANGED_PER_MESSAGE_BYTE * target->max_message_bytes;
+    size_t max_bytes;
 
     if (write_set_init(&tx->set, target->statements->entity, request, target->max_batch_bytes) != 0)
         return store_no_memory(tx);
-    if (tx->set.count > 1 && tx->set.arena.max_bytes > CHANGED_MAX_BYTES)
-        tx->set.arena.max_bytes = CHANGED_MAX_BYTES;
+    max_bytes = CHANGED_MAX_BYTES + (tx->set.count > 1 ? 0 : of_one);
+    if (tx->set.arena.max_bytes > max_bytes)
+        tx->set.arena.max_bytes = max_bytes;
+    tx->set.max_extra_bytes = PG_STORE_EXTRA_PER_MESSAGE_BYTE * target->max_message_bytes;
     return 0;
 }
 
@@ -152,6 +156,8 @@ static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
     outcome = write_in_transaction(store, tx, epoch, request);
     store->copy_refused = tx->copy_refused;
     store_fill_report(report, tx);
+    if (outcome != WRITE_COMMITTED || request->probe)
+        write_set_take_back(&tx->set);
     write_set_release(&tx->set);
     free(tx);
     return outcome;

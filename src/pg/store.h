@@ -33,7 +33,24 @@ struct pg_store_target {
     const struct pg_settings *settings;
     const struct pg_statements *statements;
     const char *queue;
-    size_t max_batch_bytes; /* the most memory that a batch may take while it is written */
+    size_t max_batch_bytes; /* the most that a batch may take here or in a message to the server */
+    size_t max_message_bytes; /* of a body: the limits below follow from it */
+};
+
+/* Times max_message_bytes. A message becomes 16 times its body in memory at most, and printed by
+   PostgreSQL less than three times. */
+enum {
+    /* What messages may make of the `extra` of a root, in which unknown names pile up. One message
+       alone always fits. */
+    PG_STORE_EXTRA_PER_MESSAGE_BYTE = 4,
+    /* What the stored rows of one entity may take as they arrive, beyond 4 MiB: more than one
+       message can have made of any table. */
+    PG_STORE_LOADED_PER_MESSAGE_BYTE = 24,
+    /* The same as values, beyond 16 MiB. */
+    PG_STORE_CHANGED_PER_MESSAGE_BYTE = 48,
+    /* What a transaction takes in all, beyond 32 MiB: rows as they arrive, with libpq's bookkeeping
+       for each null, and as values; then as values, as parameters, and in libpq's buffer. */
+    PG_STORE_TAKES_PER_MESSAGE_BYTE = 144,
 };
 
 /* NULL when there is no memory. Does not connect yet. */

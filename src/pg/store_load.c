@@ -2,7 +2,15 @@
 
 #include "pg/stored_rows.h"
 
+/* The most that rows may take as they arrive. */
 enum { LOADED_MAX_BYTES = 4 << 20 };
+
+static size_t max_loaded_bytes(const struct store_transaction *tx)
+{
+    size_t of_one = PG_STORE_LOADED_PER_MESSAGE_BYTE * tx->target->max_message_bytes;
+
+    return LOADED_MAX_BYTES + (tx->set.count > 1 ? 0 : of_one);
+}
 
 static bool must_load(const struct write_set_entity *entity)
 {
@@ -65,12 +73,13 @@ static int add_loads(struct store_transaction *tx)
 
 static int send_within_limit(struct store_transaction *tx)
 {
+    size_t max_bytes = max_loaded_bytes(tx);
     int result;
 
-    pg_conn_limit_input(tx->conn, tx->set.count > 1 ? LOADED_MAX_BYTES : 0);
+    pg_conn_limit_input(tx->conn, max_bytes);
     result = store_send(tx);
     pg_conn_limit_input(tx->conn, 0);
-    return result;
+    return result != 0 && tx->failure.over_limit ? store_too_many_rows(tx, max_bytes) : result;
 }
 
 static int read_rows(struct store_transaction *tx)

@@ -9,8 +9,8 @@
 
 /* Reads the roots and, of each child table, the rows of those entities whose messages replace any.
    Sends nothing when there is nothing to read. The rows of several entities together may take 4 MiB
-   as they arrive, otherwise the connection is lost and tx->failure.timed_out is set; those of one
-   entity alone may take any amount. Returns 0, or -1 with tx->failure. */
+   as they arrive, those of one entity alone PG_STORE_LOADED_PER_MESSAGE_BYTE times
+   max_message_bytes more; otherwise the connection is lost. Returns 0, or -1 with tx->failure. */
 int store_load(struct store_transaction *tx);
 
 #endif

@@ -27,7 +27,7 @@ static bool took_too_much(const struct store_transaction *tx)
 {
     const char *sqlstate = tx->failure.sqlstate;
 
-    return tx->out_of_memory || tx->failure.timed_out || strcmp(sqlstate, QUERY_CANCELED) == 0 ||
+    return tx->gave_up || tx->failure.timed_out || strcmp(sqlstate, QUERY_CANCELED) == 0 ||
            strcmp(sqlstate, OUT_OF_MEMORY) == 0;
 }
 
@@ -62,6 +62,9 @@ void store_fill_report(struct write_report *report, const struct store_transacti
     report->stale = tx->set.stale;
     report->unreplicated = failure->unreplicated;
     report->too_much = took_too_much(tx);
+    report->gave_up = tx->gave_up;
+    report->divisible = tx->set.count > 1;
+    report->refused = (unsigned)tx->set.too_large_count;
     fill_blame(report, tx);
     for (size_t i = 0; i < tx->set.count; i++)
         report->roots_written += tx->set.entities[i].difference.root;

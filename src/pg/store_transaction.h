@@ -30,14 +30,19 @@ struct store_transaction {
                           by the store for the transactions to come */
     bool foreign;      /* a trigger, a rule or row-level security of the site is on the tables */
     struct pg_failure failure;
-    bool out_of_memory; /* in this process, not in the server */
+    bool gave_up; /* the rows took too much memory in this process, not in the server */
 };
 
 /* Sends the calls of the pipeline and waits for their results. Returns 0, or -1 with tx->failure.
    pg_pipeline_clear() has to follow. */
 int store_send(struct store_transaction *tx);
 
-/* Fills tx->failure. Returns -1. */
+/* Each fills tx->failure, and returns -1. */
+
+/* There was no memory, or the arena of the write set is full. */
 int store_no_memory(struct store_transaction *tx);
+
+/* The stored rows took more than max_bytes as they arrived. */
+int store_too_many_rows(struct store_transaction *tx, size_t max_bytes);
 
 #endif

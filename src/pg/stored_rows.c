@@ -60,10 +60,12 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
     return -1;
 }
 
-static int read_row(const PGresult *result, int row, const struct table *table, struct arena *arena,
-                    struct value *values)
+/* The root's key, which is the first column, is the entity's own: many rows share it. */
+static int read_row(const PGresult *result, int row, const struct table *table, struct slice id,
+                    struct arena *arena, struct value *values)
 {
-    for (size_t i = 0; i < table->column_count; i++) {
+    values[0] = value_of_text(id);
+    for (size_t i = 1; i < table->column_count; i++) {
         if (read_value(result, row, (int)i, table->columns[i].type, arena, &values[i]) != 0)
             return -1;
     }
@@ -126,7 +128,7 @@ int stored_rows_read_roots(struct write_set *set, const PGresult *result)
         if (entity == NULL)
             continue;
         if (fold_start(&entity->before, set->entity, entity->id, &set->arena) != 0 ||
-            read_row(result, row, table, &set->arena, entity->before.root) != 0)
+            read_row(result, row, table, entity->id, &set->arena, entity->before.root) != 0)
             return -1;
         entity->before.extra_read = slice_is(value_text(&entity->before.root[table->extra]), "{}");
         read_metadata(entity, result, row, (int)table->column_count);
@@ -176,12 +178,15 @@ int stored_rows_read_children(struct write_set *set, size_t child, const PGresul
 
     for (int row = 0; row < PQntuples(result); row++) {
         struct write_set_entity *entity = find_entity(set, cell(result, row, 0), &guess);
-        struct value *values = arena_alloc_array(&set->arena, table->column_count, sizeof(*values));
+        struct value *values;
         struct row_set *rows;
 
-        if (values == NULL || read_row(result, row, table, &set->arena, values) != 0)
+        if (entity == NULL || !entity->loaded)
+            continue;
+        values = arena_alloc_array(&set->arena, table->column_count, sizeof(*values));
+        if (values == NULL || read_row(result, row, table, entity->id, &set->arena, values) != 0)
             return -1;
-        rows = entity != NULL && entity->loaded ? rows_of_set(set, entity, child, values) : NULL;
+        rows = rows_of_set(set, entity, child, values);
         if (rows != NULL && append_row(rows, values, &set->arena) != 0)
             return -1;
     }

@@ -1,5 +1,8 @@
 #include "pg/write_set.h"
 
+#include "pg/store.h"
+
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -71,11 +74,35 @@ bool write_set_entity_time(const struct write_set_entity *entity, int64_t *sourc
     return found;
 }
 
+/* The message goes to the dead letters; there is room for every message of the request. */
+static void refuse_too_large(struct write_set *set, struct message *message)
+{
+    message->refused = true;
+    message->refusal = (struct refusal){ .reason = REFUSAL_TOO_LARGE };
+    snprintf(message->refusal.detail, sizeof(message->refusal.detail),
+             "with it, extra of its row in %s would take more than %zu bytes (%d x "
+             "limits.max_message_bytes)",
+             set->entity->root.name, set->max_extra_bytes, PG_STORE_EXTRA_PER_MESSAGE_BYTE);
+    set->dead_letters[set->dead_letter_count++] = message;
+    set->too_large_count++;
+}
+
+void write_set_take_back(struct write_set *set)
+{
+    for (; set->too_large_count > 0; set->too_large_count--) {
+        struct message *message = set->dead_letters[--set->dead_letter_count];
+
+        message->refused = false;
+        message->refusal = (struct refusal){ 0 };
+    }
+}
+
 static int fold_entity(struct write_set *set, struct write_set_entity *entity)
 {
     if (!entity->loaded && fold_start(&entity->before, set->entity, entity->id, &set->arena) != 0)
         return -1;
     entity->after = entity->before;
+    entity->after.max_extra_bytes = set->max_extra_bytes;
     for (size_t i = 0; i < entity->count; i++) {
         enum fold_result result =
             fold_apply(&entity->after, entity->messages[i]->change, &set->arena);
@@ -84,8 +111,12 @@ static int fold_entity(struct write_set *set, struct write_set_entity *entity)
             set->unreadable = entity;
         if (result == FOLD_UNREADABLE || result == FOLD_NO_MEMORY)
             return -1;
+        if (result == FOLD_TOO_LARGE)
+            refuse_too_large(set, entity->messages[i]);
         set->stale += result == FOLD_STALE;
     }
+    if (fold_end(&entity->after, &set->arena) != 0)
+        return -1;
     return fold_compare(&entity->before, &entity->after, &set->arena, &entity->difference);
 }
 

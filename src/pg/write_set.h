@@ -37,7 +37,9 @@ struct write_set {
     size_t count;
     struct message **dead_letters; /* the refused messages */
     size_t dead_letter_count;
-    unsigned stale; /* late messages that changed nothing */
+    size_t too_large_count; /* the last of them: refused because of max_extra_bytes */
+    size_t max_extra_bytes; /* what messages may make of the `extra` of a root; 0 for any size */
+    unsigned stale;         /* late messages that changed nothing */
     const struct write_set_entity
         *unreadable; /* the entity whose stored `extra` is no JSON object; NULL if there is none */
 };
@@ -59,8 +61,12 @@ const uint8_t *write_set_entity_hash(const struct write_set_entity *entity);
    message has one. */
 bool write_set_entity_time(const struct write_set_entity *entity, int64_t *source_time);
 
-/* Applies the messages to the stored rows and computes the differences. Returns 0, or -1: there is
-   no memory, or set->unreadable is an entity whose stored row cannot be read. */
+/* Applies the messages to the stored rows and computes the differences. A message that would make
+   `extra` too large is refused, and becomes one of the dead letters. Returns 0, or -1: there is no
+   memory, or set->unreadable is an entity whose stored row cannot be read. */
 int write_set_fold(struct write_set *set);
+
+/* Takes back what write_set_fold() refused. */
+void write_set_take_back(struct write_set *set);
 
 #endif

@@ -2,13 +2,12 @@
 comes is ordinary.
 """
 
-import json
 import secrets
-from pathlib import Path
 
 import pytest
-from support.daemon import binary, run_kopru
+from support.daemon import binary
 from support.generator import Erp
+from support.memory import memory_bound, peak_bytes
 
 _MIB = 1 << 20
 _LARGEST = 256 * 1024
@@ -57,22 +56,6 @@ def _with_one_writer(queues) -> list[dict[str, object]]:
             for name, entity in queues.entities().items()]
 
 
-def _peak_bytes(pid: int) -> int:
-    """The largest resident size so far."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
-
-
-def _bound(daemon, largest: int) -> int:
-    """The figure of kopru check, of which the largest message of the test takes the place of the
-    broker's largest.
-    """
-    memory = json.loads(run_kopru("check", "--offline", "--output", "json", "-c",
-                                  str(daemon.config_path)).stdout)["memory"]
-    return memory["total_bytes"] - 3 * memory["queues"] * (memory["largest_message_bytes"]
-                                                           - largest)
-
-
 def _publish_all(broker, queues, rounds: int) -> None:
     broker.publish_many(queues.customer,
                         (make(n) for n in range(rounds) for make in _CUSTOMERS.values()))
@@ -105,14 +88,14 @@ def test_the_largest_messages_stay_within_the_bound(rabbitmq_server, postgres_se
         _publish_all(rabbitmq_server, queues, rounds)
         _wait_until_full(daemon, rabbitmq_server, queues)
         daemon.wait_for_event("database_unavailable")
-        peaks = [_peak_bytes(daemon.pid)]
+        peaks = [peak_bytes(daemon.pid)]
         daemon.kill9()
         daemon.launch()
     finally:
         postgres_server.start()
     _wait_until_applied(daemon, rabbitmq_server, queues)
-    peaks.append(_peak_bytes(daemon.pid))
-    bound = _bound(daemon, 2 * _MIB)
+    peaks.append(peak_bytes(daemon.pid))
+    bound = memory_bound(daemon, 2 * _MIB)
     assert max(peaks) < bound, f"{[peak // _MIB for peak in peaks]} MiB; at most {bound // _MIB}"
     assert db.value("SELECT count(*) FROM kopru.dead_letters") > 0
 
@@ -132,7 +115,7 @@ def test_rows_that_are_loaded_stay_within_the_bound(rabbitmq_server, db, queues,
                                   for n in range(entities)))
     daemon.start()
     _wait_until_applied(daemon, rabbitmq_server, queues)
-    peak, bound = _peak_bytes(daemon.pid), _bound(daemon, _LARGEST)
+    peak, bound = peak_bytes(daemon.pid), memory_bound(daemon, _LARGEST)
     assert peak < bound, f"{peak // _MIB} MiB; at most {bound // _MIB}"
     assert db.value("SELECT count(*) FROM kopru.subscription_characteristics") == 0
     assert db.value("SELECT count(*) FROM kopru.subscriptions") == entities
@@ -146,7 +129,7 @@ def test_ordinary_messages_take_little(rabbitmq_server, queues, kopru, count):
     rabbitmq_server.publish_many(queues.subscription, (erp.subscription(n) for n in range(count)))
     daemon.start()
     _wait_until_applied(daemon, rabbitmq_server, queues)
-    assert _peak_bytes(daemon.pid) < _WORKING_SET
+    assert peak_bytes(daemon.pid) < _WORKING_SET
 
 
 def test_a_message_of_the_brokers_largest_size_becomes_a_dead_letter(rabbitmq_server, db, queues,
@@ -159,4 +142,4 @@ def test_a_message_of_the_brokers_largest_size_becomes_a_dead_letter(rabbitmq_se
     _wait_until_applied(daemon, rabbitmq_server, queues)
     assert db.query("SELECT reason, octet_length(body) FROM kopru.dead_letters") == [("too_large",
                                                                                       len(body))]
-    assert _peak_bytes(daemon.pid) < _bound(daemon, len(body))
+    assert peak_bytes(daemon.pid) < memory_bound(daemon, len(body))

@@ -74,6 +74,8 @@ const char *counters_failure(enum write_outcome outcome, const struct write_repo
         return "paused";
     if (outcome != WRITE_RETRY)
         return NULL;
+    if (report->gave_up)
+        return "too_much_memory";
     return report->not_written ? "rows_not_written" : "database_unavailable";
 }
 
@@ -93,6 +95,8 @@ void counters_outcome(struct counters *counters, struct writer_marks *marks,
     if (failed == NULL)
         return;
     atomic_fetch_add(&counters->retries, 1);
+    if (report->gave_up && report->divisible)
+        return; /* an ordinary division of a batch */
     last_error_set(&counters->database_error, failed, &report->error, report->sqlstate, 0);
 }
 

@@ -98,19 +98,20 @@ static void try_message(struct write_session *session, struct message *message)
     const struct refusal refusal = message->refusal;
     const bool refused = message->refused;
     struct write_report report;
-    enum write_outcome outcome;
+    bool taken;
 
     breaker_gate_take_back(message);
-    outcome = session_write(session, &request, &report);
+    /* That kopru refuses a message by now proves nothing either. */
+    taken = session_write(session, &request, &report) == WRITE_COMMITTED && report.refused == 0;
     message->refused = refused;
     message->refusal = refusal;
-    if (outcome == WRITE_COMMITTED)
+    if (taken)
         log_breaker(session, LOG_INFO, "breaker_closed",
                     "the database takes a message again, and writing goes on");
     else
         log_breaker(session, LOG_ERROR, "breaker_still_open",
                     "the database does not take a message that was tried");
-    breaker_probed(&session->shared->breaker, outcome == WRITE_COMMITTED);
+    breaker_probed(&session->shared->breaker, taken);
 }
 
 bool breaker_gate_wait(struct write_session *session, const struct write_request *request)

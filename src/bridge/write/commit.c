@@ -93,8 +93,10 @@ static void log_failure(const struct write_session *session, enum write_outcome 
                                         LOG_NUMBER("retry_ms", wait_ms),
                                         { 0 } };
 
-    log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING, counters_failure(outcome, report),
-              &report->error, fields);
+    log_error(outcome == WRITE_PAUSE                 ? LOG_ERROR
+              : report->gave_up && report->divisible ? LOG_INFO
+                                                     : LOG_WARNING,
+              counters_failure(outcome, report), &report->error, fields);
 }
 
 enum commit_result commit_until_decided(struct write_session *session,

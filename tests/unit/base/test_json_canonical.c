@@ -128,25 +128,28 @@ static void the_deepest_document_can_be_written(void **state)
     assert_canonical(text, expected);
 }
 
-static void strings_are_escaped_as_jsonb_escapes_them(void **state)
+/* Compares with what is expected, and its length with the length that was foretold. */
+static void assert_string(struct slice text, const char *expected)
 {
     struct buffer out;
 
-    (void)state;
     buffer_init(&out, 4096);
-    json_write_string(SLICE_LITERAL("plain text of some length, İstanbul"), &out);
-    assert_string_equal(out.data, "\"plain text of some length, İstanbul\"");
-    buffer_clear(&out);
-    json_write_string(SLICE_LITERAL("\"\\/\b\f\n\r\t\x01\x1f\x7f€"), &out);
-    assert_string_equal(out.data, "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f€\"");
-    buffer_clear(&out);
-    json_write_string((struct slice){ NULL, 0 }, &out);
-    assert_string_equal(out.data, "\"\"");
-    buffer_clear(&out);
-    json_write_string(SLICE_LITERAL("a\0b"),
-                      &out); /* jsonb never holds one; what is written is JSON all the same */
-    assert_string_equal(out.data, "\"a\\u0000b\"");
+    json_write_string(text, &out);
+    assert_string_equal(out.data, expected);
+    assert_int_equal(json_string_bytes(text), out.len);
     buffer_release(&out);
+}
+
+static void strings_are_escaped_as_jsonb_escapes_them(void **state)
+{
+    (void)state;
+    assert_string(SLICE_LITERAL("plain text of some length, İstanbul"),
+                  "\"plain text of some length, İstanbul\"");
+    assert_string(SLICE_LITERAL("\"\\/\b\f\n\r\t\x01\x1f\x7f€"),
+                  "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u001f\x7f€\"");
+    assert_string((struct slice){ NULL, 0 }, "\"\"");
+    /* jsonb never holds one; what is written is JSON all the same */
+    assert_string(SLICE_LITERAL("a\0b"), "\"a\\u0000b\"");
 }
 
 static void a_numbers_text_becomes_numerics(void **state)

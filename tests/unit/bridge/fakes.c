@@ -374,8 +374,10 @@ static enum write_outcome store_write(void *store, int64_t epoch,
         outcome = WRITE_LEASE_LOST;
     if (outcome == WRITE_COMMITTED && report->too_much)
         outcome = WRITE_RETRY;
+    report->refused = request->probe && fakes->attempts < fakes->grown_until ? 1 : 0;
     fakes->attempts++;
-    for (size_t i = 0; outcome == WRITE_COMMITTED && i < request->count; i++)
+    for (size_t i = 0; report->refused == 0 && outcome == WRITE_COMMITTED && i < request->count;
+         i++)
         outcome = judge(fakes, judged = request->messages[i], report);
     if (outcome == WRITE_COMMITTED)
         record(fakes, request);

@@ -63,6 +63,7 @@ struct fakes {
     int waiting;         /* writes that do */
     bool mended;         /* every body but "id!!" is taken */
     size_t mended_after; /* attempts, from which on it is; 0: a test says so */
+    size_t grown_until;  /* attempts: up to then a probe finds its message too large by now */
     bool disturbed;      /* none is, with an error that nobody knows */
     size_t capacity;     /* messages; more in one transaction are too much. 0: any number */
 

@@ -3,6 +3,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -140,6 +142,7 @@ static void extra_is_merged_by_name(void **state)
     says_extra(change, "d", "null");
     change->leftover_count = 2; /* d is spoken about and leaves nothing */
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_end(&folded, &arena), 0);
     assert_true(slice_is(value_text(&folded.root[2]),
                          "{\"a\": 1, \"b\": 2, \"cc\": \"new\", \"\xc3\xbc\": [1, 2]}"));
 }
@@ -169,6 +172,7 @@ static void a_clearing_entity_replaces_all_of_extra(void **state)
     folded.extra_read = false;
     change->replaces_extra = true;
     assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_end(&folded, &arena), 0);
     assert_true(slice_is(value_text(&folded.root[2]), "{}"));
 }
 
@@ -302,6 +306,130 @@ static void a_full_arena_is_reported(void **state)
     arena_release(&small);
 }
 
+/* A name that PostgreSQL prints with escapes, and values that hold what ends a value elsewhere. */
+static void members_are_found_whatever_their_texts_hold(void **state)
+{
+    static const char stored[] =
+        "{\"a\": \"}, \\\"b\\\": 1\", \"c\": {\"x\": [1, \"]\"]}, \"d\": [], "
+        "\"q\\\"\": -1.5}";
+    struct fold_state folded = empty();
+    struct change *change = message(1);
+
+    (void)state;
+    folded.root[2] = text(stored);
+    folded.extra_read = false;
+    says_extra(change, "d", "2");
+    says_extra(change, "q\"", "null");
+    assert_int_equal(fold_apply(&folded, change, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_end(&folded, &arena), 0);
+    assert_true(slice_is(value_text(&folded.root[2]),
+                         "{\"a\": \"}, \\\"b\\\": 1\", \"c\": {\"x\": [1, \"]\"]}, \"d\": 2, "
+                         "\"q\\\"\": null}"));
+    assert_int_equal(folded.extra_bytes, sizeof(stored) - 1 - strlen("[]-1.5") + strlen("2null"));
+}
+
+static void what_would_make_extra_too_large_changes_nothing(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *fits = message(1);
+    struct change *grows = message(2);
+    struct change *as_large = message(3);
+    struct change *shrinks = message(4);
+
+    (void)state;
+    folded.max_extra_bytes = strlen("{\"aa\": \"12345\"}");
+    says_extra(fits, "aa", "\"12345\"");
+    assert_int_equal(fold_apply(&folded, fits, &arena), FOLD_APPLIED);
+    says_name(grows, "not applied");
+    says_extra(grows, "b", "1");
+    says_rows(grows, 0, row("one", 1, "x"), NULL);
+    assert_int_equal(fold_apply(&folded, grows, &arena), FOLD_TOO_LARGE);
+    assert_false(folded.root[1].present);
+    assert_int_equal(folded.sets[0].count, 0);
+    assert_int_equal(folded.hash[0], 1);
+    says_name(as_large, "applied");
+    says_extra(as_large, "aa", "\"67890\"");
+    assert_int_equal(fold_apply(&folded, as_large, &arena), FOLD_APPLIED);
+    says_extra(shrinks, "aa", "0");
+    assert_int_equal(fold_apply(&folded, shrinks, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_end(&folded, &arena), 0);
+    assert_true(slice_is(value_text(&folded.root[1]), "applied"));
+    assert_true(slice_is(value_text(&folded.root[2]), "{\"aa\": 0}"));
+}
+
+/* By somebody else, or from the time of a larger limit. */
+static void what_is_too_large_already_may_become_smaller(void **state)
+{
+    static const char stored[] = "{\"a\": \"1234567890\", \"b\": 1}";
+
+    (void)state;
+    for (int clears = 0; clears <= 1; clears++) {
+        struct fold_state folded = empty();
+        struct change *names = message(1);
+        struct change *adds = message(2);
+        struct change *replaces = message(3);
+
+        folded.root[2] = text(stored);
+        folded.extra_read = false;
+        folded.max_extra_bytes = 8;
+        says_name(names, "applied");
+        if (clears == 0)
+            assert_int_equal(fold_apply(&folded, names, &arena), FOLD_APPLIED);
+        says_extra(adds, "c", clears != 0 ? "\"1234567890123456789\"" : "1");
+        adds->replaces_extra = clears != 0;
+        assert_int_equal(fold_apply(&folded, adds, &arena), FOLD_TOO_LARGE);
+        says_extra(replaces, "a", "\"123456789\"");
+        replaces->replaces_extra = clears != 0;
+        assert_int_equal(fold_apply(&folded, replaces, &arena), FOLD_APPLIED);
+        assert_int_equal(fold_end(&folded, &arena), 0);
+        assert_true(
+            slice_is(value_text(&folded.root[2]),
+                     clears != 0 ? "{\"a\": \"123456789\"}" : "{\"a\": \"123456789\", \"b\": 1}"));
+    }
+}
+
+static void numbers_count_as_postgresql_writes_them_out(void **state)
+{
+    struct fold_state folded = empty();
+    struct change *first = message(1);
+    struct change *second = message(2);
+
+    (void)state;
+    folded.max_extra_bytes = 1500;
+    says_extra(first, "a", "1e900");
+    first->written_out_bytes = 900;
+    says_extra(second, "b", "1e900");
+    second->written_out_bytes = 900;
+    assert_int_equal(fold_apply(&folded, first, &arena), FOLD_APPLIED);
+    assert_int_equal(fold_apply(&folded, second, &arena), FOLD_TOO_LARGE);
+}
+
+/* Each adds a name: what they take together depends on what `extra` becomes, and not on their
+   number times that. */
+static void many_messages_about_one_extra_take_little(void **state)
+{
+    enum { MESSAGES = 2000 };
+    struct fold_state folded = empty();
+    struct arena messages = arena;
+    char names[MESSAGES][16];
+
+    (void)state;
+    arena_init(&messages, 16 << 20);
+    for (int i = 0; i < MESSAGES; i++) {
+        struct change *change = message((uint8_t)i);
+
+        snprintf(names[i], sizeof(names[i]), "name%d", i);
+        says_extra(change, names[i], "\"0123456789\"");
+        change->hash[1] = (uint8_t)(i >> 8);
+        assert_int_equal(fold_apply(&folded, change, &messages), FOLD_APPLIED);
+        arena_clear(&arena);
+    }
+    assert_int_equal(fold_end(&folded, &messages), 0);
+    assert_int_equal(folded.extra_count, MESSAGES);
+    assert_true(messages.used_bytes < (size_t)MESSAGES * 400);
+    arena_release(&messages);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +445,16 @@ int main(void)
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_metadata_moves_for_equal_content, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_arena_is_reported, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(members_are_found_whatever_their_texts_hold, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_would_make_extra_too_large_changes_nothing, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(what_is_too_large_already_may_become_smaller, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(numbers_count_as_postgresql_writes_them_out, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(many_messages_about_one_extra_take_little, set_up,
+                                        tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,6 +232,39 @@ static void new_roots_are_written_and_identical_ones_are_not(void **state)
     assert_int_equal(set->stale, 0);
 }
 
+/* The second of two messages of "a" and the only one of "b" add a name; the bound is two bytes. */
+static void what_would_make_extra_too_large_is_a_dead_letter(void **state)
+{
+    struct batch *batch = *state;
+    struct write_set *set = &batch->set;
+    struct json_pair leftover = { SLICE_LITERAL("x"), SLICE_LITERAL("1") };
+    struct write_set_entity *a = &set->entities[0];
+    struct message *refused = a->messages[1];
+    size_t dead_letters = set->dead_letter_count;
+
+    refused->change->leftovers = &leftover;
+    refused->change->leftover_count = 1;
+    set->entities[1].messages[0]->change->leftovers = &leftover;
+    set->entities[1].messages[0]->change->leftover_count = 1;
+    set->max_extra_bytes = 2;
+    refused->change->hash[0] = 9;
+    assert_int_equal(write_set_fold(set), 0);
+    assert_int_equal(set->too_large_count, 2);
+    assert_int_equal(set->dead_letter_count, dead_letters + 2);
+    assert_ptr_equal(set->dead_letters[dead_letters], refused);
+    assert_true(refused->refused);
+    assert_int_equal(refused->refusal.reason, REFUSAL_TOO_LARGE);
+    assert_string_equal(refused->refusal.detail,
+                        "with it, extra of its row in things would take more than 2 bytes (4 x "
+                        "limits.max_message_bytes)");
+    assert_true(a->difference.root);
+    assert_int_equal(a->after.hash[0], a->messages[0]->change->hash[0]);
+    assert_false(set->entities[1].difference.root);
+    write_set_take_back(set);
+    assert_false(refused->refused);
+    assert_int_equal(set->dead_letter_count, dead_letters);
+}
+
 static void a_set_without_memory_fails(void **state)
 {
     struct batch *batch = *state;
@@ -263,6 +296,7 @@ static void a_report_says_what_failed_and_whether_it_was_too_much(void **state)
     assert_string_equal(report.sqlstate, "57014");
     report = report_of(*state, &statements, &(struct pg_failure){ .timed_out = true });
     assert_true(report.too_much);
+    assert_false(report.gave_up);
     report =
         report_of(*state, &statements,
                   &(struct pg_failure){ .sqlstate = "XX000", .statement = statements.find.name });
@@ -299,6 +333,7 @@ int main(void)
         TEST(what_is_found_is_marked_by_its_ordinal),
         TEST(rows_go_to_their_entity_in_any_order),
         TEST(new_roots_are_written_and_identical_ones_are_not),
+        TEST(what_would_make_extra_too_large_is_a_dead_letter),
         TEST(a_set_without_memory_fails),
         TEST(a_report_says_what_failed_and_whether_it_was_too_much),
         cmocka_unit_test(each_class_has_its_outcome),

@@ -76,6 +76,19 @@ static void what_was_held_is_judged_again(void **state)
     assert_string_equal(fake.fakes.transactions[1], "a! b! c! d! e! f!");
 }
 
+/* A probe whose message kopru itself refuses, since its row has grown, never asks the database. */
+static void a_message_that_is_too_large_by_now_proves_nothing(void **state)
+{
+    (void)state;
+    fake.fakes.mended_after = MENDED_AFTER;
+    fake.fakes.grown_until = MENDED_AFTER;
+    assert_true(WRITE("a!", "b!", "c!", "d!", "e!", "f!"));
+    assert_int_equal(breaker->status.openings, 1);
+    assert_true(fake.fakes.attempts > MENDED_AFTER);
+    for (size_t i = 0; i < count; i++)
+        assert_true(atomic_load(&messages[i]->committed) && !messages[i]->refused);
+}
+
 static void *give_up(void *unused)
 {
     pthread_mutex_lock(&fake.fakes.lock);
@@ -164,6 +177,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_was_held_is_judged_again),
+        TEST(a_message_that_is_too_large_by_now_proves_nothing),
         TEST(the_end_of_the_subscription_ends_the_wait),
         TEST(a_message_at_fault_does_not_keep_it_open),
         TEST(what_kopru_refuses_is_not_in_the_window),

@@ -134,6 +134,24 @@ static void what_takes_too_much_is_suspect_at_once(void **state)
     assert_int_equal(fake.fakes.attempts, 1);
 }
 
+/* A batch that is halved is no error at all. */
+static void what_kopru_gave_up_is_not_the_databases_fault(void **state)
+{
+    struct write_report gave_up = { .gave_up = true, .divisible = true };
+    struct queue_status status = { 0 };
+
+    (void)state;
+    counters_outcome(&fake.queue.counters, &session->marks, WRITE_RETRY, &gave_up);
+    counters_status(&fake.queue.counters, &status);
+    assert_string_equal(status.database_error.event, "");
+    gave_up.divisible = false;
+    counters_outcome(&fake.queue.counters, &session->marks, WRITE_RETRY, &gave_up);
+    counters_status(&fake.queue.counters, &status);
+    assert_string_equal(status.database_error.event, "too_much_memory");
+    assert_string_equal(counters_failure(WRITE_PAUSE, &gave_up), "paused");
+    assert_string_equal(counters_failure(WRITE_RETRY, &report), "database_unavailable");
+}
+
 static void a_lost_lease_abandons_and_is_told(void **state)
 {
     static const enum write_outcome outcomes[] = { WRITE_LEASE_LOST };
@@ -183,6 +201,7 @@ int main(void)
         TEST(an_outage_is_repeated_until_it_is_over),
         TEST(an_error_without_a_rule_is_suspect_after_its_tries),
         TEST(what_takes_too_much_is_suspect_at_once),
+        TEST(what_kopru_gave_up_is_not_the_databases_fault),
         TEST(a_lost_lease_abandons_and_is_told),
         TEST(the_end_of_the_subscription_ends_the_repeating),
     };
