@@ -62,9 +62,9 @@ void pg_foreign_hint(struct pg_conn *conn, const char *table, struct pg_failure 
         ask(conn, table, names, sizeof(names));
     if (names[0] != '\0')
         error_hint(&failure->error,
-                   "on %s.%s there is %s, which kopru did not make: see that it neither drops a "
+                   "on kopru.%s there is %s, which kopru did not make: see that it neither drops a "
                    "row nor changes its key, or remove it",
-                   "kopru", table, names);
+                   table, names);
     else
         error_hint(&failure->error,
                    "look for a trigger, a rule or row-level security that swallows rows or changes "
