@@ -75,9 +75,15 @@ struct write_report {
     bool unreplicated; /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
     bool too_much;     /* of WRITE_RETRY: it took too long or too much memory, so fewer messages may
                             succeed */
-    bool unclassified; /* of WRITE_RETRY: the SQLSTATE has no rule, so it may be about a message */
-    uint64_t statements; /* one bit for each statement that it went through; of an unclassified
-                            failure, those that may have failed */
+    bool suspect; /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, so it
+                          may be about one of them */
+    bool unclassified; /* suspect, and a message that goes on failing with it while others do not is
+                          at fault */
+    bool unproven;     /* of WRITE_REFUSED: a whole table can raise it, so others must get through
+                          before a message is at fault */
+    uint64_t
+        statements; /* one bit for each statement that it went through; of a failure, those that
+                            may have failed */
 };
 
 #endif

@@ -15,9 +15,16 @@ struct pg_failure {
     const char *statement;     /* the name of the statement that was refused, NULL if none was */
     bool unreplicated;         /* also set for a COMMIT that succeeded: somebody ended its wait for
                                   the synchronous standby */
-    bool timed_out;   /* lost because a round trip took longer, or received more, than it may */
-    char sqlstate[6]; /* this and what follows: "" where the server did not say */
-    char table[64];   /* longer names are cut off */
+    bool timed_out;     /* lost because a round trip took longer, or received more, than it may */
+    bool session_lives; /* the server answered with an error and keeps the session */
+    bool in_function;   /* it was raised in a function or a trigger, or while one was called */
+    /* These three are set by verdict.h. */
+    bool suspect;      /* it may be about a message */
+    bool unproven;     /* of SQLSTATE_REFUSE: only if others can be written is a message at fault */
+    bool unclassified; /* a message that goes on failing with it while others do not is at fault */
+    char sqlstate[6];  /* this and what follows: "" where the server did not say */
+    char schema[64];   /* longer names are cut off */
+    char table[64];
     char constraint[64];
     char column[64];
     struct error error; /* without values: the server's DETAIL never gets here */

@@ -153,7 +153,7 @@ static int add_changes(struct store_transaction *tx, size_t *inserts)
         result = add_removals(tx, c);
     for (size_t c = 0; result == 0 && c < children; c++)
         result = add_writes(tx, c);
-    return result == 0 ? add_dead_letters(tx) : result;
+    return result;
 }
 
 /* Another session has inserted a root that we meant to insert, and it may have children that we
@@ -177,32 +177,36 @@ static int check_inserts(struct store_transaction *tx, size_t inserts)
                      inserted);
 }
 
-/* Every message can be a dead letter. So when one is refused, the table is wrong, and the other
-   messages of the batch must not be blamed. */
-static void judge_dead_letters(struct pg_failure *failure)
+/* Deferred constraints speak now, so that COMMIT fails for no row; and before the dead letters, so
+   that those are not taken for rows that the message brought. */
+static int add_end(struct store_transaction *tx)
 {
-    if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)
-        return;
-    failure->class = SQLSTATE_PAUSE;
-    error_hint(
-        &failure->error,
-        "a constraint or trigger on kopru.dead_letters refuses what kopru writes there: remove it");
+    if (tx->pipeline.count > 0 || tx->copies || tx->set.dead_letter_count > 0)
+        pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
+    return add_dead_letters(tx);
 }
 
-int store_write_changes(struct store_transaction *tx, bool probe)
+int store_write_changes(struct store_transaction *tx)
 {
     size_t inserts = 0;
     int result = add_changes(tx, &inserts);
 
-    if (result == 0 && probe)
-        pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
-    if (result == 0 && tx->pipeline.count > 0) {
+    if (result == 0 && !tx->copies)
+        result = add_end(tx);
+    if (result == 0 && tx->pipeline.count > 0)
         result = store_send(tx);
-        if (result != 0)
-            judge_dead_letters(&tx->failure);
-    }
     if (result == 0)
         result = check_inserts(tx, inserts);
+    pg_pipeline_clear(&tx->pipeline);
+    return result;
+}
+
+int store_write_end(struct store_transaction *tx)
+{
+    int result = add_end(tx);
+
+    if (result == 0)
+        result = store_send(tx);
     pg_pipeline_clear(&tx->pipeline);
     return result;
 }

@@ -204,6 +204,7 @@ void writer_drain(struct writer *writer)
     while (writer->busy)
         pthread_cond_wait(&writer->session.changed, &writer->session.lock);
     quarantine_clear(&writer->session.quarantine);
+    counters_barred(&writer->session.marks, false);
     pthread_mutex_unlock(&writer->session.lock);
 }
 
