@@ -110,6 +110,69 @@ def test_what_every_row_meets_costs_none(rabbitmq_server, db, queues, kopru, sql
     endpoint.wait_until_readyz(daemon, 200, f"queue {queues.customer} consuming")
 
 
+# Row security calls it for the row of the lease that each transaction checks.
+_AT_LEASE_CHECK = """
+CREATE FUNCTION public.gate() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+    IF current_query() LIKE '%FOR KEY SHARE%' THEN
+        RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}';
+    END IF;
+    RETURN true; END $$;
+CREATE POLICY gate ON kopru.queues USING (public.gate());
+ALTER TABLE kopru.queues ENABLE ROW LEVEL SECURITY;
+"""
+
+
+@pytest.mark.parametrize("sqlstate", ["54000", "P0001", "22023", "ZZ001"])
+def test_what_a_server_without_transaction_ids_says_costs_none(rabbitmq_server, db, queues, kopru,
+                                                               sqlstate):
+    """The lease check is the first statement that needs one, and carries no row."""
+    endpoint = Endpoint()
+    with RollbackWatch(db, most=100) as watch:
+        daemon = kopru(queues=_queue(queues, 2), http=endpoint.settings)
+        db.query(_AT_LEASE_CHECK.format(sqlstate=sqlstate))
+        rabbitmq_server.publish_many(queues.customer, (_customer(f"c{n}") for n in range(300)))
+        daemon.wait_until(lambda: len([line for line in daemon.log_lines()
+                                       if line.get("sqlstate") == sqlstate]) > 3, 60,
+                          "it to be said")
+        endpoint.wait_until_readyz(daemon, 503, sqlstate)
+    watch.require_waits()
+    assert not daemon.events("quarantined")
+    db.query("ALTER TABLE kopru.queues DISABLE ROW LEVEL SECURITY")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert read_dead_letters(db) == []
+    assert len(_names(db)) == 300
+
+
+def test_the_lease_keeper_waits_longer_while_it_renews_nothing(db, queues, kopru):
+    """It reaches the database each time, and each time in vain."""
+    daemon = kopru(queues=_queue(queues))
+    db.query(_raising("P0001") + "CREATE TRIGGER fault BEFORE UPDATE ON kopru.queues "
+             "FOR EACH STATEMENT EXECUTE FUNCTION public.fault()")
+    daemon.wait_until(lambda: [line for line in daemon.events("database_unavailable")
+                               + daemon.events("paused") if line.get("retry_ms", 0) > 1000], 30,
+                      "a longer wait")
+
+
+def test_a_deferred_rule_judges_rows_that_are_copied(rabbitmq_server, db, queues, kopru):
+    """COPY comes after the other rows of the batch, and the constraints after COPY."""
+    db.query("""
+        CREATE FUNCTION public.fault() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'the site refuses it'; END $$;
+        CREATE CONSTRAINT TRIGGER fault AFTER INSERT OR UPDATE ON kopru.contact_mediums
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.city = 'nowhere')
+            EXECUTE FUNCTION public.fault()""")
+    daemon = kopru(queues=_queue(queues), log={"level": "debug"})
+    bodies = [_customer(f"n{n}", contactMedium=[{"mediumType": "PHONE"}] * 3) for n in range(300)]
+    bodies[150] = _customer("p", contactMedium=[{"characteristic": {"city": "nowhere"}}])
+    bodies[151] = b"{"
+    rabbitmq_server.publish_many(queues.customer, bodies)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert {row["entity_id"] for row in read_dead_letters(db)} == {"p", None}
+    assert len(_names(db)) == 298
+    assert db.value("SELECT count(*) FROM kopru.contact_mediums") == 3 * 298
+    assert daemon.terminate() == 0
+
+
 @pytest.mark.parametrize("sqlstate", ["54000", "23514", "P0001", "22012"])
 def test_dead_letters_refused_at_commit_cost_no_neighbour(rabbitmq_server, db, queues, kopru,
                                                           sqlstate):

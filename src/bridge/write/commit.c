@@ -86,8 +86,8 @@ static void finish(struct write_session *session, const struct write_request *re
     doorbell_ring(&queue->consumer);
 }
 
-static void log_failure(const struct write_session *session, enum write_outcome outcome,
-                        const struct write_report *report, int wait_ms)
+void commit_log_failure(const struct write_session *session, bool pause,
+                        const struct write_report *report, int64_t wait_ms)
 {
     const struct log_field fields[] = { LOG_TEXT("queue", session_queue(session)->name),
                                         LOG_NUMBER("writer", session->number),
@@ -95,8 +95,8 @@ static void log_failure(const struct write_session *session, enum write_outcome 
                                         LOG_NUMBER("retry_ms", wait_ms),
                                         { 0 } };
 
-    log_error(outcome == WRITE_PAUSE ? LOG_ERROR : LOG_WARNING,
-              outcome == WRITE_PAUSE ? "paused" : "database_unavailable", &report->error, fields);
+    log_error(pause ? LOG_ERROR : LOG_WARNING, pause ? "paused" : "database_unavailable",
+              &report->error, fields);
 }
 
 /* Whether a message of the request was refused by the database (true), or by nobody (false). */
@@ -156,7 +156,7 @@ enum commit_result commit_until_decided(struct write_session *session,
         if (tries > 0 && report->suspect && suspicions >= tries)
             return COMMIT_SUSPECT;
         wait_ms = session_next_wait_ms(session, outcome == WRITE_PAUSE);
-        log_failure(session, outcome, report, wait_ms);
+        commit_log_failure(session, outcome == WRITE_PAUSE, report, wait_ms);
         if (tries > 0 && report->too_much)
             return COMMIT_SUSPECT;
         result = wait_until_over(session, request, wait_ms, &again);

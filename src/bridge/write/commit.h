@@ -31,4 +31,9 @@ enum commit_result commit_until_decided(struct write_session *session,
                                         const struct write_request *request, unsigned tries,
                                         struct write_report *report);
 
+/* Logs why nothing is committed. pause: a person has to act, or nothing gets through. wait_ms: until
+   the next attempt. */
+void commit_log_failure(const struct write_session *session, bool pause,
+                        const struct write_report *report, int64_t wait_ms);
+
 #endif

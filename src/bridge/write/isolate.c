@@ -1,7 +1,6 @@
 #include "bridge/write/isolate.h"
 
 #include "base/log.h"
-#include "base/text.h"
 #include "bridge/timing.h"
 #include "bridge/write/breaker_gate.h"
 #include "bridge/write/commit.h"
@@ -311,13 +310,7 @@ static bool pause_round(struct isolation *isolation)
     int wait_ms = session_next_wait_ms(session, false);
 
     forgive(isolation, NULL);
-    log_error(
-        LOG_ERROR, "paused", &isolation->report.error,
-        (const struct log_field[]){ LOG_TEXT("queue", session_queue(session)->name),
-                                    LOG_NUMBER("writer", session->number),
-                                    LOG_TEXT("sqlstate", text_or_null(isolation->report.sqlstate)),
-                                    LOG_NUMBER("retry_ms", wait_ms),
-                                    { 0 } });
+    commit_log_failure(session, true, &isolation->report, wait_ms);
     return session_wait(session, wait_ms) && trial_run_due(session);
 }
 

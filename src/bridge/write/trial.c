@@ -205,6 +205,9 @@ static bool judge(struct trial *trial, enum commit_result first)
         return false;
     if (result == COMMIT_DONE && trial->rest == trial->count)
         return true;
+    if (atomic_load(&trial->session->marks.barred))
+        commit_log_failure(trial->session, trial->report.error.kind != ERROR_UNAVAILABLE,
+                           &trial->report, clock_left_ms(trial->entity->due_ms));
     log_quarantined(trial->session, trial->entity,
                     "an entity still fails alone, and its messages wait");
     return true;
