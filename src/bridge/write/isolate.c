@@ -209,11 +209,14 @@ static bool fails_alone(struct isolation *isolation, struct group *group)
 {
     struct quarantine *quarantine = &isolation->session->quarantine;
     struct slice id = isolation->messages[group->first]->change->id;
+    /* What takes too long says nothing about a statement. */
+    uint64_t statements = isolation->report.too_much ? 0 : isolation->report.statements;
 
     forgive(isolation, group);
     counters_barred(&isolation->session->marks, true);
     counters_pause(&session_queue(isolation->session)->counters, &isolation->report);
-    if (quarantine_fails_alone(quarantine, id) == 0 && put_into_quarantine(isolation, group))
+    if (quarantine_fails_alone(quarantine, id, statements) == 0 &&
+        put_into_quarantine(isolation, group))
         return true;
     group->state = GROUP_LEFT;
     isolation->end = COMMIT_SUSPECT;

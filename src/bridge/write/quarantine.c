@@ -155,12 +155,15 @@ void quarantine_judged(struct quarantine *quarantine, const struct quarantined_e
     quarantine->judged_len = entity->id_len;
 }
 
-unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id)
+unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id, uint64_t statements)
 {
     const struct slice judged = { quarantine->judged_id, quarantine->judged_len };
 
     if (quarantine->failed_in_a_row == 1 && slice_equal(judged, id))
         quarantine->failed_in_a_row = 0;
+    if (quarantine->failed_in_a_row == 0)
+        quarantine->failed_statements = 0;
+    quarantine->failed_statements |= statements;
     return quarantine->failed_in_a_row++;
 }
 
@@ -172,6 +175,7 @@ void quarantine_clear(struct quarantine *quarantine)
     pthread_mutex_unlock(&quarantine->lock);
     atomic_store(&quarantine->messages, 0);
     quarantine->failed_in_a_row = 0;
+    quarantine->failed_statements = 0;
 }
 
 int64_t quarantine_due_ms(const struct quarantine *quarantine)
@@ -194,7 +198,8 @@ void quarantine_note_commit(struct quarantine *quarantine, uint64_t statements)
         quarantine->proven_ms[i] = now_ms;
         quarantine->proven_by[i] = quarantine->commits;
     }
-    if (statements != 0)
+    if ((statements & quarantine->failed_statements) != 0 ||
+        (statements != 0 && quarantine->failed_statements == 0))
         quarantine->failed_in_a_row = 0;
 }
 

@@ -48,7 +48,8 @@ struct quarantine {
                                           went through it committed last */
     uint64_t proven_by[STATEMENTS_MAX]; /* the number of that commit */
     uint64_t commits;                   /* so far */
-    unsigned failed_in_a_row;           /* entities that failed alone since the last commit */
+    unsigned failed_in_a_row;   /* entities that failed alone since the last commit through */
+    uint64_t failed_statements; /* one of these; 0: any */
     char judged_id[QUARANTINE_ID_MAX_BYTES]; /* the last one that left with a dead letter alone */
     size_t judged_len;                       /* 0: none did */
 };
@@ -79,9 +80,11 @@ void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity 
 /* The entity is about to leave with dead letters alone. */
 void quarantine_judged(struct quarantine *quarantine, const struct quarantined_entity *entity);
 
-/* An entity failed alone. Returns how many did before it since the last commit; the one that was
-   judged last does not count as another when it fails again. */
-unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id);
+/* An entity failed alone, in one of these statements; 0: in any. Returns how many did before it
+   since the last commit through them; the one that was judged last does not count as another when
+   it fails again. */
+unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id,
+                                uint64_t statements);
 
 /* Forgets all: their messages go back to the broker. */
 void quarantine_clear(struct quarantine *quarantine);

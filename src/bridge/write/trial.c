@@ -69,7 +69,9 @@ bool trial_quarantine(struct write_session *session, struct message *const *mess
     if (count == 1)
         note_failure(messages[0], report);
     log_quarantined(session, &quarantine->entities[quarantine->count - 1],
-                    "an entity fails alone: its messages wait, and the others go on");
+                    quarantine->failed_in_a_row > 1
+                        ? "an entity fails, and nothing else is committed either: its messages wait"
+                        : "an entity fails alone: its messages wait, and the others go on");
     return true;
 }
 
