@@ -85,6 +85,19 @@ def test_a_column_that_kopru_does_not_know_is_no_bad_row(rabbitmq_server, db, qu
     assert read_dead_letters(db) == []
 
 
+def test_a_column_that_became_too_narrow_is_no_bad_row(rabbitmq_server, db, queues, kopru):
+    """22001 says that a value does not fit, and not which of the two is wrong."""
+    endpoint = Endpoint()
+    daemon = kopru(queues=_queue(queues), http=endpoint.settings)
+    db.query("ALTER TABLE kopru.customers ALTER COLUMN name TYPE varchar(3)")
+    rabbitmq_server.publish_many(queues.customer, (_customer(f"b{n}") for n in range(60)))
+    _wait_until_nothing_gets_through(daemon, endpoint, queues)
+    db.query("ALTER TABLE kopru.customers ALTER COLUMN name TYPE text")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(_names(db)) == 60
+    assert read_dead_letters(db) == []
+
+
 @pytest.mark.parametrize("writers", [1, 2, 8])
 @pytest.mark.parametrize(("sqlstate", "where"), [("54000", _AT_STATEMENT), ("54000", _AT_COMMIT),
                                                  ("P0001", _AT_STATEMENT), ("22012", _AT_COMMIT)],

@@ -20,6 +20,9 @@
    it may be an outage. Once, where nothing has been committed since two entities failed alone. */
 enum { BATCH_TRIES = 3 };
 
+/* How many other entities are tried, before two that failed alone are taken for an outage. */
+enum { SAMPLES = 4 };
+
 enum group_state {
     GROUP_OPEN,
     GROUP_LEFT,    /* failed alone while nothing committed, or by what may be a race: the other
@@ -305,6 +308,28 @@ static enum commit_result run_round(struct isolation *isolation)
     return isolation->end;
 }
 
+/* Entities failed alone, and nothing was committed meanwhile. Tries a few others from all over the
+   batch: one that commits shows that it is no outage. */
+static enum commit_result try_samples(struct isolation *isolation)
+{
+    size_t step = count_in(isolation, GROUP_OPEN) / (SAMPLES + 1) + 1;
+    size_t seen = 0;
+
+    for (size_t i = 0; i < isolation->group_count; i++) {
+        struct group *group = &isolation->groups[i];
+        enum commit_result result;
+
+        if (group->state != GROUP_OPEN || ++seen % step != 0)
+            continue;
+        result = write_groups(isolation, &group, 1, 1);
+        if (result == COMMIT_DONE)
+            group->state = GROUP_DECIDED;
+        if (result != COMMIT_REFUSED && result != COMMIT_SUSPECT)
+            return result;
+    }
+    return COMMIT_SUSPECT;
+}
+
 /* Nothing gets through: says so, and waits. No verdict outlives the wait. Returns false when the
    subscription is gone. */
 static bool pause_round(struct isolation *isolation)
@@ -340,6 +365,8 @@ static bool run(struct isolation *isolation)
         end = run_round(isolation);
         if (end == COMMIT_DONE)
             end = end_round(isolation, &race);
+        else if (end == COMMIT_SUSPECT)
+            end = try_samples(isolation);
         if (end == COMMIT_JUDGE_AGAIN)
             forgive(isolation, NULL);
         if (end == COMMIT_SUSPECT && !pause_round(isolation))

@@ -265,6 +265,24 @@ static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
     assert_false(fixture.messages[0]->refused);
 }
 
+/* Those that come first are bad, and nothing speaks against them yet: no wait for each of them. */
+static void a_good_one_behind_bad_ones_is_found(void **state)
+{
+    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
+
+    (void)state;
+    for (size_t i = 0; i < 12; i++)
+        add((const char *[]){ "a&", "b&", "c&", "d&", "e&", "f&", "g&", "h&", "i&", "j", "k",
+                              "l" }[i]);
+    assert_true(write_all());
+    assert_int_equal(session->retry.seed, seed);
+    assert_true(fixture.fake.fakes.attempts < 60);
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_true(atomic_load(&fixture.messages[i]->committed) || i < 1);
+    assert_int_equal(session->quarantine.count, 1);
+}
+
 /* The dead letter cannot be written at once, and then the message can. */
 static void a_verdict_that_was_not_written_is_void(void **state)
 {
@@ -335,6 +353,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_that_meets_every_row_is_no_verdict, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_good_one_behind_bad_ones_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_verdict_that_was_not_written_is_void, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_that_are_refused_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_lease_writes_nothing_and_says_so, set_up, tear_down),
