@@ -68,6 +68,7 @@ static void what_ties_an_error_to_its_row_decides(void **state)
         { "23P01", "kopru.customers", NULL, "site_rule", false, VERDICT_FINAL },
         { "23000", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
         { "22001", NULL, NULL, NULL, false, VERDICT_NEIGHBOURS },
+        { "22003", NULL, NULL, NULL, false, VERDICT_FINAL },
         { "22012", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
         { "44000", NULL, NULL, NULL, false, VERDICT_NEIGHBOURS },
         { "44000", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
