@@ -245,6 +245,7 @@ static void a_refusal_that_may_meet_every_row_needs_neighbours(void **state)
 static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
 {
     struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
 
     (void)state;
     add("a");
@@ -252,6 +253,7 @@ static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
     add("c");
     fixture.fake.fakes.disturbance = '&';
     assert_true(write_all());
+    assert_int_not_equal(session->retry.seed, seed);
     assert_int_equal(fixture.fake.fakes.transaction_count, 0);
     assert_int_equal(session->quarantine.count, 3);
     for (size_t i = 0; i < fixture.count; i++)
