@@ -115,6 +115,18 @@ static bool keeps_session(const PGresult *result)
     return severity != NULL && strcmp(severity, "ERROR") == 0;
 }
 
+/* The context names the functions and statements in which the error was raised; of a parameter that
+   could not be read it has one line, `unnamed portal parameter $5`, in the server's language. */
+static bool is_in_function(const PGresult *result)
+{
+    const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+    const char *parameter = context != NULL ? strrchr(context, '$') : NULL;
+    bool is_parameter = parameter != NULL && strchr(context, '\n') == NULL &&
+                        strspn(parameter + 1, "0123456789") == strlen(parameter + 1);
+
+    return context != NULL && !is_parameter;
+}
+
 /* PgBouncer gives 08P01 to all errors of its own; PostgreSQL gives it to a parameter that it cannot
    read. Then every batch would fail like this one. */
 static bool is_our_mistake(const struct pg_failure *failure)
@@ -134,7 +146,7 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
     copy_field(failure->table, sizeof(failure->table), result, PG_DIAG_TABLE_NAME);
     copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
     copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
-    failure->in_function = PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL;
+    failure->in_function = is_in_function(result);
     failure->session_lives = keeps_session(result);
     mistaken = is_our_mistake(failure);
     failure->class = mistaken ? SQLSTATE_PAUSE : sqlstate_classify(failure->sqlstate);

@@ -123,6 +123,33 @@ def test_what_every_row_meets_costs_none(rabbitmq_server, db, queues, kopru, sql
     endpoint.wait_until_readyz(daemon, 200, f"queue {queues.customer} consuming")
 
 
+def test_values_that_no_column_can_hold_need_no_neighbour(rabbitmq_server, db, queues, kopru):
+    """22003 of a parameter that kopru sent; of a trigger's own arithmetic it would be doubtful."""
+    daemon = kopru(queues=_queue(queues))
+    for n in range(3):
+        rabbitmq_server.publish(queues.customer, b'{"id":"c%d","x":1e%d}' % (n, 200000 + n))
+        rabbitmq_server.wait_until_empty(queues.customer)
+    assert {row["sqlstate"] for row in read_dead_letters(db)} == {"22003"}
+    assert not daemon.events("quarantined")
+
+
+def test_a_sequence_that_ran_out_behind_a_trigger_costs_none(rabbitmq_server, db, queues, kopru):
+    """The same SQLSTATE, for every row."""
+    db.query("CREATE TABLE public.audit (n integer); GRANT INSERT ON public.audit TO PUBLIC")
+    db.query(_RAISE.format(body="INSERT INTO public.audit VALUES (2147483648);"))
+    db.query("CREATE TRIGGER fault AFTER INSERT OR UPDATE ON kopru.customers "
+             "FOR EACH ROW EXECUTE FUNCTION public.fault()")
+    endpoint = Endpoint()
+    daemon = kopru(queues=_queue(queues), http=endpoint.settings)
+    rabbitmq_server.publish_many(queues.customer, (_customer(f"b{n}") for n in range(60)))
+    _wait_until_nothing_gets_through(daemon, endpoint, queues)
+    assert {line["sqlstate"] for line in daemon.events("paused")} == {"22003"}
+    _drop(db, "customers")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert read_dead_letters(db) == []
+    assert len(_names(db)) == 60
+
+
 # Row security calls it for the row of the lease that each transaction checks.
 _AT_LEASE_CHECK = """
 CREATE FUNCTION public.gate() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
