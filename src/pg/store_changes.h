@@ -17,8 +17,8 @@ extern const struct pg_statement PG_CHECK_CONSTRAINTS;
    tx->failure: among others, another session inserted one of the roots meanwhile. */
 int store_write_changes(struct store_transaction *tx);
 
-/* After store_copy(): checks the deferred constraints, and writes the dead letters. Returns 0, or -1
-   with tx->failure. */
+/* After store_copy(): checks the deferred constraints, and writes the dead letters. Returns 0, or
+   -1 with tx->failure. */
 int store_write_end(struct store_transaction *tx);
 
 #endif

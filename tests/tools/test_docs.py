@@ -315,7 +315,8 @@ def test_the_sqlstates_are_those_of_the_program() -> None:
 _SIGNS = {
     "OWN_CONSTRAINT": "names a constraint of one of the entity's tables",
     "FILLED_COLUMN": "names a column that the entity file fills",
-    "OWN_INDEX": "names an index of one of the entity's tables, and comes from kopru's own statement",
+    "OWN_INDEX": "names an index of one of the entity's tables, and comes from kopru's own "
+                 "statement",
     "OWN_STATEMENT": "comes from kopru's own statement, not from a function or trigger",
     "TABLE_ALONE": "names a table and no constraint",
     "FOREIGN_TABLE": "names a table that is none of the entity's",

@@ -17,8 +17,8 @@ enum commit_result {
                        not tell which message */
     COMMIT_SUSPECT,     /* it may be about a message: a statement that carries rows failed, or the
                        transaction takes too long or too much memory */
-    COMMIT_JUDGE_AGAIN, /* what the database refused is to be judged again: its dead letters were not
-                           written at once, or the breaker was open and has closed */
+    COMMIT_JUDGE_AGAIN, /* what the database refused is to be judged again: its dead letters were
+                           not written at once, or the breaker was open and has closed */
     COMMIT_ABANDONED,   /* the subscription is gone, or the lease is lost: give the batch up */
 };
 
@@ -31,8 +31,8 @@ enum commit_result commit_until_decided(struct write_session *session,
                                         const struct write_request *request, unsigned tries,
                                         struct write_report *report);
 
-/* Logs why nothing is committed. pause: a person has to act, or nothing gets through. wait_ms: until
-   the next attempt. */
+/* Logs why nothing is committed. pause: a person has to act, or nothing gets through. wait_ms:
+   until the next attempt. */
 void commit_log_failure(const struct write_session *session, bool pause,
                         const struct write_report *report, int64_t wait_ms);
 

@@ -16,8 +16,9 @@
  * instead of getting one of its own, so that a dead letter commits together with its neighbours.
  */
 
-/* How often a whole batch is tried after an error that may be about a message, before it is divided:
-   it may be an outage. Once, where nothing has been committed since two entities failed alone. */
+/* How often a whole batch is tried after an error that may be about a message, before it is
+   divided: it may be an outage. Once, where nothing has been committed since two entities failed
+   alone. */
 enum { BATCH_TRIES = 3 };
 
 /* How many other entities are tried, before two that failed alone are taken for an outage. */

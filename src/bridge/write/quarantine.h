@@ -1,8 +1,8 @@
 /*
- * The quarantined entities of one writer: each failed alone, with an error that is no verdict or for
- * too much time or memory, while the database takes others. Their messages wait here in order, and
- * later messages of the same ids join them, so that order holds per entity; everything else goes
- * on. trial.h says what becomes of them.
+ * The quarantined entities of one writer: each failed alone, with an error that is no verdict or
+ * for too much time or memory, while the database takes others. Their messages wait here in order,
+ * and later messages of the same ids join them, so that order holds per entity; everything else
+ * goes on. trial.h says what becomes of them.
  *
  * The list belongs to its writer while the writer is busy, and to writers_abandon() otherwise;
  * quarantine_status(), quarantine_messages() and quarantine_stuck() may be called by any thread.

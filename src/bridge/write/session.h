@@ -67,8 +67,8 @@ static inline bool session_is_abandoned(const struct write_session *session)
 /* Sleeps, but no longer than the subscription lives. Returns false when it is gone. */
 bool session_wait(struct write_session *session, int wait_ms);
 
-/* Returns how long to wait after a failure, in milliseconds: longer with each since the last commit,
-   and longer where a person must act first. */
+/* Returns how long to wait after a failure, in milliseconds: longer with each since the last
+   commit, and longer where a person must act first. */
 int session_next_wait_ms(struct write_session *session, bool pause);
 
 /* Something was committed: the waits are short again, and it is logged if they were. */
