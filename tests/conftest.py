@@ -14,6 +14,7 @@ from support.daemon import Kopru, default_settings, merged
 from support.postgres import Postgres
 from support.process import unwind_on_signals
 from support.rabbitmq import RabbitMQ
+from support.transaction_rate import RollbackWatch
 
 
 def pytest_configure() -> None:
@@ -90,7 +91,8 @@ def kopru(rabbitmq_server: RabbitMQ, db: database.Database,
 
     Keywords change the configuration (see daemon.merged), env adds to the environment, prefix to
     the command. The daemon is started and consuming unless start=False. At the end those that still
-    run are killed, and a sanitizer's report fails the test.
+    run are killed, and a sanitizer's report fails the test; so does a loop that rolls back one
+    transaction after the other without a wait.
     """
     made: list[Kopru] = []
 
@@ -103,7 +105,8 @@ def kopru(rabbitmq_server: RabbitMQ, db: database.Database,
             daemon.start()
         return daemon
 
-    yield make
+    with RollbackWatch(db) as rollbacks:
+        yield make
     failures = []
     for daemon in made:
         try:
@@ -111,3 +114,4 @@ def kopru(rabbitmq_server: RabbitMQ, db: database.Database,
         except AssertionError as failure:
             failures.append(str(failure))
     assert not failures, "\n".join(failures)
+    rollbacks.require_waits()

@@ -85,12 +85,18 @@ struct write_report {
     bool divisible;    /* of gave_up: there are several entities, so fewer at once will do */
     unsigned refused;  /* messages of the request that became dead letters because of what is
                             stored (see there) */
-    bool unclassified; /* of WRITE_RETRY: the SQLSTATE has no rule, so it may be about a message */
+    bool suspect; /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, so it
+                          may be about one of them */
+    bool unclassified; /* suspect, and a message that goes on failing with it while others do not is
+                          at fault */
+    bool unproven;     /* of WRITE_REFUSED: a whole table can raise it, so others must get through
+                          before a message is at fault */
     bool not_written;  /* of WRITE_RETRY and WRITE_PAUSE: every statement succeeded, and still rows
-                          of the table are missing. It may be about an entity, and is unclassified,
-                          but no message can be at fault: statements is 0 */
-    uint64_t statements; /* one bit for each statement that it went through; of an unclassified
-                            failure, those that may have failed */
+                          of the table are missing. It may be about an entity, but no message can be
+                          at fault: statements is 0 */
+    uint64_t
+        statements; /* one bit for each statement that it went through; of a failure, those that
+                            may have failed */
 };
 
 #endif

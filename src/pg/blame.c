@@ -50,7 +50,8 @@ uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements
     const char *name = failure->statement;
 
     if (name == PG_BEGIN.name || name == PG_SETTINGS.name || name == PG_CHECK_EPOCH.name ||
-        name == PG_WRITE_DEAD_LETTERS.name || name == statements->foreign.name)
+        name == PG_WRITE_DEAD_LETTERS.name || name == PG_COMMIT.name ||
+        name == statements->foreign.name)
         return 0;
     if (name == statements->find.name)
         return bit(FIND);
@@ -68,5 +69,5 @@ uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements
         if (name == child->write.name)
             return bit(write_of(c));
     }
-    return pg_blame_used(set, false);
+    return pg_blame_used(set, false) & ~(bit(FIND) | bit(LOAD));
 }

@@ -15,8 +15,9 @@
    nothing about the statement that writes the others. */
 uint64_t pg_blame_used(const struct write_set *set, bool copies);
 
-/* The statement that failed; all that were used where the server did not say which, as at COMMIT. 0
-   when what failed says nothing about a message, as BEGIN. */
+/* The statement that failed; all that wrote rows where the server did not say which, as when
+   deferred constraints are checked. 0 when what failed says nothing about a message, as BEGIN, or
+   COMMIT, before which every constraint has been checked. */
 uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements *statements,
                          const struct pg_failure *failure);
 

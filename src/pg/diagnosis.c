@@ -113,15 +113,33 @@ static enum error_kind kind_of(const struct pg_failure *failure)
     return ERROR_UNAVAILABLE;
 }
 
-/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL gives it to a parameter that it cannot
-   read, and only PostgreSQL sends the untranslated severity. If the session lives on, every batch
-   would fail like this one. */
-static bool is_our_mistake(const struct pg_failure *failure, const PGresult *result)
+/* Only PostgreSQL sends the untranslated severity; PgBouncer, which ends the session with an error
+   of its own, does not. */
+static bool keeps_session(const PGresult *result)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
 
-    return strcmp(failure->sqlstate, "08P01") == 0 && severity != NULL &&
-           strcmp(severity, "ERROR") == 0;
+    return severity != NULL && strcmp(severity, "ERROR") == 0;
+}
+
+/* The context names the functions and statements in which the error was raised; of a parameter that
+   could not be read it has one line, `unnamed portal parameter $5`, in the server's language. */
+static bool is_in_function(const PGresult *result)
+{
+    const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
+    const char *parameter = context != NULL ? strrchr(context, '$') : NULL;
+    bool is_parameter = parameter != NULL && strchr(context, '\n') == NULL &&
+                        strspn(parameter + 1, "0123456789") == strlen(parameter + 1);
+
+    return context != NULL && !is_parameter;
+}
+
+/* PgBouncer gives 08P01 to all errors of its own; PostgreSQL gives it to a parameter that it cannot
+   read. Then every batch would fail like this one. */
+static bool is_our_mistake(const struct pg_failure *failure)
+{
+    return strcmp(failure->sqlstate, "08P01") == 0 && failure->session_lives &&
+           !failure->in_function;
 }
 
 void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result,
@@ -131,13 +149,17 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
     bool mistaken;
 
     copy_field(failure->sqlstate, sizeof(failure->sqlstate), result, PG_DIAG_SQLSTATE);
+    copy_field(failure->schema, sizeof(failure->schema), result, PG_DIAG_SCHEMA_NAME);
     copy_field(failure->table, sizeof(failure->table), result, PG_DIAG_TABLE_NAME);
     copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
     copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
-    mistaken = is_our_mistake(failure, result);
+    failure->in_function = is_in_function(result);
+    failure->session_lives = keeps_session(result);
+    mistaken = is_our_mistake(failure);
     failure->class = mistaken ? SQLSTATE_PAUSE : sqlstate_classify(failure->sqlstate);
     failure->statement = statement;
     if (PQstatus(pg) == CONNECTION_BAD) {
+        failure->session_lives = false;
         pg_diagnose_loss(pg, failure, "lost the connection to the database", NULL);
         return;
     }

@@ -17,10 +17,17 @@ struct pg_failure {
                                   the synchronous standby */
     bool not_written; /* the database took the statements, but not every row is there: `table` says
                          where */
-    bool timed_out;   /* lost because a round trip took longer than it may */
-    bool over_limit;  /* given up because a round trip received more than it may */
-    char sqlstate[6]; /* this and what follows: "" where the server did not say */
-    char table[64];   /* longer names are cut off */
+    bool timed_out;     /* lost because a round trip took longer than it may */
+    bool over_limit;    /* given up because a round trip received more than it may */
+    bool session_lives; /* the server answered with an error and keeps the session */
+    bool in_function;   /* it was raised in a function or a trigger, or while one was called */
+    /* These three are set by verdict.h. */
+    bool suspect;      /* it may be about a message */
+    bool unproven;     /* of SQLSTATE_REFUSE: only if others can be written is a message at fault */
+    bool unclassified; /* a message that goes on failing with it while others do not is at fault */
+    char sqlstate[6];  /* this and what follows: "" where the server did not say */
+    char schema[64];   /* longer names are cut off */
+    char table[64];
     char constraint[64];
     char column[64];
     struct error error; /* without values: the server's DETAIL never gets here */

@@ -88,7 +88,9 @@ static int write_rows(struct store_transaction *tx, bool probe)
     if (write_set_fold(&tx->set) != 0)
         return tx->set.unreadable != NULL ? report_unreadable(tx) : store_no_memory(tx);
     store_copy_decide(tx, probe);
-    if (store_write_changes(tx, probe) != 0 || (tx->copies && store_copy(tx) != 0))
+    if (store_write_changes(tx) != 0)
+        return -1;
+    if (tx->copies && (store_copy(tx) != 0 || store_write_end(tx) != 0))
         return -1;
     return store_written_verify(tx);
 }
@@ -122,10 +124,13 @@ static enum write_outcome write_in_transaction(struct pg_store *store, struct st
     bool lease_held = true;
 
     if (store->conn == NULL &&
-        pg_conn_open(&store->conn, store->target.settings, &tx->failure) != 0)
+        pg_conn_open(&store->conn, store->target.settings, &tx->failure) != 0) {
+        store_judge(tx);
         return store_outcome(&tx->failure);
+    }
     tx->conn = store->conn;
     if (run(tx, epoch, request, &lease_held) != 0) {
+        store_judge(tx);
         abandon(store, &tx->failure);
         if (tx->failure.not_written)
             pg_foreign_hint(store->conn, tx->failure.table, &tx->failure);

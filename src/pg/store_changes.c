@@ -154,37 +154,52 @@ static int add_changes(struct store_transaction *tx, size_t *inserts)
         result = add_removals(tx, c);
     for (size_t c = 0; result == 0 && c < children; c++)
         result = add_writes(tx, c);
-    return result == 0 ? add_dead_letters(tx) : result;
+    return result;
 }
 
-/* Every message can be a dead letter. So when one is refused, the table is wrong, and the other
-   messages of the batch must not be blamed. */
-static void judge_dead_letters(struct pg_failure *failure)
+/* What ends the changes: is there anything of the site's on the tables; deferred constraints speak
+   now, so that COMMIT fails for no row; and then come the dead letters, so that those are not taken
+   for rows that the message brought. */
+static int add_end(struct store_transaction *tx)
 {
-    if (failure->class != SQLSTATE_REFUSE || failure->statement != PG_WRITE_DEAD_LETTERS.name)
-        return;
-    failure->class = SQLSTATE_PAUSE;
-    pg_dead_letters_hint(failure);
+    if (tx->pipeline.count > 0 || tx->copies) {
+        store_written_ask(tx);
+        pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
+    }
+    return add_dead_letters(tx);
 }
 
-int store_write_changes(struct store_transaction *tx, bool probe)
+/* A row that is missing explains a failure that only follows from it. */
+static int send_and_count(struct store_transaction *tx, size_t inserts)
+{
+    int result = store_send(tx);
+
+    if (result == 0 || !tx->failure.connection_lost)
+        result = store_written_count(tx, inserts) != 0 ? -1 : result;
+    if (result != 0 && !tx->failure.not_written)
+        store_written_merged(tx);
+    return result;
+}
+
+int store_write_changes(struct store_transaction *tx)
 {
     size_t inserts = 0;
     int result = add_changes(tx, &inserts);
 
-    if (result == 0 && tx->pipeline.count > 0 && !tx->copies)
-        store_written_ask(tx);
-    if (result == 0 && probe)
-        pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
-    if (result == 0 && tx->pipeline.count > 0) {
-        result = store_send(tx);
-        if (result != 0)
-            judge_dead_letters(&tx->failure);
-        if (result == 0 || !tx->failure.connection_lost)
-            result = store_written_count(tx, inserts) != 0 ? -1 : result;
-        if (result != 0 && !tx->failure.not_written)
-            store_written_merged(tx);
-    }
+    if (result == 0 && !tx->copies)
+        result = add_end(tx);
+    if (result == 0 && tx->pipeline.count > 0)
+        result = send_and_count(tx, inserts);
+    pg_pipeline_clear(&tx->pipeline);
+    return result;
+}
+
+int store_write_end(struct store_transaction *tx)
+{
+    int result = add_end(tx);
+
+    if (result == 0)
+        result = send_and_count(tx, 0);
     pg_pipeline_clear(&tx->pipeline);
     return result;
 }

@@ -1,6 +1,7 @@
 #include "pg/store_report.h"
 
 #include "pg/blame.h"
+#include "pg/verdict.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,23 +32,24 @@ static bool took_too_much(const struct store_transaction *tx)
            strcmp(sqlstate, OUT_OF_MEMORY) == 0;
 }
 
-/* Only a server that is still there can have refused a message. */
-static void fill_blame(struct write_report *report, const struct store_transaction *tx)
+static uint64_t failing_statements(const struct store_transaction *tx)
 {
-    const struct pg_failure *failure = &tx->failure;
+    if (tx->failure.not_written)
+        return 0;
+    if (tx->failure.sqlstate[0] == '\0')
+        return pg_blame_used(&tx->set, tx->copies);
+    return pg_blame_failed(&tx->set, tx->target->statements, &tx->failure);
+}
 
-    report->statements = pg_blame_used(&tx->set, tx->copies);
-    if (failure->not_written) {
-        report->not_written = true;
-        report->unclassified = failure->class == SQLSTATE_RETRY;
-        report->statements = 0;
-        return;
-    }
-    if (failure->sqlstate[0] == '\0')
-        return;
-    report->statements = pg_blame_failed(&tx->set, tx->target->statements, failure);
-    report->unclassified = report->statements != 0 && !failure->connection_lost &&
-                           sqlstate_is_unclassified(failure->sqlstate);
+void store_judge(struct store_transaction *tx)
+{
+    struct pg_failure *failure = &tx->failure;
+
+    if (failure->not_written)
+        failure->suspect = failure->class == SQLSTATE_RETRY;
+    else if (failure->sqlstate[0] != '\0')
+        verdict_reach(failure, tx->target->statements->entity, failing_statements(tx) != 0);
+    failure->suspect = failure->suspect || tx->set.unreadable != NULL;
 }
 
 void store_fill_report(struct write_report *report, const struct store_transaction *tx)
@@ -65,7 +67,11 @@ void store_fill_report(struct write_report *report, const struct store_transacti
     report->gave_up = tx->gave_up;
     report->divisible = tx->set.count > 1;
     report->refused = (unsigned)tx->set.too_large_count;
-    fill_blame(report, tx);
+    report->not_written = failure->not_written;
+    report->suspect = failure->suspect;
+    report->unproven = failure->unproven;
+    report->unclassified = failure->unclassified;
+    report->statements = failing_statements(tx);
     for (size_t i = 0; i < tx->set.count; i++)
         report->roots_written += tx->set.entities[i].difference.root;
 }

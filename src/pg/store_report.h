@@ -7,6 +7,9 @@
 
 #include "pg/store_transaction.h"
 
+/* Decides whether what failed may be about a message (verdict.h), before the two that follow. */
+void store_judge(struct store_transaction *tx);
+
 /* Returns the outcome of a transaction that failed. */
 enum write_outcome store_outcome(const struct pg_failure *failure);
 

@@ -4,8 +4,9 @@
  *
  *     store_find.h       is the lease still held; which entities are stored, with which payload
  *     store_load.h       lock and read the rows of those that differ
- *     store_changes.h    write what is different, and the dead letters
- *     store_copy.h       copy the child rows of new roots, where they are many
+ *     store_changes.h    write what is different, check deferred constraints, write dead letters
+ *     store_copy.h       copy the child rows of new roots, where they are many; the check and the
+ *                        dead letters come after that
  *     store_written.h    whether every row is there
  *
  * Each step returns 0, or -1 with tx->failure filled; after a failure no other step is run.

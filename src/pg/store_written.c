@@ -199,14 +199,13 @@ static int check_rows(struct store_transaction *tx, size_t child, size_t call, b
     return there == sent ? 0 : store_not_written(tx, table, "written", sent, there);
 }
 
-/* The calls are: the deferred triggers, the roots, and two for each child table. */
+/* The calls are: the roots, and two for each child table. */
 static int look_up(struct store_transaction *tx)
 {
-    enum { ROOTS = 1, FIRST_CHILD };
+    enum { ROOTS, FIRST_CHILD };
     size_t children = tx->set.entity->child_count;
     int result;
 
-    pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
     result = add_roots(tx);
     for (size_t c = 0; result == 0 && c < children; c++)
         result = add_rows(tx, c, true) == 0 ? add_rows(tx, c, false) : -1;
@@ -223,22 +222,7 @@ static int look_up(struct store_transaction *tx)
     return result;
 }
 
-/* COPY has locked its tables only now, so what store_write_changes() asked would be too early. */
-static int ask_after_copy(struct store_transaction *tx)
-{
-    int result;
-
-    store_written_ask(tx);
-    result = store_send(tx);
-    if (result == 0)
-        result = store_written_count(tx, 0);
-    pg_pipeline_clear(&tx->pipeline);
-    return result;
-}
-
 int store_written_verify(struct store_transaction *tx)
 {
-    if (tx->copies && ask_after_copy(tx) != 0)
-        return -1;
     return tx->foreign ? look_up(tx) : 0;
 }

@@ -11,14 +11,14 @@ const struct pg_statement PG_BEGIN = {
     .begins_transaction = true,
 };
 
-static const struct pg_statement COMMIT = { .name = "kopru_commit", .sql = "COMMIT" };
+const struct pg_statement PG_COMMIT = { .name = "kopru_commit", .sql = "COMMIT" };
 static const struct pg_statement ROLLBACK = { .name = "kopru_rollback", .sql = "ROLLBACK" };
 
 /* A server whose transaction was aborted answers COMMIT with the tag ROLLBACK and without an error:
    taking that for success would acknowledge messages that were never written. */
 int pg_conn_commit(struct pg_conn *conn, struct pg_failure *failure)
 {
-    struct pg_call call = { .statement = &COMMIT };
+    struct pg_call call = { .statement = &PG_COMMIT };
     int result;
 
     conn->unreplicated = false;

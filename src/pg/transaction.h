@@ -18,6 +18,7 @@
 #include "pg/conn.h"
 
 extern const struct pg_statement PG_BEGIN;
+extern const struct pg_statement PG_COMMIT; /* for its name: pg_conn_commit() sends it */
 
 /* Commits, in a round trip of its own. Returns 0 only if the server answered with the command tag
    COMMIT, else -1 with *failure; when the connection was lost meanwhile, nobody knows whether the

@@ -312,6 +312,33 @@ def test_the_sqlstates_are_those_of_the_program() -> None:
         [state, kind.lower(), why] for state, kind, why in rows]
 
 
+_SIGNS = {
+    "OWN_CONSTRAINT": "names a constraint of one of the entity's tables",
+    "FILLED_COLUMN": "names a column that the entity file fills",
+    "OWN_INDEX": "names an index of one of the entity's tables, and comes from kopru's own "
+                 "statement",
+    "OWN_STATEMENT": "comes from kopru's own statement, not from a function or trigger",
+    "TABLE_ALONE": "names a table and no constraint",
+    "FOREIGN_TABLE": "names a table that is none of the entity's",
+    "ANY": "says anything else",
+}
+_VERDICTS = {
+    "FINAL": "dead letter",
+    "NEIGHBOURS": "dead letter, once others are committed",
+    "PROOF": "quarantined; dead letter only by quarantine.attempts and quarantine.minutes",
+    "PAUSE": "quarantined, never a dead letter",
+}
+
+
+@no_kopru
+def test_the_verdicts_are_those_of_the_program() -> None:
+    table = text_of("src/pg/verdict.c").partition("TABLE[] = {")[2].partition("\n};")[0]
+    rows = re.findall(r'\{ "(\w+)", SIGN_(\w+), VERDICT_(\w+),\s+"([^"]+)" \}', table)
+    assert len(rows) == table.count('{ "')
+    assert table_of("docs/reliability.md", "| SQLSTATE | the server's answer | then | why |") == [
+        [state, _SIGNS[sign], _VERDICTS[verdict], why] for state, sign, verdict, why in rows]
+
+
 @no_kopru
 def test_the_waits_are_those_of_the_program() -> None:
     timing = text_of("src/bridge/timing.h")

@@ -202,9 +202,9 @@ static void report(struct lease_keeper *keeper, const struct error_list *problem
     *said = problems->count;
 }
 
-/* Acquires and renews the leases until the connection fails (true) or the thread is to end
-   (false). */
-static bool tend_all(struct lease_keeper *keeper, void *session, struct error *err)
+/* Acquires and renews the leases until the connection fails (true) or the thread is to end (false).
+   *useful: all of them were tended once. */
+static bool tend_all(struct lease_keeper *keeper, void *session, bool *useful, struct error *err)
 {
     for (size_t i = 0; i < keeper->lease_count; i++)
         queue_tables_begin(&keeper->leases[i]->tables);
@@ -216,6 +216,7 @@ static bool tend_all(struct lease_keeper *keeper, void *session, struct error *e
         }
         set_database_ok(keeper, true);
         last_error_end(&keeper->error);
+        *useful = true;
     } while (wait_for(keeper, LEASE_RENEW_MS, true));
     return false;
 }
@@ -262,6 +263,7 @@ void *lease_keeper_main(void *argument)
     backoff_init(&backoff, KEEPER_POLICY);
     while (more) {
         void *session = NULL;
+        bool useful = false;
         struct error err;
         int wait_ms;
 
@@ -270,10 +272,11 @@ void *lease_keeper_main(void *argument)
         if (keeper->port.open(keeper->port.context, &session, &problems) == 0) {
             /* Anew each time: a process that was restored from a checkpoint has another start. */
             process_identify(&keeper->self);
-            backoff_reset(&backoff);
             said = 0;
             atomic_fetch_add(&keeper->sessions, 1);
-            more = tend_all(keeper, session, &err);
+            more = tend_all(keeper, session, &useful, &err);
+            if (useful) /* a session that is lost at once does not make the waits short */
+                backoff_reset(&backoff);
             if (!more)
                 release_all(keeper, session);
             else

@@ -100,6 +100,16 @@ void counters_outcome(struct counters *counters, struct writer_marks *marks,
     last_error_set(&counters->database_error, failed, &report->error, report->sqlstate, 0);
 }
 
+void counters_barred(struct writer_marks *marks, bool barred)
+{
+    atomic_store(&marks->barred, barred);
+}
+
+void counters_pause(struct counters *counters, const struct write_report *report)
+{
+    last_error_set(&counters->database_error, "paused", &report->error, report->sqlstate, 0);
+}
+
 /* Counts in plain variables first: a batch has many messages, and every atomic addition costs. */
 static void count_messages(struct counters *counters, const struct write_request *request)
 {
@@ -200,7 +210,7 @@ void counters_writer_status(const struct writer_marks *marks, struct queue_statu
 {
     int64_t failing_since_ms = atomic_load(&marks->failing_since_ms);
     int64_t silent_ms = liveness_silent_ms(&marks->liveness);
-    bool paused = atomic_load(&marks->paused);
+    bool paused = atomic_load(&marks->paused) || atomic_load(&marks->barred);
 
     status->writers++;
     status->writers_busy += !liveness_rests(&marks->liveness);

@@ -55,6 +55,7 @@ struct writer_marks {
     struct liveness liveness;      /* rests while there is no batch */
     atomic_llong failing_since_ms; /* monotonic; 0 while its attempts succeed */
     atomic_bool paused;            /* a person has to act first */
+    atomic_bool barred;            /* an entity failed alone, and nothing was committed since */
 };
 
 /* The name that the log has for a transaction that failed, or NULL for an outcome that is no
@@ -79,6 +80,12 @@ void counters_unacknowledged(struct counters *counters, size_t messages, size_t 
 void counters_idle(struct writer_marks *marks);
 void counters_outcome(struct counters *counters, struct writer_marks *marks,
                       enum write_outcome outcome, const struct write_report *report);
+
+/* By a writer, whenever that may have changed. */
+void counters_barred(struct writer_marks *marks, bool barred);
+
+/* By a writer, when something failed that makes it wait, whatever its outcome was. */
+void counters_pause(struct counters *counters, const struct write_report *report);
 
 /* By a writer, when a transaction that was no probe is committed and its messages still belong to
    the writer. */

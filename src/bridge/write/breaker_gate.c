@@ -46,8 +46,7 @@ void breaker_gate_refuse(struct write_session *session, struct message *message,
             "the database refuses too many messages, so nothing is written until it takes one");
 }
 
-/* Whether it was refused by the database, and not by kopru. */
-static bool is_refused(const struct message *message)
+bool breaker_gate_has_refused(const struct message *message)
 {
     return message->refused && message->refusal.reason == REFUSAL_REJECTED_BY_DATABASE;
 }
@@ -63,7 +62,8 @@ static size_t count_candidates(const struct write_request *request, bool refused
     size_t count = 0;
 
     for (size_t i = 0; i < request->count; i++)
-        count += refused ? is_refused(request->messages[i]) : !request->messages[i]->refused;
+        count += refused ? breaker_gate_has_refused(request->messages[i])
+                         : !request->messages[i]->refused;
     return count;
 }
 
@@ -79,7 +79,7 @@ static struct message *candidate(const struct write_request *request, size_t tur
     for (size_t i = 0; i < request->count; i++) {
         struct message *message = request->messages[i];
 
-        if ((refused ? is_refused(message) : !message->refused) && before-- == 0)
+        if ((refused ? breaker_gate_has_refused(message) : !message->refused) && before-- == 0)
             return message;
     }
     return NULL;
@@ -117,7 +117,7 @@ static void try_message(struct write_session *session, struct message *message)
 bool breaker_gate_wait(struct write_session *session, const struct write_request *request)
 {
     struct breaker *breaker = &session->shared->breaker;
-    const bool has_refused = is_refused(candidate(request, 0));
+    const bool has_refused = breaker_gate_has_refused(candidate(request, 0));
     enum breaker_turn turn = BREAKER_WAIT;
     size_t tries = 0;
 

@@ -13,6 +13,9 @@
 void breaker_gate_refuse(struct write_session *session, struct message *message,
                          const struct write_report *report);
 
+/* Whether the database refused the message, and not kopru. */
+bool breaker_gate_has_refused(const struct message *message);
+
 /* Takes back the refusal of that message: it is to be written again. */
 void breaker_gate_take_back(struct message *message);
 

@@ -60,6 +60,7 @@ static void note_accepted(struct write_session *session, const struct write_requ
         return;
     breaker_note_commits(&session->shared->breaker, accepted);
     quarantine_note_commit(&session->quarantine, report->statements);
+    counters_barred(&session->marks, session->quarantine.failed_in_a_row > 0);
 }
 
 static void finish(struct write_session *session, const struct write_request *request,
@@ -68,6 +69,7 @@ static void finish(struct write_session *session, const struct write_request *re
     struct queue *queue = session_queue(session);
 
     counters_commit(&queue->counters, request, report);
+    session_note_commit(session);
     note_accepted(session, request, report);
     for (size_t i = 0; i < request->count; i++) {
         if (request->messages[i]->refused)
@@ -84,8 +86,8 @@ static void finish(struct write_session *session, const struct write_request *re
     doorbell_ring(&queue->consumer);
 }
 
-static void log_failure(const struct write_session *session, enum write_outcome outcome,
-                        const struct write_report *report, int wait_ms)
+void commit_log_failure(const struct write_session *session, bool pause,
+                        const struct write_report *report, int64_t wait_ms)
 {
     const struct log_field fields[] = { LOG_TEXT("queue", session_queue(session)->name),
                                         LOG_NUMBER("writer", session->number),
@@ -93,34 +95,57 @@ static void log_failure(const struct write_session *session, enum write_outcome 
                                         LOG_NUMBER("retry_ms", wait_ms),
                                         { 0 } };
 
-    log_error(outcome == WRITE_PAUSE                 ? LOG_ERROR
+    log_error(pause                                  ? LOG_ERROR
               : report->gave_up && report->divisible ? LOG_INFO
                                                      : LOG_WARNING,
-              counters_failure(outcome, report), &report->error, fields);
+              counters_failure(pause ? WRITE_PAUSE : WRITE_RETRY, report), &report->error, fields);
+}
+
+/* Whether a message of the request was refused by the database (true), or by nobody (false). */
+static bool has_message(const struct write_request *request, bool refused_by_database)
+{
+    for (size_t i = 0; i < request->count; i++) {
+        const struct message *message = request->messages[i];
+
+        if (refused_by_database ? breaker_gate_has_refused(message) : !message->refused)
+            return true;
+    }
+    return false;
+}
+
+/* One attempt. A transaction of dead letters alone has nothing that could be refused: it waits. */
+static enum write_outcome try_once(struct write_session *session,
+                                   const struct write_request *request, struct write_report *report)
+{
+    enum write_outcome outcome = session_write(session, request, report);
+
+    return outcome == WRITE_REFUSED && !has_message(request, false) ? WRITE_PAUSE : outcome;
+}
+
+/* What waits is judged again, because meanwhile the reason of a verdict may have gone. */
+static enum commit_result wait_until_over(struct write_session *session,
+                                          const struct write_request *request, int wait_ms,
+                                          bool *again)
+{
+    *again = session_wait(session, wait_ms) && !has_message(request, true);
+    return session_is_abandoned(session) ? COMMIT_ABANDONED : COMMIT_JUDGE_AGAIN;
 }
 
 enum commit_result commit_until_decided(struct write_session *session,
                                         const struct write_request *request, unsigned tries,
                                         struct write_report *report)
 {
-    struct backoff retry;
-    struct backoff pause;
-    unsigned suspicions = 0;
+    enum commit_result result = COMMIT_ABANDONED;
+    bool again = !session_is_abandoned(session);
 
-    backoff_init(&retry, RETRY_POLICY);
-    backoff_init(&pause, PAUSE_POLICY);
-    while (!session_is_abandoned(session)) {
+    for (unsigned suspicions = 0; again;) {
         enum write_outcome outcome;
         int wait_ms;
 
         if (breaker_gate_is_closed_to(session, request))
-            return breaker_gate_wait(session, request) ? COMMIT_BREAKER_CLOSED : COMMIT_ABANDONED;
-        outcome = session_write(session, request, report);
+            return breaker_gate_wait(session, request) ? COMMIT_JUDGE_AGAIN : COMMIT_ABANDONED;
+        outcome = try_once(session, request, report);
         if (outcome == WRITE_COMMITTED) {
-            if (retry.attempts + pause.attempts > 0)
-                log_event(LOG_INFO, "resumed", "the database takes messages again",
-                          LOG_TEXT("queue", session_queue(session)->name),
-                          LOG_NUMBER("writer", session->number));
             if (!request->probe)
                 finish(session, request, report);
             return COMMIT_DONE;
@@ -128,16 +153,15 @@ enum commit_result commit_until_decided(struct write_session *session,
         if (outcome == WRITE_REFUSED)
             return COMMIT_REFUSED;
         if (outcome == WRITE_LEASE_LOST)
-            break;
-        wait_ms = backoff_next_ms(outcome == WRITE_PAUSE ? &pause : &retry);
-        suspicions += report->unclassified;
-        if (tries > 0 && report->unclassified && suspicions >= tries)
+            return COMMIT_ABANDONED;
+        suspicions += report->suspect;
+        if (tries > 0 && report->suspect && suspicions >= tries)
             return COMMIT_SUSPECT;
-        log_failure(session, outcome, report, wait_ms);
+        wait_ms = session_next_wait_ms(session, outcome == WRITE_PAUSE);
+        commit_log_failure(session, outcome == WRITE_PAUSE, report, wait_ms);
         if (tries > 0 && report->too_much)
             return COMMIT_SUSPECT;
-        if (!session_wait(session, wait_ms))
-            break;
+        result = wait_until_over(session, request, wait_ms, &again);
     }
-    return COMMIT_ABANDONED;
+    return result;
 }

@@ -16,9 +16,13 @@
  * instead of getting one of its own, so that a dead letter commits together with its neighbours.
  */
 
-/* How often a whole batch is tried after an error that has no rule, before it is divided: it may be
-   an outage. */
+/* How often a whole batch is tried after an error that may be about a message, before it is
+   divided: it may be an outage. Once, where nothing has been committed since two entities failed
+   alone. */
 enum { BATCH_TRIES = 3 };
+
+/* How many other entities are tried, before two that failed alone are taken for an outage. */
+enum { SAMPLES = 4 };
 
 enum group_state {
     GROUP_OPEN,
@@ -52,6 +56,8 @@ struct isolation {
     struct message **scratch; /* what one transaction is asked to write */
     struct message **kept;    /* of one entity */
     struct write_report report;
+    bool has_failed;
+    uint64_t failed_after;  /* the number of the last commit before the first failure */
     enum commit_result end; /* why the round ended early */
 };
 
@@ -129,6 +135,22 @@ static void refuse(struct isolation *isolation, struct message *message, struct 
     isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
 }
 
+static void note_failure(struct isolation *isolation)
+{
+    if (!isolation->has_failed)
+        isolation->failed_after = isolation->session->quarantine.commits;
+    isolation->has_failed = true;
+}
+
+/* Whether what was refused is at fault: the refusal names its row, or others were committed through
+   the same statements since something of this batch was refused first. */
+static bool is_at_fault(const struct isolation *isolation)
+{
+    return !isolation->report.unproven ||
+           quarantine_is_proven_since(&isolation->session->quarantine, isolation->report.statements,
+                                      isolation->failed_after);
+}
+
 /* The combined rows of one entity were refused: apply its messages one by one, in order, and keep
    those that the database takes. Each is tried on top of the ones before it; their combined effect
    is committed at once, so that nobody sees a state in between. */
@@ -146,6 +168,8 @@ static enum commit_result resolve_entity(struct isolation *isolation, struct gro
 
         isolation->kept[kept] = messages[i];
         result = probe_kept(isolation, kept + 1);
+        if (result == COMMIT_REFUSED && !is_at_fault(isolation))
+            return COMMIT_SUSPECT;
         if (result == COMMIT_REFUSED)
             refuse(isolation, messages[i], group);
         else if (result == COMMIT_DONE)
@@ -188,9 +212,15 @@ static bool put_into_quarantine(struct isolation *isolation, struct group *group
 static bool fails_alone(struct isolation *isolation, struct group *group)
 {
     struct quarantine *quarantine = &isolation->session->quarantine;
+    struct slice id = isolation->messages[group->first]->change->id;
+    /* What takes too long says nothing about a statement. */
+    uint64_t statements = isolation->report.too_much ? 0 : isolation->report.statements;
 
     forgive(isolation, group);
-    if (quarantine->failed_in_a_row++ == 0 && put_into_quarantine(isolation, group))
+    counters_barred(&isolation->session->marks, true);
+    counters_pause(&session_queue(isolation->session)->counters, &isolation->report);
+    if (quarantine_fails_alone(quarantine, id, statements) == 0 &&
+        put_into_quarantine(isolation, group))
         return true;
     group->state = GROUP_LEFT;
     isolation->end = COMMIT_SUSPECT;
@@ -215,15 +245,17 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
     size_t half = count / 2;
     enum commit_result result = write_groups(isolation, groups, count, tries);
 
+    if (result == COMMIT_REFUSED || result == COMMIT_SUSPECT)
+        note_failure(isolation);
     if (result == COMMIT_REFUSED && count == 1 && leave_for_race(isolation, groups[0]))
         return true;
     if (result == COMMIT_REFUSED && count == 1)
-        result = resolve_entity(isolation, groups[0]);
+        result = is_at_fault(isolation) ? resolve_entity(isolation, groups[0]) : COMMIT_SUSPECT;
     for (size_t i = 0; result == COMMIT_DONE && i < count; i++)
         groups[i]->state = GROUP_DECIDED;
     if (result == COMMIT_DONE)
         return true;
-    if (result == COMMIT_ABANDONED || result == COMMIT_BREAKER_CLOSED) {
+    if (result == COMMIT_ABANDONED || result == COMMIT_JUDGE_AGAIN) {
         isolation->end = result;
         return false;
     }
@@ -272,36 +304,76 @@ static enum commit_result run_round(struct isolation *isolation)
     }
     isolation->end = COMMIT_DONE;
     if (count > 0)
-        isolate(isolation, isolation->round, count, BATCH_TRIES);
+        isolate(isolation, isolation->round, count,
+                isolation->session->quarantine.failed_in_a_row <= 1 ? BATCH_TRIES : 1);
     return isolation->end;
 }
 
-/* Runs rounds until every group is decided, and then writes the dead letters that had no neighbour
-   to commit with. */
+/* Entities failed alone, and nothing was committed meanwhile. Tries a few others from all over the
+   batch: one that commits shows that it is no outage. */
+static enum commit_result try_samples(struct isolation *isolation)
+{
+    size_t step = count_in(isolation, GROUP_OPEN) / (SAMPLES + 1) + 1;
+    size_t seen = 0;
+
+    for (size_t i = 0; i < isolation->group_count; i++) {
+        struct group *group = &isolation->groups[i];
+        enum commit_result result;
+
+        if (group->state != GROUP_OPEN || ++seen % step != 0)
+            continue;
+        result = write_groups(isolation, &group, 1, 1);
+        if (result == COMMIT_DONE)
+            group->state = GROUP_DECIDED;
+        if (result != COMMIT_REFUSED && result != COMMIT_SUSPECT)
+            return result;
+    }
+    return COMMIT_SUSPECT;
+}
+
+/* Nothing gets through: says so, and waits. No verdict outlives the wait. Returns false when the
+   subscription is gone. */
+static bool pause_round(struct isolation *isolation)
+{
+    struct write_session *session = isolation->session;
+    int wait_ms = session_next_wait_ms(session, false);
+
+    forgive(isolation, NULL);
+    commit_log_failure(session, true, &isolation->report, wait_ms);
+    return session_wait(session, wait_ms) && trial_run_due(session);
+}
+
+/* The round committed what it could: writes the dead letters that had no neighbour to commit with,
+   since no verdict waits, and gives a race at a unique index a moment. */
+static enum commit_result end_round(struct isolation *isolation, struct backoff *race)
+{
+    enum commit_result end = write_scratch(isolation, put_dead(isolation), 0);
+
+    if (end == COMMIT_DONE && count_in(isolation, GROUP_LEFT) > 0 &&
+        !session_wait(isolation->session, backoff_next_ms(race)))
+        end = COMMIT_ABANDONED;
+    return end;
+}
+
+/* Runs rounds until every group is decided and committed. */
 static bool run(struct isolation *isolation)
 {
-    struct backoff backoff;
+    struct backoff race;
     enum commit_result end;
 
-    backoff_init(&backoff, RETRY_POLICY);
+    backoff_init(&race, RETRY_POLICY);
     do {
         end = run_round(isolation);
-        if (end == COMMIT_SUSPECT) {
-            /* Something was committed since the last time. */
-            if (isolation->session->quarantine.failed_in_a_row <= 1)
-                backoff_reset(&backoff);
-            if (!session_wait(isolation->session, backoff_next_ms(&backoff)) ||
-                !trial_run_due(isolation->session))
-                return false;
-            end_outage(isolation);
-        }
-        if (end == COMMIT_DONE && count_in(isolation, GROUP_DECIDED) == isolation->group_count)
-            end = write_scratch(isolation, put_dead(isolation), 0);
-        if (end == COMMIT_DONE && count_in(isolation, GROUP_LEFT) > 0 &&
-            !session_wait(isolation->session, backoff_next_ms(&backoff)))
-            return false;
-        if (end == COMMIT_BREAKER_CLOSED)
+        if (end == COMMIT_DONE)
+            end = end_round(isolation, &race);
+        else if (end == COMMIT_SUSPECT)
+            end = try_samples(isolation);
+        if (end == COMMIT_JUDGE_AGAIN)
             forgive(isolation, NULL);
+        if (end == COMMIT_SUSPECT && !pause_round(isolation))
+            return false;
+        if (end == COMMIT_SUSPECT)
+            end_outage(isolation);
     } while (
         end != COMMIT_ABANDONED &&
         (isolation->dead_count > 0 || count_in(isolation, GROUP_DECIDED) < isolation->group_count));

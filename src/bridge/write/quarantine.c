@@ -67,6 +67,14 @@ static void note_failure(struct quarantined_entity *entity, const char *sqlstate
         snprintf(entity->sqlstate, sizeof(entity->sqlstate), "%s", sqlstate);
 }
 
+static void count_entities(const struct quarantine *quarantine, size_t added, size_t removed)
+{
+    if (quarantine->all == NULL)
+        return;
+    atomic_fetch_add(quarantine->all, added);
+    atomic_fetch_sub(quarantine->all, removed);
+}
+
 bool quarantine_add(struct quarantine *quarantine, struct message *const *messages, size_t count,
                     const char *sqlstate)
 {
@@ -83,6 +91,7 @@ bool quarantine_add(struct quarantine *quarantine, struct message *const *messag
     backoff_init(&entity->backoff, quarantine->policy);
     note_failure(entity, sqlstate);
     quarantine->count++;
+    count_entities(quarantine, 1, 0);
     pthread_mutex_unlock(&quarantine->lock);
     atomic_fetch_add(&quarantine->messages, count);
     return true;
@@ -141,19 +150,40 @@ void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity 
     if (entity->count == 0) {
         size_t number = (size_t)(entity - quarantine->entities);
 
+        count_entities(quarantine, 0, 1);
         memmove(entity, entity + 1, (--quarantine->count - number) * sizeof(*entity));
     }
     pthread_mutex_unlock(&quarantine->lock);
     atomic_fetch_sub(&quarantine->messages, count);
 }
 
+void quarantine_judged(struct quarantine *quarantine, const struct quarantined_entity *entity)
+{
+    memcpy(quarantine->judged_id, entity->id, entity->id_len);
+    quarantine->judged_len = entity->id_len;
+}
+
+unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id, uint64_t statements)
+{
+    const struct slice judged = { quarantine->judged_id, quarantine->judged_len };
+
+    if (quarantine->failed_in_a_row == 1 && slice_equal(judged, id))
+        quarantine->failed_in_a_row = 0;
+    if (quarantine->failed_in_a_row == 0)
+        quarantine->failed_statements = 0;
+    quarantine->failed_statements |= statements;
+    return quarantine->failed_in_a_row++;
+}
+
 void quarantine_clear(struct quarantine *quarantine)
 {
     pthread_mutex_lock(&quarantine->lock);
+    count_entities(quarantine, 0, quarantine->count);
     quarantine->count = 0;
     pthread_mutex_unlock(&quarantine->lock);
     atomic_store(&quarantine->messages, 0);
     quarantine->failed_in_a_row = 0;
+    quarantine->failed_statements = 0;
 }
 
 int64_t quarantine_due_ms(const struct quarantine *quarantine)
@@ -169,11 +199,15 @@ void quarantine_note_commit(struct quarantine *quarantine, uint64_t statements)
 {
     int64_t now_ms = clock_monotonic_ms();
 
+    quarantine->commits++;
     for (size_t i = 0; i < STATEMENTS_MAX; i++) {
-        if ((statements >> i & 1) != 0)
-            quarantine->proven_ms[i] = now_ms;
+        if ((statements >> i & 1) == 0)
+            continue;
+        quarantine->proven_ms[i] = now_ms;
+        quarantine->proven_by[i] = quarantine->commits;
     }
-    if (statements != 0)
+    if ((statements & quarantine->failed_statements) != 0 ||
+        (statements != 0 && quarantine->failed_statements == 0))
         quarantine->failed_in_a_row = 0;
 }
 
@@ -185,6 +219,22 @@ bool quarantine_is_proven(const struct quarantine *quarantine, uint64_t statemen
             return false;
     }
     return statements != 0;
+}
+
+bool quarantine_is_proven_since(const struct quarantine *quarantine, uint64_t statements,
+                                uint64_t commit)
+{
+    for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+        if ((statements >> i & 1) != 0 && quarantine->proven_by[i] <= commit)
+            return false;
+    }
+    return statements != 0;
+}
+
+bool quarantine_has_the_only_one(const struct quarantine *quarantine)
+{
+    return quarantine->count == 1 && quarantine->failed_in_a_row <= 1 &&
+           (quarantine->all == NULL || atomic_load(quarantine->all) == 1);
 }
 
 size_t quarantine_messages(const struct quarantine *quarantine)

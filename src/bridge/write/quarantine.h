@@ -1,8 +1,8 @@
 /*
- * The quarantined entities of one writer: each failed alone, with an error that has no rule or for
- * too much time or memory, while the database takes others. Their messages wait here in order, and
- * later messages of the same ids join them, so that order holds per entity; everything else goes
- * on. trial.h says what becomes of them.
+ * The quarantined entities of one writer: each failed alone, with an error that is no verdict or
+ * for too much time or memory, while the database takes others. Their messages wait here in order,
+ * and later messages of the same ids join them, so that order holds per entity; everything else
+ * goes on. trial.h says what becomes of them.
  *
  * The list belongs to its writer while the writer is busy, and to writers_abandon() otherwise;
  * quarantine_status(), quarantine_messages() and quarantine_stuck() may be called by any thread.
@@ -43,10 +43,16 @@ struct quarantine {
     struct backoff_policy policy;
     atomic_size_t messages;
     atomic_bool tried_last; /* the daemon stops, and all had their last trial */
+    atomic_size_t *all;     /* entities of all quarantines of the queue; NULL if nobody asks */
 
-    int64_t proven_ms[STATEMENTS_MAX]; /* monotonic, for each statement: when a transaction that
+    int64_t proven_ms[STATEMENTS_MAX];  /* monotonic, for each statement: when a transaction that
                                           went through it committed last */
-    unsigned failed_in_a_row;          /* entities that failed alone since the last commit */
+    uint64_t proven_by[STATEMENTS_MAX]; /* the number of that commit */
+    uint64_t commits;                   /* so far */
+    unsigned failed_in_a_row;   /* entities that failed alone since the last commit through */
+    uint64_t failed_statements; /* one of these; 0: any */
+    char judged_id[QUARANTINE_ID_MAX_BYTES]; /* the last one that left with a dead letter alone */
+    size_t judged_len;                       /* 0: none did */
 };
 
 /* A message may be at fault after so many attempts over span_ms, so trials are as frequent as that
@@ -76,6 +82,15 @@ void quarantine_note_table(struct quarantine *quarantine, struct quarantined_ent
 void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity *entity,
                        size_t count, struct message *rest);
 
+/* The entity is about to leave with dead letters alone. */
+void quarantine_judged(struct quarantine *quarantine, const struct quarantined_entity *entity);
+
+/* An entity failed alone, in one of these statements; 0: in any. Returns how many did before it
+   since the last commit through them; the one that was judged last does not count as another when
+   it fails again. */
+unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id,
+                                uint64_t statements);
+
 /* Forgets all: their messages go back to the broker. */
 void quarantine_clear(struct quarantine *quarantine);
 
@@ -88,6 +103,13 @@ void quarantine_note_commit(struct quarantine *quarantine, uint64_t statements);
 /* Whether other transactions committed through all of these statements since then. */
 bool quarantine_is_proven(const struct quarantine *quarantine, uint64_t statements,
                           int64_t since_ms);
+
+/* The same, since the commit of that number; 0: ever. */
+bool quarantine_is_proven_since(const struct quarantine *quarantine, uint64_t statements,
+                                uint64_t commit);
+
+/* Whether the only quarantined entity of the queue is here, and none failed after it. */
+bool quarantine_has_the_only_one(const struct quarantine *quarantine);
 
 size_t quarantine_messages(const struct quarantine *quarantine);
 

@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/condition.h"
+#include "base/log.h"
+#include "bridge/timing.h"
 
 /*
  * Every transaction names the epoch under which the subscription began, and not the newest one that
@@ -19,6 +21,9 @@ int session_init(struct write_session *session, struct write_shared *shared, uns
     condition_init(&session->changed);
     quarantine_init(&session->quarantine, shared->settings.quarantine_attempts,
                     shared->settings.quarantine_span_ms);
+    session->quarantine.all = &shared->quarantined;
+    backoff_init(&session->retry, RETRY_POLICY);
+    backoff_init(&session->pause, PAUSE_POLICY);
     session->store = port->open(port->context);
     return session->store != NULL ? 0 : -1;
 }
@@ -43,6 +48,23 @@ bool session_wait(struct write_session *session, int wait_ms)
         condition_wait_until(&session->changed, &session->lock, deadline_ms);
     pthread_mutex_unlock(&session->lock);
     return !session_is_abandoned(session);
+}
+
+int session_next_wait_ms(struct write_session *session, bool pause)
+{
+    session->complained = true;
+    return backoff_next_ms(pause ? &session->pause : &session->retry);
+}
+
+void session_note_commit(struct write_session *session)
+{
+    if (session->complained)
+        log_event(LOG_INFO, "resumed", "the database takes messages again",
+                  LOG_TEXT("queue", session_queue(session)->name),
+                  LOG_NUMBER("writer", session->number));
+    session->complained = false;
+    backoff_reset(&session->retry);
+    backoff_reset(&session->pause);
 }
 
 void session_wake(struct write_session *session)

@@ -6,6 +6,7 @@
 #ifndef KOPRU_BRIDGE_WRITE_SESSION_H
 #define KOPRU_BRIDGE_WRITE_SESSION_H
 
+#include "base/backoff.h"
 #include "bridge/queue.h"
 #include "bridge/write/breaker.h"
 #include "bridge/write/quarantine.h"
@@ -29,6 +30,7 @@ struct write_shared {
                            memory: nothing newer of its ids may be committed before it comes back,
                            so the writers drop whatever comes and the subscription has to end */
     atomic_bool abandoned; /* the subscription is gone: what is not committed yet comes back */
+    atomic_size_t quarantined; /* entities, of all writers */
 };
 
 /* Of one writer. */
@@ -40,6 +42,10 @@ struct write_session {
     void *store; /* of the store port */
     struct quarantine quarantine;
     struct writer_marks marks;
+    /* The waits while nothing is committed: they grow over whatever is tried meanwhile. */
+    struct backoff retry;
+    struct backoff pause;
+    bool complained;       /* a wait was logged, and nothing was committed since */
     int64_t log_period_ms; /* monotonic: when the present period of dead-letter lines began */
     unsigned dead_letters_logged; /* in that period, those that were only counted included */
 };
@@ -60,6 +66,13 @@ static inline bool session_is_abandoned(const struct write_session *session)
 
 /* Sleeps, but no longer than the subscription lives. Returns false when it is gone. */
 bool session_wait(struct write_session *session, int wait_ms);
+
+/* Returns how long to wait after a failure, in milliseconds: longer with each since the last
+   commit, and longer where a person must act first. */
+int session_next_wait_ms(struct write_session *session, bool pause);
+
+/* Something was committed: the waits are short again, and it is logged if they were. */
+void session_note_commit(struct write_session *session);
 
 /* Ends the sleep of the moment. Safe from any thread. */
 void session_wake(struct write_session *session);

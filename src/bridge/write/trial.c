@@ -10,14 +10,19 @@
 #include <stdlib.h>
 
 /*
- * An error without a rule says nothing about whose fault it is, so the trial looks for evidence:
+ * An error alone does not say whose fault it is, so the trial looks for evidence:
  * the same message fails alone, time and again, and others get through the very statements that
  * failed. Each message is probed on top of those before it that the database took, in order,
  * because the rows of an entity depend on all of them; what is decided commits in one transaction,
  * so that nobody sees a state in between.
  */
 
-enum { PROBES_MAX = 100 }; /* in one trial: the messages behind them wait for the next one */
+enum {
+    PROBES_MAX = 100, /* in one trial: the messages behind them wait for the next one */
+    /* How often a message that the site's rules refuse has failed before it is at fault although
+       nothing else was written meanwhile, nor failed. */
+    LONE_FAILURES = 4,
+};
 
 /* One entity on trial. */
 struct trial {
@@ -55,7 +60,7 @@ static void log_quarantined(const struct write_session *session,
 /* The message failed alone. */
 static void note_failure(struct message *message, const struct write_report *report)
 {
-    if (report->unclassified && message->failures++ == 0)
+    if ((report->unclassified || report->unproven) && message->failures++ == 0)
         message->failed_since_ms = clock_monotonic_ms();
 }
 
@@ -71,7 +76,9 @@ bool trial_quarantine(struct write_session *session, struct message *const *mess
     if (count == 1)
         note_failure(messages[0], report);
     log_quarantined(session, entity, report,
-                    "an entity fails alone: its messages wait, and the others go on");
+                    quarantine->failed_in_a_row > 1
+                        ? "an entity fails, and nothing else is committed either: its messages wait"
+                        : "an entity fails alone: its messages wait, and the others go on");
     return true;
 }
 
@@ -85,6 +92,17 @@ static bool is_at_fault(const struct trial *trial, const struct message *message
                                 message->failed_since_ms);
 }
 
+/* The database refused the message alone, by a rule that may be meant for it: others tell. On a
+   quiet queue there may be none; then nothing speaks for an outage either. */
+static bool is_refused_for_good(const struct trial *trial, const struct message *message)
+{
+    const struct quarantine *quarantine = &trial->session->quarantine;
+
+    return !trial->report.unproven ||
+           quarantine_is_proven(quarantine, trial->report.statements, message->failed_since_ms) ||
+           (message->failures >= LONE_FAILURES && quarantine_has_the_only_one(quarantine));
+}
+
 static void refuse(struct trial *trial, struct message *message)
 {
     breaker_gate_refuse(trial->session, message, &trial->report);
@@ -96,12 +114,12 @@ static void decide(struct trial *trial, size_t number, enum commit_result result
     struct message *message = trial->messages[number];
     const bool decided = trial->rest == trial->count; /* all before it are */
 
-    if (result == COMMIT_SUSPECT)
+    if (result == COMMIT_SUSPECT || result == COMMIT_REFUSED)
         note_failure(message, &trial->report);
     if (result == COMMIT_DONE) {
         trial->kept_count++;
         trial->kept_before += decided;
-    } else if (decided && result == COMMIT_REFUSED) {
+    } else if (decided && result == COMMIT_REFUSED && is_refused_for_good(trial, message)) {
         refuse(trial, message);
     } else if (decided && is_at_fault(trial, message)) {
         trial->faults++;
@@ -126,7 +144,7 @@ static enum commit_result try_singly(struct trial *trial, enum commit_result fir
         trial->kept[trial->kept_count] = trial->messages[i];
         if (trial->count > 1)
             result = commit_until_decided(trial->session, &request, 1, &trial->report);
-        if (result == COMMIT_ABANDONED || result == COMMIT_BREAKER_CLOSED)
+        if (result == COMMIT_ABANDONED || result == COMMIT_JUDGE_AGAIN)
             return result;
         decide(trial, i, result);
     }
@@ -156,6 +174,7 @@ static void report_faults(const struct trial *trial)
 static enum commit_result commit_decided(struct trial *trial)
 {
     struct message *rest = trial->rest < trial->count ? trial->messages[trial->rest] : NULL;
+    struct quarantine *quarantine = &trial->session->quarantine;
     struct write_report report;
     enum commit_result result;
 
@@ -170,9 +189,13 @@ static enum commit_result commit_decided(struct trial *trial)
         1, &report);
     if (result != COMMIT_DONE)
         return result;
-    trial->dead_count = 0;
     report_faults(trial);
-    quarantine_remove(&trial->session->quarantine, trial->entity, trial->rest, rest);
+    if (rest == NULL && trial->kept_before == 0)
+        quarantine_judged(quarantine, trial->entity);
+    trial->dead_count = 0;
+    quarantine_remove(quarantine, trial->entity, trial->rest, rest);
+    counters_barred(&trial->session->marks,
+                    quarantine->count > 0 && quarantine->failed_in_a_row > 0);
     return COMMIT_DONE;
 }
 
@@ -191,6 +214,9 @@ static bool judge(struct trial *trial, enum commit_result first)
         return false;
     if (result == COMMIT_DONE && trial->rest == trial->count)
         return true;
+    if (atomic_load(&trial->session->marks.barred))
+        commit_log_failure(trial->session, trial->report.error.kind != ERROR_UNAVAILABLE,
+                           &trial->report, clock_left_ms(trial->entity->due_ms));
     log_quarantined(trial->session, trial->entity, &trial->report,
                     "an entity still fails alone, and its messages wait");
     return true;

@@ -1,12 +1,15 @@
 /*
- * What becomes of an entity that fails alone, with an error that has no rule, or for too much time
- * or memory: it is quarantined (quarantine.h), tried again and again, and judged message by
+ * What becomes of an entity that fails alone and is not refused for good, or that takes too much
+ * time or memory: it is quarantined (quarantine.h), tried again and again, and judged message by
  * message.
  *
  * A message is at fault, and becomes a dead letter with an alarm, when an error without a rule hit
  * it alone quarantine.attempts times, over at least quarantine.minutes, while other messages
- * committed through the same statements in between. Without that success, and for time or memory,
- * it is tried for ever: that is what an outage looks like.
+ * committed through the same statements in between. Without that success, and for any other error,
+ * time or memory, it is tried for ever: that is what an outage looks like.
+ *
+ * A refusal that a whole table can raise (write_report.unproven) needs no more than such a success,
+ * at once; on a queue where nothing else happens, a few failures, as long as no other entity fails.
  */
 #ifndef KOPRU_BRIDGE_WRITE_TRIAL_H
 #define KOPRU_BRIDGE_WRITE_TRIAL_H

@@ -8,7 +8,6 @@
 #include "bridge/write/trial.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 /*
  * Everything of one entity goes through one writer, so order per entity needs no lock between
@@ -77,6 +76,21 @@ static bool wait_for_work(struct writer *writer)
     return writer->busy;
 }
 
+static void wait_for_memory(struct writer *writer)
+{
+    struct write_session *session = &writer->session;
+    int wait_ms = session_next_wait_ms(session, false);
+    struct error err;
+
+    error_no_memory(&err);
+    log_error(LOG_ERROR, "paused", &err,
+              (const struct log_field[]){ LOG_TEXT("queue", session_queue(session)->name),
+                                          LOG_NUMBER("writer", session->number),
+                                          LOG_NUMBER("retry_ms", wait_ms),
+                                          { 0 } });
+    session_wait(session, wait_ms);
+}
+
 /* Returns the batch (the caller frees the array), or NULL when nothing waits or there is no memory;
    the messages then stay where they are, and nothing is lost. */
 static struct message **take_batch(struct writer *writer, size_t *count)
@@ -95,7 +109,7 @@ static struct message **take_batch(struct writer *writer, size_t *count)
         writer->last = NULL;
     pthread_mutex_unlock(&writer->session.lock);
     if (*count > 0 && batch == NULL)
-        nanosleep(&(struct timespec){ .tv_nsec = RETRY_POLICY.base_ms * 1000000L }, NULL);
+        wait_for_memory(writer);
     return batch;
 }
 
@@ -204,6 +218,7 @@ void writer_drain(struct writer *writer)
     while (writer->busy)
         pthread_cond_wait(&writer->session.changed, &writer->session.lock);
     quarantine_clear(&writer->session.quarantine);
+    counters_barred(&writer->session.marks, false);
     pthread_mutex_unlock(&writer->session.lock);
 }
 

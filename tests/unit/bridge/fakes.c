@@ -313,21 +313,29 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
                                 struct write_report *report)
 {
     struct slice body = message->delivery->body;
-    char mark = body.data[body.len - 1];
+    char mark = fakes->disturbance != '\0' ? fakes->disturbance : body.data[body.len - 1];
 
     if (message->refused || (fakes->mended && !is_refused_for_ever(body)))
         return WRITE_COMMITTED;
     report->unclassified = mark == '*' || mark == '%' || fakes->disturbed;
+    report->suspect = report->unclassified || mark == '$';
+    report->unproven = mark == '&';
     report->too_much = report->too_much || mark == '#';
     report->statements = mark == '%' ? 2 : 1;
-    if (mark == '!' || (mark == '=' && fakes->transaction_count == 0))
+    if (mark == '!' || mark == '&' || (mark == '=' && fakes->transaction_count == 0))
         return WRITE_REFUSED;
+    if (mark == '$')
+        return WRITE_PAUSE;
     return report->unclassified || mark == '#' ? WRITE_RETRY : WRITE_COMMITTED;
 }
 
 static const char *sqlstate_of(enum write_outcome outcome, const struct message *judged,
                                const struct write_report *report)
 {
+    if (outcome == WRITE_REFUSED && report->unproven)
+        return "P0001";
+    if (outcome == WRITE_PAUSE && report->suspect)
+        return "42501";
     if (outcome == WRITE_REFUSED)
         return judged != NULL && judged->delivery->body.data[judged->delivery->body.len - 1] == '='
                    ? "23505"

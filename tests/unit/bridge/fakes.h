@@ -11,6 +11,8 @@
  *     "a="        the store refuses it by a unique index while nothing is committed
  *     "a*"        the store fails with an error that has no rule; "a%" in a statement of its own
  *     "a#"        the store finds it too much
+ *     "a$"        the store lacks a privilege for it
+ *     "a&"        the store refuses it as a trigger does that may refuse every row
  *
  * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.
  */
@@ -65,6 +67,7 @@ struct fakes {
     size_t mended_after; /* attempts, from which on it is; 0: a test says so */
     size_t grown_until;  /* attempts: up to then a probe finds its message too large by now */
     bool disturbed;      /* none is, with an error that nobody knows */
+    char disturbance;    /* none is, as if its mark were this one; 0: no */
     size_t capacity;     /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */

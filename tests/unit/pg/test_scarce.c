@@ -383,7 +383,7 @@ static void write_whole_or_try_again(struct batch *batch)
 {
     const struct pg_settings settings = { .conninfo = "" };
     const struct pg_store_target target = { &settings, &batch->statements, "queue", MAX_BATCH_BYTES,
-                                            MAX_BATCH_BYTES, MAX_BATCH_BYTES };
+                                            MAX_BATCH_BYTES };
     struct pg_store *store = pg_store_new(&target);
     struct scarce scarce = { 0 };
     struct write_report report;
@@ -462,7 +462,7 @@ static void a_batch_of_any_limit_is_written_whole_or_tried_again(void **state)
 
     for (max_bytes = 0; outcome == WRITE_RETRY && max_bytes < MAX_BATCH_BYTES; max_bytes += 256) {
         const struct pg_store_target target = { &settings, &batch->statements, "queue", max_bytes,
-                                                MAX_BATCH_BYTES, MAX_BATCH_BYTES };
+                                                MAX_BATCH_BYTES };
         struct pg_store *store = pg_store_new(&target);
         struct write_report report;
 

@@ -281,6 +281,7 @@ static struct write_report report_of(struct batch *batch, const struct pg_statem
     struct store_transaction tx = { .target = &target, .set = batch->set, .failure = *failure };
     struct write_report report = { 0 };
 
+    store_judge(&tx);
     store_fill_report(&report, &tx);
     return report;
 }
@@ -297,9 +298,10 @@ static void a_report_says_what_failed_and_whether_it_was_too_much(void **state)
     report = report_of(*state, &statements, &(struct pg_failure){ .timed_out = true });
     assert_true(report.too_much);
     assert_false(report.gave_up);
-    report =
-        report_of(*state, &statements,
-                  &(struct pg_failure){ .sqlstate = "XX000", .statement = statements.find.name });
+    report = report_of(*state, &statements,
+                       &(struct pg_failure){ .sqlstate = "XX000",
+                                             .statement = statements.find.name,
+                                             .session_lives = true });
     assert_false(report.too_much);
     assert_true(report.unclassified);
     assert_int_equal(report.statements, 1);

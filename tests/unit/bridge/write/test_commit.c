@@ -125,6 +125,39 @@ static void an_error_without_a_rule_is_suspect_after_its_tries(void **state)
     assert_false(is_committed(0));
 }
 
+/* Each wait is longer, whatever is asked for meanwhile, until something is committed. */
+static void waits_grow_until_something_is_committed(void **state)
+{
+    static const enum write_outcome outcomes[] = { WRITE_RETRY, WRITE_RETRY };
+
+    (void)state;
+    script(outcomes, 2);
+    add("a*");
+    assert_int_equal(commit_all(false, 2), COMMIT_SUSPECT);
+    assert_int_equal(commit_all(true, 2), COMMIT_SUSPECT);
+    assert_int_equal(session->retry.attempts, 4);
+    fake.fakes.mended = true;
+    assert_int_equal(commit_all(true, 1), COMMIT_DONE); /* a probe commits nothing */
+    assert_int_equal(session->retry.attempts, 4);
+    assert_int_equal(commit_all(false, 1), COMMIT_DONE);
+    assert_int_equal(session->retry.attempts, 0);
+}
+
+/* After the wait the reason may have gone. */
+static void a_verdict_is_not_kept_over_a_wait(void **state)
+{
+    static const enum write_outcome outcomes[] = { WRITE_RETRY };
+
+    (void)state;
+    script(outcomes, 1);
+    add("a!");
+    messages[0]->refused = true;
+    messages[0]->refusal.reason = REFUSAL_REJECTED_BY_DATABASE;
+    assert_int_equal(commit_all(false, 0), COMMIT_JUDGE_AGAIN);
+    assert_int_equal(fake.fakes.attempts, 1);
+    assert_false(is_committed(0));
+}
+
 /* No waiting mends it, so there is only one attempt. */
 static void what_takes_too_much_is_suspect_at_once(void **state)
 {
@@ -200,6 +233,8 @@ int main(void)
         TEST(a_refusal_is_said_at_once),
         TEST(an_outage_is_repeated_until_it_is_over),
         TEST(an_error_without_a_rule_is_suspect_after_its_tries),
+        TEST(waits_grow_until_something_is_committed),
+        TEST(a_verdict_is_not_kept_over_a_wait),
         TEST(what_takes_too_much_is_suspect_at_once),
         TEST(what_kopru_gave_up_is_not_the_databases_fault),
         TEST(a_lost_lease_abandons_and_is_told),

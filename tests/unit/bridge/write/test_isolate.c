@@ -1,5 +1,7 @@
 #include "bridge/write/isolate.h"
 
+#include "bridge/write/trial.h"
+
 #include "fakes.h"
 
 #include <setjmp.h>
@@ -211,6 +213,110 @@ static void what_is_too_much_at_once_is_halved(void **state)
         assert_false(fixture.messages[i]->refused);
 }
 
+/* As for a row that row security forbids: nothing but the row says so. */
+static void a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter(void **state)
+{
+    const struct quarantine *quarantine = &fixture.fake.writers.writers[0].session.quarantine;
+
+    (void)state;
+    add("a");
+    add("b$");
+    add("c");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "c");
+    assert_int_equal(quarantine->count, 1);
+    assert_int_equal(quarantine_messages(quarantine), 1);
+    assert_false(fixture.messages[1]->refused);
+}
+
+/* Neighbours that are committed after the first failure speak against the row. */
+static void a_refusal_that_may_meet_every_row_needs_neighbours(void **state)
+{
+    (void)state;
+    add("a");
+    add("b&");
+    add("c");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b& c");
+    expect_committed();
+    assert_string_equal(fixture.messages[1]->refusal.sqlstate, "P0001");
+}
+
+static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
+{
+    struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
+
+    (void)state;
+    add("a");
+    add("b");
+    add("c");
+    fixture.fake.fakes.disturbance = '&';
+    assert_true(write_all());
+    assert_int_not_equal(session->retry.seed, seed);
+    assert_int_equal(fixture.fake.fakes.transaction_count, 0);
+    assert_int_equal(session->quarantine.count, 3);
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_false(fixture.messages[i]->refused);
+    fixture.fake.fakes.disturbance = '\0';
+    while (session->quarantine.count > 0) {
+        session->quarantine.entities[0].due_ms = 0;
+        assert_true(trial_run_due(session));
+    }
+    expect_committed();
+    assert_false(fixture.messages[0]->refused);
+}
+
+/* Those that come first are bad, and nothing speaks against them yet: no wait for each of them. */
+static void a_good_one_behind_bad_ones_is_found(void **state)
+{
+    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
+
+    (void)state;
+    for (size_t i = 0; i < 12; i++)
+        add((const char *[]){ "a&", "b&", "c&", "d&", "e&", "f&", "g&", "h&", "i&", "j", "k",
+                              "l" }[i]);
+    assert_true(write_all());
+    assert_int_equal(session->retry.seed, seed);
+    assert_true(fixture.fake.fakes.attempts < 60);
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_true(atomic_load(&fixture.messages[i]->committed) || i < 1);
+    assert_int_equal(session->quarantine.count, 1);
+}
+
+/* The dead letter cannot be written at once, and then the message can. */
+static void a_verdict_that_was_not_written_is_void(void **state)
+{
+    (void)state;
+    add("a!");
+    fixture.fake.fakes.outcomes[0] = WRITE_REFUSED; /* alone, in its batch of one */
+    fixture.fake.fakes.outcomes[1] = WRITE_RETRY;   /* its dead letter */
+    fixture.fake.fakes.outcome_count = 2;
+    fixture.fake.fakes.mended_after = 2;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a!");
+    expect_committed();
+    assert_false(fixture.messages[0]->refused);
+}
+
+/* Whatever refuses them: no neighbour is judged for it. */
+static void dead_letters_that_are_refused_wait(void **state)
+{
+    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->pause.seed; /* each wait draws from it */
+
+    (void)state;
+    add("?");
+    fixture.fake.fakes.outcomes[0] = WRITE_REFUSED;
+    fixture.fake.fakes.outcomes[1] = WRITE_REFUSED;
+    fixture.fake.fakes.outcome_count = 2;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("dead:?");
+    assert_int_equal(fixture.fake.fakes.attempts, 3);
+    assert_int_not_equal(session->pause.seed, seed);
+}
+
 static void a_lost_lease_writes_nothing_and_says_so(void **state)
 {
     struct queue_lease *lease = &fixture.fake.queue.lease;
@@ -246,6 +352,15 @@ int main(void)
         cmocka_unit_test_setup_teardown(isolation_is_logarithmic, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_outage_is_no_refusal, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_too_much_at_once_is_halved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_that_may_meet_every_row_needs_neighbours, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_refusal_that_meets_every_row_is_no_verdict, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_good_one_behind_bad_ones_is_found, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_verdict_that_was_not_written_is_void, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(dead_letters_that_are_refused_wait, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_lease_writes_nothing_and_says_so, set_up, tear_down),
     };
 

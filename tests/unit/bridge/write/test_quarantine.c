@@ -132,6 +132,34 @@ static void a_commit_ends_a_row_of_failures(void **state)
     assert_int_equal(quarantine.failed_in_a_row, 0);
 }
 
+/* A repeated payload commits without a row: it does not show that rows are written again. */
+static void only_a_commit_through_what_failed_ends_it(void **state)
+{
+    (void)state;
+    assert_int_equal(quarantine_fails_alone(&quarantine, SLICE_LITERAL("a"), 0x4), 0);
+    quarantine_note_commit(&quarantine, 0x1);
+    assert_int_equal(quarantine_fails_alone(&quarantine, SLICE_LITERAL("b"), 0x4), 1);
+    quarantine_note_commit(&quarantine, 0x5);
+    assert_int_equal(quarantine_fails_alone(&quarantine, SLICE_LITERAL("c"), 0), 0);
+    quarantine_note_commit(&quarantine, 0x1);
+    assert_int_equal(quarantine.failed_in_a_row, 0);
+}
+
+static void the_queue_knows_its_only_quarantined_entity(void **state)
+{
+    atomic_size_t all = 0;
+
+    (void)state;
+    quarantine.all = &all;
+    assert_false(quarantine_has_the_only_one(&quarantine));
+    add("a");
+    assert_true(quarantine_has_the_only_one(&quarantine));
+    atomic_fetch_add(&all, 1); /* of another writer */
+    assert_false(quarantine_has_the_only_one(&quarantine));
+    quarantine_clear(&quarantine);
+    assert_int_equal(atomic_load(&all), 1);
+}
+
 static void messages_are_stuck_only_after_their_last_trial(void **state)
 {
     (void)state;
@@ -154,6 +182,8 @@ int main(void)
         TEST(trials_become_rarer_up_to_the_interval),
         TEST(a_proof_needs_every_statement),
         TEST(a_commit_ends_a_row_of_failures),
+        TEST(only_a_commit_through_what_failed_ends_it),
+        TEST(the_queue_knows_its_only_quarantined_entity),
         TEST(messages_are_stuck_only_after_their_last_trial),
     };
 

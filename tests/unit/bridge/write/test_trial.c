@@ -182,6 +182,93 @@ static void fewer_failures_are_no_proof(void **state)
     assert_false(is_committed(1));
 }
 
+/* Not even a neighbour's success makes a dead letter of it. */
+static void what_a_person_must_mend_waits_for_ever(void **state)
+{
+    (void)state;
+    assert_true(WRITE("a", "b$", "c"));
+    for (int i = 0; i < 3; i++) {
+        assert_true(WRITE("d"));
+        retry_beyond_the_limits();
+    }
+    assert_false(is_committed(1));
+    fake.fakes.mended = true;
+    retry();
+    assert_true(is_committed(1) && !messages[1]->refused);
+}
+
+/* On a quiet queue nothing speaks for an outage either. */
+static void a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end(void **state)
+{
+    (void)state;
+    assert_true(WRITE("b&"));
+    assert_false(is_committed(0));
+    while (!is_committed(0)) {
+        retry();
+        assert_true(fake.fakes.attempts < FAKE_MAX);
+    }
+    assert_true(messages[0]->failures > 2);
+    assert_true(was_written("dead:b&"));
+    assert_int_equal(atomic_load(&fake.queue.counters.quarantine_rejected), 0);
+}
+
+/* The same entity again is no second one; another entity is. */
+static void after_a_lone_message_the_same_entity_is_judged_as_well(void **state)
+{
+    struct queue_status status = { 0 };
+
+    (void)state;
+    for (size_t n = 0; n < 2; n++) {
+        assert_true(WRITE("b&"));
+        while (!is_committed(n)) {
+            retry();
+            assert_true(fake.fakes.attempts < FAKE_MAX);
+        }
+    }
+    writers_status(&fake.writers, &status);
+    assert_false(status.paused);
+    assert_true(WRITE("c&"));
+    while (messages[2]->failures < 8)
+        retry();
+    assert_false(is_committed(2));
+    writers_status(&fake.writers, &status);
+    assert_true(status.paused);
+}
+
+static void another_that_fails_speaks_for_an_outage(void **state)
+{
+    (void)state;
+    assert_true(WRITE("b&"));
+    assert_true(WRITE("c&"));
+    while (messages[0]->failures < 8 || messages[1]->failures < 8)
+        retry();
+    assert_false(is_committed(0) || is_committed(1));
+    assert_int_equal(atomic_load(&fake.writers.shared.quarantined), 2);
+    assert_true(WRITE("d"));
+    retry();
+    while (quarantine->count > 0)
+        retry();
+    assert_true(is_committed(0) && is_committed(1));
+}
+
+/* Until something is committed nobody knows whether it is one entity's fault. */
+static void nothing_that_gets_through_shows(void **state)
+{
+    struct queue_status before = { 0 };
+    struct queue_status after = { 0 };
+
+    (void)state;
+    assert_true(WRITE("b$"));
+    counters_idle(&session->marks);
+    writers_status(&fake.writers, &before);
+    assert_true(before.paused);
+    assert_int_equal(before.writers_failing, 1);
+    assert_true(WRITE("a"));
+    writers_status(&fake.writers, &after);
+    assert_false(after.paused);
+    assert_int_equal(after.writers_failing, 0);
+}
+
 static void what_takes_too_much_waits_for_ever(void **state)
 {
     (void)state;
@@ -356,6 +443,11 @@ int main(void)
         TEST(without_a_neighbours_success_it_never_is),
         TEST(a_success_through_other_statements_proves_nothing),
         TEST(fewer_failures_are_no_proof),
+        TEST(what_a_person_must_mend_waits_for_ever),
+        TEST(a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end),
+        TEST(after_a_lone_message_the_same_entity_is_judged_as_well),
+        TEST(another_that_fails_speaks_for_an_outage),
+        TEST(nothing_that_gets_through_shows),
         TEST(what_takes_too_much_waits_for_ever),
         TEST(each_message_is_judged_by_its_own_failures),
         TEST(a_trial_keeps_order),

@@ -1,0 +1,53 @@
+/*
+ * Whether what the database refused is one message's fault. The SQLSTATE alone does not say so: a
+ * whole table raises 23514 when a partition is missing, and a server that takes no commands raises
+ * 54000. So the allow-list of sqlstate.h is only the first condition of a dead letter. The second
+ * is a row of this table: what in the server's answer ties the error to the row, and what is needed
+ * where nothing does.
+ */
+#ifndef KOPRU_PG_VERDICT_H
+#define KOPRU_PG_VERDICT_H
+
+#include "model/entity.h"
+#include "pg/failure.h"
+
+/* What the server's answer has to say for a row of the table to apply. */
+enum verdict_sign {
+    SIGN_OWN_CONSTRAINT, /* a constraint of one of the entity's tables */
+    SIGN_FILLED_COLUMN,  /* a column that the entity file fills, of one of its tables */
+    SIGN_OWN_INDEX,      /* the same, raised by kopru's own statement and not in a function */
+    SIGN_OWN_STATEMENT,  /* raised by kopru's own statement, not in a function or trigger */
+    SIGN_TABLE_ALONE,    /* a table, and no constraint of it */
+    SIGN_FOREIGN_TABLE,  /* a table that is none of the entity's */
+    SIGN_ANY,
+};
+
+enum verdict {
+    VERDICT_FINAL,      /* the row is at fault */
+    VERDICT_NEIGHBOURS, /* it is, once others have been committed through the same statement */
+    VERDICT_PROOF, /* it is, once it failed for long while others were committed (quarantine.*) */
+    VERDICT_PAUSE, /* it never is: a person has to change something */
+};
+
+/* A row of the table. The first that fits decides. */
+struct verdict_row {
+    const char *state; /* a whole SQLSTATE or its beginning */
+    enum verdict_sign sign;
+    enum verdict verdict;
+    const char *why; /* for a person */
+};
+
+/* Returns the row that decides about a failure of class SQLSTATE_REFUSE, which a statement with
+   rows of that entity met. */
+const struct verdict_row *verdict_find(const struct pg_failure *failure,
+                                       const struct entity *entity);
+
+/* Returns the whole table, for documentation and tests. */
+const struct verdict_row *verdict_table(size_t *count);
+
+/* Decides about a failed transaction. carries_rows: the statement that failed carried rows of the
+   entity; neither BEGIN, the lease check, COMMIT nor the dead letters do. Sets failure->class, and
+   what follows from it; failure->suspect, unproven, unclassified. */
+void verdict_reach(struct pg_failure *failure, const struct entity *entity, bool carries_rows);
+
+#endif
