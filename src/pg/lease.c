@@ -86,10 +86,12 @@ static const struct pg_statement LOCK = {
     .param_types = (const Oid[]){ TEXT_OID },
 };
 
+/* The new epoch is higher, and not only by one: after a failover to a server that lost a takeover,
+   another acquisition must not give the epoch under which the holder of the lost one writes. */
 static const struct pg_statement ACQUIRE = {
     .name = "kopru_lease_acquire",
-    .sql = "UPDATE kopru.queues SET epoch = epoch + 1, holder = $3, instance = $4, state = 'held',"
-           " renewed_at = clock_timestamp()"
+    .sql = "UPDATE kopru.queues SET epoch = epoch + 1 + floor(random() * 100000)::bigint,"
+           " holder = $3, instance = $4, state = 'held', renewed_at = clock_timestamp()"
            " WHERE queue = $1 AND epoch = $2 AND xmin::text::bigint = $5 RETURNING epoch",
     .param_count = 5,
     .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID, TEXT_OID, INT8_OID },
