@@ -17,14 +17,14 @@ $$;
 
 -- The table has a handful of rows, which are updated every second. Its one page has room without a
 -- fillfactor, and there is no index beyond the key, so these updates stay HOT. The epoch of a new
--- row is the time in milliseconds: if somebody deletes a row, a kopru that froze while it held the
--- lease must not find its own epoch in the new one.
+-- row is the time in microseconds: if somebody deletes a row, a kopru that froze while it held the
+-- lease must not find its own epoch in the new one. A takeover raises it by less than 0.1 s.
 CREATE TABLE kopru.queues (
     queue           text NOT NULL,
     entity          text NOT NULL,
     root_table      text,
     entity_since    timestamptz NOT NULL DEFAULT now(),
-    epoch           bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000),
+    epoch           bigint NOT NULL DEFAULT floor(extract(epoch FROM clock_timestamp()) * 1000000),
     holder          text,
     instance        text,
     state           text,
@@ -47,7 +47,7 @@ COMMENT ON COLUMN kopru.queues.root_table IS
     'does against exchanged queues. Null: kopru fills it in.';
 COMMENT ON COLUMN kopru.queues.entity_since IS 'When the queue was given to that entity.';
 COMMENT ON COLUMN kopru.queues.epoch IS
-    'Rises by one with each takeover; the first value has no meaning. Each writing transaction '
+    'Rises with each takeover; its values have no meaning. Each writing transaction '
     'checks it, so a kopru that lost its lease cannot commit.';
 COMMENT ON COLUMN kopru.queues.holder IS
     'Host and process id of the running kopru that holds the lease, and so may write. Null: nobody '

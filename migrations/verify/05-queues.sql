@@ -18,9 +18,9 @@ BEGIN
         ('queues', 'entity_since', 'timestamp with time zone NOT NULL DEFAULT now()'),
         ('queues', 'epoch', 'bigint NOT NULL DEFAULT '
             || CASE WHEN current_setting('server_version_num')::integer >= 140000
-            THEN 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000)::numeric))'
+            THEN 'floor((EXTRACT(epoch FROM clock_timestamp()) * (1000000)::numeric))'
             ELSE 'floor((date_part(''epoch''::text, clock_timestamp()) '
-                 '* (1000)::double precision))' END),
+                 '* (1000000)::double precision))' END),
         ('queues', 'holder', 'text'),
         ('queues', 'instance', 'text'),
         ('queues', 'state', 'text'),

@@ -26,7 +26,7 @@ enum lease_state {
 enum { LEASE_STATE_COUNT = LEASE_STATE_DISCONNECTED + 1 };
 
 struct lease {
-    int64_t epoch; /* one more with each acquisition; each writing transaction checks it */
+    int64_t epoch; /* higher after each acquisition; each writing transaction checks it */
     struct lease_holder holder; /* who holds it, or held it before us; "" if nobody does */
     enum lease_state state;     /* of that holder */
     int64_t version;    /* of the row: another one, and never 0, whenever the row is written */

@@ -93,10 +93,12 @@ static const struct pg_statement LOCK = {
     .param_types = (const Oid[]){ TEXT_OID },
 };
 
+/* The new epoch is higher, and not only by one: after a failover to a server that lost a takeover,
+   another acquisition must not give the epoch under which the holder of the lost one writes. */
 static const struct pg_statement ACQUIRE = {
     .name = "kopru_lease_acquire",
-    .sql = "UPDATE kopru.queues SET epoch = epoch + 1, holder = $3, instance = $4, state = 'held',"
-           " renewed_at = clock_timestamp()"
+    .sql = "UPDATE kopru.queues SET epoch = epoch + 1 + floor(random() * 100000)::bigint,"
+           " holder = $3, instance = $4, state = 'held', renewed_at = clock_timestamp()"
            " WHERE queue = $1 AND epoch = $2 AND xmin::text::bigint = $5 RETURNING epoch",
     .param_count = 5,
     .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TEXT_OID, TEXT_OID, INT8_OID },
@@ -268,6 +270,20 @@ static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_lease
     return result;
 }
 
+/* The lease was not acquired. Returns 0 when its row is another one than was read, or -1 when it is
+   the same, and so something has kept it from being updated. */
+static int explain_refusal(struct pg_conn *conn, const char *queue, const struct lease *read,
+                           struct pg_failure *failure)
+{
+    struct lease now;
+
+    if (pg_lease_look(conn, queue, &now, failure) != 0)
+        return -1;
+    return now.epoch == read->epoch && now.version == read->version
+               ? report_swallowed(conn, queue, failure)
+               : 0;
+}
+
 /* Returns 1, 0 when the row is not as it was read, or -1. */
 static int lock_and_acquire(struct pg_conn *conn, const char *queue,
                             const struct lease_holder *holder, int wait_ms, struct lease *lease,
@@ -310,7 +326,7 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
     }
     if (result == 1 && lease->epoch == before)
         return report_swallowed(conn, queue, failure);
-    return result == 0 ? explain_nothing(conn, queue, before, failure) : result;
+    return result == 0 ? explain_refusal(conn, queue, lease, failure) : result;
 }
 
 /* RENEW with that lease, or RELEASE, which takes only its epoch. */

@@ -126,3 +126,32 @@ def test_a_holder_that_renews_while_a_standby_waits_for_its_row_keeps_it(db, que
     assert db.query("SELECT epoch, holder FROM kopru.queues") == row
     assert not first.events("lease_lost")
     assert not second.events("lease_acquired")
+
+
+def test_a_failover_that_loses_a_takeover_does_not_make_two_holders(db, queues, kopru) -> None:
+    """The row goes back to what it was before the second took over, and the first acquires it
+    again. The epoch that it gets is not the one under which the second still writes.
+    """
+    only = {"queues": [{"name": queues.customer, "entity": "customer"}], "log": {"level": "debug"},
+            "amqp": {"heartbeat": 1}}
+    lease = "SELECT epoch, holder, instance, state FROM kopru.queues"
+    first = kopru(**only)
+    second = kopru(start=False, **only)
+    second.launch()
+    second.wait_for_event("standby")
+    (before,) = db.query(lease)
+    first.stop()
+    second.wait_for_event("lease_acquired")
+    first.cont()
+    first.wait_for_event("standby")
+    second.stop()
+    try:
+        db.query("UPDATE kopru.queues SET epoch = %s, holder = %s, instance = %s, state = %s",
+                 *before)
+        first.wait_for_event("lease_acquired", count=2)
+        (after,) = db.query(lease)
+    finally:
+        second.cont()
+    second.wait_for_event("lease_lost")
+    assert db.query("SELECT epoch, instance FROM kopru.queues") == [(after[0], before[2])]
+    assert len(first.events("lease_lost")) == 1
