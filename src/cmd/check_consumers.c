@@ -42,8 +42,7 @@ static int take_look(const struct amqp_endpoint *endpoint, struct pg_conn *conn,
    one that died may have left that it consumes. */
 static uint32_t own_consumers(const struct look *look, const struct look *first)
 {
-    return look->lease.state == LEASE_STATE_CONSUMING &&
-                   look->lease.version != first->lease.version
+    return look->lease.state == LEASE_STATE_CONSUMING && look->lease.version != first->lease.version
                ? 1
                : 0;
 }

@@ -1,9 +1,9 @@
 #include "cmd/cmd.h"
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "base/standard_fds.h"
 #include "config/cfg.h"
-#include "base/nearest.h"
 
 #include <errno.h>
 #include <stdio.h>

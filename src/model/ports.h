@@ -89,9 +89,9 @@ struct lease_port {
        the list gets every problem. */
     int (*open)(void *context, void **session, struct error_list *problems);
     void (*close)(void *session);
-    /* Compares the entity's tables with what its mapping needs, and the queue's row with the entity.
-       Returns 1 if they fit; 0 if they do not, and the list gets every problem; -1 if the server
-       cannot be asked, and the list gets why. */
+    /* Compares the entity's tables with what its mapping needs, and the queue's row with the
+       entity. Returns 1 if they fit; 0 if they do not, and the list gets every problem; -1 if the
+       server cannot be asked, and the list gets why. */
     int (*check_tables)(void *session, const char *queue, const char *entity,
                         struct error_list *problems);
     /* Reads the queue's row, and inserts it if there is none. Does not acquire the lease. Returns

@@ -17,8 +17,8 @@ struct pg_failure {
                                   the synchronous standby */
     bool not_written; /* the database took the statements, but not every row is there: `table` says
                          where */
-    bool timed_out;     /* lost because a round trip took longer than it may */
-    bool over_limit;    /* given up because a round trip received more than it may */
+    bool timed_out;   /* lost because a round trip took longer than it may */
+    bool over_limit;  /* given up because a round trip received more than it may */
     bool session_lives; /* the server answered with an error and keeps the session */
     bool in_function;   /* it was raised in a function or a trigger, or while one was called */
     /* These three are set by verdict.h. */

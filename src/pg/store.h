@@ -12,8 +12,8 @@
  * Writing a message again that is committed already, as after a redelivery, changes no row of its
  * entity. A dead letter is then counted (`occurrences`) in the row of kopru.dead_letters that has
  * its body, as long as that row is open. A constraint or trigger of the site that refuses a dead
- * letter itself, or swallows it, means WRITE_PAUSE: every message can be a dead letter, so no message
- * is at fault.
+ * letter itself, or swallows it, means WRITE_PAUSE: every message can be a dead letter, so no
+ * message is at fault.
  */
 #ifndef KOPRU_PG_STORE_H
 #define KOPRU_PG_STORE_H

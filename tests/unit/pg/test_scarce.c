@@ -432,8 +432,8 @@ static void a_copy_that_leaves_a_row_out_is_rolled_back(void **state)
 {
     struct batch *batch = *state;
     const struct pg_settings settings = { .conninfo = "" };
-    const struct pg_store_target target = { &settings, &batch->statements, "queue",
-                                            MAX_BATCH_BYTES, MAX_BATCH_BYTES };
+    const struct pg_store_target target = { &settings, &batch->statements, "queue", MAX_BATCH_BYTES,
+                                            MAX_BATCH_BYTES };
     struct pg_store *store = pg_store_new(&target);
     struct write_report report;
 
