@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from support.database import DAEMON
 
 _SUBSCRIPTIONS = 3000
 _MIB = 1 << 20
@@ -33,6 +34,13 @@ def _one_writer(queues):
     return [{"name": queues.subscription, "entity": "subscription", "writers": 1}]
 
 
+@pytest.fixture(name="postgres", params=["tcp", "socket"])
+def _postgres(request, postgres_server, db):
+    """What waits in a socket depends on its kind."""
+    dsn = postgres_server.dsn if request.param == "tcp" else postgres_server.socket_dsn
+    return {"conninfo": dsn(db.name, DAEMON)}
+
+
 def _apply(daemon, broker, queue: str) -> None:
     daemon.wait_until(lambda: broker.depth(queue).is_empty, 120, f"queue {queue!r} to be empty")
 
@@ -43,9 +51,10 @@ def _sessions(db) -> list[int]:
         "WHERE application_name = 'kopru' AND datname = current_database()"))
 
 
-def test_ordinary_updates_are_never_given_up(rabbitmq_server, db, queues, kopru, one_writer):
+def test_ordinary_updates_are_never_given_up(rabbitmq_server, db, queues, kopru, one_writer,
+                                             postgres):
     rabbitmq_server.publish_many(queues.subscription, _ordinary(1))
-    daemon = kopru(queues=one_writer, log={"level": "debug"})
+    daemon = kopru(queues=one_writer, postgres=postgres, log={"level": "debug"})
     _apply(daemon, rabbitmq_server, queues.subscription)
     assert daemon.terminate() == 0
     rabbitmq_server.publish_many(queues.subscription, _ordinary(2))
@@ -60,10 +69,10 @@ def test_ordinary_updates_are_never_given_up(rabbitmq_server, db, queues, kopru,
 
 
 def test_rows_that_are_too_many_at_once_are_read_in_parts(rabbitmq_server, db, queues, kopru,
-                                                          one_writer):
+                                                          one_writer, postgres):
     """What kopru itself gives up is not the database's fault, and is not called so."""
     entities = 60
-    daemon = kopru(queues=one_writer)
+    daemon = kopru(queues=one_writer, postgres=postgres)
     rabbitmq_server.publish_many(queues.subscription,
                                  (_wide(number, "a") for number in range(entities)))
     _apply(daemon, rabbitmq_server, queues.subscription)
