@@ -80,9 +80,9 @@ static void what_is_quarantined_is_named(void **state)
     (void)state;
     queues[0].quarantine = (struct quarantine_status){ .entities = 1,
                                                        .shown_count = 1,
-                                                       .shown = { { "7", "ZZ001", 3 } } };
+                                                       .shown = { { "7", "ZZ001", 3, "" } } };
     queues[1].quarantine = (struct quarantine_status){
-        .entities = 7, .shown_count = 2, .shown = { { "8", "XX000", 1 }, { "9", "", 2 } }
+        .entities = 7, .shown_count = 2, .shown = { { "8", "XX000", 1, "" }, { "9", "", 2, "" } }
     };
     assert_ready(
         "[+]daemon ok\n[+]database ok\n"
@@ -99,7 +99,7 @@ static void timestamps_that_do_not_count_are_told(void **state)
     queues[1].timestamps_missing = 3;
     queues[1].quarantine = (struct quarantine_status){ .entities = 1,
                                                        .shown_count = 1,
-                                                       .shown = { { "7", "ZZ001", 3 } } };
+                                                       .shown = { { "7", "ZZ001", 3, "" } } };
     assert_ready("[+]daemon ok\n[+]database ok\n"
                  "[+]queue one consuming; AMQP timestamps that do not count: 2 out of range, 0 "
                  "missing where they would be compared\n"
@@ -113,8 +113,9 @@ static void other_consumers_are_named(void **state)
     (void)state;
     queues[0].other_consumers = 1;
     queues[1].other_consumers = 2;
-    queues[1].quarantine =
-        (struct quarantine_status){ .entities = 1, .shown_count = 1, .shown = { { "7", "", 2 } } };
+    queues[1].quarantine = (struct quarantine_status){ .entities = 1,
+                                                       .shown_count = 1,
+                                                       .shown = { { "7", "", 2, "" } } };
     assert_ready("[+]daemon ok\n[+]database ok\n"
                  "[+]queue one consuming; 1 other consumer takes a part of the messages\n"
                  "[+]queue two consuming; 2 other consumers take a part of the messages; 1 entity "

@@ -64,8 +64,8 @@ static void a_look_that_comes_late_counts_like_one_in_time(void **state)
 {
     (void)state;
     look(1, 7, 0, 0);
-    assert_int_equal(look(1, 7, 100 * LEASE_EXPIRES_MS, 0), LEASE_RENEW_MS);
-    assert_int_equal(look(1, 8, 100 * LEASE_EXPIRES_MS, 0), 0);
+    assert_int_equal(look(1, 7, INT64_C(100) * LEASE_EXPIRES_MS, 0), LEASE_RENEW_MS);
+    assert_int_equal(look(1, 8, INT64_C(100) * LEASE_EXPIRES_MS, 0), 0);
 }
 
 int main(void)
