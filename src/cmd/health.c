@@ -93,7 +93,10 @@ static const char *last_error_text(const struct last_error *last, const char *ot
     if (last->sqlstate[0] != '\0' && strstr(out, last->sqlstate) == NULL)
         used += (size_t)snprintf(out + used, size - used, ", SQLSTATE %s", last->sqlstate);
     if (last->others > 0 && used < size)
-        snprintf(out + used, size - used, ", and %zu more, see the log", last->others);
+        used += (size_t)snprintf(out + used, size - used, ", and %zu more, see kopru check",
+                                 last->others);
+    if (last->earlier[0] != '\0' && used < size)
+        snprintf(out + used, size - used, "; it began with: %s", last->earlier);
     return out;
 }
 

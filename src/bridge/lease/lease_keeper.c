@@ -184,22 +184,19 @@ static bool needs_a_person(const struct error *problem)
            problem->kind == ERROR_PERMISSION;
 }
 
-/* Logs the problems: all of them when their number is new, otherwise only the first. */
-static void report(struct lease_keeper *keeper, const struct error_list *problems, size_t *said,
-                   int wait_ms)
+/* One line however many there are: the first, and their number. `kopru check` names all. */
+static void report(struct lease_keeper *keeper, const struct error_list *problems, int wait_ms)
 {
-    size_t count = problems->count == *said && problems->count > 1 ? 1 : problems->count;
     bool paused = problems->count > 0 && needs_a_person(&problems->items[0]);
     const char *event = paused ? "paused" : "database_unavailable";
 
-    if (problems->count > 0)
-        last_error_set(&keeper->error, event, &problems->items[0], NULL, problems->count - 1);
-    for (size_t i = 0; i < count; i++)
-        log_error(paused ? LOG_ERROR : LOG_WARNING, event, &problems->items[i],
-                  (const struct log_field[]){ LOG_NUMBER("problems", problems->count),
-                                              LOG_NUMBER("retry_ms", wait_ms),
-                                              { 0 } });
-    *said = problems->count;
+    if (problems->count == 0)
+        return;
+    last_error_set(&keeper->error, event, &problems->items[0], NULL, problems->count - 1);
+    log_error(paused ? LOG_ERROR : LOG_WARNING, event, &problems->items[0],
+              (const struct log_field[]){ LOG_NUMBER("problems", problems->count),
+                                          LOG_NUMBER("retry_ms", wait_ms),
+                                          { 0 } });
 }
 
 /* Acquires and renews the leases until the connection fails (true) or the thread is to end (false).
@@ -257,7 +254,6 @@ void *lease_keeper_main(void *argument)
     struct lease_keeper *keeper = argument;
     struct backoff backoff;
     struct error_list problems;
-    size_t said = 0;
     bool more = true;
 
     backoff_init(&backoff, KEEPER_POLICY);
@@ -272,7 +268,6 @@ void *lease_keeper_main(void *argument)
         if (keeper->port.open(keeper->port.context, &session, &problems) == 0) {
             /* Anew each time: a process that was restored from a checkpoint has another start. */
             process_identify(&keeper->self);
-            said = 0;
             atomic_fetch_add(&keeper->sessions, 1);
             more = tend_all(keeper, session, &useful, &err);
             if (useful) /* a session that is lost at once does not make the waits short */
@@ -285,7 +280,7 @@ void *lease_keeper_main(void *argument)
         if (more) {
             set_database_ok(keeper, false);
             wait_ms = backoff_next_ms(&backoff);
-            report(keeper, &problems, &said, wait_ms);
+            report(keeper, &problems, wait_ms);
             more = wait_for(keeper, wait_ms, false);
         }
         keeper->port.close(session);

@@ -22,21 +22,18 @@ void queue_tables_begin(struct queue_tables *tables)
     tables->next_check_ms = 0;
 }
 
-/* Logs all problems when their number is new, otherwise only the first. */
+/* One line however many there are: the first, and their number. */
 static void report(struct queue_tables *tables, const char *queue,
                    const struct error_list *problems, int wait_ms)
 {
-    size_t count = problems->count == tables->said && problems->count > 1 ? 1 : problems->count;
-
-    if (problems->count > 0)
-        last_error_set(&tables->error, "paused", &problems->items[0], NULL, problems->count - 1);
-    for (size_t i = 0; i < count; i++)
-        log_error(LOG_ERROR, "paused", &problems->items[i],
-                  (const struct log_field[]){ LOG_TEXT("queue", queue),
-                                              LOG_NUMBER("problems", problems->count),
-                                              LOG_NUMBER("retry_ms", wait_ms),
-                                              { 0 } });
-    tables->said = problems->count;
+    if (problems->count == 0)
+        return;
+    last_error_set(&tables->error, "paused", &problems->items[0], NULL, problems->count - 1);
+    log_error(LOG_ERROR, "paused", &problems->items[0],
+              (const struct log_field[]){ LOG_TEXT("queue", queue),
+                                          LOG_NUMBER("problems", problems->count),
+                                          LOG_NUMBER("retry_ms", wait_ms),
+                                          { 0 } });
 }
 
 static void take_result(struct queue_tables *tables, bool fit, const char *queue,
@@ -47,7 +44,6 @@ static void take_result(struct queue_tables *tables, bool fit, const char *queue
     tables->checked = fit;
     if (fit) {
         backoff_reset(&tables->backoff);
-        tables->said = 0;
         last_error_end(&tables->error);
         return;
     }

@@ -16,7 +16,6 @@ struct queue_tables {
     bool checked;          /* over the present connection, and they fit */
     int64_t next_check_ms; /* monotonic */
     struct backoff backoff;
-    size_t said;                  /* problems, when they were last logged */
     struct last_error_slot error; /* what is wrong with them */
 };
 

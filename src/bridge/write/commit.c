@@ -89,11 +89,17 @@ static void finish(struct write_session *session, const struct write_request *re
 void commit_log_failure(const struct write_session *session, bool pause,
                         const struct write_report *report, int64_t wait_ms)
 {
-    const struct log_field fields[] = { LOG_TEXT("queue", session_queue(session)->name),
-                                        LOG_NUMBER("writer", session->number),
-                                        LOG_TEXT("sqlstate", text_or_null(report->sqlstate)),
-                                        LOG_NUMBER("retry_ms", wait_ms),
-                                        { 0 } };
+    struct queue *queue = session_queue(session);
+    char earlier[256];
+    const struct log_field fields[] = {
+        LOG_TEXT("queue", queue->name),
+        LOG_NUMBER("writer", session->number),
+        LOG_TEXT("sqlstate", text_or_null(report->sqlstate)),
+        LOG_TEXT("earlier", text_or_null(last_error_earlier(&queue->counters.database_error,
+                                                            earlier, sizeof(earlier)))),
+        LOG_NUMBER("retry_ms", wait_ms),
+        { 0 }
+    };
 
     log_error(pause                                  ? LOG_ERROR
               : report->gave_up && report->divisible ? LOG_INFO

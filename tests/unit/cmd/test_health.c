@@ -224,7 +224,18 @@ static void a_database_that_is_not_usable_is_named(void **state)
     fail_with(&status.database_error, "");
     status.database_error.others = 3;
     assert_not_ready(
-        "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see the log\n");
+        "[-]database not usable: cannot do it \"host\": no luck, and 3 more, see kopru check\n");
+}
+
+static void what_came_earlier_is_named(void **state)
+{
+    (void)state;
+    status.database_ok = false;
+    fail_with(&status.database_error, "");
+    snprintf(status.database_error.earlier, sizeof(status.database_error.earlier),
+             "SQLSTATE 53100: the server's disk is full");
+    assert_not_ready("[-]database not usable: cannot do it \"host\": no luck; it began with: "
+                     "SQLSTATE 53100: the server's disk is full\n");
 }
 
 static void tables_that_are_wrong_are_the_queues_own(void **state)
@@ -320,6 +331,7 @@ int main(void)
         TEST(the_reason_is_named),
         TEST(what_is_over_is_no_reason),
         TEST(a_database_that_is_not_usable_is_named),
+        TEST(what_came_earlier_is_named),
         TEST(tables_that_are_wrong_are_the_queues_own),
         TEST(a_writer_that_cannot_write_is_named),
         TEST(not_ready_before_it_began_nor_when_it_ends),
