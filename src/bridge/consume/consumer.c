@@ -53,7 +53,7 @@ static int accept(struct subscription *subscription, void *mapper, struct delive
         return error_no_memory(err);
     if (!redelivered)
         redelivered_end(&subscription->redelivered, "first_delivery");
-    lateness_note(subscription->lateness, subscription->queue, message,
+    lateness_note(&subscription->history->lateness, subscription->queue, message,
                   redelivered && !subscription->redelivered.open,
                   subscription->settings->order_by_timestamp);
     unacked_add(&subscription->unacked, message);
@@ -87,8 +87,8 @@ static int wait_for_room(struct subscription *subscription, struct error *err)
     result = queue->ports.broker.idle(subscription->broker, queue->consumer.fd, IDLE_WAIT_MS, err);
     subscription->last_delivery_ms = clock_monotonic_ms(); /* the silence was ours */
     if (!drained)
-        prefetch_note_full(subscription->prefetches);
-    if (result != 0 && prefetch_lost(subscription->prefetches, subscription->unacked.count))
+        prefetch_note_full(&subscription->history->prefetch);
+    if (result != 0 && prefetch_lost(&subscription->history->prefetch, subscription->unacked.count))
         log_event(
             LOG_WARNING, "prefetch_reduced",
             "the connection was lost while there was no room for more messages, so fewer are "
@@ -151,14 +151,14 @@ static int wait_and_take(struct subscription *subscription, void *mapper, struct
         breaker_holds(subscription) ||
         subscription->unacked.bytes >= subscription_room(subscription))
         return wait_for_room(subscription, err);
-    prefetch_note_room(subscription->prefetches);
+    prefetch_note_room(&subscription->history->prefetch);
     result = queue->ports.broker.next(subscription->broker, queue->consumer.fd,
                                       wait_ms(subscription), &delivery, err);
     if (result == 1) {
         subscription->last_delivery_ms = clock_monotonic_ms();
         subscription->redelivered.first_expected = false;
-        stalled_end(subscription->stalled);
-        others_delivered(subscription->others);
+        stalled_end(&subscription->history->stalled);
+        others_delivered(&subscription->history->others);
         counters_delivery(&queue->counters);
         return accept(subscription, mapper, delivery, err);
     }
@@ -267,12 +267,12 @@ static int finish(struct subscription *subscription, struct error *err)
 static int look_at_others(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
-    struct others *others = subscription->others;
+    struct others *others = &subscription->history->others;
     bool changed = false;
     int result;
 
     if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
-        subscription->stalled->asked)
+        subscription->history->stalled.asked)
         return 0;
     result = others_check(others, &queue->ports.broker, subscription->broker, &changed, err);
     if (result <= 0)
@@ -300,17 +300,17 @@ static int check_for_better(struct subscription *subscription, struct error *err
 
     if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
         subscription->unacked.count > 0) {
-        stalled_reset(subscription->stalled);
+        stalled_reset(&subscription->history->stalled);
         return 0;
     }
-    if (prefetch_may_grow(subscription->prefetches))
+    if (prefetch_may_grow(&subscription->history->prefetch))
         return error_set(
             err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
             "there was room for some time, so more messages are prefetched from now on");
-    if (subscription->others->asked)
+    if (subscription->history->others.asked)
         return 0;
-    stalled = stalled_check(subscription->stalled, &queue->ports.broker, subscription->broker,
-                            &state, err);
+    stalled = stalled_check(&subscription->history->stalled, &queue->ports.broker,
+                            subscription->broker, &state, err);
     if (stalled <= 0)
         return stalled;
     atomic_fetch_add(&queue->counters.stalled, 1);
@@ -374,8 +374,7 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     int result;
 
     subscription_init(&subscription, queue, consumer->writers, &consumer->settings,
-                      &consumer->prefetch, &consumer->stalled, &consumer->lateness,
-                      &consumer->others);
+                      &consumer->history);
     result = subscription_begin(&subscription, err);
     while (result >= 0 && subscription.state != SUBSCRIPTION_FINISHED)
         result = consume_once(&subscription, mapper, err);
@@ -449,7 +448,7 @@ void consumer_init(struct consumer *consumer, struct queue *queue, struct writer
                    const struct consume_settings *settings)
 {
     *consumer = (struct consumer){ .queue = queue, .writers = writers, .settings = *settings };
-    prefetch_init(&consumer->prefetch,
+    prefetch_init(&consumer->history.prefetch,
                   settings->prefetch_limit > 0 ? settings->prefetch_limit : settings->prefetch);
 }
 

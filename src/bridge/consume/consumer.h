@@ -25,10 +25,7 @@ struct consumer {
     struct writers *writers;
     struct consume_settings settings;
     pthread_t thread;
-    struct prefetch prefetch;
-    struct stalled stalled;
-    struct lateness lateness;
-    struct others others;
+    struct consume_history history;
     atomic_bool gave_up; /* something unacknowledged was not committed when it stopped */
 };
 

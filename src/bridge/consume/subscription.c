@@ -45,17 +45,13 @@ void subscription_apply(struct subscription *subscription, enum subscription_eve
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
-                       struct prefetch *prefetches, struct stalled *stalled,
-                       struct lateness *lateness, struct others *others)
+                       struct consume_history *history)
 {
     *subscription = (struct subscription){
         .queue = queue,
         .writers = writers,
         .settings = settings,
-        .prefetches = prefetches,
-        .stalled = stalled,
-        .lateness = lateness,
-        .others = others,
+        .history = history,
         .redelivered = { .writers = writers,
                          .queue = queue->name,
                          .max_messages = (size_t)settings->prefetch },
@@ -199,7 +195,7 @@ static int subscribe(struct subscription *subscription, const struct broker_queu
                      struct error *err)
 {
     struct queue *queue = subscription->queue;
-    int prefetch = prefetch_begin(subscription->prefetches);
+    int prefetch = prefetch_begin(&subscription->history->prefetch);
 
     subscription_apply(subscription, SUBSCRIPTION_ON_ALONE);
     /* This comes before the request, because its answer may be lost and the subscription still
@@ -210,8 +206,8 @@ static int subscribe(struct subscription *subscription, const struct broker_queu
         return -1;
     subscription_apply(subscription, SUBSCRIPTION_ON_CONFIRMED);
     queue_lease_subscribed(&queue->lease, subscription->epoch);
-    stalled_reset(subscription->stalled);
-    others_begin(subscription->others, state->consumers);
+    stalled_reset(&subscription->history->stalled);
+    others_begin(&subscription->history->others, state->consumers);
     redelivered_begin(&subscription->redelivered, prefetch, state->messages > 0);
     subscription->last_delivery_ms = clock_monotonic_ms();
     counters_subscribed(&queue->counters, prefetch);

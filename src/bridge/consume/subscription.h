@@ -22,11 +22,8 @@
 #ifndef KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
 #define KOPRU_BRIDGE_CONSUME_SUBSCRIPTION_H
 
-#include "bridge/consume/lateness.h"
-#include "bridge/consume/others.h"
-#include "bridge/consume/prefetch.h"
+#include "bridge/consume/history.h"
 #include "bridge/consume/redelivered.h"
-#include "bridge/consume/stalled.h"
 #include "bridge/consume/unacked.h"
 
 struct consume_settings {
@@ -72,10 +69,7 @@ struct subscription {
     struct queue *queue;
     struct writers *writers;
     const struct consume_settings *settings;
-    struct prefetch *prefetches; /* the consumer's, over all subscriptions, like the next two */
-    struct stalled *stalled;
-    struct lateness *lateness;
-    struct others *others;
+    struct consume_history *history; /* the consumer's */
 
     enum subscription_state state;
     void *broker;  /* the port's consumer; NULL while there is no connection */
@@ -93,8 +87,7 @@ struct subscription {
 
 void subscription_init(struct subscription *subscription, struct queue *queue,
                        struct writers *writers, const struct consume_settings *settings,
-                       struct prefetch *prefetches, struct stalled *stalled,
-                       struct lateness *lateness, struct others *others);
+                       struct consume_history *history);
 
 /* Closes the connection, takes the messages from the writers, and frees them. The connection is
    closed first: the broker takes everything back while the writers finish the transaction that they

@@ -16,10 +16,7 @@ static const struct consume_settings SETTINGS = { .prefetch = 10,
                                                   .max_unacknowledged_bytes = 1 << 20 };
 
 static struct fake_queue fake;
-static struct prefetch prefetches;
-static struct stalled stalled;
-static struct lateness lateness;
-static struct others others;
+static struct consume_history history;
 static struct subscription subscription;
 static struct error err;
 
@@ -27,11 +24,10 @@ static int set_up(void **state)
 {
     (void)state;
     fake_queue_init(&fake, &(struct write_settings){ .writers = 1 });
-    prefetch_init(&prefetches, SETTINGS.prefetch);
-    stalled = (struct stalled){ 0 };
+    history = (struct consume_history){ 0 };
+    prefetch_init(&history.prefetch, SETTINGS.prefetch);
     queue_lease_acquired(&fake.queue.lease, EPOCH, clock_boot_ms(), HANDOVER_NONE);
-    subscription_init(&subscription, &fake.queue, &fake.writers, &SETTINGS, &prefetches, &stalled,
-                      &lateness, &others);
+    subscription_init(&subscription, &fake.queue, &fake.writers, &SETTINGS, &history);
     return 0;
 }
 
