@@ -181,10 +181,12 @@ static PGresult *stored_root(const struct table *table)
 /* The number of elements of the first array among the parameters. */
 static size_t rows_of(const struct pg_call *call)
 {
+    const struct pg_params *params = call->params;
     int number = call->statement == &PG_WRITE_DEAD_LETTERS ? PG_DEAD_LETTER_SCALARS : 0;
 
-    assert_non_null(call->params);
-    return call->params->lengths[number] > 12 ? pg_read_u32(call->params->values[number] + 12) : 0;
+    if (params == NULL)
+        return 0;
+    return params->lengths[number] > 12 ? pg_read_u32(params->values[number] + 12) : 0;
 }
 
 /* The rows of a child table are all there if they were written, and none is if they were deleted:
