@@ -17,6 +17,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -28,6 +29,7 @@ from chaos.plan import Fault, Plan  # noqa: E402
 from chaos.publisher import Publisher  # noqa: E402
 from chaos.watch import Usage, Watch, usage  # noqa: E402
 from chaos.world import QUEUES, World  # noqa: E402
+from support import hidepid  # noqa: E402
 from support.daemon import run_kopru  # noqa: E402
 from support.process import unwind_on_signals  # noqa: E402
 from support.wait import wait_until  # noqa: E402
@@ -167,8 +169,9 @@ def _endure(stage: World, the_plan: Plan, log: Ledger) -> Evidence:
     for instance in stage.instances:
         instance.relay.finish()
     return Evidence(
-        db=stage.database, ledger=log.path, traffic=stage.traffic, depths=depths, baseline=baseline,
-        end=end, sql_connections=the_plan.site.writers * len(QUEUES) + 1, memory_mib=memory_mib,
+        db=stage.database, clock=stage.clock, ledger=log.path, traffic=stage.traffic, depths=depths,
+        baseline=baseline, end=end,
+        sql_connections=the_plan.site.writers * len(QUEUES) + 1, memory_mib=memory_mib,
         peak_mib=max(watch.peak_mib, end.peak_mib), seconds=time.monotonic() - begin,
         daemon_cpu_s=sum(watch.cpu_s.values()),
         quiet_cpu_share=(end.cpu_s - before.cpu_s) / _IDLE_S, busy=watch.busy,
@@ -186,8 +189,10 @@ def _keep(stage: World, directory: Path) -> None:
     if stage.server.is_running():
         states = stage.database.query("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin)), "
                                       "xmin, * FROM history.states ORDER BY n")
-        (directory / "states").write_text("".join(" ".join(map(str, state)) + "\n"
-                                                  for state in states))
+        leases = stage.database.query("SELECT * FROM history.leases ORDER BY n")
+        for name, rows in (("states", states), ("leases", leases)):
+            (directory / name).write_text("".join(" ".join(map(str, row)) + "\n" for row in rows))
+    (directory / "clock").write_text("".join(f"{step}\n" for step in stage.clock.steps))
     for name, path in stage.logs().items():
         if path.exists():
             shutil.copyfile(path, directory / name)
@@ -195,7 +200,12 @@ def _keep(stage: World, directory: Path) -> None:
 
 def _run(the_plan: Plan, directory: Path, keep: bool) -> int:
     """Runs the plan. directory is removed if every check holds."""
-    with world.built(the_plan.site, the_plan.seed) as stage:
+    site = the_plan.site
+    reason = hidepid.why_impossible() if site.hidden else None
+    if reason is not None:
+        say(f"both daemons run as this user: {reason}")
+        site = replace(site, hidden=False)
+    with world.built(site, the_plan.seed) as stage:
         try:
             with open(directory / "amqp", "w", encoding="utf-8") as stage.traffic.journal:
                 evidence = _endure(stage, the_plan, Ledger(directory / "ledger"))

@@ -7,6 +7,7 @@ import math
 import secrets
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -16,11 +17,14 @@ import pytest
 from support import database, history
 from support.daemon import Kopru, default_settings
 from support.database import REPOSITORY, Database
+from support.postgres import Postgres
+from support.preload import stepping_clock
 
 sys.path.insert(0, str(REPOSITORY / "tools"))
 
 from chaos import checks, plan  # noqa: E402
 from chaos.checks import Evidence  # noqa: E402
+from chaos.clock import ServerClock  # noqa: E402
 from chaos.faults import KINDS  # noqa: E402
 from chaos.ledger import Ledger, read  # noqa: E402
 from chaos.network import TO_CLIENT, TO_SERVER, Network  # noqa: E402
@@ -32,15 +36,28 @@ from chaos.world import QUEUES, SITE_RULES, End  # noqa: E402
 pytestmark = pytest.mark.no_kopru  # it only makes the evidence
 
 _MESSAGES = 400
+_STEPS_S = (3600, -7200, 3, -60)
 _USAGE = Usage(cpu_s=1, rss_mib=10, peak_mib=20, threads=8, descriptors=("port 1", "port 2"))
 
 
 # ---- the checks ----
 
 @pytest.fixture(scope="module")
-def sound(postgres_server, rabbitmq_server, tmp_path_factory) -> Iterator[Evidence]:
-    """What a run leaves in which nothing went wrong, and nothing happened."""
-    db = database.create_installed(postgres_server)
+def stepping_server() -> Iterator[tuple[Postgres, ServerClock]]:
+    server = Postgres()
+    clock = ServerClock(stepping_clock(server.directory))
+    server.preload(clock.environment)
+    with server:
+        yield server, clock
+
+
+@pytest.fixture(scope="module")
+def sound(stepping_server, rabbitmq_server, tmp_path_factory) -> Iterator[Evidence]:
+    """What a run leaves in which nothing went wrong, and nothing happened but that the server's
+    clock was set now and then.
+    """
+    server, clock = stepping_server
+    db = database.create_installed(server)
     history.install(db)
     db.query(SITE_RULES)
     for queue in QUEUES:
@@ -53,14 +70,18 @@ def sound(postgres_server, rabbitmq_server, tmp_path_factory) -> Iterator[Eviden
     try:
         daemon.start()
         for queue, entity in QUEUES.items():
-            Publisher(rabbitmq_server, queue, entity, log, seed=1, entities=30,
-                      rate=100).warm_up(_MESSAGES)
+            publisher = Publisher(rabbitmq_server, queue, entity, log, seed=1, entities=30,
+                                  rate=100)
+            for step_s in _STEPS_S:
+                publisher.warm_up(_MESSAGES // len(_STEPS_S))
+                clock.step(step_s)
         log.close()
         for queue in QUEUES:
             rabbitmq_server.wait_until_empty(queue)
         assert daemon.terminate() == 0
         yield Evidence(
-            db=db, ledger=log.path, traffic=traffic, depths=dict.fromkeys(QUEUES, (0, 0)),
+            db=db, clock=clock, ledger=log.path, traffic=traffic,
+            depths=dict.fromkeys(QUEUES, (0, 0)),
             baseline=_USAGE, end=_USAGE,
             sql_connections=2, memory_mib=400, peak_mib=30, seconds=60, daemon_cpu_s=1,
             quiet_cpu_share=0, busy=[], not_live=[], late=0,
@@ -80,7 +101,7 @@ def _failed(evidence: Evidence) -> set[str]:
 def test_nothing_is_found_where_nothing_is_wrong(sound):
     results = checks.run(sound)
     assert [line for result in results if not result.holds for line in result.lines()] == []
-    assert [result.check for result in results] == [f"P{n}" for n in range(1, 12)]
+    assert [result.check for result in results] == [f"P{n}" for n in range(1, 13)]
     figures = {result.check: result.figures for result in results}
     assert sound.traffic.deliveries > 2 * _MESSAGES * 0.9
     assert f"acknowledged {len(sound.traffic.acknowledged)}, too early 0" in figures["P7"]
@@ -89,6 +110,9 @@ def test_nothing_is_found_where_nothing_is_wrong(sound):
 
 
 _LATEST = "SELECT entity, entity_id, max(number) AS number FROM history.states GROUP BY 1, 2"
+
+_LEASES = ("INSERT INTO history.leases (queue, epoch, instance, uptime) SELECT 'q', 1, * FROM "
+           "(VALUES {}) AS l")
 
 # What somebody does to the tables, and the checks that fail.
 _DAMAGE = {
@@ -141,19 +165,70 @@ _DAMAGE = {
                                          {"P7"}),
     "a dead letter that was written late": ("DELETE FROM history.dead_letters; UPDATE "
                                             "kopru.dead_letters SET occurrences = 2", {"P7"}),
+    "renewals that nobody recorded": ("DELETE FROM history.leases", {"P12"}),
+    "a robbed holder": (_LEASES.format("('host boot/1/2 11 5', 9000), ('host boot/1/2 22 6', "
+                                       "9005.9)"), {"P12"}),
+    "a lease acquired back too early": (_LEASES.format("('host boot/1/2 11 5', 9000), "
+                                                       "('host boot/1/2 22 6', 9006.1), "
+                                                       "('host boot/1/2 11 5', 9007)"), {"P12"}),
 }
 
 
 @pytest.mark.parametrize("name", _DAMAGE)
-def test_damage_to_the_tables_is_found(postgres_server, sound, name):
+def test_damage_to_the_tables_is_found(sound, name):
     damage, failing = _DAMAGE[name]
-    copy = Database(postgres_server, f"damaged_{secrets.token_hex(4)}")
-    with postgres_server.admin() as connection:
+    copy = Database(sound.db.server, f"damaged_{secrets.token_hex(4)}")
+    with sound.db.server.admin() as connection:
         connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")
     try:
         with psycopg.connect(copy.admin_dsn) as connection:
             connection.execute(damage)
         assert _failed(replace(sound, db=copy)) == failing
+    finally:
+        copy.drop()
+
+
+@pytest.mark.parametrize(("rows", "failing"), [
+    ("('h b 11 5', 9000), ('h b 11 5', 9001), ('h b 11 5', 9020)", set()),
+    ("('h b 11 5', 9000), ('h b 22 6', 9006)", set()),
+    ("('h b 11 5', 9000), (NULL, 9001), ('h b 22 6', 9001.1)", set()),
+    ("('h b 33 5', 9000), ('h b 22 6', 9001.5)", set()),
+    ("('h b 33 5', 9000), ('h b 22 6', 9000.5)", {"P12"}),
+], ids=["renewed", "silent", "released", "ended", "ended later"])
+def test_a_takeover_has_a_reason(sound, rows, failing):
+    copy = Database(sound.db.server, f"damaged_{secrets.token_hex(4)}")
+    with sound.db.server.admin() as connection:
+        connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")
+    try:
+        copy.query(_LEASES.format(rows))
+        killed = End("first", 2, "kill9", -9, pid=33, since=9001)
+        assert _failed(replace(sound, db=copy, ends=[*sound.ends, killed])) == failing
+    finally:
+        copy.drop()
+
+
+def test_a_commit_is_placed_whatever_the_servers_clock_says(sound, stepping_server):
+    server, clock = stepping_server
+    said = ("SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8, uptime FROM "
+            "history.states WHERE entity = 'placed' AND number = %s")
+    copy = Database(server, f"placed_{secrets.token_hex(4)}")
+    with server.admin() as connection:
+        connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")
+    committed = {}
+    try:
+        for number, step_s in enumerate((3600, -7200, 3, -3, -60, 7200)):
+            with copy.admin() as writer:
+                writer.execute("BEGIN")
+                writer.execute("INSERT INTO history.states (entity, entity_id, number) "
+                               "VALUES ('placed', '', %s)", (number,))
+                clock.step(step_s)  # the row was written before, the transaction ends after it
+                began = time.time()
+                writer.execute("COMMIT")
+                committed[number] = (began, time.time())
+        for number, (began, ended) in committed.items():
+            ((at, written),) = copy.query(said, number)
+            assert began - 0.001 <= clock.true_time(at, written) <= ended + 0.001, number
+        assert clock.true_time(at - 30, written) == math.inf, "no interval has such a time"
     finally:
         copy.drop()
 
@@ -251,9 +326,9 @@ def test_a_flood_of_lines_is_found(sound, tmp_path):
     assert _failed(replace(sound, logs=[*sound.logs, log])) == set()
 
 
-def test_only_what_the_broker_returned_late_may_step_back(sound, postgres_server):
-    copy = Database(postgres_server, f"damaged_{secrets.token_hex(4)}")
-    with postgres_server.admin() as connection:
+def test_only_what_the_broker_returned_late_may_step_back(sound):
+    copy = Database(sound.db.server, f"damaged_{secrets.token_hex(4)}")
+    with sound.db.server.admin() as connection:
         connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")
     try:
         copy.query(_DAMAGE["a step back"][0])
@@ -267,10 +342,10 @@ def test_only_what_the_broker_returned_late_may_step_back(sound, postgres_server
         copy.drop()
 
 
-def test_only_an_older_message_that_came_late_covers_a_newer_one(sound, postgres_server):
+def test_only_an_older_message_that_came_late_covers_a_newer_one(sound):
     """The broker returned 2, then 1 of one entity: the batch ends as 1, and 2 is acknowledged."""
-    copy = Database(postgres_server, f"damaged_{secrets.token_hex(4)}")
-    with postgres_server.admin() as connection:
+    copy = Database(sound.db.server, f"damaged_{secrets.token_hex(4)}")
+    with sound.db.server.admin() as connection:
         connection.execute(f"CREATE DATABASE {copy.name} TEMPLATE {sound.db.name}")
     try:
         (customer, newest, older), = copy.query(

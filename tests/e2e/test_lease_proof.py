@@ -2,43 +2,30 @@
 and did not.
 """
 
+import itertools
 import json
 import subprocess
 from collections.abc import Callable
 
 import pytest
+from support import hidepid
 from support.daemon import Kopru
 from support.wait import wait_until
 
 _TAKEOVER_S = 30
 _LOOKS = 6  # of a standby, a second apart
 
-_MOUNT = 'mount -t proc -o hidepid=2 proc /proc && exec "$@"'
-_NAMESPACE = ["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", _MOUNT, "sh"]
-
-
-def _as_user_that_sees_only_itself(uid: int) -> list[str]:
-    """A prefix. The capability is for the configuration, which belongs to the user of the tests; it
-    opens nothing that hidepid hides.
-    """
-    return [*_NAMESPACE, "setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups",
-            "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override",
-            "--pdeathsig=KILL", "--"]
-
 
 @pytest.fixture
 def hidden(kopru) -> Callable[..., Kopru]:
-    """Makes daemons, each of another user, that cannot see each other's processes, as two units
-    with DynamicUser and ProtectProc=invisible cannot.
-    """
-    probe = subprocess.run([*_as_user_that_sees_only_itself(64001), "true"], capture_output=True,
-                           text=True, check=False)
-    if probe.returncode != 0:
-        pytest.skip(f"no /proc that hides processes can be mounted here: {probe.stderr}")
-    uids = iter(range(64001, 64010))
+    """Makes daemons, each of another user, that cannot see each other's processes."""
+    reason = hidepid.why_impossible()
+    if reason is not None:
+        pytest.skip(reason)
+    uids = itertools.count(hidepid.FIRST_UID)
 
     def make(**changes: object) -> Kopru:
-        return kopru(start=False, prefix=_as_user_that_sees_only_itself(next(uids)),
+        return kopru(start=False, prefix=hidepid.as_user_that_sees_only_itself(next(uids)),
                      log={"level": "debug"}, **changes)
 
     return make

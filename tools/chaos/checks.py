@@ -1,8 +1,9 @@
-"""The checks P1 to P11 of a run, from its ledger, database, traffic and logs."""
+"""The checks P1 to P12 of a run, from its ledger, database, traffic and logs."""
 
 import bisect
 import hashlib
 import itertools
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from support.database import Database
 from support.payloads import Expected
 from support.tables import DATA_TABLES, read_dead_letters, read_said
 
-from chaos import ledger, leaks
+from chaos import ledger, leaks, takeovers
+from chaos.clock import ServerClock
 from chaos.ledger import REFUSED_BY_DATABASE, Entry
 from chaos.tap import Traffic
 from chaos.watch import Usage, Watch
@@ -32,12 +34,13 @@ _ROOTS = {"customer": ("customers", "customer_id"),
           "subscription": ("subscriptions", "subscription_id")}
 
 _STATES = """
-SELECT entity, entity_id, number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8
+SELECT entity, entity_id, number, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8,
+    uptime
 FROM history.states ORDER BY n
 """
 _DEAD_LETTERS = """
-SELECT queue, body_sha256, min(extract(epoch FROM pg_xact_commit_timestamp(xmin)))::float8
-FROM history.dead_letters GROUP BY 1, 2
+SELECT queue, body_sha256, extract(epoch FROM pg_xact_commit_timestamp(xmin))::float8, uptime
+FROM history.dead_letters
 """
 
 # Queries that must find nothing, whatever was published.
@@ -93,6 +96,7 @@ class Evidence:
     """What a run leaves behind."""
 
     db: Database
+    clock: ServerClock
     ledger: Path
     traffic: Traffic
     depths: dict[str, tuple[int, int]]  # ready and unacknowledged at the end, by queue
@@ -116,7 +120,8 @@ class Evidence:
     def __post_init__(self) -> None:
         self.dead_letters = read_dead_letters(self.db)
         self.states = defaultdict(list)
-        for entity, entity_id, number, at in self.db.query(_STATES):
+        for entity, entity_id, number, said, written in self.db.query(_STATES):
+            at = self.clock.true_time(said, written)
             self.states[entity, entity_id].append((number, at))
 
     @cached_property
@@ -179,7 +184,8 @@ class Published:
 def run(evidence: Evidence) -> list[Result]:
     return [check(evidence) for check in (
         _reflected, _drained, _folded, _dead_letters, _no_step_back, _consistent,
-        _acknowledged_after_commit, _resources, _quiet, _nothing_personal, _ended_as_asked)]
+        _acknowledged_after_commit, _resources, _quiet, _nothing_personal, _ended_as_asked,
+        _nobody_robbed)]
 
 
 def _reflected(evidence: Evidence) -> Result:
@@ -284,8 +290,11 @@ def _acknowledged_after_commit(evidence: Evidence) -> Result:
     """
     published = evidence.published
     committed = {key: _rising(states) for key, states in evidence.states.items()}
-    dead_letters = {(queue, bytes(digest)): at
-                    for queue, digest, at in evidence.db.query(_DEAD_LETTERS)}
+    dead_letters: dict[tuple[str, bytes], float] = {}
+    for queue, digest, said, written in evidence.db.query(_DEAD_LETTERS):
+        committed_at = evidence.clock.true_time(said, written)
+        dead_letter = (queue, bytes(digest))
+        dead_letters[dead_letter] = min(committed_at, dead_letters.get(dead_letter, math.inf))
     early, margins, covered = [], [], 0
     for number, at in evidence.traffic.acknowledged.items():
         times = []
@@ -392,6 +401,17 @@ def _ended_as_asked(evidence: Evidence) -> Result:
     asked = Counter(f"{end.asked or 'nobody'} {end.status}" for end in evidence.ends)
     return Result("P11", "daemons end only when asked",
                   ", ".join(f"{what}: {count}" for what, count in sorted(asked.items())), wrong)
+
+
+def _nobody_robbed(evidence: Evidence) -> Result:
+    found = takeovers.judge(evidence.db, {end.pid: end.since for end in evidence.ends})
+    problems = list(found.robbed)
+    if not found.renewals:
+        problems.append("no renewal was seen")
+    return Result("P12", "no lease is taken from a process that renews it", ", ".join([
+        f"renewals {found.renewals}, takeovers {found.due.total() + len(found.robbed)}",
+        *(f"after the holder was {what}: {count}" for what, count in sorted(found.due.items()))]),
+        problems)
 
 
 def late_messages(stage: World, watch: Watch) -> int:

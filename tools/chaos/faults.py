@@ -2,7 +2,7 @@
 
 A fault is a generator that yields how many seconds it wants to wait; all run in one thread, the
 main one, because what starts processes must live as long as they do. When it ends, what it broke is
-whole again.
+whole again; only a clock may stay as it was set.
 """
 
 import random
@@ -264,6 +264,20 @@ def _error(world: World, statement: str, sqlstate: str, seconds: float) -> Act:
     world.errors.stop()
 
 
+def _clock_arguments(choice: random.Random) -> Arguments:
+    """From two seconds to almost three hours, in either direction."""
+    return {"by": choice.choice((1, -1)) * round(10 ** choice.uniform(0.3, 4)),
+            "undone": choice.random() < 0.5, **_seconds(0.5, 9)(choice)}
+
+
+def _step_clock(world: World, by: int, undone: bool, seconds: float) -> Act:
+    """The server's clock is set, and stays so, or is set back after a while."""
+    world.clock.step(by)
+    yield seconds
+    if undone:
+        world.clock.step(-by)
+
+
 def _kill_pooler(world: World, seconds: float) -> Act:
     assert world.pooler is not None
     world.pooler.kill9()
@@ -404,6 +418,7 @@ KINDS = (
     _kind("database privilege revoked", "database", 0.7, _table_arguments, _revoke),
     _kind("database table renamed", "database", 0.7, _table_arguments, _rename_table),
     _kind("database rows swallowed", "database", 1, _swallow_arguments, _swallow),
+    _kind("database clock set", "database", 3, _clock_arguments, _step_clock),
     _kind("database error", "errors", 2, _error_arguments, _error),
     _kind("pooler kill -9", "pooler", 1.5, _seconds(0, 2), _kill_pooler),
     _kind("broker closes connections", "broker", 2, _nothing, _close_connections),

@@ -21,14 +21,16 @@ class Site:
     writers: int
     prefetch: int
     batch: int
+    hidden: bool  # each daemon runs as a user that sees only its own processes
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{entity} {'quorum' if quorum else 'classic'}"
                           for entity, quorum in self.quorum.items())
         active = ", single active consumer" if self.single_active_consumer else ""
+        hidden = "; two users that cannot see each other's processes" if self.hidden else ""
         return (f"queues: {kinds}{active}; "
                 f"{'through PgBouncer' if self.pooler else 'directly to PostgreSQL'}; "
-                f"writers {self.writers}, prefetch {self.prefetch}, batch {self.batch}")
+                f"writers {self.writers}, prefetch {self.prefetch}, batch {self.batch}{hidden}")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def make(seed: int, seconds: float) -> Plan:
     site = Site(quorum={entity: choice.random() < 0.5 for entity in ("customer", "subscription")},
                 single_active_consumer=choice.random() < 0.2, pooler=choice.random() < 0.35,
                 writers=choice.randint(1, 3),
-                prefetch=choice.choice((100, 500, 2000)), batch=choice.choice((50, 500)))
+                prefetch=choice.choice((100, 500, 2000)), batch=choice.choice((50, 500)),
+                hidden=choice.random() < 0.35)
     return Plan(seed, seconds, site, _faults(choice, seconds, site))
 
 

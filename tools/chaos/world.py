@@ -5,22 +5,25 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import psycopg
-from support import database, history
+from support import database, hidepid, history
 from support.daemon import Kopru, Relay, default_settings, merged
 from support.database import DAEMON, Database
 from support.pg_errors import PgErrors
 from support.pgbouncer import PgBouncer
 from support.postgres import Postgres
+from support.preload import stepping_clock
 from support.process import free_port
 from support.rabbitmq import RabbitMQ
 
+from chaos import takeovers
+from chaos.clock import ServerClock, uptime
 from chaos.control import BrokerControl
 from chaos.network import Network
 from chaos.publisher import REFUSED_STATUS
@@ -43,8 +46,13 @@ _TIMES = {
     "shutdown_timeout": SHUTDOWN_TIMEOUT_S,
 }
 
-# The site's own rules, and dead letters in the history.
+# The site's own rules, and in the history: dead letters, leases, and when a row was written by what
+# no step of the server's clock moves.
 SITE_RULES = f"""
+CREATE FUNCTION history.uptime() RETURNS float8 LANGUAGE sql VOLATILE AS $$
+    SELECT pg_catalog.split_part(pg_catalog.pg_read_file('/proc/uptime'), ' ', 1)::float8
+$$;
+ALTER TABLE history.states ADD uptime float8 NOT NULL DEFAULT history.uptime();
 ALTER TABLE kopru.customers ADD CONSTRAINT site_rule
     CHECK (status IS DISTINCT FROM '{REFUSED_STATUS}');
 CREATE FUNCTION history.site_rule() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -56,17 +64,18 @@ $$;
 GRANT USAGE ON SCHEMA history TO kopru_writer;
 CREATE TRIGGER site_rule BEFORE INSERT OR UPDATE ON kopru.subscriptions
     FOR EACH ROW EXECUTE FUNCTION history.site_rule();
-CREATE TABLE history.dead_letters (queue text NOT NULL, body_sha256 bytea NOT NULL);
+CREATE TABLE history.dead_letters (queue text NOT NULL, body_sha256 bytea NOT NULL,
+                                   uptime float8 NOT NULL DEFAULT history.uptime());
 CREATE FUNCTION history.note_dead_letter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 BEGIN
-    INSERT INTO history.dead_letters VALUES (NEW.queue, NEW.body_sha256);
+    INSERT INTO history.dead_letters (queue, body_sha256) VALUES (NEW.queue, NEW.body_sha256);
     RETURN NULL;
 END
 $$;
 CREATE TRIGGER history AFTER INSERT OR UPDATE ON kopru.dead_letters
     FOR EACH ROW EXECUTE FUNCTION history.note_dead_letter();
-"""
+{takeovers.RECORD}"""
 
 _ROOTS = {"customer": ("customers", "customer_id"),
           "subscription": ("subscriptions", "subscription_id")}
@@ -79,6 +88,7 @@ class SiteLike(Protocol):
     writers: int
     prefetch: int
     batch: int
+    hidden: bool
 
 
 def until(condition: Callable[[], object], deadline_s: float, what: str) -> Iterator[float]:
@@ -99,6 +109,8 @@ class End:
     asked: str  # "kill9", a signal's name, or "" if nobody asked
     status: int | None
     silent: bool = False  # it logged nothing
+    pid: int = 0
+    since: float = 0  # the uptime when it was asked
 
     @property
     def is_fine(self) -> bool:
@@ -116,10 +128,10 @@ class Instance:
     """One daemon behind networks of its own. Its networks outlive its runs."""
 
     def __init__(self, name: str, settings: dict[str, object], http_port: int,
-                 amqp_network: Network, sql_network: Network):
+                 amqp_network: Network, sql_network: Network, prefix: Sequence[str] = ()):
         self.name = name
         self.relay = Relay()
-        self.kopru = Kopru(settings, relay=self.relay)
+        self.kopru = Kopru(settings, prefix=prefix, relay=self.relay)
         self.http_port = http_port
         self.amqp_network = amqp_network
         self.sql_network = sql_network
@@ -130,7 +142,7 @@ class Instance:
     def launch(self) -> None:
         if self.is_running():
             return
-        self._note_end("")
+        self._note_end("", 0)
         self.kopru.launch()
         self.run += 1
 
@@ -146,19 +158,19 @@ class Instance:
         return {self.amqp_network.port: "RabbitMQ", self.sql_network.port: "PostgreSQL"}
 
     def kill9(self) -> None:
-        asked = "kill9" if self.is_running() else ""
+        asked, since = "kill9" if self.is_running() else "", uptime()
         self.kopru.kill9()
-        self._note_end(asked)
+        self._note_end(asked, since)
 
     def terminated(self, number: int) -> Iterator[float]:
         """Asks the daemon to end, and waits until it has ended."""
-        asked = ""
+        asked, since = "", uptime()
         if self.is_running():
             asked = signal.Signals(number).name
             self.kopru.send(number)
             yield from until(lambda: not self.is_running(), SHUTDOWN_TIMEOUT_S + 10,
                              f"the {self.name} daemon to end")
-        self._note_end(asked)
+        self._note_end(asked, since)
 
     def freeze(self) -> None:
         if self.is_running():
@@ -170,11 +182,11 @@ class Instance:
             self.kopru.cont()
         self.is_frozen = False
 
-    def _note_end(self, asked: str) -> None:
+    def _note_end(self, asked: str, since: float) -> None:
         """Notes how the daemon ended, once for each run."""
         if self.run > len(self.ends):
             self.ends.append(End(self.name, self.run, asked, self.kopru.exit_code(),
-                                 not self.kopru.stderr_text()))
+                                 not self.kopru.stderr_text(), self.kopru.pid, since))
 
     def logs(self) -> list[Path]:
         return [self.kopru.directory / f"stderr.{run}" for run in range(1, self.run + 1)]
@@ -186,6 +198,7 @@ class World:
 
     choice: random.Random  # for what no plan can know, such as which backends there will be
     server: Postgres
+    clock: ServerClock
     broker: RabbitMQ
     database: Database
     control: BrokerControl
@@ -341,6 +354,8 @@ def built(site: SiteLike, seed: int) -> Iterator[World]:
         broker.launch()
         server = Postgres(settings=_POSTGRES_SETTINGS)
         stack.callback(server.release)
+        clock = ServerClock(stepping_clock(server.directory))
+        server.preload(clock.environment)
         server.start()
         base = database.create_installed(server, "chaos")
         history.install(base)
@@ -350,12 +365,13 @@ def built(site: SiteLike, seed: int) -> Iterator[World]:
         control = BrokerControl(broker)
         stack.callback(control.close)
         _declare_queues(broker, site)
-        world = World(random.Random(seed), server, broker, base, control, pooler, Traffic(),
+        world = World(random.Random(seed), server, clock, broker, base, control, pooler, Traffic(),
                       PgErrors())
         # otherwise a broker that is killed soon forgets its queues
         world.broker_run("mnesia:dump_log().")
-        for name in ("first", "second"):
-            world.instances.append(_instance(stack, world, site, name))
+        for uid, name in enumerate(("first", "second"), start=hidepid.FIRST_UID):
+            prefix = hidepid.as_user_that_sees_only_itself(uid) if site.hidden else []
+            world.instances.append(_instance(stack, world, site, name, prefix))
         yield world
 
 
@@ -368,7 +384,8 @@ def _declare_queues(broker: RabbitMQ, site: SiteLike) -> None:
         broker.declare_queue(queue, quorum=site.quorum[entity], arguments=arguments)
 
 
-def _instance(stack: ExitStack, world: World, site: SiteLike, name: str) -> Instance:
+def _instance(stack: ExitStack, world: World, site: SiteLike, name: str,
+              prefix: Sequence[str]) -> Instance:
     amqp = Network(world.broker.port, tap=lambda: AmqpTap(world.traffic, site.prefetch))
     stack.callback(amqp.close)
     sql = Network(world.pooler.port if world.pooler else world.server.port,
@@ -385,6 +402,6 @@ def _instance(stack: ExitStack, world: World, site: SiteLike, name: str) -> Inst
                        "http": {"listen": f"127.0.0.1:{http_port}"}})
     settings["queues"] = [{**queue, "writers": site.writers, "prefetch": site.prefetch}
                           for queue in settings["queues"]]  # type: ignore[attr-defined]
-    instance = Instance(name, settings, http_port, amqp, sql)
+    instance = Instance(name, settings, http_port, amqp, sql, prefix)
     stack.callback(instance.kopru.release)
     return instance

@@ -7,13 +7,13 @@ import os
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from support.daemon import binary
 
 
 def require_plain_binary() -> None:
     """A sanitizer has an allocator of its own, and wants to stand before everybody else."""
+    import pytest  # here, because ./dev chaos sets clocks without it
+
     if b"__asan_init" in binary().read_bytes():
         pytest.skip("the sanitized program takes no library before its own")
 
