@@ -162,10 +162,10 @@ static int add_changes(struct store_transaction *tx, size_t *inserts)
    for rows that the message brought. */
 static int add_end(struct store_transaction *tx)
 {
-    if (tx->pipeline.count > 0 || tx->copies) {
+    if (tx->pipeline.count > 0 || tx->copies)
         store_written_ask(tx);
+    if (tx->pipeline.count > 0 || tx->set.dead_letter_count > 0)
         pg_pipeline_add_ready(&tx->pipeline, &PG_CHECK_CONSTRAINTS, NULL);
-    }
     return add_dead_letters(tx);
 }
 

@@ -11,7 +11,9 @@ from support.endpoint import Endpoint
 from support.tables import read_dead_letters
 
 _KEEP = {"attempts": 1000, "minutes": 10}  # tried often, and never at fault
-_FUNCTION = "CREATE FUNCTION public.site_rule() RETURNS trigger LANGUAGE plpgsql AS $$ {} $$;"
+# As its owner, because the daemon may not delete a root.
+_FUNCTION = ("CREATE FUNCTION public.site_rule() RETURNS trigger LANGUAGE plpgsql "
+             "SECURITY DEFINER AS $$ {} $$;")
 _TRIGGER = ("CREATE {kind} site_rule {when} FOR EACH ROW WHEN ({row}.customer_id = 'bad') "
             "EXECUTE FUNCTION public.site_rule();")
 _DROP = "DROP FUNCTION public.site_rule() CASCADE"
