@@ -256,7 +256,7 @@ void *lease_keeper_main(void *argument)
     struct error_list problems;
     bool more = true;
 
-    backoff_init(&backoff, KEEPER_POLICY);
+    backoff_init(&backoff, LEASE_KEEPER_POLICY);
     while (more) {
         void *session = NULL;
         bool useful = false;
