@@ -143,7 +143,7 @@ static int consumer_subscribe(void *handle, const char *queue, int prefetch, str
     struct amqp_consumer *consumer = handle;
     struct wire *wire = &consumer->wire;
     amqp_basic_qos_t limit = { .prefetch_count = (uint16_t)prefetch };
-    /* The default priority, said aloud: every queue takes it except a stream, which refuses an
+    /* The default priority, but named: every queue takes it except a stream, which refuses an
        argument that it does not know. So a subscription to a stream never begins. */
     amqp_table_entry_t usual = { .key = amqp_cstring_bytes(PRIORITY),
                                  .value = { .kind = AMQP_FIELD_KIND_I32 } };

@@ -1,6 +1,7 @@
 /*
  * What libraries print on standard error because they cannot return it, such as libpq's warning of
- * a passfile that others may read: it becomes log lines, the event library_message.
+ * a passfile that others may read: it becomes log lines, the event library_message. The thread in
+ * which a library prints waits for the line to be written, but no longer than 100 ms.
  */
 #ifndef KOPRU_BASE_LOG_LIBRARIES_H
 #define KOPRU_BASE_LOG_LIBRARIES_H

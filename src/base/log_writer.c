@@ -47,7 +47,7 @@ static struct {
     bool stopping;
     pthread_t thread;
     log_notice_format *format_notice;
-    atomic_bool running; /* until the thread has ended */
+    atomic_bool running; /* from log_writer_start() on, also once the thread has ended */
     _Atomic uint64_t dropped;
 } writer = { .lock = PTHREAD_MUTEX_INITIALIZER };
 

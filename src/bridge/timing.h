@@ -13,7 +13,7 @@ static const struct backoff_policy PAUSE_POLICY = { .base_ms = 1000, .cap_ms = 1
 /* The lease keeper, between two attempts to connect. The wait is shorter than LEASE_EXPIRES_MS:
    after an outage of the database, a holder is back before a standby, which looks at its row again,
    may take it for silent. */
-static const struct backoff_policy KEEPER_POLICY = { .base_ms = 1000, .cap_ms = 4000 };
+static const struct backoff_policy LEASE_KEEPER_POLICY = { .base_ms = 1000, .cap_ms = 4000 };
 
 enum {
     /* The longest time that a thread sleeps before it looks around. No event waits for that: each
@@ -23,8 +23,8 @@ enum {
     /* Leases. */
 
     LEASE_RENEW_MS = 1000,
-    /* After this long without a renewal, as it saw it, another instance may acquire the lease. A
-       database session whose client stands still in a transaction for this long is ended. */
+    /* An instance that has seen no renewal for this long may acquire the lease. A database session
+       whose client stands still in a transaction for this long is ended. */
     LEASE_EXPIRES_MS = 6000,
     /* How long an acquisition waits for the transactions of the previous holder. Meanwhile no other
        lease is renewed. */

@@ -13,7 +13,6 @@ enum { MAPPED_PER_MESSAGE_BYTE = 40 };
 void memory_bound_compute(const struct settings *settings, struct memory_bound *bound)
 {
     int64_t queues = (int64_t)settings->queue_count;
-
     int64_t message_bytes = settings->limits.max_message_bytes;
 
     *bound = (struct memory_bound){

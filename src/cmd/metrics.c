@@ -95,8 +95,9 @@ static const struct family QUEUE_FAMILIES[] = {
       "Late messages that changed nothing because a newer state was there.",
       FIELD(FIELD_COUNT, stale) },
     { "kopru_messages_late_total", COUNTER,
-      "Messages that the broker returned out of order, or that a header or their priority shows to "
-      "have come behind newer ones, perhaps.",
+      "Messages that may have come behind newer ones: returned out of order by the broker, or "
+      "shown "
+      "by a header or by their priority.",
       FIELD(FIELD_COUNT, late) },
     { "kopru_timestamps_out_of_range_total", COUNTER,
       "AMQP timestamps that count as absent: before 2000, or more than an hour ahead.",

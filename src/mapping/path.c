@@ -1,6 +1,7 @@
 #include "mapping/path.h"
 
 #include "base/text.h"
+#include "mapping/letter_case.h"
 
 /*
  * Every member of every payload is looked up here, known or not, so a lookup must not depend on how
@@ -70,36 +71,11 @@ const struct path_step *path_find(const struct path_level *level, struct slice n
     return NULL;
 }
 
-/* Takes one letter from the front of a name, in lower case. */
-static unsigned char take_letter(struct slice *name)
-{
-    unsigned char first = (unsigned char)name->data[0];
-    size_t length = 1;
-
-    if (name->len > 1 &&
-        (memcmp(name->data, "\xC4\xB0", 2) == 0 || memcmp(name->data, "\xC4\xB1", 2) == 0)) {
-        first = 'i';
-        length = 2;
-    } else if (first >= 'A' && first <= 'Z') {
-        first = (unsigned char)(first - 'A' + 'a');
-    }
-    name->data += length;
-    name->len -= length;
-    return first;
-}
-
-static bool same_letters(struct slice a, struct slice b)
-{
-    while (a.len > 0 && b.len > 0)
-        if (take_letter(&a) != take_letter(&b))
-            return false;
-    return a.len == 0 && b.len == 0;
-}
-
 const struct path_step *path_find_other_case(const struct path_level *level, struct slice name)
 {
     for (uint32_t i = 0; i < level->count; i++)
-        if (same_letters(level->steps[i].name, name) && !slice_equal(level->steps[i].name, name))
+        if (letter_case_same(level->steps[i].name, name) &&
+            !slice_equal(level->steps[i].name, name))
             return &level->steps[i];
     return NULL;
 }

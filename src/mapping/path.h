@@ -62,8 +62,8 @@ enum path_added path_add(struct path_level *top, const char *path, uint32_t slot
 /* Returns the step of that name, or NULL if no path has it. */
 const struct path_step *path_find(const struct path_level *level, struct slice name);
 
-/* Returns the step whose name differs from this one by the case of its letters alone, or NULL. The
-   dotted capital and the dotless small i of Turkish count as an i. */
+/* Returns the step whose name differs from this one by the case of its letters alone
+   (letter_case.h), or NULL. */
 const struct path_step *path_find_other_case(const struct path_level *level, struct slice name);
 
 /* Writes the path that ends at that slot; leaves out alone if none does. */

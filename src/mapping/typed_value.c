@@ -1,9 +1,7 @@
 #include "mapping/typed_value.h"
 
 #include "mapping/convert.h"
-
-#include <ctype.h>
-#include <string.h>
+#include "mapping/letter_case.h"
 
 /*
  * The value is kept as text in any case, in the column that every typed value has. So a valueType
@@ -23,44 +21,10 @@ static const struct {
     { "Timestamp", TYPED_TIMESTAMP }, { "Boolean", TYPED_BOOLEAN },
 };
 
-static bool take_bytes(struct slice *text, const char bytes[2])
-{
-    if (text->len < 2 || memcmp(text->data, bytes, 2) != 0)
-        return false;
-    text->data += 2;
-    text->len -= 2;
-    return true;
-}
-
-/* Takes one letter of a text that is not empty, in lower case. By the rules of Turkish, capital i
-   is U+0130 and small I is U+0131; by those of other languages, small U+0130 is i and U+0307. All
-   of them are i here. */
-static int take_letter(struct slice *text)
-{
-    int letter = 'i';
-
-    if (!take_bytes(text, "\xC4\xB0") && !take_bytes(text, "\xC4\xB1")) {
-        letter = tolower((unsigned char)text->data[0]);
-        text->data++;
-        text->len--;
-    }
-    if (letter == 'i')
-        take_bytes(text, "\xCC\x87");
-    return letter;
-}
-
-static bool is_named(struct slice sent, const char *name)
-{
-    for (; *name != '\0'; name++)
-        if (sent.len == 0 || take_letter(&sent) != tolower((unsigned char)*name))
-            return false;
-    return sent.len == 0;
-}
-
 static enum typed_kind type_named(struct slice name)
 {
     for (size_t i = 0; i < sizeof(TYPE_NAMES) / sizeof(TYPE_NAMES[0]); i++)
-        if (is_named(name, TYPE_NAMES[i].name))
+        if (letter_case_same(name, slice_of(TYPE_NAMES[i].name)))
             return TYPE_NAMES[i].type;
     return TYPED_OTHER;
 }

@@ -269,6 +269,7 @@ int fold_extra_end(struct fold_state *state, struct arena *arena)
 
     if (!state->extra_changed)
         return 0;
+    /* The limit is that of the arena, which then tells that it is full. */
     buffer_init(&text, SIZE_MAX / 2);
     json_pairs_write(state->extra, state->extra_count, &text);
     *extra = value_of_text(arena_copy_slice(arena, buffer_slice(&text)));

@@ -51,11 +51,6 @@ struct write_request {
     bool probe; /* try it and roll back: nothing is kept */
 };
 
-/* A message that would make the `extra` of its root too large is refused while it is applied, as
-   too_large: it is marked as refused and becomes a dead letter of the same transaction, and the
-   others are applied without it. Unless the outcome is COMMITTED, and for a probe, the mark is
-   taken off again, because it depends on the rows that were stored at that moment. */
-
 /* How the transaction ended. After any other outcome than COMMITTED it was rolled back, with one
    exception: after RETRY it may be committed, if the answer to its COMMIT was lost. To write the
    same messages again is right in either case. */
@@ -69,6 +64,14 @@ enum write_outcome {
                          is redelivered to that instance */
 };
 
+/*
+ * The report of one transaction.
+ *
+ * A message that would make the `extra` of its root too large is refused while it is applied, as
+ * too_large: it is marked as refused and becomes a dead letter of the same transaction, and the
+ * others are applied without it. Unless the outcome is COMMITTED, and for a probe, the mark is
+ * taken off again, because it depends on the rows that were stored at that moment.
+ */
 struct write_report {
     char sqlstate[6]; /* "" where the server said none */
     char table[64];   /* of a refusal; "" if unknown, as in the two that follow */
@@ -79,14 +82,13 @@ struct write_report {
     unsigned stale;    /* late messages that changed nothing */
     bool unreplicated; /* of WRITE_COMMITTED: somebody ended its wait for the synchronous standby */
     bool too_much;     /* of WRITE_RETRY: it took too long or too much memory, so fewer messages may
-                            succeed */
+                          succeed */
     bool gave_up;      /* of WRITE_RETRY: this process stopped, since the rows took too much memory;
-                            nothing is wrong with the database */
+                          nothing is wrong with the database */
     bool divisible;    /* of gave_up: there are several entities, so fewer at once will do */
-    unsigned refused;  /* messages of the request that became dead letters because of what is
-                            stored (see there) */
-    bool suspect; /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, so it
-                          may be about one of them */
+    unsigned refused;  /* messages that kopru refused while it applied them, see above */
+    bool suspect;      /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, so
+                          it may be about one of them */
     bool unclassified; /* suspect, and a message that goes on failing with it while others do not is
                           at fault */
     bool unproven;     /* of WRITE_REFUSED: a whole table can raise it, so others must get through
@@ -94,9 +96,9 @@ struct write_report {
     bool not_written;  /* of WRITE_RETRY and WRITE_PAUSE: every statement succeeded, and still rows
                           of the table are missing. It may be about an entity, but no message can be
                           at fault: statements is 0 */
-    uint64_t
-        statements; /* one bit for each statement that it went through; of a failure, those that
-                            may have failed */
+    /* One bit for each statement that it went through; of a failure, those that may have
+       failed. */
+    uint64_t statements;
 };
 
 #endif

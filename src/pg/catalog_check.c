@@ -1,4 +1,6 @@
 #include "pg/catalog_review.h"
+
+#include "base/utf8.h"
 #include "pg/catalog_tables.h"
 
 #include <stdlib.h>
@@ -103,8 +105,8 @@ static void report_migration(struct review *review, const char *migration, int n
         error_hint(&err, "run " REVIEW_APPLY);
     } else {
         error_set(&err, ERROR_CONFIG, "missing migration", migration,
-                  "row %d of kopru.schema_version is \"%.*s\", which is not kopru's", number, 100,
-                  name);
+                  "row %d of kopru.schema_version is \"%.*s\", which is not kopru's", number,
+                  UTF8_CUT_ARG(name, 100));
         error_hint(
             &err, "a change of the site took the number: give it back as migrations/README.md says "
                   "(Changes of the site), then run " REVIEW_APPLY);

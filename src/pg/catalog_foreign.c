@@ -1,7 +1,6 @@
 #include "pg/catalog_review.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /*
  * Triggers, rules and policies are a site's good right: most only write a protocol. So they are

@@ -1,5 +1,6 @@
 #include "pg/catalog_queue.h"
 
+#include "base/utf8.h"
 #include "pg/binary.h"
 #include "pg/catalog_snapshot.h"
 #include "pg/round_trip.h"
@@ -52,9 +53,9 @@ int catalog_queue_check_entity(const PGresult *row, int first, const char *queue
     error_set(err, ERROR_CONFIG, "the queue carries another entity", queue,
               "by kopru.queues it has carried %.*s (table %.*s) since %s UTC (last message %s%s), "
               "but the configuration gives it to %.*s (table %s)",
-              100, carried, 63, table[0] != '\0' ? table : "unknown",
+              UTF8_CUT_ARG(carried, 100), UTF8_CUT_ARG(table[0] != '\0' ? table : "unknown", 63),
               PQgetvalue(row, 0, first + SINCE), last[0] != '\0' ? last : "never",
-              last[0] != '\0' ? " UTC" : "", 100, entity->name, entity->root.name);
+              last[0] != '\0' ? " UTC" : "", UTF8_CUT_ARG(entity->name, 100), entity->root.name);
     error_hint(
         err,
         "if entities were exchanged, correct the configuration; if the change is meant, run, "

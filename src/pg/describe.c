@@ -144,8 +144,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           acquire },
         { PG_LEASE_STATEMENTS[PG_LEASE_END_FROZEN],
           "end the sessions of a holder that froze while it sent: those that stood still at the "
-          "last "
-          "look, and do now",
+          "last look, and do now",
           NULL, sessions },
         { PG_LEASE_STATEMENTS[PG_LEASE_RENEW],
           "renew the lease every second, and say how fresh the queue is", NULL, renew },

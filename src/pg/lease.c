@@ -7,7 +7,6 @@
 #include "pg/foreign.h"
 #include "pg/round_trip.h"
 #include "pg/session_settings.h"
-#include "pg/store_find.h"
 #include "pg/transaction.h"
 
 #include <stdio.h>
@@ -175,22 +174,6 @@ static int report_swallowed(struct pg_conn *conn, const char *queue, struct pg_f
     return -1;
 }
 
-/* No row was updated. Returns 0 when the row has another epoch by now, or -1 when it has that one
-   still, and so something has kept it from being updated. */
-static int explain_nothing(struct pg_conn *conn, const char *queue, int64_t epoch,
-                           struct pg_failure *failure)
-{
-    int64_t wire = pg_wire_i64(epoch);
-    const struct pg_params params = { 2, (const char *[]){ queue, (const char *)&wire },
-                                      (const int[]){ (int)strlen(queue), 8 } };
-    struct pg_call calls[3] = { [2] = { .statement = &PG_CHECK_EPOCH, .params = &params } };
-    int result = run_transaction(conn, calls, 3, failure);
-    bool is_there = result == 0 && PQntuples(calls[2].result) == 1;
-
-    pg_calls_clear(calls, 3);
-    return is_there ? report_swallowed(conn, queue, failure) : result;
-}
-
 static void take_text(char *out, size_t size, const PGresult *result, int column)
 {
     snprintf(out, size, "%s", PQgetvalue(result, 0, column));
@@ -270,18 +253,18 @@ static int end_frozen(struct pg_conn *conn, int frozen_after_ms, struct pg_lease
     return result;
 }
 
-/* The lease was not acquired. Returns 0 when its row is another one than was read, or -1 when it is
-   the same, and so something has kept it from being updated. */
-static int explain_refusal(struct pg_conn *conn, const char *queue, const struct lease *read,
+/* No row was updated. Returns 0 when the row has another epoch or another version (0: any) by now,
+   or -1 when it has not, and so something has kept it from being updated. */
+static int explain_nothing(struct pg_conn *conn, const char *queue, int64_t epoch, int64_t version,
                            struct pg_failure *failure)
 {
     struct lease now;
 
     if (pg_lease_look(conn, queue, &now, failure) != 0)
         return -1;
-    return now.epoch == read->epoch && now.version == read->version
-               ? report_swallowed(conn, queue, failure)
-               : 0;
+    if (now.epoch != epoch || (version != 0 && now.version != version))
+        return 0;
+    return report_swallowed(conn, queue, failure);
 }
 
 /* Returns 1, 0 when the row is not as it was read, or -1. */
@@ -326,7 +309,8 @@ int pg_lease_acquire(struct pg_conn *conn, const char *queue, const struct lease
     }
     if (result == 1 && lease->epoch == before)
         return report_swallowed(conn, queue, failure);
-    return result == 0 ? explain_refusal(conn, queue, lease, failure) : result;
+    return result == 0 ? explain_nothing(conn, queue, lease->epoch, lease->version, failure)
+                       : result;
 }
 
 /* RENEW with that lease, or RELEASE, which takes only its epoch. */
@@ -360,7 +344,7 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
     if (result == 0)
         result = PQntuples(calls[2].result);
     pg_calls_clear(calls, 3);
-    return result == 0 ? explain_nothing(conn, queue, mine->epoch, failure) : result;
+    return result == 0 ? explain_nothing(conn, queue, mine->epoch, 0, failure) : result;
 }
 
 int pg_lease_renew(struct pg_conn *conn, const char *queue, const struct lease *mine,

@@ -90,18 +90,20 @@ static int session_check_tables(void *handle, const char *queue, const char *nam
     size_t before = problems->count;
     struct catalog *catalog;
     struct pg_failure failure;
+    bool fit;
     int result;
 
     if (entity == NULL)
         return 1;
     if (load_catalog(&catalog, session->conn, problems) != 0)
         return -1;
-    catalog_check_entity(catalog, entity, &report);
+    fit = catalog_check_entity(catalog, entity, &report) == 0;
     result = catalog_queue_review(session->conn, catalog, queue, entity, &report, &failure);
     if (result != 0)
         error_list_add(problems, &failure.error);
     catalog_free(catalog);
-    return result != 0 ? -1 : problems->count == before;
+    /* A problem that found no memory is one, too. */
+    return result != 0 ? -1 : fit && problems->count == before && !problems->incomplete;
 }
 
 static void session_close(void *handle)

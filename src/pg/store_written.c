@@ -2,7 +2,6 @@
 
 #include "pg/binary.h"
 #include "pg/dead_letters.h"
-#include "pg/store_changes.h"
 
 #include <stdio.h>
 #include <string.h>

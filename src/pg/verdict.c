@@ -38,6 +38,7 @@ static const struct verdict_row TABLE[] = {
 static const char NO_ROW[] =
     "the statement carries no row of a message, so no message is at fault; the server may take no "
     "commands, so look into its log";
+
 static const struct table *own_table(const struct pg_failure *failure, const struct entity *entity)
 {
     if (strcmp(failure->schema, ENTITY_SCHEMA) != 0)

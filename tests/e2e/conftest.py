@@ -11,6 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 from support import history
+from support.check import Check, check_of
+from support.daemon import default_settings
 from support.ledger import Ledger
 from support.load import Load
 from support.pg_messages import PgWatch
@@ -27,6 +29,13 @@ def choice() -> random.Random:
     seed = int(os.environ.get("KOPRU_TEST_SEED") or random.SystemRandom().randrange(2**32))
     print(f"KOPRU_TEST_SEED={seed}")
     return random.Random(seed)
+
+
+@pytest.fixture
+def check(rabbitmq_server, db, queues, tmp_path: Path) -> Check:
+    """Runs `kopru check --output json` with changes to a configuration that has no problem."""
+    return check_of(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()),
+                    tmp_path)
 
 
 @dataclass

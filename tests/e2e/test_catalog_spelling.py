@@ -2,30 +2,18 @@
 a logical copy left behind their rows.
 """
 
-import json
 import subprocess
-from pathlib import Path
 
 import pytest
-from support import libconfig
-from support.daemon import default_settings, merged, run_kopru
+from support.check import Check
 from support.database import DAEMON, REPOSITORY
 
 OK, PROBLEMS = 0, 1
 
 
-@pytest.fixture
-def check(rabbitmq_server, db, queues, tmp_path: Path):
-    def run(**changes: object) -> tuple[int, list[dict]]:
-        settings = merged(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()),
-                          changes)
-        path = tmp_path / "kopru.cfg"
-        path.touch(mode=0o600)
-        path.write_text(libconfig.to_text(settings), encoding="utf-8")
-        done = run_kopru("check", "-c", str(path), "--output", "json")
-        return done.returncode, json.loads(done.stdout)["problems"]
-
-    return run
+def _require_no_problem(check: Check) -> None:
+    report = check()
+    assert (report.status, report.problems) == (OK, [])
 
 
 _SETTINGS = {
@@ -43,7 +31,7 @@ _SETTINGS = {
 def test_the_spelling_of_the_site_is_no_problem(rabbitmq_server, db, queues, kopru, check, name):
     for statement in _SETTINGS[name]:
         db.query(statement.format(role=DAEMON, database=db.name))
-    assert check() == (OK, [])
+    _require_no_problem(check)
     daemon = kopru()
     rabbitmq_server.publish(queues.customer, b'{"id": "1", "name": "n"}')
     rabbitmq_server.publish(queues.customer, b"{")
@@ -56,9 +44,9 @@ def test_the_spelling_of_the_site_is_no_problem(rabbitmq_server, db, queues, kop
 def test_a_type_that_is_wrong_is_named_whatever_the_spelling(db, check):
     db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET quote_all_identifiers = on")
     db.query("ALTER TABLE kopru.customers ALTER COLUMN status TYPE varchar(20)")
-    status, (problem,) = check()
-    assert status == PROBLEMS
-    assert problem["why"] == "it is character varying(20), but must be text"
+    report = check()
+    assert report.status == PROBLEMS
+    assert report.only_problem().why == "it is character varying(20), but must be text"
 
 
 @pytest.mark.parametrize("script", sorted(path.name for path in
@@ -84,18 +72,19 @@ def _fill(db, count: int) -> None:
 
 
 def test_check_compares_the_identity_of_dead_letters_with_its_rows(db, check):
-    assert check() == (OK, [])
+    _require_no_problem(check)
     _fill(db, 40)
-    assert check() == (OK, [])
+    _require_no_problem(check)
     for left in ("1, false", "39", "40, false"):
         db.query(f"SELECT setval({_SEQUENCE}, {left})")
-        status, (problem,) = check()
-        assert (status, problem["subject"]) == (PROBLEMS, "kopru.dead_letters.dead_letter_id")
-        assert "40" in problem["why"] and "setval" in problem["hint"]
-    db.query(problem["hint"].partition("as kopru_owner: ")[2])
-    assert check() == (OK, [])
+        report = check()
+        problem = report.only_problem()
+        assert (report.status, problem.subject) == (PROBLEMS, "kopru.dead_letters.dead_letter_id")
+        assert "40" in problem.why and "setval" in problem.hint
+    db.query(problem.hint.partition("as kopru_owner: ")[2])
+    _require_no_problem(check)
     db.query("ALTER TABLE kopru.dead_letters ALTER COLUMN dead_letter_id RESTART WITH 41")
-    assert check() == (OK, [])
+    _require_no_problem(check)
 
 
 def test_the_log_says_setval_and_not_to_remove_the_key(rabbitmq_server, db, queues, kopru):

@@ -1,7 +1,6 @@
 """kopru check against real servers: every problem is named at once, with what brings it back."""
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,8 @@ import psycopg
 import pytest
 from conftest import Queues
 from support import database, libconfig
-from support.daemon import default_settings, merged, run_kopru
+from support.check import Check, Finding, Report
+from support.daemon import default_settings, run_kopru
 from support.database import DAEMON, REPOSITORY, Database
 from support.postgres import Postgres
 from support.process import free_port
@@ -17,64 +17,6 @@ from support.rabbitmq import RabbitMQ
 from support.wait import wait_until
 
 OK, PROBLEMS, UNREACHABLE, NO_PERMISSION, CONFIGURATION = 0, 1, 69, 77, 78
-
-
-@dataclass(frozen=True)
-class Finding:
-    area: str
-    what: str
-    subject: str
-    why: str
-    hint: str
-    status: int
-
-
-@dataclass(frozen=True)
-class Report:
-    status: int
-    results: dict[str, str]
-    problems: list[Finding]
-    warnings: list[Finding]
-    memory: dict[str, int] | None
-    text: str
-
-    def only_problem(self) -> Finding:
-        assert len(self.problems) == 1, self.text
-        return self.problems[0]
-
-
-def parse(stdout: bytes) -> Report:
-    output = json.loads(stdout)
-    return Report(output["status"], {area["area"]: area["result"] for area in output["areas"]},
-                  [Finding(**problem) for problem in output["problems"]],
-                  [Finding(**warning, status=0) for warning in output["warnings"]],
-                  output.get("memory"), stdout.decode())
-
-
-Check = Callable[..., Report]
-
-
-@pytest.fixture
-def check(rabbitmq_server: RabbitMQ, db: Database, queues: Queues,
-          tmp_path: Path) -> Iterator[Check]:
-    """Runs `kopru check --output json` with changes to a configuration that has no problem."""
-
-    def run(*arguments: str, env: dict[str, str] | None = None, **changes: object) -> Report:
-        settings = merged(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()),
-                          changes)
-        path = tmp_path / "kopru.cfg"
-        path.touch(mode=0o600)
-        path.write_text(libconfig.to_text(settings), encoding="utf-8")
-        done = run_kopru("check", "-c", str(path), "--output", "json", *arguments, env=env)
-        assert done.stderr == b""
-        report = parse(done.stdout)
-        assert done.returncode == report.status
-        for finding in report.problems + report.warnings:
-            assert finding.what
-            assert finding.subject or finding.why
-        return report
-
-    yield run
 
 
 def migration_is_named(finding: Finding, migration: str) -> None:

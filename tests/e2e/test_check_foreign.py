@@ -1,30 +1,9 @@
 """kopru check names what a site has put on the tables: triggers, rules, row-level security."""
 
-import json
-
 import pytest
-from support import libconfig
-from support.daemon import default_settings, run_kopru
 from support.database import DAEMON
 
 OK, PROBLEMS, NO_PERMISSION = 0, 1, 77
-
-
-@pytest.fixture
-def check(rabbitmq_server, db, queues, tmp_path):
-    """Runs `kopru check` and returns its report, in which the status is that of the process."""
-    path = tmp_path / "kopru.cfg"
-    path.touch(mode=0o600)
-    path.write_text(libconfig.to_text(default_settings(rabbitmq_server.uri, db.daemon_dsn,
-                                                       queues.entities())), encoding="utf-8")
-
-    def run():
-        done = run_kopru("check", "-c", str(path), "--output", "json")
-        report = json.loads(done.stdout)
-        assert done.returncode == report["status"]
-        return report
-
-    return run
 
 
 _FUNCTION = ("CREATE FUNCTION public.site_rule() RETURNS trigger LANGUAGE plpgsql AS "
@@ -77,13 +56,13 @@ _HARMLESS = [
 @pytest.mark.parametrize("statement, subject, why", [case[1:] for case in _FOREIGN],
                          ids=[case[0] for case in _FOREIGN])
 def test_what_may_swallow_or_change_a_row_is_a_warning(check, db, statement, subject, why):
-    before = check()["warnings"]
+    before = check().warnings
     db.query(f"{_FUNCTION} {statement}")
     report = check()
-    assert report["status"] == OK, report
-    (warning,) = [each for each in report["warnings"] if each not in before]
-    assert (warning["subject"], warning["why"]) == (subject, why)
-    assert "see that it " in warning["hint"]
+    assert report.status == OK, report
+    (warning,) = [each for each in report.warnings if each not in before]
+    assert (warning.subject, warning.why) == (subject, why)
+    assert "see that it " in warning.hint
 
 
 @pytest.mark.parametrize("statement", [case[1] for case in _HARMLESS],
@@ -92,7 +71,7 @@ def test_what_changes_no_row_is_not_warned_of(check, db, statement):
     before = check()
     db.query(f"{_FUNCTION} {statement}")
     report = check()
-    assert (report["status"], report["warnings"]) == (OK, before["warnings"])
+    assert (report.status, report.warnings) == (OK, before.warnings)
 
 
 def test_a_partition_is_looked_at_as_well(check, db):
@@ -106,9 +85,9 @@ def test_a_partition_is_looked_at_as_well(check, db):
              "CREATE TRIGGER mark BEFORE INSERT ON kopru.part FOR EACH ROW "
              "EXECUTE FUNCTION public.site_rule()")
     report = check()
-    assert report["status"] == OK, report
-    assert [warning["why"] for warning in report["warnings"]
-            if warning["subject"] == "kopru.contact_mediums"] == [
+    assert report.status == OK, report
+    assert [warning.why for warning in report.warnings
+            if warning.subject == "kopru.contact_mediums"] == [
                 "trigger mark (BEFORE INSERT, function public.site_rule)"]
 
 
@@ -116,19 +95,19 @@ def test_a_partition_is_looked_at_as_well(check, db):
 def test_a_rule_that_forbids_on_conflict_is_a_problem(check, db, event):
     db.query(f"CREATE RULE mark AS ON {event} TO kopru.customers DO ALSO NOTHING")
     report = check()
-    (problem,) = report["problems"]
-    assert (report["status"], problem["what"], problem["subject"], problem["why"]) == (
+    (problem,) = report.problems
+    assert (report.status, problem.what, problem.subject, problem.why) == (
         PROBLEMS, "rule that forbids ON CONFLICT", "kopru.customers", f"rule mark (ON {event})")
 
 
 def test_row_level_security_that_hides_everything_is_a_problem(check, db):
     db.query("ALTER TABLE kopru.customers ENABLE ROW LEVEL SECURITY")
     report = check()
-    (problem,) = report["problems"]
-    assert (report["status"], problem["subject"], problem["why"]) == (
+    (problem,) = report.problems
+    assert (report.status, problem.subject, problem.why) == (
         NO_PERMISSION, "kopru.customers", f"it is enabled, and no policy lets user {DAEMON} read")
-    statement = problem["hint"].partition("as kopru_owner: ")[2]
+    statement = problem.hint.partition("as kopru_owner: ")[2]
     db.query(f"SET ROLE kopru_owner; {statement}")
     report = check()
-    assert report["status"] == OK
-    assert "kopru.customers" not in {warning["subject"] for warning in report["warnings"]}
+    assert report.status == OK
+    assert "kopru.customers" not in {warning.subject for warning in report.warnings}

@@ -4,14 +4,11 @@ named, by the daemon and by kopru check.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from support import libconfig
-from support.daemon import Kopru, default_settings, merged, run_kopru
+from support.daemon import Kopru
 from support.endpoint import Endpoint
 from support.rabbitmq import RabbitMQ
 
@@ -45,47 +42,12 @@ def _foreign_consumer(broker: RabbitMQ, queue: str, **options: object) -> Iterat
         yield
 
 
-@dataclass(frozen=True)
-class Finding:
-    subject: str
-    why: str
-    hint: str
-
-
-@dataclass(frozen=True)
-class Report:
-    status: int
-    problems: list[Finding]
-    text: str
-
-    def only_problem(self) -> Finding:
-        assert len(self.problems) == 1, self.text
-        return self.problems[0]
-
-
-@pytest.fixture
-def check(rabbitmq_server: RabbitMQ, db, queues, tmp_path: Path) -> Callable[..., Report]:
-    def run(**changes: object) -> Report:
-        settings = merged(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()),
-                          changes)
-        path = tmp_path / "kopru.cfg"
-        path.touch(mode=0o600)
-        path.write_text(libconfig.to_text(settings), encoding="utf-8")
-        done = run_kopru("check", "-c", str(path), "--output", "json")
-        output = json.loads(done.stdout)
-        problems = [Finding(problem["subject"], problem["why"], problem["hint"])
-                    for problem in output["problems"]]
-        return Report(done.returncode, problems, done.stdout.decode())
-
-    return run
-
-
-# A stream: a subscription begins at its end, and nothing that is acknowledged leaves it.
-
 def _wait_until_applied(daemon: Kopru, db, table: str, count: int) -> None:
     daemon.wait_until(lambda: db.value(f"SELECT count(*) FROM kopru.{table}") == count, 30,
                       f"{count} rows of {table}")
 
+
+# A stream: a subscription begins at its end, and nothing that is acknowledged leaves it.
 
 def test_a_stream_is_refused_and_its_neighbour_consumed(rabbitmq_server, db, queues, kopru):
     _declare(rabbitmq_server, queues.customer, "stream")

@@ -249,8 +249,9 @@ static void require_time(const struct fold_state *before, const struct change *c
             (moves ? change->source_time_pg_us : before->source_time_pg_us));
 }
 
-static void apply(struct fold_state *state, const struct fuzz_mapped *messages, size_t count,
-                  struct arena *arena)
+/* Completes the state after each message, so that each step can be looked at. */
+static void apply_stepwise(struct fold_state *state, const struct fuzz_mapped *messages,
+                           size_t count, struct arena *arena)
 {
     for (size_t i = 0; i < count; i++) {
         const struct change *change = messages[i].change;
@@ -260,6 +261,7 @@ static void apply(struct fold_state *state, const struct fuzz_mapped *messages, 
                     change->source_time_pg_us < before.source_time_pg_us;
 
         REQUIRE(result != FOLD_NO_MEMORY);
+        REQUIRE(fold_end(state, arena) == 0);
         REQUIRE(late == (result == FOLD_STALE));
         require_time(&before, change, result, state);
         if (result == FOLD_APPLIED)
@@ -267,6 +269,16 @@ static void apply(struct fold_state *state, const struct fuzz_mapped *messages, 
         else
             REQUIRE(state->root == before.root && state->sets == before.sets);
     }
+    require_canonical(value_text(&state->root[state->entity->root.extra]));
+}
+
+/* Completes the state after the last message, as a batch does. */
+static void apply_batch(struct fold_state *state, const struct fuzz_mapped *messages, size_t count,
+                        struct arena *arena)
+{
+    for (size_t i = 0; i < count; i++)
+        REQUIRE(fold_apply(state, messages[i].change, arena) != FOLD_NO_MEMORY);
+    REQUIRE(fold_end(state, arena) == 0);
     require_canonical(value_text(&state->root[state->entity->root.extra]));
 }
 
@@ -376,16 +388,16 @@ static void try_sequence(const struct entity *entity, const struct fuzz_mapped *
 
     arena_init(&arena, SIZE_MAX / 4);
     whole = start(entity, &arena);
-    apply(&whole, messages, count, &arena);
+    apply_stepwise(&whole, messages, count, &arena);
     for (size_t cut = 0; cut <= count; cut++) {
         struct fold_state half = start(entity, &arena);
         struct fold_state stored;
 
-        apply(&half, messages, cut, &arena);
+        apply_batch(&half, messages, cut, &arena);
         stored = reload(&half, &arena);
         require_same_state(&half, &stored, &arena);
         half = stored;
-        apply(&half, messages + cut, count - cut, &arena);
+        apply_batch(&half, messages + cut, count - cut, &arena);
         require_same_state(&whole, &half, &arena);
         require_difference_leads(&stored, &half, &arena);
     }

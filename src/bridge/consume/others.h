@@ -32,7 +32,7 @@ struct others {
    counted them just before. */
 void others_begin(struct others *others, uint32_t consumers);
 
-/* So it is our turn. */
+/* A delivery came, so the broker counts our consumer. */
 void others_delivered(struct others *others);
 
 /* Asks when it is time. Returns 1 after an answer by which others->told is right; *changed then

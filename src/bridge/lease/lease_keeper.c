@@ -184,7 +184,8 @@ static bool needs_a_person(const struct error *problem)
            problem->kind == ERROR_PERMISSION;
 }
 
-/* One line however many there are: the first, and their number. `kopru check` names all. */
+/* Logs one line, however many problems there are: the first of them and their number. `kopru check`
+   names all. */
 static void report(struct lease_keeper *keeper, const struct error_list *problems, int wait_ms)
 {
     bool paused = problems->count > 0 && needs_a_person(&problems->items[0]);
@@ -256,7 +257,7 @@ void *lease_keeper_main(void *argument)
     struct error_list problems;
     bool more = true;
 
-    backoff_init(&backoff, KEEPER_POLICY);
+    backoff_init(&backoff, LEASE_KEEPER_POLICY);
     while (more) {
         void *session = NULL;
         bool useful = false;

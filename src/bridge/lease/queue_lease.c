@@ -1,7 +1,6 @@
 #include "bridge/lease/queue_lease.h"
 
 #include "base/log.h"
-#include "bridge/timing.h"
 
 #include <stdio.h>
 

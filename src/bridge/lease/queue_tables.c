@@ -22,7 +22,7 @@ void queue_tables_begin(struct queue_tables *tables)
     tables->next_check_ms = 0;
 }
 
-/* One line however many there are: the first, and their number. */
+/* Logs one line, however many problems there are: the first of them and their number. */
 static void report(struct queue_tables *tables, const char *queue,
                    const struct error_list *problems, int wait_ms)
 {

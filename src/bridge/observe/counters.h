@@ -81,10 +81,10 @@ void counters_idle(struct writer_marks *marks);
 void counters_outcome(struct counters *counters, struct writer_marks *marks,
                       enum write_outcome outcome, const struct write_report *report);
 
-/* By a writer, whenever that may have changed. */
+/* By a writer: whether an entity failed alone, and nothing was committed since. */
 void counters_barred(struct writer_marks *marks, bool barred);
 
-/* By a writer, when something failed that makes it wait, whatever its outcome was. */
+/* By a writer that waits for a person after a failure, whatever the outcome was. */
 void counters_pause(struct counters *counters, const struct write_report *report);
 
 /* By a writer, when a transaction that was no probe is committed and its messages still belong to

@@ -11,14 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { LAST_ERROR_EARLIER_MAX_BYTES = 256 };
+
 struct last_error {
     char event[32]; /* as the log names it; "" when nothing ever went wrong */
     struct error error;
     char sqlstate[6]; /* "" where there is none */
-    char earlier
-        [256];      /* why and hint of another SQLSTATE that came before it in the same trouble, as
-                          "the disk is full" before "connection refused"; "" where there was none */
-    size_t others;  /* problems found together with it, which only the log names */
+    /* Why and hint of another SQLSTATE that came first since the last success, as "the disk is
+       full" before "connection refused"; "" where there was none. */
+    char earlier[LAST_ERROR_EARLIER_MAX_BYTES];
+    size_t others;  /* problems found together with it, which only `kopru check` names */
     int64_t at_us;  /* wall clock, since 1970-01-01 UTC */
     uint64_t count; /* errors in this place so far */
     bool current;   /* as far as is known, it is not over yet */
@@ -36,7 +38,7 @@ void last_error_release(struct last_error_slot *slot);
 void last_error_set(struct last_error_slot *slot, const char *event, const struct error *err,
                     const char *sqlstate, size_t others);
 
-/* Writes what came earlier in the present trouble (see there) into out. Returns out. */
+/* Writes last_error.earlier into out. Returns out. */
 const char *last_error_earlier(struct last_error_slot *slot, char *out, size_t size);
 
 /* What was wrong is over. */

@@ -86,11 +86,19 @@ static void finish(struct write_session *session, const struct write_request *re
     doorbell_ring(&queue->consumer);
 }
 
+/* That a batch is divided because it took too much memory needs nobody. */
+static enum log_level level_of(bool pause, const struct write_report *report)
+{
+    if (pause)
+        return LOG_ERROR;
+    return report->gave_up && report->divisible ? LOG_INFO : LOG_WARNING;
+}
+
 void commit_log_failure(const struct write_session *session, bool pause,
                         const struct write_report *report, int64_t wait_ms)
 {
     struct queue *queue = session_queue(session);
-    char earlier[256];
+    char earlier[LAST_ERROR_EARLIER_MAX_BYTES];
     const struct log_field fields[] = {
         LOG_TEXT("queue", queue->name),
         LOG_NUMBER("writer", session->number),
@@ -101,10 +109,8 @@ void commit_log_failure(const struct write_session *session, bool pause,
         { 0 }
     };
 
-    log_error(pause                                  ? LOG_ERROR
-              : report->gave_up && report->divisible ? LOG_INFO
-                                                     : LOG_WARNING,
-              counters_failure(pause ? WRITE_PAUSE : WRITE_RETRY, report), &report->error, fields);
+    log_error(level_of(pause, report), counters_failure(pause ? WRITE_PAUSE : WRITE_RETRY, report),
+              &report->error, fields);
 }
 
 /* Whether a message of the request was refused by the database (true), or by nobody (false). */

@@ -43,16 +43,18 @@ struct quarantine {
     struct backoff_policy policy;
     atomic_size_t messages;
     atomic_bool tried_last; /* the daemon stops, and all had their last trial */
-    atomic_size_t *all;     /* entities of all quarantines of the queue; NULL if nobody asks */
+    atomic_size_t *all;     /* entities of all quarantines of the queue; NULL if none are counted */
 
     int64_t proven_ms[STATEMENTS_MAX];  /* monotonic, for each statement: when a transaction that
                                           went through it committed last */
     uint64_t proven_by[STATEMENTS_MAX]; /* the number of that commit */
     uint64_t commits;                   /* so far */
-    unsigned failed_in_a_row;   /* entities that failed alone since the last commit through */
-    uint64_t failed_statements; /* one of these; 0: any */
-    char judged_id[QUARANTINE_ID_MAX_BYTES]; /* the last one that left with a dead letter alone */
-    size_t judged_len;                       /* 0: none did */
+    unsigned failed_in_a_row;   /* entities that failed alone since the last commit that went
+                                   through one of failed_statements */
+    uint64_t failed_statements; /* in which they failed; 0: any commit counts */
+    char judged_id[QUARANTINE_ID_MAX_BYTES]; /* of the last entity of which only dead letters were
+                                                committed */
+    size_t judged_len;                       /* 0 if there was none */
 };
 
 /* A message may be at fault after so many attempts over span_ms, so trials are as frequent as that
@@ -82,12 +84,12 @@ void quarantine_note_table(struct quarantine *quarantine, struct quarantined_ent
 void quarantine_remove(struct quarantine *quarantine, struct quarantined_entity *entity,
                        size_t count, struct message *rest);
 
-/* The entity is about to leave with dead letters alone. */
+/* The entity is about to leave, and only dead letters of it are committed. */
 void quarantine_judged(struct quarantine *quarantine, const struct quarantined_entity *entity);
 
-/* An entity failed alone, in one of these statements; 0: in any. Returns how many did before it
-   since the last commit through them; the one that was judged last does not count as another when
-   it fails again. */
+/* An entity failed alone, in one of these statements (0: nobody knows in which). Returns how many
+   entities failed alone before it since the last commit through them. The entity that left last
+   with dead letters alone does not count as another one when it fails again. */
 unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id,
                                 uint64_t statements);
 

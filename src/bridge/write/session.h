@@ -68,10 +68,11 @@ static inline bool session_is_abandoned(const struct write_session *session)
 bool session_wait(struct write_session *session, int wait_ms);
 
 /* Returns how long to wait after a failure, in milliseconds: longer with each since the last
-   commit, and longer where a person must act first. */
+   commit, and longer where a person must act first (pause). The caller logs the failure, and the
+   next commit logs that it is over. */
 int session_next_wait_ms(struct write_session *session, bool pause);
 
-/* Something was committed: the waits are short again, and it is logged if they were. */
+/* Something was committed: the waits are short again. Logs that, if a failure was logged. */
 void session_note_commit(struct write_session *session);
 
 /* Ends the sleep of the moment. Safe from any thread. */

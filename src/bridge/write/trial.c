@@ -92,8 +92,9 @@ static bool is_at_fault(const struct trial *trial, const struct message *message
                                 message->failed_since_ms);
 }
 
-/* The database refused the message alone, by a rule that may be meant for it: others tell. On a
-   quiet queue there may be none; then nothing speaks for an outage either. */
+/* The database refused the message alone. If a whole table can raise that, the message is at fault
+   once others were committed. On a quiet queue there may be none; then nothing speaks for an outage
+   either. */
 static bool is_refused_for_good(const struct trial *trial, const struct message *message)
 {
     const struct quarantine *quarantine = &trial->session->quarantine;

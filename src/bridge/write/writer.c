@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/condition.h"
 #include "base/log.h"
-#include "bridge/timing.h"
 #include "bridge/write/isolate.h"
 #include "bridge/write/trial.h"
 

@@ -101,6 +101,7 @@ static void names_in_another_letter_case_are_found(void **state)
     assert_non_null(path_find_other_case(&top, SLICE_LITERAL("MediumType")));
     assert_non_null(path_find_other_case(&top, SLICE_LITERAL("MED\xC4\xB0UMTYPE")));
     assert_non_null(path_find_other_case(&top, SLICE_LITERAL("med\xC4\xB1umtype")));
+    assert_non_null(path_find_other_case(&top, SLICE_LITERAL("medi\xCC\x87umtype")));
     assert_null(path_find_other_case(&top, SLICE_LITERAL("mediumType")));
     assert_null(path_find_other_case(&top, SLICE_LITERAL("mediumTyp")));
     assert_null(path_find_other_case(&top, SLICE_LITERAL("mediumTypes")));

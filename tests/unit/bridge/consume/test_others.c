@@ -1,5 +1,6 @@
 #include "bridge/consume/others.h"
 
+#include "asked_broker.h"
 #include "base/clock.h"
 
 #include <setjmp.h>
@@ -7,41 +8,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-
-enum { HEARTBEAT_S = 2, HEARTBEAT_MS = HEARTBEAT_S * 1000 };
-
-struct scripted {
-    int questions;
-    bool answers;
-    uint32_t consumers; /* ours included */
-    bool broken;
-};
-
-static int ask(void *consumer, struct error *err)
-{
-    struct scripted *scripted = consumer;
-
-    scripted->questions++;
-    return scripted->broken ? error_set(err, ERROR_UNAVAILABLE, "gone", NULL, "scripted") : 0;
-}
-
-static bool answered(void *consumer, struct broker_queue_state *state)
-{
-    struct scripted *scripted = consumer;
-
-    *state = (struct broker_queue_state){ .messages = 7, .consumers = scripted->consumers };
-    return scripted->answers;
-}
-
-static int heartbeat_s(const void *consumer)
-{
-    (void)consumer;
-    return HEARTBEAT_S;
-}
-
-static const struct broker_port port = { .ask = ask,
-                                         .answered = answered,
-                                         .heartbeat_s = heartbeat_s };
 
 /* A look after so many more milliseconds. */
 static int look_after(struct others *others, struct scripted *scripted, int64_t ms, bool *changed)

@@ -1,5 +1,6 @@
 #include "bridge/consume/stalled.h"
 
+#include "asked_broker.h"
 #include "base/clock.h"
 #include "bridge/timing.h"
 
@@ -9,40 +10,7 @@
 
 #include <cmocka.h>
 
-enum { HEARTBEAT_S = 1, PATIENCE_MS = STALLED_HEARTBEATS * 1000 };
-
-struct scripted {
-    int questions;
-    bool answers;
-    uint32_t ready;
-    bool broken;
-};
-
-static int ask(void *consumer, struct error *err)
-{
-    struct scripted *scripted = consumer;
-
-    scripted->questions++;
-    return scripted->broken ? error_set(err, ERROR_UNAVAILABLE, "gone", NULL, "scripted") : 0;
-}
-
-static bool answered(void *consumer, struct broker_queue_state *state)
-{
-    struct scripted *scripted = consumer;
-
-    *state = (struct broker_queue_state){ .messages = scripted->ready, .consumers = 1 };
-    return scripted->answers;
-}
-
-static int heartbeat_s(const void *consumer)
-{
-    (void)consumer;
-    return HEARTBEAT_S;
-}
-
-static const struct broker_port port = { .ask = ask,
-                                         .answered = answered,
-                                         .heartbeat_s = heartbeat_s };
+enum { PATIENCE_MS = STALLED_HEARTBEATS * HEARTBEAT_MS };
 
 /* A look after so many more milliseconds of silence. */
 static int look_after(struct stalled *stalled, struct scripted *scripted, int64_t ms)
@@ -70,7 +38,7 @@ static void it_asks_after_some_silence_and_once(void **state)
 
 static void two_looks_in_a_row_must_find_something(void **state)
 {
-    struct scripted scripted = { .answers = true, .ready = 2 };
+    struct scripted scripted = { .answers = true, .messages = 2 };
     struct stalled stalled = { 0 };
 
     (void)state;
@@ -87,7 +55,7 @@ static void two_looks_in_a_row_must_find_something(void **state)
     assert_int_equal(scripted.questions, 0);
     look_after(&stalled, &scripted, PATIENCE_MS);
     assert_int_equal(scripted.questions, 1);
-    scripted.ready = 0;
+    scripted.messages = 0;
     assert_int_equal(look_after(&stalled, &scripted, 0), 0);
     look_after(&stalled, &scripted, INT64_C(1000) * HEARTBEAT_S);
     assert_int_equal(scripted.questions, 1);

@@ -1,4 +1,4 @@
-/* What is said of a mapping that does not fit, and how often. */
+/* What is said of a mapping that does not fit. */
 #include "bridge/observe/mapping_doubt.h"
 
 #include <setjmp.h>

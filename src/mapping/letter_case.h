@@ -1,0 +1,17 @@
+/*
+ * Whether two names are the same but for the case of their letters. Publishers in Turkey put names
+ * into capitals or small letters by the rules of Turkish or by those of other languages, so all of
+ * i, I, U+0130 (capital i with a dot), U+0131 (small i without one), and these with U+0307 (a
+ * combining dot above) behind them are the same letter. Of the other letters, only those of ASCII
+ * have two cases here.
+ */
+#ifndef KOPRU_MAPPING_LETTER_CASE_H
+#define KOPRU_MAPPING_LETTER_CASE_H
+
+#include "base/slice.h"
+
+#include <stdbool.h>
+
+bool letter_case_same(struct slice a, struct slice b);
+
+#endif
