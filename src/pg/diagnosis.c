@@ -142,6 +142,25 @@ static bool is_our_mistake(const struct pg_failure *failure)
            !failure->in_function;
 }
 
+/* RAISE ... USING TABLE = NEW.name: what a procedural language raises has the names that the site's
+   function gives it. They may be values, and no constraint of ours has refused anything. The source
+   files of all procedural languages begin with `pl`; no file of the server's own that begins so
+   names a table. */
+static bool has_made_up_names(const PGresult *result)
+{
+    const char *file = PQresultErrorField(result, PG_DIAG_SOURCE_FILE);
+
+    return file != NULL && starts_with(file, "pl");
+}
+
+static void copy_names(struct pg_failure *failure, const PGresult *result)
+{
+    copy_field(failure->schema, sizeof(failure->schema), result, PG_DIAG_SCHEMA_NAME);
+    copy_field(failure->table, sizeof(failure->table), result, PG_DIAG_TABLE_NAME);
+    copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
+    copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
+}
+
 void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult *result,
                          const char *statement)
 {
@@ -149,10 +168,8 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
     bool mistaken;
 
     copy_field(failure->sqlstate, sizeof(failure->sqlstate), result, PG_DIAG_SQLSTATE);
-    copy_field(failure->schema, sizeof(failure->schema), result, PG_DIAG_SCHEMA_NAME);
-    copy_field(failure->table, sizeof(failure->table), result, PG_DIAG_TABLE_NAME);
-    copy_field(failure->constraint, sizeof(failure->constraint), result, PG_DIAG_CONSTRAINT_NAME);
-    copy_field(failure->column, sizeof(failure->column), result, PG_DIAG_COLUMN_NAME);
+    if (!has_made_up_names(result))
+        copy_names(failure, result);
     failure->in_function = is_in_function(result);
     failure->session_lives = keeps_session(result);
     mistaken = is_our_mistake(failure);

@@ -193,6 +193,32 @@ def test_the_lease_keeper_waits_longer_while_it_renews_nothing(db, queues, kopru
                       "a longer wait")
 
 
+_MADE_UP_NAMES = """
+CREATE FUNCTION public.fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'x' USING ERRCODE = '23505', SCHEMA = 'kopru', TABLE = 'customers',
+        COLUMN = NEW.name, CONSTRAINT = NEW.name;
+END $$;
+CREATE TRIGGER fault BEFORE INSERT ON kopru.customers FOR EACH ROW EXECUTE FUNCTION public.fault()
+"""
+
+
+def test_names_that_a_trigger_makes_up_are_neither_logged_nor_believed(rabbitmq_server, db, queues,
+                                                                       kopru):
+    """A function of the site may put a value where the server puts a name."""
+    db.query(_MADE_UP_NAMES)
+    endpoint = Endpoint()
+    daemon = kopru(queues=_queue(queues), http=endpoint.settings)
+    rabbitmq_server.publish_many(queues.customer,
+                                 [_customer(str(n), name="Gülizar Secret") for n in range(5)])
+    daemon.wait_for_event("paused", count=2, deadline_s=60)
+    assert "Secret" not in daemon.stderr_text()
+    assert "Secret" not in endpoint.ask("/readyz?verbose")[1]
+    assert read_dead_letters(db) == []
+    _drop(db, "customers")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(_names(db)) == 5
+
+
 def test_a_deferred_rule_judges_rows_that_are_copied(rabbitmq_server, db, queues, kopru):
     """COPY comes after the other rows of the batch, and the constraints after COPY."""
     db.query("""
