@@ -32,7 +32,8 @@ static const struct sqlstate_row TABLE[] = {
     /* outages and conflicts */
     { "08", SQLSTATE_RECONNECT, "the connection failed, or PgBouncer had none to give" },
     { "25006", SQLSTATE_RECONNECT,
-      "read-only: a standby or a failover; name all hosts and target_session_attrs=read-write" },
+      "read-only: default_transaction_read_only or a standby: set "
+      "target_session_attrs=read-write" },
     { "25P03", SQLSTATE_RECONNECT, "idle in a transaction for too long: this process was frozen" },
     { "25", SQLSTATE_RECONNECT, "transaction state, or a timeout that ends the session" },
     { "26", SQLSTATE_RECONNECT, "a prepared statement is gone: a pooler, or DISCARD" },
@@ -45,7 +46,9 @@ static const struct sqlstate_row TABLE[] = {
     { "53300", SQLSTATE_RETRY,
       "no free connection: raise max_connections or the role's limit, or use a pooler" },
     { "53", SQLSTATE_RETRY, "the server lacks resources" },
-    { "55", SQLSTATE_RETRY, "a lock is held: pg_stat_activity says by whom" },
+    { "55P03", SQLSTATE_RETRY,
+      "a lock is held: pg_locks says by whom; a holder without a pid is in pg_prepared_xacts" },
+    { "55", SQLSTATE_RETRY, "the server or an object of it is not in the state for this" },
     { "57014", SQLSTATE_RETRY, "cancelled, by statement_timeout or a person" },
     { "57P01", SQLSTATE_RECONNECT, "ended by an operator, or the server shuts down" },
     { "57P02", SQLSTATE_RECONNECT, "a process of the server crashed" },

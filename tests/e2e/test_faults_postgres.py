@@ -188,6 +188,7 @@ def test_the_database_turns_read_only(rabbitmq_server, db, queues, kopru):
     _terminate(db)
     publish(rabbitmq_server, queues, "name 2")
     told = wait_for_state(daemon, "database_unavailable", "25006", 2)
+    assert "default_transaction_read_only" in told["hint"], told
     assert "target_session_attrs" in told["hint"], told
     with db.admin() as connection:
         connection.execute("SET default_transaction_read_only = off")
@@ -231,7 +232,8 @@ def test_a_table_is_locked(rabbitmq_server, db, queues, kopru, table):
     with db.admin() as blocker, blocker.transaction():
         blocker.execute(f"LOCK TABLE kopru.{table}")
         rabbitmq_server.publish_many(queues.customer, [b"{", body("c0")])
-        wait_for_state(daemon, "database_unavailable", "55P03", 3)
+        told = wait_for_state(daemon, "database_unavailable", "55P03", 3)
+        assert "pg_prepared_xacts" in told["hint"], told  # pg_stat_activity has no row for those
         assert unacked(rabbitmq_server, queues) > 0
     wait_until_empty(rabbitmq_server, queues, daemon)
     assert_applied(db, count=1, dead=1)
