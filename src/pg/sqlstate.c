@@ -32,7 +32,7 @@ static const struct sqlstate_row TABLE[] = {
     /* outages and conflicts */
     { "08", SQLSTATE_RECONNECT, "the connection failed, or PgBouncer had none to give" },
     { "25006", SQLSTATE_RECONNECT,
-      "read-only: default_transaction_read_only, or a standby: ask for a read-write session" },
+      "default_transaction_read_only, or a standby: set target_session_attrs=read-write" },
     { "25P03", SQLSTATE_RECONNECT, "idle in a transaction for too long: this process was frozen" },
     { "25", SQLSTATE_RECONNECT, "transaction state, or a timeout that ends the session" },
     { "26", SQLSTATE_RECONNECT, "a prepared statement is gone: a pooler, or DISCARD" },
