@@ -379,7 +379,7 @@ def test_a_fault_of_the_table_is_searched_for_slowly(rabbitmq_server, db, queues
         _wait_until_nothing_gets_through(daemon, endpoint, queues)
         daemon.wait_for_event("paused", count=8, deadline_s=60)
     watch.require_waits()
-    # One of each writer; and all of a first batch that held few, since nothing else was left to try.
+    # One of each writer; and all of a first batch that held few: nothing else was left to try.
     assert endpoint.metrics()["kopru_quarantined_entities", queues.customer] <= 8
     assert all("kopru check" in line["hint"] for line in daemon.events("paused"))
     db.query("GRANT INSERT ON kopru.customers TO kopru_writer")
