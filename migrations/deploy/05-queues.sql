@@ -63,10 +63,10 @@ COMMENT ON COLUMN kopru.queues.renewed_at IS
     'When the lease was last acquired, renewed or released, by the server''s clock; for people '
     'only. Null: never held.';
 COMMENT ON COLUMN kopru.queues.last_message_at IS
-    'When kopru last received a message of this queue. Null: none yet.';
+    'When kopru last received a message of this queue, by the server''s clock. Null: none yet.';
 COMMENT ON COLUMN kopru.queues.last_commit_at IS
-    'When kopru last committed messages of this queue; compare it with last_message_at. Null: none '
-    'yet.';
+    'When kopru last committed messages of this queue, by the server''s clock; compare it with '
+    'last_message_at. Null: none yet.';
 COMMENT ON COLUMN kopru.queues.mapping_doubt IS
     'Why the entity file may not fit the messages, as far as the holder has seen since it began: '
     'counts, and names of properties that the entity file has. Null: no reason to doubt.';

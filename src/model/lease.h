@@ -36,11 +36,14 @@ struct lease {
 
 enum { FRESHNESS_DOUBT_MAX_BYTES = 512 };
 
-/* How fresh a queue's data is: microseconds since 1970-01-01 UTC, 0 for never. And whether its
-   entity file fits its messages. */
+enum { FRESHNESS_NEVER = -1 };
+
+/* How fresh a queue's data is: how long ago its last message came and its last commit was, or
+   FRESHNESS_NEVER. Ages, since the machines' wall clocks are set, and differ. And whether its entity
+   file fits its messages. */
 struct freshness {
-    int64_t last_message_us;
-    int64_t last_commit_us;
+    int64_t message_age_ms;
+    int64_t commit_age_ms;
     char mapping_doubt[FRESHNESS_DOUBT_MAX_BYTES]; /* why it may not; "" for no reason */
 };
 

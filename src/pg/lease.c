@@ -31,12 +31,6 @@ static const char LOCK_NOT_AVAILABLE[] = "55P03";
    server's clock was set back, and the lock timeout with it. */
 enum { LOCK_GRACE_MS = 2000 };
 
-/* PostgreSQL counts from 2000 on. */
-static int64_t wire_of_unix_us(int64_t unix_us)
-{
-    return pg_wire_i64(unix_us - POSTGRES_EPOCH_S * 1000000);
-}
-
 static const struct pg_statement ADD = {
     .name = "kopru_lease_add",
     .sql = "INSERT INTO kopru.queues (queue, entity, root_table) VALUES ($1, $2, $3)"
@@ -107,24 +101,24 @@ static const struct pg_statement RENEW = {
     .name = "kopru_lease_renew",
     .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
            " holder = $5, instance = $6, state = $7,"
-           " last_message_at = greatest(last_message_at, $3),"
-           " last_commit_at = greatest(last_commit_at, $4),"
+           " last_message_at = coalesce(now() - $3 * interval '1 ms', last_message_at),"
+           " last_commit_at = coalesce(now() - $4 * interval '1 ms', last_commit_at),"
            " mapping_doubt = $8"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
     .param_count = 8,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID, TEXT_OID,
-                                  TEXT_OID, TEXT_OID, TEXT_OID },
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, INT8_OID, INT8_OID, TEXT_OID, TEXT_OID,
+                                  TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement RELEASE = {
     .name = "kopru_lease_release",
     .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
            " holder = NULL, instance = NULL, state = NULL,"
-           " last_message_at = greatest(last_message_at, $3),"
-           " last_commit_at = greatest(last_commit_at, $4)"
+           " last_message_at = coalesce(now() - $3 * interval '1 ms', last_message_at),"
+           " last_commit_at = coalesce(now() - $4 * interval '1 ms', last_commit_at)"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
     .param_count = 4,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, TIMESTAMPTZ_OID, TIMESTAMPTZ_OID },
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, INT8_OID, INT8_OID },
 };
 
 const struct pg_statement *const PG_LEASE_STATEMENTS[PG_LEASE_STATEMENT_COUNT] = {
@@ -319,12 +313,12 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
                   struct pg_failure *failure)
 {
     const char *state = lease_state_name(mine->state);
-    int64_t wire[] = { pg_wire_i64(mine->epoch), wire_of_unix_us(freshness->last_message_us),
-                       wire_of_unix_us(freshness->last_commit_us) };
+    int64_t wire[] = { pg_wire_i64(mine->epoch), pg_wire_i64(freshness->message_age_ms),
+                       pg_wire_i64(freshness->commit_age_ms) };
     const char *values[] = { queue,
                              (const char *)&wire[0],
-                             freshness->last_message_us != 0 ? (const char *)&wire[1] : NULL,
-                             freshness->last_commit_us != 0 ? (const char *)&wire[2] : NULL,
+                             freshness->message_age_ms >= 0 ? (const char *)&wire[1] : NULL,
+                             freshness->commit_age_ms >= 0 ? (const char *)&wire[2] : NULL,
                              mine->holder.name,
                              mine->holder.instance,
                              state,

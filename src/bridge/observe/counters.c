@@ -44,6 +44,7 @@ void counters_subscribed(struct counters *counters, int prefetch)
 void counters_delivery(struct counters *counters)
 {
     atomic_store(&counters->last_message_us, clock_wall_us());
+    atomic_store(&counters->last_message_ms, clock_monotonic_ms());
     atomic_fetch_add(&counters->delivered, 1);
 }
 
@@ -141,16 +142,25 @@ void counters_commit(struct counters *counters, const struct write_request *requ
 {
     count_messages(counters, request);
     atomic_store(&counters->last_commit_us, clock_wall_us());
+    atomic_store(&counters->last_commit_ms, clock_monotonic_ms());
     atomic_fetch_add(&counters->stale, report->stale);
     atomic_fetch_add(&counters->roots_written, report->roots_written);
     atomic_fetch_add(&counters->transactions, 1);
     atomic_fetch_add(&counters->unreplicated, report->unreplicated);
 }
 
+static int64_t age_ms(int64_t since_ms, int64_t now_ms)
+{
+    return since_ms != 0 ? now_ms - since_ms : FRESHNESS_NEVER;
+}
+
 struct freshness counters_freshness(struct counters *counters)
 {
-    struct freshness freshness = { .last_message_us = atomic_load(&counters->last_message_us),
-                                   .last_commit_us = atomic_load(&counters->last_commit_us) };
+    int64_t message_ms = atomic_load(&counters->last_message_ms);
+    int64_t commit_ms = atomic_load(&counters->last_commit_ms);
+    int64_t now_ms = clock_monotonic_ms();
+    struct freshness freshness = { .message_age_ms = age_ms(message_ms, now_ms),
+                                   .commit_age_ms = age_ms(commit_ms, now_ms) };
     struct mapping_figures figures;
 
     mapping_doubt_read(&counters->mapping, &figures);

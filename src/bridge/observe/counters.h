@@ -17,6 +17,7 @@ struct counters {
     atomic_llong
         stage_since_us; /* wall clock, since 1970-01-01 UTC: when consuming began or ended */
     atomic_llong last_message_us; /* the same clock; 0 for never */
+    atomic_llong last_message_ms; /* the same moment by the monotonic clock */
     atomic_ullong delivered;
     atomic_ullong late; /* they may be late (bridge/consume/lateness.h) */
     atomic_ullong timestamps_out_of_range;
@@ -34,6 +35,7 @@ struct counters {
 
     /* By the writers. */
     atomic_llong last_commit_us; /* wall clock, since 1970-01-01 UTC; 0 for never */
+    atomic_llong last_commit_ms; /* the same moment by the monotonic clock */
     atomic_ullong committed;     /* messages, dead letters included */
     atomic_ullong dead_letters[REFUSAL_REASON_COUNT];
     atomic_ullong stale;
