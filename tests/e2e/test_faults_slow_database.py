@@ -8,7 +8,7 @@ $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$;
 CREATE TRIGGER slow BEFORE INSERT ON kopru.customers
     FOR EACH ROW EXECUTE FUNCTION public.wait_a_little();
 """
-_MESSAGES = 200
+_MESSAGES = 80  # as many take twice the statement timeout
 
 
 def test_a_batch_that_runs_into_statement_timeout_is_halved(rabbitmq_server, db, queues, kopru):

@@ -138,11 +138,10 @@ def test_every_reason_in_one_stream(rabbitmq_server, db, queues, kopru):
     assert db.value("SELECT count(*) FROM kopru.customers") == len(_REASONS)
 
 
-@pytest.mark.parametrize("body", [b"not json", _poison("p")],
+@pytest.mark.parametrize("body", [b"not json", b'{"id":"p","x":1e200000}'],
                          ids=["not_json", "rejected_by_database"])
 def test_the_same_body_again_is_counted(rabbitmq_server, db, queues, one_writer, body):
     """Within one batch, in a later one, and anew once a person has resolved the dead letter."""
-    db.query(_TRIGGER)
     with held_back(rabbitmq_server, db, one_writer, queues.customer, 2):
         rabbitmq_server.publish(queues.customer, body, message_id="first", headers={"n": 1})
         rabbitmq_server.publish(queues.customer, body, message_id="second", headers={"n": 2})

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 from support.daemon import binary
 from support.database import REPOSITORY
+from support.process import is_gone
+from support.wait import wait_until
 
 pytestmark = pytest.mark.no_kopru
 
@@ -47,6 +50,44 @@ def test_a_runner_without_a_verdict_has_its_last_words_repeated(tmp_path: Path):
     done = run_steps(tmp_path, ("Traceback\nImportError: no module\n", 2))
     assert done.returncode == 1
     assert done.stdout.endswith("\n\n--- 0\nFAILED, status 2: ImportError: no module\n")
+
+
+def run_beside(folder: Path, text: str, status: int) -> subprocess.CompletedProcess[str]:
+    functions = (REPOSITORY / "dev").read_text(encoding="utf-8").partition("\ncommand=")[0]
+    script = folder / "dev"
+    script.write_text("\n".join([
+        functions, "output=$(mktemp -p .)", "trap end_beside EXIT",
+        f"begin_beside bash -c {shlex.quote(f'printf %s {shlex.quote(text)}; exit {status}')}",
+        "step first echo '== 2 passed =='", "step beside follow_beside", "finish", ""]))
+    return subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
+
+
+def test_a_runner_beside_another_is_a_step_like_all(tmp_path: Path):
+    done = run_beside(tmp_path, "noise\n===== 1 passed in 1.0s =====\n", 0)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("--- beside\nnoise\n===== 1 passed in 1.0s =====\n\n--- first\n"
+                                "== 2 passed ==\n--- beside\n===== 1 passed in 1.0s =====\n")
+
+
+def test_a_runner_that_fails_beside_another_fails_all(tmp_path: Path):
+    done = run_beside(tmp_path, "===== 1 failed in 1.0s =====\n", 3)
+    assert done.returncode == 1
+    assert done.stdout.endswith("--- beside\nFAILED, status 3: ===== 1 failed in 1.0s =====\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signals):
+    functions = (REPOSITORY / "dev").read_text(encoding="utf-8").partition("\ncommand=")[0]
+    script, pid_file = tmp_path / "dev", tmp_path / "pid"
+    script.write_text("\n".join([
+        functions, "trap end_beside EXIT", "trap 'exit 130' INT", "trap 'exit 143' TERM",
+        f"begin_beside bash -c 'echo $$ >{pid_file}; exec sleep 1000'",
+        "while :; do read -r -t 0.1 <> <(:) || true; done", ""]))
+    with subprocess.Popen(["bash", str(script)]) as running:
+        wait_until(lambda: pid_file.exists() and pid_file.read_text().strip(), 30, "the runner")
+        running.send_signal(number)
+        assert running.wait(30) == 128 + number
+    assert is_gone(int(pid_file.read_text()))
 
 
 # mistakes
