@@ -133,6 +133,25 @@ def test_only_the_queue_with_another_entity_waits(rabbitmq_server, db, queues, k
     assert daemon.terminate() == 0
 
 
+def test_a_standby_does_not_take_a_queue_that_was_given_to_another_entity(rabbitmq_server, db,
+                                                                          queues, kopru):
+    """It looked at the tables when it came, and at the row each time that it asks for the lease."""
+    holder = kopru()
+    standby = kopru(start=False, log={"level": "debug"})
+    standby.launch()
+    standby.wait_for_event("standby", count=2)
+    db.query("UPDATE kopru.queues SET entity = 'device' WHERE queue = %s", queues.customer)
+    standby.wait_for_event("paused")
+    assert holder.terminate() == 0
+    standby.wait_for_event("consuming")
+    _publish(rabbitmq_server, queues.subscription, "s1")
+    rabbitmq_server.wait_until_empty(queues.subscription)
+    assert {line.get("queue") for line in standby.events("paused")} == {queues.customer}
+    assert db.query("SELECT entity, holder FROM kopru.queues WHERE queue = %s",
+                    queues.customer) == [("device", None)]
+    assert standby.terminate() == 0
+
+
 def test_an_entity_that_was_renamed_waits_for_a_decision(rabbitmq_server, db, queues, kopru,
                                                          tmp_path):
     """Its tables may be the same ones; only a person knows."""
