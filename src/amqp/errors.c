@@ -126,6 +126,9 @@ static const struct {
       "kopru consumes classic and quorum queues: what a stream held before would be skipped, and "
       "an acknowledgement takes nothing out of it; have its owner bind a classic or a quorum queue "
       "to the same exchange" },
+    { AMQP_NOT_ALLOWED, "vhost  not found", ERROR_PERMISSION,
+      "leave out the slash at the end of amqp.uri: what follows it is the name of the vhost, here "
+      "an empty one; the vhost / is written %2F, or left out with its slash" },
 };
 
 static const struct meaning *find(const struct meaning *table, size_t count, int code)

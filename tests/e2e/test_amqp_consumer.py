@@ -372,6 +372,11 @@ def test_refused_login(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Prob
     answer = open_probe(uri=f"amqp://guest:guest@{host}/nowhere").opened
     assert answer["error"] == PERMISSION
     assert "530 NOT_ALLOWED - vhost nowhere not found" in answer["why"]
+    assert "exists" in answer["hint"]
+
+    answer = open_probe(uri=f"amqp://guest:guest@{host}/").opened
+    assert answer["error"] == PERMISSION
+    assert "leave out the slash at the end of amqp.uri" in answer["hint"]
 
 
 def test_password_file(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], tmp_path: Path,
