@@ -30,6 +30,11 @@ void pg_conn_refused(struct pg_conn *conn, struct pg_failure *failure, const PGr
         atomic_store(conn->unprepared, true);
 }
 
+static const char *name_in(const PGresult *result, int code)
+{
+    return pg_names_are_made_up(result) ? NULL : PQresultErrorField(result, code);
+}
+
 /* Says that the server warned, without its text, which may quote a row. Only once for each
    connection, because a trigger may warn of every row. */
 static void log_warning(struct pg_conn *conn, const PGresult *result)
@@ -42,9 +47,9 @@ static void log_warning(struct pg_conn *conn, const PGresult *result)
     log_event(LOG_WARNING, "database_warning",
               "the database sent a warning; its log has the text, which may quote a row",
               LOG_TEXT("sqlstate", PQresultErrorField(result, PG_DIAG_SQLSTATE)),
-              LOG_TEXT("schema", PQresultErrorField(result, PG_DIAG_SCHEMA_NAME)),
-              LOG_TEXT("table", PQresultErrorField(result, PG_DIAG_TABLE_NAME)),
-              LOG_TEXT("constraint", PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME)));
+              LOG_TEXT("schema", name_in(result, PG_DIAG_SCHEMA_NAME)),
+              LOG_TEXT("table", name_in(result, PG_DIAG_TABLE_NAME)),
+              LOG_TEXT("constraint", name_in(result, PG_DIAG_CONSTRAINT_NAME)));
 }
 
 /* Without a receiver, libpq prints notices to stderr. One of them matters: that a COMMIT no longer

@@ -146,7 +146,7 @@ static bool is_our_mistake(const struct pg_failure *failure)
    function gives it. They may be values, and no constraint of ours has refused anything. The source
    files of all procedural languages begin with `pl`; no file of the server's own that begins so
    names a table. */
-static bool has_made_up_names(const PGresult *result)
+bool pg_names_are_made_up(const PGresult *result)
 {
     const char *file = PQresultErrorField(result, PG_DIAG_SOURCE_FILE);
 
@@ -168,7 +168,7 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
     bool mistaken;
 
     copy_field(failure->sqlstate, sizeof(failure->sqlstate), result, PG_DIAG_SQLSTATE);
-    if (!has_made_up_names(result))
+    if (!pg_names_are_made_up(result))
         copy_names(failure, result);
     failure->in_function = is_in_function(result);
     failure->session_lives = keeps_session(result);

@@ -10,6 +10,10 @@
 
 #include <libpq-fe.h>
 
+/* Whether the names in the server's answer are what a function of the site says, and so may be
+   values. */
+bool pg_names_are_made_up(const PGresult *result);
+
 /* The connection is of no more use. what: which step failed, in words; why: the reason, or NULL for
    libpq's own words. Keeps failure->sqlstate, if the server gave one before. */
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why);
