@@ -71,8 +71,8 @@ static bool is_ignored(int number)
     return sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
-/* SIGTERM, SIGINT and SIGHUP wait for open_signals() from here on, SIGPIPE is ignored; threads
-   started later inherit both. */
+/* SIGTERM, SIGINT and SIGHUP wait for open_signals() from here on, SIGPIPE is ignored, and
+   SIGXFSZ, which a log file at the limit of its size raises; threads started later inherit all. */
 static void block_signals(sigset_t *signals)
 {
     sigemptyset(signals);
@@ -81,6 +81,7 @@ static void block_signals(sigset_t *signals)
     if (!is_ignored(SIGHUP))
         sigaddset(signals, SIGHUP);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, signals,
                     NULL); /* cannot fail: POSIX has EINVAL for the first argument alone */
 }

@@ -31,9 +31,12 @@ _BODY = '{"id":"%d","name":"Güneş Ağaç"}'
 _ROUND = 400  # messages; at level debug they make 100 KB of log
 _ROUNDS = 6  # more than a pipe or a socket and the queue of base/log_writer.c hold
 
-# Starts a command with its standard error at a path: a FIFO, a device, or a socket.
+# Starts a command with its standard error at a path: a FIFO, a device, or a socket. Python ignores
+# two signals, and what it starts would ignore them, too.
 _REDIRECT = """
-import os, socket, stat, sys
+import os, signal, socket, stat, sys
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 path = sys.argv[1]
 if stat.S_ISSOCK(os.stat(path).st_mode):
     connected = socket.socket(socket.AF_UNIX)
@@ -54,11 +57,12 @@ class Reader:
     path: str
     fd: Callable[[], int]  # from which what was logged can be read
     flags: int = 0  # of the daemon's open file
+    limit: tuple[str, ...] = ()  # a command that limits what the daemon may write
     text: bytearray = field(default_factory=bytearray)
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        return (sys.executable, "-c", _REDIRECT, self.path, str(self.flags))
+        return (*self.limit, sys.executable, "-c", _REDIRECT, self.path, str(self.flags))
 
     def read(self) -> None:
         """All that is there now."""
@@ -116,8 +120,18 @@ def _full_disk(_directory: Path) -> Iterator[Reader]:
         yield Reader("/dev/full", nothing.fileno)
 
 
+@contextmanager
+def _file_at_its_limit(directory: Path) -> Iterator[Reader]:
+    """ulimit -f: a write beyond it raises a signal that ends a process."""
+    path = directory / "log"
+    path.touch()
+    with open(path, "rb") as log:
+        yield Reader(str(path), log.fileno, limit=("prlimit", "--fsize=20000"))
+
+
 _STALLED = {"a pipe": _pipe, "a socket": _socket, "a stopped terminal": _terminal}
-_USELESS = {**_STALLED, "a full disk": _full_disk}
+_USELESS = {**_STALLED, "a full disk": _full_disk,
+            "a file at its limit": _file_at_its_limit}
 
 
 def _continue_reading(reader: Reader) -> None:
