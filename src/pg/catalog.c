@@ -28,7 +28,8 @@ static const struct pg_statement SET_UP = {
     .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
 };
 
-/* One row, with the columns of enum server_fact. */
+/* One row, with the columns of enum server_fact. The CASE is for plans that ask about privileges
+   first: has_sequence_privilege() fails for what is no sequence. */
 static const struct pg_statement READ_SERVER = {
     .sql = "SELECT"
            " pg_catalog.current_setting('server_version_num'),"
@@ -50,7 +51,8 @@ static const struct pg_statement READ_SERVER = {
            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
            " WHERE n.nspname = '" ENTITY_SCHEMA "' AND c.relkind = 'S'"
            " AND c.relname = 'dead_letters_dead_letter_id_seq'"
-           " AND pg_catalog.has_sequence_privilege(c.oid, 'SELECT'))",
+           " AND CASE WHEN c.relkind = 'S'"
+           " THEN pg_catalog.has_sequence_privilege(c.oid, 'SELECT') END)",
 };
 
 /* Views and foreign tables are read, too, so that the report can say that a name is not that of a

@@ -23,7 +23,8 @@ CREATE TRIGGER see AFTER INSERT ON kopru.customers FOR EACH STATEMENT EXECUTE FU
 _SITE = {"TimeZone": "Asia/Tokyo", "DateStyle": "SQL, DMY", "statement_timeout": "1d",
          "lock_timeout": "1d",
          "idle_in_transaction_session_timeout": "1d",
-         "default_transaction_isolation": "serializable"}
+         "default_transaction_isolation": "serializable",
+         "enable_indexscan": "off", "enable_bitmapscan": "off"}
 
 
 # Off would let an acknowledged message be lost; what is weaker or stronger otherwise is the site's
