@@ -8,7 +8,8 @@
 /* set_config(..., true) is SET LOCAL. Every statement of kopru looks rows up by key, so a plan that
    scans a table or hashes it is never right, whatever the statistics say. The idle timeout is the
    server's way out when this process freezes inside a transaction. synchronous_commit: off would
-   let an acknowledged message be lost; any other setting is the DBA's. */
+   let an acknowledged message be lost; any other setting is the DBA's. exit_on_error would make a
+   lost connection of a refused row. */
 const struct pg_statement PG_SETTINGS = {
     .name = "kopru_settings",
     .sql = "SELECT"
@@ -24,6 +25,7 @@ const struct pg_statement PG_SETTINGS = {
            " set_config('plan_cache_mode', 'force_generic_plan', true),"
            " set_config('jit', 'off', true),"
            " set_config('extra_float_digits', '1', true),"
+           " set_config('exit_on_error', 'off', true),"
            " set_config('synchronous_commit',"
            " CASE current_setting('synchronous_commit')"
            " WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, true)",

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from support.database import DAEMON
+from support.tables import read_dead_letters
 
 # A trigger sees a transaction from the inside. It is the site's, so it may write into a table of
 # its own.
@@ -42,3 +43,16 @@ def test_a_transaction_has_its_own_settings(rabbitmq_server, db, queues, kopru, 
         "synchronous_commit": used, "TimeZone": "UTC", "DateStyle": "ISO, DMY",
         "statement_timeout": "7s", "lock_timeout": "3s",
         "idle_in_transaction_session_timeout": "7s", "transaction_isolation": "read committed"}
+
+
+def test_one_refused_row_does_not_cost_the_session(rabbitmq_server, db, queues, kopru):
+    """With exit_on_error each error ends the session, and looks as if the server had gone."""
+    db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET exit_on_error = 'on'")
+    db.query("ALTER TABLE kopru.customers ADD CHECK (status <> 'bad')")
+    kopru()
+    bodies = [json.dumps({"id": str(n), "status": "bad" if n == 20 else "good"}).encode()
+              for n in range(40)]
+    rabbitmq_server.publish_many(queues.customer, bodies)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert [row["entity_id"] for row in read_dead_letters(db)] == ["20"]
+    assert db.value("SELECT count(*) FROM kopru.customers") == 39
