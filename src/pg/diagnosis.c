@@ -124,14 +124,14 @@ static bool keeps_session(const PGresult *result)
 
 /* The context names the functions and statements in which the error was raised; of a parameter that
    could not be read it has one line, `unnamed portal parameter $5`, in the server's language. */
-static bool is_in_function(const PGresult *result)
+static void note_place(struct pg_failure *failure, const PGresult *result)
 {
     const char *context = PQresultErrorField(result, PG_DIAG_CONTEXT);
     const char *parameter = context != NULL ? strrchr(context, '$') : NULL;
-    bool is_parameter = parameter != NULL && strchr(context, '\n') == NULL &&
-                        strspn(parameter + 1, "0123456789") == strlen(parameter + 1);
 
-    return context != NULL && !is_parameter;
+    failure->in_parameter = parameter != NULL && strchr(context, '\n') == NULL &&
+                            strspn(parameter + 1, "0123456789") == strlen(parameter + 1);
+    failure->in_function = context != NULL && !failure->in_parameter;
 }
 
 /* PgBouncer gives 08P01 to all errors of its own; PostgreSQL gives it to a parameter that it cannot
@@ -170,7 +170,7 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
     copy_field(failure->sqlstate, sizeof(failure->sqlstate), result, PG_DIAG_SQLSTATE);
     if (!pg_names_are_made_up(result))
         copy_names(failure, result);
-    failure->in_function = is_in_function(result);
+    note_place(failure, result);
     failure->session_lives = keeps_session(result);
     mistaken = is_our_mistake(failure);
     failure->class = mistaken ? SQLSTATE_PAUSE : sqlstate_classify(failure->sqlstate);

@@ -18,6 +18,8 @@ static const struct sqlstate_row TABLE[] = {
     /* what looks like a value and is not */
     { "22P03", SQLSTATE_PAUSE,
       "wrong binary representation: an encoder or the schema is wrong, every row would fail" },
+    { "2200H", SQLSTATE_PAUSE,
+      "a sequence has no more numbers: ALTER SEQUENCE ... MAXVALUE, or start it anew (setval)" },
     { "23503", SQLSTATE_PAUSE, "foreign key: a bug, or a key of the site" },
     /* a person must change something */
     { "0A", SQLSTATE_RECONNECT, "a cached plan does not fit a changed table" },

@@ -25,9 +25,10 @@ static const struct verdict_row TABLE[] = {
     { "23", SIGN_ANY, VERDICT_NEIGHBOURS, "a domain, or a trigger of the site that says so" },
     { "22001", SIGN_ANY, VERDICT_NEIGHBOURS,
       "kopru's columns are of no fixed length: somebody may have made one too narrow" },
-    { "22", SIGN_OWN_STATEMENT, VERDICT_FINAL,
-      "the column's type cannot hold the value, such as a number in extra beyond numeric" },
-    { "22", SIGN_ANY, VERDICT_NEIGHBOURS, "a trigger of the site may fail for every row" },
+    { "22", SIGN_PARAMETER, VERDICT_FINAL,
+      "the type cannot hold the value, such as a number in extra beyond numeric" },
+    { "22", SIGN_ANY, VERDICT_NEIGHBOURS,
+      "a trigger, a default or a generated column of the site may fail for every row" },
     { "44", SIGN_ANY, VERDICT_NEIGHBOURS, "a view's check option may refuse every row" },
     { "P0", SIGN_ANY, VERDICT_NEIGHBOURS, "a trigger of the site may refuse every row" },
     { "54000", SIGN_OWN_INDEX, VERDICT_FINAL, "the value is too long for the index" },
@@ -74,8 +75,8 @@ static bool shows(const struct pg_failure *failure, const struct entity *entity,
         return own != NULL && fills(own, failure->column);
     case SIGN_OWN_INDEX:
         return own != NULL && names_constraint && !failure->in_function;
-    case SIGN_OWN_STATEMENT:
-        return !failure->in_function;
+    case SIGN_PARAMETER:
+        return failure->in_parameter;
     case SIGN_TABLE_ALONE:
         return failure->table[0] != '\0' && !names_constraint;
     case SIGN_FOREIGN_TABLE:

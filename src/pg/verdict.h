@@ -16,7 +16,7 @@ enum verdict_sign {
     SIGN_OWN_CONSTRAINT, /* a constraint of one of the entity's tables */
     SIGN_FILLED_COLUMN,  /* a column that the entity file fills, of one of its tables */
     SIGN_OWN_INDEX,      /* the same, raised by kopru's own statement and not in a function */
-    SIGN_OWN_STATEMENT,  /* raised by kopru's own statement, not in a function or trigger */
+    SIGN_PARAMETER,      /* raised while a parameter of kopru's was read */
     SIGN_TABLE_ALONE,    /* a table, and no constraint of it */
     SIGN_FOREIGN_TABLE,  /* a table that is none of the entity's */
     SIGN_ANY,

@@ -150,6 +150,33 @@ def test_a_sequence_that_ran_out_behind_a_trigger_costs_none(rabbitmq_server, db
     assert len(_names(db)) == 60
 
 
+@pytest.mark.parametrize(("sqlstate", "kind", "most", "last", "mend"), [
+    ("2200H", "bigint", 100, 100, "ALTER SEQUENCE public.numbers MAXVALUE 10000"),
+    ("22003", "integer", 2**32, 2**31, "ALTER TABLE kopru.customers ALTER COLUMN number TYPE bigint"),
+], ids=["exhausted", "beyond its column"])
+def test_a_default_that_fails_for_every_row_costs_none(rabbitmq_server, db, queues, kopru, sqlstate,
+                                                       kind, most, last, mend):
+    """A number of the site's own in each row: no message is at fault that there is none left."""
+    db.query(f"CREATE SEQUENCE public.numbers MAXVALUE {most}")
+    db.query("GRANT USAGE ON SEQUENCE public.numbers TO PUBLIC")
+    db.query(f"ALTER TABLE kopru.customers ADD COLUMN number {kind}")
+    db.query("ALTER TABLE kopru.customers ALTER COLUMN number SET DEFAULT nextval('public.numbers')")
+    endpoint = Endpoint()
+    daemon = kopru(queues=_queue(queues), http=endpoint.settings)
+    rabbitmq_server.publish(queues.customer, _customer("first"))
+    rabbitmq_server.wait_until_empty(queues.customer)
+    db.query(f"SELECT setval('public.numbers', {last})")
+    rabbitmq_server.publish_many(queues.customer, [_customer("first", status="new"),
+                                                   *(_customer(f"b{n}") for n in range(60))])
+    _wait_until_nothing_gets_through(daemon, endpoint, queues)
+    assert {line["sqlstate"] for line in daemon.events("paused")} == {sqlstate}
+    assert read_dead_letters(db) == []
+    db.query(mend)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert read_dead_letters(db) == []
+    assert len(_names(db)) == 61
+
+
 # Row security calls it for the row of the lease that each transaction checks.
 _AT_LEASE_CHECK = """
 CREATE FUNCTION public.gate() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN

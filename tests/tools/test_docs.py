@@ -317,7 +317,7 @@ _SIGNS = {
     "FILLED_COLUMN": "names a column that the entity file fills",
     "OWN_INDEX": "names an index of one of the entity's tables, and comes from kopru's own "
                  "statement",
-    "OWN_STATEMENT": "comes from kopru's own statement, not from a function or trigger",
+    "PARAMETER": "comes from a parameter that kopru sent",
     "TABLE_ALONE": "names a table and no constraint",
     "FOREIGN_TABLE": "names a table that is none of the entity's",
     "ANY": "says anything else",

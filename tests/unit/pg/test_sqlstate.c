@@ -70,9 +70,10 @@ static void what_a_person_must_change_pauses(void **state)
 {
     static const struct expectation expected[] = {
         { "22P03", SQLSTATE_PAUSE }, { "23503", SQLSTATE_PAUSE }, { "21000", SQLSTATE_PAUSE },
-        { "42501", SQLSTATE_PAUSE }, { "42P01", SQLSTATE_PAUSE }, { "42703", SQLSTATE_PAUSE },
-        { "42804", SQLSTATE_PAUSE }, { "3F000", SQLSTATE_PAUSE }, { "28P01", SQLSTATE_PAUSE },
-        { "57P04", SQLSTATE_PAUSE }, { "XX001", SQLSTATE_PAUSE }, { "XX002", SQLSTATE_PAUSE },
+        { "2200H", SQLSTATE_PAUSE }, { "42501", SQLSTATE_PAUSE }, { "42P01", SQLSTATE_PAUSE },
+        { "42703", SQLSTATE_PAUSE }, { "42804", SQLSTATE_PAUSE }, { "3F000", SQLSTATE_PAUSE },
+        { "28P01", SQLSTATE_PAUSE }, { "57P04", SQLSTATE_PAUSE }, { "XX001", SQLSTATE_PAUSE },
+        { "XX002", SQLSTATE_PAUSE },
     };
 
     (void)state;

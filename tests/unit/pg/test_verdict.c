@@ -21,13 +21,16 @@ static const struct entity ENTITY = { .name = "customer",
                                       .children = CHILDREN,
                                       .child_count = 1 };
 
+/* Where it was raised. */
+enum place { STATEMENT, FUNCTION, PARAMETER };
+
 /* What the server says, and what is decided. */
 struct expectation {
     const char *state;
     const char *table; /* with its schema; NULL: none is named */
     const char *column;
     const char *constraint;
-    bool in_function;
+    enum place place;
     enum verdict verdict;
 };
 
@@ -35,7 +38,8 @@ static struct pg_failure failure_of(const struct expectation *said)
 {
     struct pg_failure failure = { .class = sqlstate_classify(said->state),
                                   .session_lives = true,
-                                  .in_function = said->in_function,
+                                  .in_function = said->place == FUNCTION,
+                                  .in_parameter = said->place == PARAMETER,
                                   .statement = "kopru_write_customers" };
 
     snprintf(failure.sqlstate, sizeof(failure.sqlstate), "%s", said->state);
@@ -52,33 +56,34 @@ static struct pg_failure failure_of(const struct expectation *said)
 static void what_ties_an_error_to_its_row_decides(void **state)
 {
     static const struct expectation expected[] = {
-        { "23502", "kopru.customers", "name", NULL, false, VERDICT_FINAL },
-        { "23502", "kopru.contact_mediums", "city", NULL, false, VERDICT_FINAL },
-        { "23502", "kopru.customers", "region", NULL, false, VERDICT_PAUSE },
-        { "23502", "public.audit", "name", NULL, true, VERDICT_PAUSE },
-        { "23502", NULL, NULL, NULL, false, VERDICT_PAUSE },
-        { "23514", "kopru.customers", NULL, "site_rule", false, VERDICT_FINAL },
-        { "23514", "public.customers", NULL, "site_rule", true, VERDICT_PROOF },
-        { "23514", "public.audit", NULL, NULL, true, VERDICT_PAUSE },
-        { "23514", "kopru.customers", NULL, NULL, false, VERDICT_PAUSE },
-        { "23514", NULL, NULL, "a_domain_check", false, VERDICT_NEIGHBOURS },
-        { "23514", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
-        { "23505", "kopru.customers", NULL, "site_rule", false, VERDICT_FINAL },
-        { "23505", "public.audit", NULL, "audit_pkey", true, VERDICT_PROOF },
-        { "23P01", "kopru.customers", NULL, "site_rule", false, VERDICT_FINAL },
-        { "23000", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
-        { "22001", NULL, NULL, NULL, false, VERDICT_NEIGHBOURS },
-        { "22003", NULL, NULL, NULL, false, VERDICT_FINAL },
-        { "22012", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
-        { "44000", NULL, NULL, NULL, false, VERDICT_NEIGHBOURS },
-        { "44000", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
-        { "P0001", NULL, NULL, NULL, true, VERDICT_NEIGHBOURS },
-        { "54000", "kopru.customers", NULL, "an_index", false, VERDICT_FINAL },
-        { "54000", "kopru.customers", NULL, "an_index", true, VERDICT_PROOF },
-        { "54000", NULL, NULL, NULL, false, VERDICT_PROOF },
-        { "54001", NULL, NULL, NULL, true, VERDICT_PROOF },
-        { "54011", NULL, NULL, NULL, false, VERDICT_PROOF },
-        { "54023", NULL, NULL, NULL, false, VERDICT_PROOF },
+        { "23502", "kopru.customers", "name", NULL, STATEMENT, VERDICT_FINAL },
+        { "23502", "kopru.contact_mediums", "city", NULL, STATEMENT, VERDICT_FINAL },
+        { "23502", "kopru.customers", "region", NULL, STATEMENT, VERDICT_PAUSE },
+        { "23502", "public.audit", "name", NULL, FUNCTION, VERDICT_PAUSE },
+        { "23502", NULL, NULL, NULL, STATEMENT, VERDICT_PAUSE },
+        { "23514", "kopru.customers", NULL, "site_rule", STATEMENT, VERDICT_FINAL },
+        { "23514", "public.customers", NULL, "site_rule", FUNCTION, VERDICT_PROOF },
+        { "23514", "public.audit", NULL, NULL, FUNCTION, VERDICT_PAUSE },
+        { "23514", "kopru.customers", NULL, NULL, STATEMENT, VERDICT_PAUSE },
+        { "23514", NULL, NULL, "a_domain_check", STATEMENT, VERDICT_NEIGHBOURS },
+        { "23514", NULL, NULL, NULL, FUNCTION, VERDICT_NEIGHBOURS },
+        { "23505", "kopru.customers", NULL, "site_rule", STATEMENT, VERDICT_FINAL },
+        { "23505", "public.audit", NULL, "audit_pkey", FUNCTION, VERDICT_PROOF },
+        { "23P01", "kopru.customers", NULL, "site_rule", STATEMENT, VERDICT_FINAL },
+        { "23000", NULL, NULL, NULL, FUNCTION, VERDICT_NEIGHBOURS },
+        { "22001", NULL, NULL, NULL, STATEMENT, VERDICT_NEIGHBOURS },
+        { "22003", NULL, NULL, NULL, PARAMETER, VERDICT_FINAL },
+        { "22003", NULL, NULL, NULL, STATEMENT, VERDICT_NEIGHBOURS },
+        { "22012", NULL, NULL, NULL, FUNCTION, VERDICT_NEIGHBOURS },
+        { "44000", NULL, NULL, NULL, STATEMENT, VERDICT_NEIGHBOURS },
+        { "44000", NULL, NULL, NULL, FUNCTION, VERDICT_NEIGHBOURS },
+        { "P0001", NULL, NULL, NULL, FUNCTION, VERDICT_NEIGHBOURS },
+        { "54000", "kopru.customers", NULL, "an_index", STATEMENT, VERDICT_FINAL },
+        { "54000", "kopru.customers", NULL, "an_index", FUNCTION, VERDICT_PROOF },
+        { "54000", NULL, NULL, NULL, STATEMENT, VERDICT_PROOF },
+        { "54001", NULL, NULL, NULL, FUNCTION, VERDICT_PROOF },
+        { "54011", NULL, NULL, NULL, STATEMENT, VERDICT_PROOF },
+        { "54023", NULL, NULL, NULL, STATEMENT, VERDICT_PROOF },
     };
 
     (void)state;
@@ -106,7 +111,7 @@ static void a_verdict_sets_what_follows_from_it(void **state)
           SQLSTATE_REFUSE,
           false,
           false },
-        { { .state = "P0001", .in_function = true }, SQLSTATE_REFUSE, true, false },
+        { { .state = "P0001", .place = FUNCTION }, SQLSTATE_REFUSE, true, false },
         { { .state = "54000" }, SQLSTATE_RETRY, false, true },
         { { .state = "23514", .table = "public.audit" }, SQLSTATE_PAUSE, false, false },
         { { .state = "42501" }, SQLSTATE_PAUSE, false, false },
@@ -132,7 +137,7 @@ static void without_rows_or_a_session_no_message_is_at_fault(void **state)
     static const struct expectation refusals[] = {
         { .state = "54000" },
         { .state = "23514", .table = "kopru.customers", .constraint = "c" },
-        { .state = "P0001", .in_function = true },
+        { .state = "P0001", .place = FUNCTION },
         { .state = "22001" },
         { .state = "ZZ001" },
     };
@@ -171,7 +176,7 @@ static void each_sqlstate_of_the_allow_list_has_a_last_rule(void **state)
 
     (void)state;
     for (size_t i = 0; i < count; i++) {
-        struct expectation said = { .state = rows[i].state, .in_function = true };
+        struct expectation said = { .state = rows[i].state, .place = FUNCTION };
         struct pg_failure failure = failure_of(&said);
 
         if (rows[i].class == SQLSTATE_REFUSE) {
