@@ -5,6 +5,7 @@
 #include "pg/foreign.h"
 #include "pg/lease.h"
 #include "pg/session_settings.h"
+#include "pg/site_key.h"
 #include "pg/store_changes.h"
 #include "pg/store_find.h"
 #include "pg/transaction.h"
@@ -106,6 +107,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const add[] = { "queue", "entity", "root_table", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
     static const char *const table[] = { "table", NULL };
+    static const char *const index[] = { "index", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const sessions[] = { "sessions", NULL };
     static const char *const acquire[] = {
@@ -130,6 +132,7 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           NULL, none },
         { &PG_FOREIGN, "name triggers, rules and policies on a table of which rows are missing",
           NULL, table },
+        { &PG_INDEX_COLUMNS, "name the columns of a unique key that refused a row", NULL, index },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, add },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],
           "read who holds the lease, and the version of the row, which each renewal changes", NULL,

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "pg/foreign.h"
+#include "pg/site_key.h"
 #include "pg/store_changes.h"
 #include "pg/store_copy.h"
 #include "pg/store_find.h"
@@ -134,6 +135,8 @@ static enum write_outcome write_in_transaction(struct pg_store *store, struct st
         abandon(store, &tx->failure);
         if (tx->failure.not_written)
             pg_foreign_hint(store->conn, tx->failure.table, &tx->failure);
+        else
+            pg_site_key_judge(store->conn, store->target.statements->entity, &tx->failure);
         return store_outcome(&tx->failure);
     }
     if (!lease_held) {

@@ -62,6 +62,14 @@ static bool fills(const struct table *table, const char *column)
     return false;
 }
 
+bool verdict_fills(const struct pg_failure *failure, const struct entity *entity,
+                   const char *column)
+{
+    const struct table *own = own_table(failure, entity);
+
+    return own != NULL && fills(own, column);
+}
+
 static bool shows(const struct pg_failure *failure, const struct entity *entity,
                   enum verdict_sign sign)
 {
@@ -72,7 +80,7 @@ static bool shows(const struct pg_failure *failure, const struct entity *entity,
     case SIGN_OWN_CONSTRAINT:
         return own != NULL && names_constraint;
     case SIGN_FILLED_COLUMN:
-        return own != NULL && fills(own, failure->column);
+        return verdict_fills(failure, entity, failure->column);
     case SIGN_OWN_INDEX:
         return own != NULL && names_constraint && !failure->in_function;
     case SIGN_PARAMETER:

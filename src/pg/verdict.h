@@ -42,6 +42,11 @@ struct verdict_row {
 const struct verdict_row *verdict_find(const struct pg_failure *failure,
                                        const struct entity *entity);
 
+/* Whether the table that the failure names is one of the entity's, and the entity file fills that
+   column of it. */
+bool verdict_fills(const struct pg_failure *failure, const struct entity *entity,
+                   const char *column);
+
 /* Returns the whole table, for documentation and tests. */
 const struct verdict_row *verdict_table(size_t *count);
 
