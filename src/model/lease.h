@@ -34,13 +34,14 @@ struct lease {
                            being acquired */
 };
 
-enum { FRESHNESS_DOUBT_MAX_BYTES = 512 };
-
-enum { FRESHNESS_NEVER = -1 };
+enum {
+    FRESHNESS_NEVER = -1,
+    FRESHNESS_DOUBT_MAX_BYTES = 512,
+};
 
 /* How fresh a queue's data is: how long ago its last message came and its last commit was, or
-   FRESHNESS_NEVER. Ages, since the machines' wall clocks are set, and differ. And whether its entity
-   file fits its messages. */
+   FRESHNESS_NEVER. Ages, because wall clocks are set, and differ between machines. And whether its
+   entity file fits its messages. */
 struct freshness {
     int64_t message_age_ms;
     int64_t commit_age_ms;
