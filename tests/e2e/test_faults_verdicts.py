@@ -152,7 +152,8 @@ def test_a_sequence_that_ran_out_behind_a_trigger_costs_none(rabbitmq_server, db
 
 @pytest.mark.parametrize(("sqlstate", "kind", "most", "last", "mend"), [
     ("2200H", "bigint", 100, 100, "ALTER SEQUENCE public.numbers MAXVALUE 10000"),
-    ("22003", "integer", 2**32, 2**31, "ALTER TABLE kopru.customers ALTER COLUMN number TYPE bigint"),
+    ("22003", "integer", 2**32, 2**31,
+     "ALTER TABLE kopru.customers ALTER COLUMN number TYPE bigint"),
 ], ids=["exhausted", "beyond its column"])
 def test_a_default_that_fails_for_every_row_costs_none(rabbitmq_server, db, queues, kopru, sqlstate,
                                                        kind, most, last, mend):
@@ -160,7 +161,8 @@ def test_a_default_that_fails_for_every_row_costs_none(rabbitmq_server, db, queu
     db.query(f"CREATE SEQUENCE public.numbers MAXVALUE {most}")
     db.query("GRANT USAGE ON SEQUENCE public.numbers TO PUBLIC")
     db.query(f"ALTER TABLE kopru.customers ADD COLUMN number {kind}")
-    db.query("ALTER TABLE kopru.customers ALTER COLUMN number SET DEFAULT nextval('public.numbers')")
+    db.query("ALTER TABLE kopru.customers "
+             "ALTER COLUMN number SET DEFAULT nextval('public.numbers')")
     endpoint = Endpoint()
     daemon = kopru(queues=_queue(queues), http=endpoint.settings)
     rabbitmq_server.publish(queues.customer, _customer("first"))
