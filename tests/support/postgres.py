@@ -9,7 +9,8 @@ from pathlib import Path
 
 import psycopg
 
-from support.process import Child, as_user, free_port, is_gone, make_directory, unprivileged_user
+from support.process import (Child, as_user, free_port, is_gone, is_stopped, make_directory,
+                             unprivileged_user)
 from support.wait import wait_until
 
 SUPERUSER = "postgres"
@@ -153,6 +154,8 @@ class Postgres:
         """Kill the postmaster and wait for its backends, which hold the shared memory."""
         if not self._child.is_running():
             return
+        self.freeze()  # or it would start another one meanwhile
+        wait_until(lambda: is_stopped(self.pid), 30, "the server to stand still")
         backends = _children_of(self.pid)
         self._child.kill9()
         wait_until(lambda: all(map(is_gone, backends)), 30, "the killed server's backends to end")

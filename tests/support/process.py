@@ -68,12 +68,22 @@ def as_user(user: str | None, command: Sequence[str], death_signal: str | None =
     return [*prefix, "--", *command] if len(prefix) > 1 else list(command)
 
 
+def _state_of(pid: int) -> str | None:
+    """As in proc(5); None if there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return None
+
+
 def is_gone(pid: int) -> bool:
     """Whether a process has ended, even if its parent has not collected its status."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
+    return _state_of(pid) in ("Z", None)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether SIGSTOP has taken effect: some time after it was sent, and then nothing is forked."""
+    return _state_of(pid) == "T"
 
 
 class Child:
