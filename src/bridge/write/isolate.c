@@ -24,10 +24,12 @@ enum { BATCH_TRIES = 3 };
 /* How many other entities are tried, before two that failed alone are taken for an outage. */
 enum { SAMPLES = 4 };
 
+/* How many entities in a row, while nothing commits, may be left until the others were tried. */
+enum { LEFT_MAX = 4 };
+
 enum group_state {
     GROUP_OPEN,
-    GROUP_LEFT,    /* failed alone while nothing committed, or by what may be a race: the other
-                      groups come first */
+    GROUP_LEFT,    /* failed alone: the other groups come first */
     GROUP_DECIDED, /* committed, quarantined, or refused and not committed yet */
 };
 
@@ -36,7 +38,9 @@ struct group {
     size_t first;
     size_t count;
     enum group_state state;
-    bool had_its_race; /* it was left for a unique violation once */
+    bool was_left;       /* others may show whose fault its failure was */
+    bool may_be_race;    /* it was left for a unique violation */
+    uint64_t left_after; /* the number of the last commit before it was left first */
 };
 
 /* A message that was refused and is not committed yet: it goes with the next transaction. */
@@ -56,8 +60,8 @@ struct isolation {
     struct message **scratch; /* what one transaction is asked to write */
     struct message **kept;    /* of one entity */
     struct write_report report;
-    bool has_failed;
-    uint64_t failed_after;  /* the number of the last commit before the first failure */
+    size_t left_in_a_row;   /* groups that were left since the last commit */
+    uint64_t left_after;    /* the number of that commit */
     enum commit_result end; /* why the round ended early */
 };
 
@@ -135,20 +139,15 @@ static void refuse(struct isolation *isolation, struct message *message, struct 
     isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
 }
 
-static void note_failure(struct isolation *isolation)
-{
-    if (!isolation->has_failed)
-        isolation->failed_after = isolation->session->quarantine.commits;
-    isolation->has_failed = true;
-}
-
-/* Whether what was refused is at fault: the refusal names its row, or others were committed through
-   the same statements since something of this batch was refused first. */
-static bool is_at_fault(const struct isolation *isolation)
+/* Whether a group that was refused alone is at fault: the refusal names its row, or it had been
+   refused alone before, and others were committed through the same statements in between. A commit
+   before that proves nothing, because an outage may begin in the middle of a batch. */
+static bool is_at_fault(const struct isolation *isolation, const struct group *group)
 {
     return !isolation->report.unproven ||
-           quarantine_is_proven_since(&isolation->session->quarantine, isolation->report.statements,
-                                      isolation->failed_after);
+           (group->was_left &&
+            quarantine_is_proven_since(&isolation->session->quarantine,
+                                       isolation->report.statements, group->left_after));
 }
 
 /* The combined rows of one entity were refused: apply its messages one by one, in order, and keep
@@ -168,7 +167,7 @@ static enum commit_result resolve_entity(struct isolation *isolation, struct gro
 
         isolation->kept[kept] = messages[i];
         result = probe_kept(isolation, kept + 1);
-        if (result == COMMIT_REFUSED && !is_at_fault(isolation))
+        if (result == COMMIT_REFUSED && !is_at_fault(isolation, group))
             return COMMIT_SUSPECT;
         if (result == COMMIT_REFUSED)
             refuse(isolation, messages[i], group);
@@ -208,6 +207,15 @@ static bool put_into_quarantine(struct isolation *isolation, struct group *group
     return true;
 }
 
+/* The other groups come first. */
+static void put_aside(const struct isolation *isolation, struct group *group)
+{
+    if (!group->was_left)
+        group->left_after = isolation->session->quarantine.commits;
+    group->was_left = true;
+    group->state = GROUP_LEFT;
+}
+
 /* An entity failed alone. Returns false when the round ends. */
 static bool fails_alone(struct isolation *isolation, struct group *group)
 {
@@ -222,19 +230,29 @@ static bool fails_alone(struct isolation *isolation, struct group *group)
     if (quarantine_fails_alone(quarantine, id, statements) == 0 &&
         put_into_quarantine(isolation, group))
         return true;
-    group->state = GROUP_LEFT;
+    put_aside(isolation, group);
     isolation->end = COMMIT_SUSPECT;
     return false;
 }
 
-/* Whether the entity may have met a race at a unique index: the message that frees the value may be
-   with another writer, or behind this one. */
-static bool leave_for_race(const struct isolation *isolation, struct group *group)
+/* Whether an entity that was refused alone is left until the others were tried. It may have met a
+   race at a unique index, where the message that frees the value may be with another writer, or
+   behind this one. Or the refusal is one that a whole table can raise. */
+static bool leave(struct isolation *isolation, struct group *group)
 {
-    if (group->had_its_race || strcmp(isolation->report.sqlstate, "23505") != 0)
+    uint64_t commits = isolation->session->quarantine.commits;
+    bool may_be_race = strcmp(isolation->report.sqlstate, "23505") == 0;
+
+    if (group->was_left || (!may_be_race && !isolation->report.unproven))
         return false;
-    group->had_its_race = true;
-    group->state = GROUP_LEFT;
+    if (isolation->left_after != commits)
+        isolation->left_in_a_row = 0;
+    isolation->left_after = commits;
+    if (!may_be_race && isolation->left_in_a_row >= LEFT_MAX)
+        return false;
+    isolation->left_in_a_row++;
+    group->may_be_race = may_be_race;
+    put_aside(isolation, group);
     return true;
 }
 
@@ -245,12 +263,11 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
     size_t half = count / 2;
     enum commit_result result = write_groups(isolation, groups, count, tries);
 
-    if (result == COMMIT_REFUSED || result == COMMIT_SUSPECT)
-        note_failure(isolation);
-    if (result == COMMIT_REFUSED && count == 1 && leave_for_race(isolation, groups[0]))
+    if (result == COMMIT_REFUSED && count == 1 && leave(isolation, groups[0]))
         return true;
     if (result == COMMIT_REFUSED && count == 1)
-        result = is_at_fault(isolation) ? resolve_entity(isolation, groups[0]) : COMMIT_SUSPECT;
+        result = is_at_fault(isolation, groups[0]) ? resolve_entity(isolation, groups[0])
+                                                   : COMMIT_SUSPECT;
     for (size_t i = 0; result == COMMIT_DONE && i < count; i++)
         groups[i]->state = GROUP_DECIDED;
     if (result == COMMIT_DONE)
@@ -266,6 +283,15 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
               LOG_TEXT("sqlstate", isolation->report.sqlstate), LOG_NUMBER("entities", count));
     return isolate(isolation, groups, half, 1) &&
            isolate(isolation, groups + half, count - half, 1);
+}
+
+static bool waits_for_race(const struct isolation *isolation)
+{
+    for (size_t i = 0; i < isolation->group_count; i++) {
+        if (isolation->groups[i].state == GROUP_LEFT && isolation->groups[i].may_be_race)
+            return true;
+    }
+    return false;
 }
 
 static size_t count_in(const struct isolation *isolation, enum group_state state)
@@ -349,7 +375,7 @@ static enum commit_result end_round(struct isolation *isolation, struct backoff 
 {
     enum commit_result end = write_scratch(isolation, put_dead(isolation), 0);
 
-    if (end == COMMIT_DONE && count_in(isolation, GROUP_LEFT) > 0 &&
+    if (end == COMMIT_DONE && waits_for_race(isolation) &&
         !session_wait(isolation->session, backoff_next_ms(race)))
         end = COMMIT_ABANDONED;
     return end;

@@ -313,7 +313,9 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
                                 struct write_report *report)
 {
     struct slice body = message->delivery->body;
-    char mark = fakes->disturbance != '\0' ? fakes->disturbance : body.data[body.len - 1];
+    bool disturbed =
+        fakes->disturbance != '\0' && fakes->transaction_count >= fakes->disturbed_from;
+    char mark = disturbed ? fakes->disturbance : body.data[body.len - 1];
 
     if (message->refused || (fakes->mended && !is_refused_for_ever(body)))
         return WRITE_COMMITTED;
