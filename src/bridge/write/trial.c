@@ -130,6 +130,13 @@ static void decide(struct trial *trial, size_t number, enum commit_result result
     }
 }
 
+/* Redelivered messages may all have been committed before: the first of them, without those that
+   wait, would take the row a step back. */
+static bool would_step_back(const struct trial *trial)
+{
+    return trial->kept_before > 0 && trial->messages[trial->rest]->in_redelivered_batch;
+}
+
 /* Tries the messages one by one. first is the result of all of them together, and so of a single
    message. Returns COMMIT_DONE, or the result that ended the trial early. */
 static enum commit_result try_singly(struct trial *trial, enum commit_result first)
@@ -151,6 +158,8 @@ static enum commit_result try_singly(struct trial *trial, enum commit_result fir
     }
     if (trial->rest == trial->count)
         trial->rest = count;
+    else if (would_step_back(trial))
+        trial->rest = 0;
     return COMMIT_DONE;
 }
 

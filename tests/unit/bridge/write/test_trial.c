@@ -23,6 +23,7 @@ static struct write_session *session;
 static struct quarantine *quarantine;
 static struct message *messages[FAKE_MAX];
 static size_t count;
+static bool redelivered; /* the messages that are written */
 
 static int set_up(void **state)
 {
@@ -32,6 +33,7 @@ static int set_up(void **state)
 
     (void)state;
     count = 0;
+    redelivered = false;
     fake_queue_init(&fake, &settings);
     session = &fake.writers.writers[0].session;
     quarantine = &session->quarantine;
@@ -54,6 +56,7 @@ static bool write_bodies(const char *const *bodies, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         messages[count] = fakes_message(bodies[i], count);
+        messages[count]->in_redelivered_batch = redelivered;
         batch[i] = messages[count++];
     }
     n = quarantine_divert(quarantine, batch, n);
@@ -328,6 +331,21 @@ static void a_trial_keeps_order(void **state)
     assert_string_equal(messages[2]->refusal.sqlstate, "23514");
 }
 
+/* The database may have taken all of them before. */
+static void a_trial_of_redelivered_messages_takes_no_step_back(void **state)
+{
+    (void)state;
+    redelivered = true;
+    assert_true(WRITE("b1", "b2*", "b3"));
+    retry();
+    assert_int_equal(quarantine_messages(quarantine), 3);
+    assert_false(is_committed(0));
+    fake.fakes.mended = true;
+    retry();
+    assert_true(was_written("b1 b2* b3"));
+    assert_int_equal(quarantine->count, 0);
+}
+
 /* Many at once: all are quarantined, and the good one among them commits. */
 static void several_are_quarantined_while_others_commit(void **state)
 {
@@ -415,6 +433,7 @@ static void a_full_list_takes_no_more(void **state)
     for (size_t i = 0; i <= QUARANTINE_MAX; i++) {
         bodies[i][0] = (char)('a' + i);
         messages[count] = fakes_message(bodies[i], count);
+        messages[count]->in_redelivered_batch = redelivered;
         assert_int_equal(trial_quarantine(session, &messages[count], 1, &report),
                          i < QUARANTINE_MAX);
         count++;
@@ -451,6 +470,7 @@ int main(void)
         TEST(what_takes_too_much_waits_for_ever),
         TEST(each_message_is_judged_by_its_own_failures),
         TEST(a_trial_keeps_order),
+        TEST(a_trial_of_redelivered_messages_takes_no_step_back),
         TEST(several_are_quarantined_while_others_commit),
         TEST(the_end_of_a_subscription_forgets_all_that_is_quarantined),
         TEST(a_stop_tries_once_more),
