@@ -80,6 +80,10 @@ struct store_port {
        whatever the outcome. */
     enum write_outcome (*write)(void *store, int64_t epoch, const struct write_request *request,
                                 struct write_report *report);
+    /* Writes an entity that is stored once more, as it is, and rolls back: one that goes through
+       these statements (as in struct write_report), if there is one. Returns 0 with the statements
+       by which the database took it, none where nothing is stored; or -1: it did not take it. */
+    int (*ask_witness)(void *store, int64_t epoch, uint64_t statements, uint64_t *passed);
 };
 
 /* The leases on the queues, in kopru.queues; used by one thread. */

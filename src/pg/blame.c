@@ -23,6 +23,15 @@ static size_t write_of(size_t child)
     return FIRST_CHILD + 2 * child + 1;
 }
 
+size_t pg_blame_child(const struct entity *entity, uint64_t statements)
+{
+    for (size_t c = 0; c < entity->child_count; c++) {
+        if ((statements & (bit(remove_of(c)) | bit(write_of(c)))) != 0)
+            return c;
+    }
+    return entity->child_count;
+}
+
 _Static_assert(FIRST_CHILD + 2 * ENTITY_MAX_CHILDREN <= 64, "a bit for each statement");
 
 uint64_t pg_blame_used(const struct write_set *set, bool copies)

@@ -21,4 +21,8 @@ uint64_t pg_blame_used(const struct write_set *set, bool copies);
 uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements *statements,
                          const struct pg_failure *failure);
 
+/* Returns the number of the first child table that one of these statements changes; child_count if
+   none does. */
+size_t pg_blame_child(const struct entity *entity, uint64_t statements);
+
 #endif

@@ -56,7 +56,11 @@ static int visit_child_changes(const struct visitor *visitor,
                   table, 0, none) != 0 ||
         visit_one(visitor, &child->seek,
                   "count the child rows that are there, where a trigger or rule may drop some",
-                  table, table->key_count, none) != 0)
+                  table, table->key_count, none) != 0 ||
+        visit_one(visitor, &child->next,
+                  "find a root with such rows, which are written again as they are and rolled "
+                  "back: does the database refuse every row?",
+                  table, 1, none) != 0)
         return -1;
     return 0;
 }
@@ -89,10 +93,14 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
         if (visit_child_changes(&visitor, &statements->children[i], &entity->children[i].table) !=
             0)
             return -1;
-    return visit_one(
-        &visitor, &statements->foreign,
-        "whether a trigger, rule or policy may have dropped or changed what was written", root, 0,
-        none);
+    if (visit_one(&visitor, &statements->foreign,
+                  "whether a trigger, rule or policy may have dropped or changed what was written",
+                  root, 0, none) != 0)
+        return -1;
+    return visit_one(&visitor, &statements->next,
+                     "find a root that is written again as it is and rolled back: does the "
+                     "database refuse every row?",
+                     root, 1, none);
 }
 
 void pg_describe_common(pg_describe_fn *visit, void *context)

@@ -34,11 +34,18 @@ static enum write_outcome store_write(void *store, int64_t epoch,
     return pg_store_write(store, epoch, request, report);
 }
 
+static int store_ask_witness(void *store, int64_t epoch, uint64_t statements, uint64_t *passed)
+{
+    return pg_store_ask_witness(store, epoch, statements, passed);
+}
+
 struct store_port pg_store_port(struct pg_store_target *target)
 {
-    return (struct store_port){
-        .context = target, .open = store_open, .close = store_close, .write = store_write
-    };
+    return (struct store_port){ .context = target,
+                                .open = store_open,
+                                .close = store_close,
+                                .write = store_write,
+                                .ask_witness = store_ask_witness };
 }
 
 /* The lease keeper's session. */

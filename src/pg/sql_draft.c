@@ -26,6 +26,12 @@ void sql_draft_array(struct sql_draft *draft, const struct pg_type *type)
                          type->array_name);
 }
 
+void sql_draft_scalar(struct sql_draft *draft, Oid type, const char *name)
+{
+    draft->types[draft->count++] = type;
+    buffer_append_format(&draft->sql, "$%d::%s", draft->count, name);
+}
+
 void sql_draft_columns(struct sql_draft *draft, const struct table *table, size_t from, size_t to,
                        const char *prefix)
 {

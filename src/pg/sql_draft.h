@@ -33,6 +33,9 @@ void sql_draft_release(struct sql_draft *draft);
 /* Appends "$3::text[]": the next parameter, after a comma unless it is the first. */
 void sql_draft_array(struct sql_draft *draft, const struct pg_type *type);
 
+/* Appends "$3::text": the next parameter, which is no array. */
+void sql_draft_scalar(struct sql_draft *draft, Oid type, const char *name);
+
 /* Appends a parameter for each of the first columns of the table. */
 void sql_draft_arrays(struct sql_draft *draft, const struct table *table, size_t count);
 

@@ -1,6 +1,7 @@
 #include "pg/statements.h"
 
 #include "pg/array.h"
+#include "pg/binary.h"
 #include "pg/sql_draft.h"
 
 /*
@@ -108,6 +109,19 @@ static int make_foreign(struct sql_draft *draft, struct pg_statements *statement
                        " AND NOT t.tgisinternal AND t.tgenabled <> 'D')) LIMIT 1");
     return sql_draft_finish(draft, &statements->arena, "foreign", &entity->root,
                             &statements->foreign);
+}
+
+/* Of the root table, or of a child table, whose key begins with the root's. */
+static int make_next(struct sql_draft *draft, struct arena *arena, const struct table *table,
+                     struct pg_statement *out)
+{
+    const char *key = table->columns[0].name;
+
+    buffer_append_format(&draft->sql, "SELECT %s\nFROM kopru.%s\nWHERE %s > ", key, table->name,
+                         key);
+    sql_draft_scalar(draft, TEXT_OID, "text");
+    buffer_append_format(&draft->sql, "\nORDER BY %s LIMIT 1", key);
+    return sql_draft_finish(draft, arena, "next", table, out);
 }
 
 static int make_child_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
@@ -219,7 +233,8 @@ static int make_children(struct sql_draft *draft, struct pg_statements *statemen
             make_child_remove(draft, arena, table, &child->remove) != 0 ||
             make_child_write(draft, arena, table, &child->write) != 0 ||
             make_child_seek(draft, arena, table, &child->seek) != 0 ||
-            make_child_copy(draft, arena, table, &child->copy) != 0)
+            make_child_copy(draft, arena, table, &child->copy) != 0 ||
+            make_next(draft, arena, table, &child->next) != 0)
             return -1;
     }
     return 0;
@@ -235,6 +250,7 @@ int pg_statements_init(struct pg_statements *statements, const struct entity *en
     sql_draft_init(&draft);
     result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 &&
                      make_write(&draft, statements) == 0 && make_foreign(&draft, statements) == 0 &&
+                     make_next(&draft, &statements->arena, &entity->root, &statements->next) == 0 &&
                      make_children(&draft, statements) == 0
                  ? 0
                  : -1;

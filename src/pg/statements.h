@@ -1,8 +1,8 @@
 /*
  * The SQL of one entity, generated once at the start from its mapping. `kopru sql` prints it, and
  * the writers prepare it. `find`, `remove`, `seek` and both kinds of `write` take arrays, one for
- * each column, which they unnest into rows; `load` takes one array of root keys; `copy` and
- * `foreign` take no parameters.
+ * each column, which they unnest into rows; `load` takes one array of root keys, `next` takes one
+ * key; `copy` and `foreign` take no parameters.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H
@@ -17,6 +17,7 @@ struct pg_child_statements {
     struct pg_statement write;  /* takes rows */
     struct pg_statement seek;   /* takes keys of rows; gives how many of these rows are there */
     struct pg_statement copy;   /* for many rows that cannot be there yet; the rows follow it */
+    struct pg_statement next;   /* takes a root key; gives the next one of which there are rows */
 };
 
 struct pg_statements {
@@ -26,6 +27,7 @@ struct pg_statements {
                                   is the one applied last */
     struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
     struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted */
+    struct pg_statement next;  /* takes a root key; gives the one that follows it */
     struct pg_statement foreign; /* gives a row if a trigger, a rule or row-level security of the
                                     site is on any of the tables, or one of them is partitioned, so
                                     that its partitions may have triggers */

@@ -1,6 +1,7 @@
 #include "pg/store.h"
 
 #include "base/log.h"
+#include "base/text.h"
 #include "pg/foreign.h"
 #include "pg/site_key.h"
 #include "pg/store_changes.h"
@@ -8,6 +9,7 @@
 #include "pg/store_find.h"
 #include "pg/store_load.h"
 #include "pg/store_report.h"
+#include "pg/store_witness.h"
 #include "pg/store_written.h"
 #include "pg/transaction.h"
 
@@ -24,16 +26,13 @@
  * start over.
  */
 
-/* The most that rows may take as values while they are changed, if they are of several entities. A
-   batch that needs more is divided. */
-enum { CHANGED_MAX_BYTES = 16 << 20 };
-
 static const char IDLE_SESSION_TIMEOUT[] = "57P05";
 
 struct pg_store {
     struct pg_store_target target;
-    struct pg_conn *conn; /* NULL while there is none */
-    bool copy_refused;    /* see struct store_transaction */
+    struct pg_conn *conn;         /* NULL while there is none */
+    bool copy_refused;            /* see struct store_transaction */
+    struct store_witness witness; /* the last one */
 };
 
 struct pg_store *pg_store_new(const struct pg_store_target *target)
@@ -51,21 +50,6 @@ void pg_store_free(struct pg_store *store)
         return;
     pg_conn_close(store->conn);
     free(store);
-}
-
-static int init_set(struct store_transaction *tx, const struct write_request *request)
-{
-    const struct pg_store_target *target = tx->target;
-    size_t of_one = PG_STORE_CHANGED_PER_MESSAGE_BYTE * target->max_message_bytes;
-    size_t max_bytes;
-
-    if (write_set_init(&tx->set, target->statements->entity, request, target->max_batch_bytes) != 0)
-        return store_no_memory(tx);
-    max_bytes = CHANGED_MAX_BYTES + (tx->set.count > 1 ? 0 : of_one);
-    if (tx->set.arena.max_bytes > max_bytes)
-        tx->set.arena.max_bytes = max_bytes;
-    tx->set.max_extra_bytes = PG_STORE_EXTRA_PER_MESSAGE_BYTE * target->max_message_bytes;
-    return 0;
 }
 
 /* Somebody else wrote this, since kopru never writes it. The id is no secret, unlike the content of
@@ -101,7 +85,7 @@ static int write_rows(struct store_transaction *tx, bool probe)
 static int run(struct store_transaction *tx, int64_t epoch, const struct write_request *request,
                bool *lease_held)
 {
-    if (init_set(tx, request) != 0 || store_find(tx, epoch, lease_held) != 0)
+    if (store_init_set(tx, request) != 0 || store_find(tx, epoch, lease_held) != 0)
         return -1;
     if (!*lease_held)
         return 0;
@@ -146,11 +130,24 @@ static enum write_outcome write_in_transaction(struct pg_store *store, struct st
     return WRITE_COMMITTED;
 }
 
+/* Returns NULL when there is no memory. */
+static struct store_transaction *new_transaction(const struct pg_store *store)
+{
+    struct store_transaction *tx = calloc(1, sizeof(*tx));
+
+    if (tx == NULL)
+        return NULL;
+    tx->target = &store->target;
+    tx->pipeline.max_bytes = store->target.max_batch_bytes;
+    tx->copy_refused = store->copy_refused;
+    return tx;
+}
+
 static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
                                      const struct write_request *request,
                                      struct write_report *report)
 {
-    struct store_transaction *tx = calloc(1, sizeof(*tx));
+    struct store_transaction *tx = new_transaction(store);
     enum write_outcome outcome;
 
     *report = (struct write_report){ 0 };
@@ -158,9 +155,6 @@ static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
         error_no_memory(&report->error);
         return WRITE_RETRY;
     }
-    tx->target = &store->target;
-    tx->pipeline.max_bytes = store->target.max_batch_bytes;
-    tx->copy_refused = store->copy_refused;
     outcome = write_in_transaction(store, tx, epoch, request);
     store->copy_refused = tx->copy_refused;
     store_fill_report(report, tx);
@@ -185,4 +179,43 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
               "the server had ended an idle session, so the writer connects again",
               LOG_TEXT("queue", store->target.queue));
     return write_once(store, epoch, request, report);
+}
+
+static int ask_witness(struct pg_store *store, struct store_transaction *tx, int64_t epoch,
+                       uint64_t statements, uint64_t *passed)
+{
+    int result;
+
+    if (store->conn == NULL &&
+        pg_conn_open(&store->conn, store->target.settings, &tx->failure) != 0)
+        return -1;
+    tx->conn = store->conn;
+    result = store_witness_choose(tx, statements, &store->witness);
+    if (result > 0)
+        result = pg_conn_rollback(tx->conn);
+    if (result == 0 && store->witness.len > 0)
+        result = store_witness_write(tx, &store->witness, epoch, passed);
+    abandon(store, &tx->failure);
+    return result;
+}
+
+int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t statements,
+                         uint64_t *passed)
+{
+    struct store_transaction *tx = new_transaction(store);
+    int result;
+
+    *passed = 0;
+    if (tx == NULL)
+        return -1;
+    result = ask_witness(store, tx, epoch, statements, passed);
+    log_event(LOG_DEBUG, "witness", "a stored row was written again, as it is, and rolled back",
+              LOG_TEXT("queue", store->target.queue),
+              LOG_TEXT("result", result != 0    ? "refused"
+                                 : *passed == 0 ? "nothing is stored"
+                                                : "taken"),
+              LOG_TEXT("sqlstate", text_or_null(tx->failure.sqlstate)));
+    write_set_release(&tx->set);
+    free(tx);
+    return result;
 }

@@ -9,6 +9,25 @@ int store_send(struct store_transaction *tx)
     return pg_conn_round_trip(tx->conn, tx->pipeline.calls, tx->pipeline.count, &tx->failure);
 }
 
+/* The most that rows may take as values while they are changed, if they are of several entities. A
+   batch that needs more is divided. */
+enum { CHANGED_MAX_BYTES = 16 << 20 };
+
+int store_init_set(struct store_transaction *tx, const struct write_request *request)
+{
+    const struct pg_store_target *target = tx->target;
+    size_t of_one = PG_STORE_CHANGED_PER_MESSAGE_BYTE * target->max_message_bytes;
+    size_t max_bytes;
+
+    if (write_set_init(&tx->set, target->statements->entity, request, target->max_batch_bytes) != 0)
+        return store_no_memory(tx);
+    max_bytes = CHANGED_MAX_BYTES + (tx->set.count > 1 ? 0 : of_one);
+    if (tx->set.arena.max_bytes > max_bytes)
+        tx->set.arena.max_bytes = max_bytes;
+    tx->set.max_extra_bytes = PG_STORE_EXTRA_PER_MESSAGE_BYTE * target->max_message_bytes;
+    return 0;
+}
+
 static int say_too_much(struct store_transaction *tx, const char *how, size_t max_bytes)
 {
     const struct write_set *set = &tx->set;

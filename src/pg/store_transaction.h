@@ -34,6 +34,9 @@ struct store_transaction {
     bool gave_up; /* the rows took too much memory in this process, not in the server */
 };
 
+/* Makes tx->set of the request, which must outlive it. Returns 0, or -1 with tx->failure. */
+int store_init_set(struct store_transaction *tx, const struct write_request *request);
+
 /* Sends the calls of the pipeline and waits for their results. Returns 0, or -1 with tx->failure.
    pg_pipeline_clear() has to follow. */
 int store_send(struct store_transaction *tx);

@@ -398,6 +398,21 @@ static enum write_outcome store_write(void *store, int64_t epoch,
     return outcome;
 }
 
+static int store_ask_witness(void *store, int64_t epoch, uint64_t statements, uint64_t *passed)
+{
+    struct fakes *fakes = store;
+    bool taken;
+
+    (void)epoch;
+    (void)statements;
+    pthread_mutex_lock(&fakes->lock);
+    fakes->witnesses_asked++;
+    taken = fakes->disturbance == '\0' || fakes->transaction_count < fakes->disturbed_from;
+    *passed = fakes->witness && taken ? 1 : 0;
+    changed(fakes);
+    return taken || !fakes->witness ? 0 : -1;
+}
+
 /* ---- lease ---- */
 
 static int lease_open(void *context, void **session, struct error_list *problems)
@@ -525,7 +540,7 @@ struct queue_ports fakes_ports(struct fakes *fakes)
                     broker_idle, broker_ack, broker_ack_one, broker_cancel, broker_ask,
                     broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
         .mapper = { fakes, mapper_open, ignore, map, unmatched, arena_limit },
-        .store = { fakes, store_open, ignore, store_write },
+        .store = { fakes, store_open, ignore, store_write, store_ask_witness },
     };
 }
 

@@ -69,7 +69,9 @@ struct fakes {
     bool disturbed;        /* none is, with an error that nobody knows */
     char disturbance;      /* none is, as if its mark were this one; 0: no */
     size_t disturbed_from; /* so many transactions commit before that */
-    size_t capacity;       /* messages; more in one transaction are too much. 0: any number */
+    bool witness;          /* something is stored, which is taken unless that is disturbed */
+    int witnesses_asked;
+    size_t capacity; /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */
     int64_t epoch;

@@ -1,5 +1,7 @@
 #include "pg/statements.h"
 
+#include "pg/binary.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -97,6 +99,17 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
                         "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
 }
 
+static void a_root_is_found_by_the_one_before_it(void **state)
+{
+    (void)state;
+    assert_string_equal(statements.next.sql,
+                        "SELECT id\nFROM kopru.things\nWHERE id > $1::text\nORDER BY id LIMIT 1");
+    assert_string_equal(statements.children[0].next.sql,
+                        "SELECT id\nFROM kopru.parts\nWHERE id > $1::text\nORDER BY id LIMIT 1");
+    assert_int_equal(statements.next.param_count, 1);
+    assert_int_equal(statements.next.param_types[0], TEXT_OID);
+}
+
 static void triggers_of_all_tables_are_asked_for(void **state)
 {
     (void)state;
@@ -133,6 +146,7 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_root_is_found_by_the_one_before_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(triggers_of_all_tables_are_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_writes_names_its_table, set_up, tear_down),
     };
