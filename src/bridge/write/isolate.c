@@ -41,6 +41,7 @@ struct group {
     bool was_left;       /* others may show whose fault its failure was */
     bool may_be_race;    /* it was left for a unique violation */
     uint64_t left_after; /* the number of the last commit before it was left first */
+    uint64_t statements; /* in which it failed then */
 };
 
 /* A message that was refused and is not committed yet: it goes with the next transaction. */
@@ -140,8 +141,9 @@ static void refuse(struct isolation *isolation, struct message *message, struct 
 }
 
 /* Whether a group that was refused alone is at fault: the refusal names its row, or it had been
-   refused alone before, and others were committed through the same statements in between. A commit
-   before that proves nothing, because an outage may begin in the middle of a batch. */
+   refused alone before, and in between others were committed through the same statements, or a
+   witness was taken. A commit before that proves nothing, because an outage may begin in the middle
+   of a batch. */
 static bool is_at_fault(const struct isolation *isolation, const struct group *group)
 {
     return !isolation->report.unproven ||
@@ -210,8 +212,10 @@ static bool put_into_quarantine(struct isolation *isolation, struct group *group
 /* The other groups come first. */
 static void put_aside(const struct isolation *isolation, struct group *group)
 {
-    if (!group->was_left)
+    if (!group->was_left) {
         group->left_after = isolation->session->quarantine.commits;
+        group->statements = isolation->report.statements;
+    }
     group->was_left = true;
     group->state = GROUP_LEFT;
 }
@@ -248,7 +252,8 @@ static bool leave(struct isolation *isolation, struct group *group)
     if (isolation->left_after != commits)
         isolation->left_in_a_row = 0;
     isolation->left_after = commits;
-    if (!may_be_race && isolation->left_in_a_row >= LEFT_MAX)
+    if (!may_be_race && isolation->left_in_a_row >= LEFT_MAX &&
+        session_ask_witness(isolation->session, isolation->report.statements) != WITNESS_TAKEN)
         return false;
     isolation->left_in_a_row++;
     group->may_be_race = may_be_race;
@@ -369,11 +374,31 @@ static bool pause_round(struct isolation *isolation)
     return session_wait(session, wait_ms) && trial_run_due(session);
 }
 
+/* Groups that were left are tried once more, and to refuse them then takes proof: where no group
+   was committed since, a stored row has to do. */
+static void seek_proof(const struct isolation *isolation)
+{
+    struct write_session *session = isolation->session;
+
+    for (size_t i = 0; i < isolation->group_count; i++) {
+        const struct group *group = &isolation->groups[i];
+
+        if (group->state == GROUP_LEFT && !group->may_be_race &&
+            !quarantine_is_proven_since(&session->quarantine, group->statements,
+                                        group->left_after) &&
+            session_ask_witness(session, group->statements) == WITNESS_REFUSED)
+            return;
+    }
+}
+
 /* The round committed what it could: writes the dead letters that had no neighbour to commit with,
    since no verdict waits, and gives a race at a unique index a moment. */
 static enum commit_result end_round(struct isolation *isolation, struct backoff *race)
 {
     enum commit_result end = write_scratch(isolation, put_dead(isolation), 0);
+
+    if (end == COMMIT_DONE)
+        seek_proof(isolation);
 
     if (end == COMMIT_DONE && waits_for_race(isolation) &&
         !session_wait(isolation->session, backoff_next_ms(race)))

@@ -99,7 +99,8 @@ void quarantine_clear(struct quarantine *quarantine);
 /* Monotonic: when the first trial is due; INT64_MAX when there is none. */
 int64_t quarantine_due_ms(const struct quarantine *quarantine);
 
-/* A transaction committed that went through these statements. */
+/* A transaction committed that went through these statements, or a witness was taken
+   (session_ask_witness()). */
 void quarantine_note_commit(struct quarantine *quarantine, uint64_t statements);
 
 /* Whether other transactions committed through all of these statements since then. */

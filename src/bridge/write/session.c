@@ -86,3 +86,18 @@ enum write_outcome session_write(struct write_session *session, const struct wri
         queue_lease_lost(&queue->lease, epoch);
     return outcome;
 }
+
+enum witness session_ask_witness(struct write_session *session, uint64_t statements)
+{
+    struct queue *queue = session_queue(session);
+    uint64_t passed = 0;
+    int result = queue->ports.store.ask_witness(
+        session->store, atomic_load(&session->shared->epoch), statements, &passed);
+
+    liveness_beat(&session->marks.liveness);
+    if (result != 0)
+        return WITNESS_REFUSED;
+    if (passed != 0)
+        quarantine_note_commit(&session->quarantine, passed);
+    return passed != 0 && (statements & ~passed) == 0 ? WITNESS_TAKEN : WITNESS_ABSENT;
+}

@@ -83,4 +83,15 @@ void session_wake(struct write_session *session);
 enum write_outcome session_write(struct write_session *session, const struct write_request *request,
                                  struct write_report *report);
 
+/* What becomes of a row that is stored, and is written again as it is. */
+enum witness {
+    WITNESS_TAKEN,   /* the database takes it through all of the statements */
+    WITNESS_ABSENT,  /* nothing is stored that goes through all of them */
+    WITNESS_REFUSED, /* the database does not take it, or cannot be asked */
+};
+
+/* Asks the database whether it takes a stored row through these statements, which changes nothing.
+   What was taken counts as a commit for quarantine_is_proven(). */
+enum witness session_ask_witness(struct write_session *session, uint64_t statements);
+
 #endif

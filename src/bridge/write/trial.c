@@ -20,7 +20,7 @@
 enum {
     PROBES_MAX = 100, /* in one trial: the messages behind them wait for the next one */
     /* How often a message that the site's rules refuse has failed before it is at fault although
-       nothing else was written meanwhile, nor failed. */
+       nothing is stored, was written meanwhile, nor failed. */
     LONE_FAILURES = 4,
 };
 
@@ -38,7 +38,8 @@ struct trial {
     size_t kept_before;
     size_t rest;     /* the first message that is not decided; count if all are */
     unsigned faults; /* dead letters by the rule of trial.h, and not by the rule of a SQLSTATE */
-    struct write_report report;
+    struct write_report report;    /* of the last attempt */
+    struct write_report undecided; /* of `rest` */
 };
 
 /* Logs what failed last, too: the failure of an entity on trial has no line of its own. */
@@ -93,15 +94,17 @@ static bool is_at_fault(const struct trial *trial, const struct message *message
 }
 
 /* The database refused the message alone. If a whole table can raise that, the message is at fault
-   once others were committed. On a quiet queue there may be none; then nothing speaks for an outage
-   either. */
+   once others were committed, or a stored row was taken, and it is refused again after that. Where
+   nothing is stored, nothing speaks for an outage either. */
 static bool is_refused_for_good(const struct trial *trial, const struct message *message)
 {
     const struct quarantine *quarantine = &trial->session->quarantine;
 
-    return !trial->report.unproven ||
-           quarantine_is_proven(quarantine, trial->report.statements, message->failed_since_ms) ||
-           (message->failures >= LONE_FAILURES && quarantine_has_the_only_one(quarantine));
+    if (!trial->report.unproven ||
+        quarantine_is_proven(quarantine, trial->report.statements, message->failed_since_ms))
+        return true;
+    return session_ask_witness(trial->session, trial->report.statements) == WITNESS_ABSENT &&
+           message->failures >= LONE_FAILURES && quarantine_has_the_only_one(quarantine);
 }
 
 static void refuse(struct trial *trial, struct message *message)
@@ -127,6 +130,7 @@ static void decide(struct trial *trial, size_t number, enum commit_result result
         refuse(trial, message);
     } else if (decided) {
         trial->rest = number;
+        trial->undecided = trial->report;
     }
 }
 
@@ -215,6 +219,7 @@ static bool judge(struct trial *trial, enum commit_result first)
     enum commit_result result;
 
     trial->rest = trial->count;
+    trial->undecided = trial->report;
     result = try_singly(trial, first);
     if (result == COMMIT_DONE)
         result = commit_decided(trial);
@@ -225,9 +230,9 @@ static bool judge(struct trial *trial, enum commit_result first)
     if (result == COMMIT_DONE && trial->rest == trial->count)
         return true;
     if (atomic_load(&trial->session->marks.barred))
-        commit_log_failure(trial->session, trial->report.error.kind != ERROR_UNAVAILABLE,
-                           &trial->report, clock_left_ms(trial->entity->due_ms));
-    log_quarantined(trial->session, trial->entity, &trial->report,
+        commit_log_failure(trial->session, trial->undecided.error.kind != ERROR_UNAVAILABLE,
+                           &trial->undecided, clock_left_ms(trial->entity->due_ms));
+    log_quarantined(trial->session, trial->entity, &trial->undecided,
                     "an entity still fails alone, and its messages wait");
     return true;
 }

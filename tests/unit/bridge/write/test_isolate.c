@@ -251,6 +251,7 @@ static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
     add("a");
     add("b");
     add("c");
+    fixture.fake.fakes.witness = true;
     fixture.fake.fakes.disturbance = '&';
     assert_true(write_all());
     assert_int_not_equal(session->retry.seed, seed);
@@ -276,6 +277,7 @@ static void a_commit_before_an_outage_proves_nothing(void **state)
     add("b&");
     add("c");
     add("d");
+    fixture.fake.fakes.witness = true;
     fixture.fake.fakes.disturbance = '&';
     fixture.fake.fakes.disturbed_from = 1; /* "a" commits after the batch was refused for "b&" */
     assert_true(write_all());
@@ -283,6 +285,45 @@ static void a_commit_before_an_outage_proves_nothing(void **state)
     assert_int_equal(session->quarantine.count, 3);
     for (size_t i = 0; i < fixture.count; i++)
         assert_false(fixture.messages[i]->refused);
+}
+
+/* No neighbour comes after them, and they would wait for one that may never come. */
+static void a_stored_row_stands_in_for_neighbours(void **state)
+{
+    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
+
+    (void)state;
+    add("a");
+    add("b&");
+    add("c&");
+    fixture.fake.fakes.witness = true;
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b& dead:c&");
+    expect_committed();
+    assert_int_equal(session->retry.seed, seed);
+    assert_int_equal(fixture.fake.fakes.witnesses_asked, 1);
+}
+
+/* More than the quarantine has room for: what comes behind them would never be tried. */
+static void a_batch_of_bad_messages_ends(void **state)
+{
+    static char bodies[64][4];
+    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
+
+    (void)state;
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(bodies[i], sizeof(bodies[i]), "%c&", (char)('@' + i));
+        add(bodies[i]);
+    }
+    fixture.fake.fakes.witness = true;
+    assert_true(write_all());
+    expect_committed();
+    assert_int_equal(session->retry.seed, seed);
+    assert_int_equal(session->quarantine.count, 0);
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_true(fixture.messages[i]->refused);
 }
 
 /* Those that come first are bad, and nothing speaks against them yet: no wait for each of them. */
@@ -380,6 +421,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_commit_before_an_outage_proves_nothing, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_stored_row_stands_in_for_neighbours, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_batch_of_bad_messages_ends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_good_one_behind_bad_ones_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_verdict_that_was_not_written_is_void, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_that_are_refused_wait, set_up, tear_down),

@@ -200,7 +200,29 @@ static void what_a_person_must_mend_waits_for_ever(void **state)
     assert_true(is_committed(1) && !messages[1]->refused);
 }
 
-/* On a quiet queue nothing speaks for an outage either. */
+/* On a quiet queue a stored row speaks for an outage, or against the messages. */
+static void a_stored_row_judges_those_that_nobody_follows(void **state)
+{
+    (void)state;
+    fake.fakes.witness = true;
+    fake.fakes.disturbance = '&';
+    assert_true(WRITE("b"));
+    while (messages[0]->failures < 8)
+        retry();
+    assert_false(is_committed(0));
+    fake.fakes.disturbance = '\0';
+    retry();
+    assert_true(is_committed(0) && !messages[0]->refused);
+    assert_true(WRITE("c&"));
+    assert_true(WRITE("d&"));
+    while (quarantine->count > 0) {
+        retry();
+        assert_true(fake.fakes.attempts < FAKE_MAX);
+    }
+    assert_true(was_written("dead:c&") && was_written("dead:d&"));
+}
+
+/* Where nothing is stored, nothing speaks for an outage. */
 static void a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end(void **state)
 {
     (void)state;
@@ -463,6 +485,7 @@ int main(void)
         TEST(a_success_through_other_statements_proves_nothing),
         TEST(fewer_failures_are_no_proof),
         TEST(what_a_person_must_mend_waits_for_ever),
+        TEST(a_stored_row_judges_those_that_nobody_follows),
         TEST(a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end),
         TEST(after_a_lone_message_the_same_entity_is_judged_as_well),
         TEST(another_that_fails_speaks_for_an_outage),

@@ -1,0 +1,110 @@
+"""A stored row as a witness: what a trigger of the site refuses while nothing else is written is a
+message's fault if the database still takes a row that it holds, and else it is an outage.
+"""
+
+import json
+
+import pytest
+from support.endpoint import Endpoint
+from support.tables import DATA_TABLES, read_dead_letters, read_table
+
+# More than the quarantine of one writer has room for.
+_MANY = 40
+_TRIGGER = """
+CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+CREATE TRIGGER refuse {when} ON kopru.{table}
+    FOR EACH ROW {condition} EXECUTE FUNCTION public.refuse();
+"""
+_BEFORE = "BEFORE INSERT OR UPDATE"
+_DROP = "DROP TRIGGER refuse ON kopru.customers"
+_POISON = "WHEN (NEW.{column} = 'poison')"
+
+
+def _customer(entity_id, name="good", city=None):
+    mediums = {} if city is None else {"contactMedium": [{"city": city}]}
+    return json.dumps({"id": entity_id, "name": name, **mediums}).encode()
+
+
+def _start(kopru, queues, **changes):
+    queue = {"name": queues.customer, "entity": "customer", "writers": 1}
+    return kopru(queues=[queue], quarantine={"attempts": 1000, "minutes": 10}, **changes)
+
+
+def _ids(db):
+    return {name for (name,) in db.query("SELECT customer_id FROM kopru.customers")}
+
+
+def _store(rabbitmq_server, queues, *bodies):
+    rabbitmq_server.publish_many(queues.customer, bodies)
+    rabbitmq_server.wait_until_empty(queues.customer)
+
+
+@pytest.mark.parametrize("table, condition, poison", [
+    ("customers", _POISON.format(column="name"), {"name": "poison"}),
+    ("contact_mediums", _POISON.format(column="city"), {"city": "poison"}),
+], ids=["root", "child"])
+def test_many_refused_rows_do_not_stop_their_queue(rabbitmq_server, db, queues, kopru, table,
+                                                   condition, poison):
+    """All that was delivered is refused, so no neighbour is written that could show whose fault it
+    is."""
+    daemon = _start(kopru, queues, log={"level": "debug"})
+    # Most have no row in the child table: they could not speak for that.
+    _store(rabbitmq_server, queues, *(_customer(f"a{n}") for n in range(200)),
+           _customer("b", city="Ankara"))
+    db.query(_TRIGGER.format(when=_BEFORE, table=table, condition=condition))
+    before = {name: read_table(db, name) for name in DATA_TABLES}
+    rabbitmq_server.publish_many(queues.customer,
+                                 [_customer(f"p{n:02}", **poison) for n in range(_MANY)])
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert {letter["sqlstate"] for letter in read_dead_letters(db)} == {"P0001"}
+    assert len(read_dead_letters(db)) == _MANY
+    assert {name: read_table(db, name) for name in DATA_TABLES} == before
+    assert "taken" in {line["result"] for line in daemon.events("witness")}
+    assert daemon.terminate() == 0
+
+
+def test_an_outage_on_a_quiet_queue_condemns_nobody(rabbitmq_server, db, queues, kopru):
+    endpoint = Endpoint()
+    daemon = _start(kopru, queues, http=endpoint.settings, log={"level": "debug"})
+    _store(rabbitmq_server, queues, _customer("a"))
+    db.query(_TRIGGER.format(when=_BEFORE, table="customers", condition=""))
+    rabbitmq_server.publish(queues.customer, _customer("b"))
+    # Where nothing is stored it would have been a dead letter by then.
+    daemon.wait_until(lambda: any(line["attempts"] >= 6 for line in daemon.events("quarantined")),
+                      120, "it to fail several times")
+    endpoint.wait_until_readyz(daemon, 503, f"queue {queues.customer} paused", "P0001")
+    assert {line["result"] for line in daemon.events("witness")} == {"refused"}
+    db.query(_DROP)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert _ids(db) == {"a", "b"}
+    assert read_dead_letters(db) == []
+    assert daemon.terminate() == 0
+
+
+def test_a_stored_row_that_is_refused_itself_is_passed_over(rabbitmq_server, db, queues, kopru):
+    daemon = _start(kopru, queues, log={"level": "debug"})
+    _store(rabbitmq_server, queues, _customer("a", "poison"), _customer("b"))
+    db.query(_TRIGGER.format(when=_BEFORE, table="customers",
+                             condition=_POISON.format(column="name")))
+    rabbitmq_server.publish_many(queues.customer, [_customer("p", "poison"),
+                                                   _customer("q", "poison")])
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(read_dead_letters(db)) == 2
+    assert {"refused", "taken"} <= {line["result"] for line in daemon.events("witness")}
+    assert daemon.terminate() == 0
+
+
+def test_a_refusal_at_the_end_of_the_changes_meets_a_witness(rabbitmq_server, db, queues, kopru):
+    """A deferred trigger speaks after all statements of the transaction, so all must be proven."""
+    daemon = _start(kopru, queues)
+    _store(rabbitmq_server, queues, _customer("a", city="Ankara"))
+    db.query(_TRIGGER.format(when="AFTER INSERT OR UPDATE", table="customers",
+                             condition=_POISON.format(column="name"))
+             .replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
+             .replace("FOR EACH ROW", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"))
+    rabbitmq_server.publish_many(queues.customer, [_customer("p", "poison", "Bursa"),
+                                                   _customer("q", "poison", "Bursa")])
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(read_dead_letters(db)) == 2
+    assert daemon.terminate() == 0
