@@ -179,6 +179,25 @@ def test_a_default_that_fails_for_every_row_costs_none(rabbitmq_server, db, queu
     assert len(_names(db)) == 61
 
 
+def test_a_sequence_that_ran_out_costs_not_even_a_lone_message(rabbitmq_server, db, queues, kopru):
+    """Four failures alone, with no other traffic, make a dead letter of what may be a bad row."""
+    db.query("CREATE SEQUENCE public.numbers MAXVALUE 2")
+    db.query("GRANT USAGE ON SEQUENCE public.numbers TO PUBLIC")
+    db.query("SELECT setval('public.numbers', 2)")
+    db.query("ALTER TABLE kopru.customers ADD COLUMN number bigint")
+    db.query("ALTER TABLE kopru.customers "
+             "ALTER COLUMN number SET DEFAULT nextval('public.numbers')")
+    daemon = kopru(queues=_queue(queues))
+    rabbitmq_server.publish(queues.customer, _customer("lone"))
+    daemon.wait_until(lambda: len(daemon.events("paused")) > 5 or read_dead_letters(db), 60,
+                      "a verdict")
+    assert read_dead_letters(db) == []
+    db.query("ALTER SEQUENCE public.numbers MAXVALUE 10000")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert read_dead_letters(db) == []
+    assert _names(db) == {"lone": "good"}
+
+
 def test_a_sequence_behind_its_rows_costs_none(rabbitmq_server, db, queues, kopru):
     """As after a logical copy. New rows collide; those that are there are written."""
     daemon = kopru(queues=_queue(queues), quarantine={"attempts": 2, "minutes": 0.01})
