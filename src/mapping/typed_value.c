@@ -12,19 +12,21 @@
 enum typed_kind { TYPED_OTHER, TYPED_NUMERIC, TYPED_DATE, TYPED_TIMESTAMP, TYPED_BOOLEAN };
 
 static const struct {
-    const char *name;
+    struct slice name;
     enum typed_kind type;
 } TYPE_NAMES[] = {
-    { "Float", TYPED_NUMERIC },       { "Double", TYPED_NUMERIC },  { "Decimal", TYPED_NUMERIC },
-    { "Number", TYPED_NUMERIC },      { "Integer", TYPED_NUMERIC }, { "Long", TYPED_NUMERIC },
-    { "Int", TYPED_NUMERIC },         { "Date", TYPED_DATE },       { "DateTime", TYPED_TIMESTAMP },
-    { "Timestamp", TYPED_TIMESTAMP }, { "Boolean", TYPED_BOOLEAN },
+    { SLICE_LITERAL("Float"), TYPED_NUMERIC },      { SLICE_LITERAL("Double"), TYPED_NUMERIC },
+    { SLICE_LITERAL("Decimal"), TYPED_NUMERIC },    { SLICE_LITERAL("Number"), TYPED_NUMERIC },
+    { SLICE_LITERAL("Integer"), TYPED_NUMERIC },    { SLICE_LITERAL("Long"), TYPED_NUMERIC },
+    { SLICE_LITERAL("Int"), TYPED_NUMERIC },        { SLICE_LITERAL("Date"), TYPED_DATE },
+    { SLICE_LITERAL("DateTime"), TYPED_TIMESTAMP }, { SLICE_LITERAL("Timestamp"), TYPED_TIMESTAMP },
+    { SLICE_LITERAL("Boolean"), TYPED_BOOLEAN },
 };
 
 static enum typed_kind type_named(struct slice name)
 {
     for (size_t i = 0; i < sizeof(TYPE_NAMES) / sizeof(TYPE_NAMES[0]); i++)
-        if (letter_case_same(name, slice_of(TYPE_NAMES[i].name)))
+        if (letter_case_same(name, TYPE_NAMES[i].name))
             return TYPE_NAMES[i].type;
     return TYPED_OTHER;
 }
