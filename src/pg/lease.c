@@ -315,14 +315,16 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
     const char *state = lease_state_name(mine->state);
     int64_t wire[] = { pg_wire_i64(mine->epoch), pg_wire_i64(freshness->message_age_ms),
                        pg_wire_i64(freshness->commit_age_ms) };
-    const char *values[] = { queue,
-                             (const char *)&wire[0],
-                             freshness->message_age_ms >= 0 ? (const char *)&wire[1] : NULL,
-                             freshness->commit_age_ms >= 0 ? (const char *)&wire[2] : NULL,
-                             mine->holder.name,
-                             mine->holder.instance,
-                             state,
-                             text_or_null(freshness->mapping_doubt) };
+    const char *values[] = {
+        queue,
+        (const char *)&wire[0],
+        freshness->message_age_ms != FRESHNESS_NEVER ? (const char *)&wire[1] : NULL,
+        freshness->commit_age_ms != FRESHNESS_NEVER ? (const char *)&wire[2] : NULL,
+        mine->holder.name,
+        mine->holder.instance,
+        state,
+        text_or_null(freshness->mapping_doubt)
+    };
     const int lengths[] = { (int)strlen(queue),
                             8,
                             8,
