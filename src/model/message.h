@@ -87,8 +87,8 @@ struct write_report {
                           nothing is wrong with the database */
     bool divisible;    /* of gave_up: there are several entities, so fewer at once will do */
     unsigned refused;  /* messages that kopru refused while it applied them, see above */
-    bool suspect;      /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, so
-                          it may be about one of them */
+    bool suspect;      /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, or
+                          the connection was lost in one, so it may be about one of them */
     bool unclassified; /* suspect, and a message that goes on failing with it while others do not is
                           at fault */
     bool unproven;     /* of WRITE_REFUSED: a whole table can raise it, so others must get through

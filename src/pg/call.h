@@ -33,7 +33,9 @@ struct pg_params {
 struct pg_call {
     const struct pg_statement *statement;
     const struct pg_params *params; /* NULL: the statement takes none */
-    PGresult *result;               /* set by the round trip: rows in binary form, or NULL */
+    bool flush; /* the server is to send the answer at once, and not with all of the round trip: if
+                   a later statement crashes the backend, that is not laid to this one */
+    PGresult *result; /* set by the round trip: rows in binary form, or NULL */
 };
 
 #endif

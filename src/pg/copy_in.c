@@ -89,6 +89,8 @@ int pg_conn_copy(struct pg_conn *conn, struct pg_copy_in *copies, size_t count,
     for (size_t i = 0; i < count && result == 0 && !refused; i++) {
         copying.copy = &copies[i];
         result = copy_one(&copying, &refused);
+        if (result != 0)
+            failure->statement = copies[i].statement->name;
     }
     if (result == 0 && PQenterPipelineMode(conn->pg) != 1)
         result = -1;

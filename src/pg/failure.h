@@ -12,7 +12,9 @@
 struct pg_failure {
     enum sqlstate_class class; /* what to do about it */
     bool connection_lost;      /* the connection can only be closed */
-    const char *statement;     /* the name of the statement that was refused, NULL if none was */
+    const char *statement;     /* the name of the statement that was refused, or of the first one
+                                  that was not answered before the connection was lost; NULL if
+                                  there was none */
     bool unreplicated;         /* also set for a COMMIT that succeeded: somebody ended its wait for
                                   the synchronous standby */
     bool not_written; /* the database took the statements, but not every row is there: `table` says

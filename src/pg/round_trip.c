@@ -84,6 +84,8 @@ static int queue_calls(struct pg_conn *conn, struct pg_call *calls, size_t count
         conn->in_transaction = conn->in_transaction || calls[i].statement->begins_transaction;
         if (queue_call(conn, &calls[i], &prepares[i]) != 0)
             return -1;
+        if (calls[i].flush && PQsendFlushRequest(conn->pg) != 1)
+            return -1;
     }
     return PQpipelineSync(conn->pg) == 1 ? 0 : -1;
 }
@@ -93,6 +95,15 @@ static bool is_ok(const PGresult *result)
     ExecStatusType status = PQresultStatus(result);
 
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+/* The wait for the answer of that statement has failed. A crashed backend may not have sent all the
+   answers that it had ready, so the statement is only the first that can have been at fault. */
+static int note_unanswered(struct answers *answers, const struct pg_statement *statement)
+{
+    if (!answers->failed)
+        answers->failure->statement = statement->name;
+    return -1;
 }
 
 /* Reads all results of one statement and gives the first good one to *keep, unless keep is NULL. Of
@@ -105,7 +116,7 @@ static int read_answer(struct answers *answers, const struct pg_statement *state
 
     for (;;) {
         if (pg_wait_result(answers->conn, answers->deadline_ms, &result) != 0)
-            return -1;
+            return note_unanswered(answers, statement);
         if (result == NULL)
             return 0;
         if (!is_ok(result) && !answers->failed) {

@@ -30,8 +30,9 @@ static const char IDLE_SESSION_TIMEOUT[] = "57P05";
 
 struct pg_store {
     struct pg_store_target target;
-    struct pg_conn *conn;         /* NULL while there is none */
-    bool copy_refused;            /* see struct store_transaction */
+    struct pg_conn *conn; /* NULL while there is none */
+    bool copy_refused;    /* see struct store_transaction, as for the next one */
+    bool conn_lost;
     struct store_witness witness; /* the last one */
 };
 
@@ -140,6 +141,7 @@ static struct store_transaction *new_transaction(const struct pg_store *store)
     tx->target = &store->target;
     tx->pipeline.max_bytes = store->target.max_batch_bytes;
     tx->copy_refused = store->copy_refused;
+    tx->conn_lost = store->conn_lost;
     return tx;
 }
 
@@ -157,6 +159,8 @@ static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
     }
     outcome = write_in_transaction(store, tx, epoch, request);
     store->copy_refused = tx->copy_refused;
+    store->conn_lost =
+        outcome != WRITE_COMMITTED && (store->conn_lost || tx->failure.connection_lost);
     store_fill_report(report, tx);
     if (outcome != WRITE_COMMITTED || request->probe)
         write_set_take_back(&tx->set);

@@ -66,8 +66,10 @@ int store_find(struct store_transaction *tx, int64_t epoch, bool *lease_held)
 
     pg_pipeline_add_ready(&tx->pipeline, &PG_BEGIN, NULL);
     pg_pipeline_add_ready(&tx->pipeline, &PG_SETTINGS, pg_conn_settings(tx->conn));
-    if (add_epoch_check(tx, epoch) == 0 && add_find(tx) == 0)
+    if (add_epoch_check(tx, epoch) == 0 && add_find(tx) == 0) {
+        tx->pipeline.calls[EPOCH].flush = tx->conn_lost;
         result = store_send(tx);
+    }
     if (result == 0) {
         *lease_held = PQntuples(calls[EPOCH].result) == 1;
         if (tx->set.count > 0)

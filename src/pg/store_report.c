@@ -36,7 +36,7 @@ static uint64_t failing_statements(const struct store_transaction *tx)
 {
     if (tx->failure.not_written)
         return 0;
-    if (tx->failure.sqlstate[0] == '\0')
+    if (tx->failure.statement == NULL)
         return pg_blame_used(&tx->set, tx->copies);
     return pg_blame_failed(&tx->set, tx->target->statements, &tx->failure);
 }
@@ -47,7 +47,7 @@ void store_judge(struct store_transaction *tx)
 
     if (failure->not_written)
         failure->suspect = failure->class == SQLSTATE_RETRY;
-    else if (failure->sqlstate[0] != '\0')
+    else if (failure->statement != NULL || failure->sqlstate[0] != '\0')
         verdict_reach(failure, tx->target->statements->entity, failing_statements(tx) != 0);
     failure->suspect = failure->suspect || tx->set.unreadable != NULL;
 }

@@ -29,6 +29,9 @@ struct store_transaction {
                     no message is judged by COPY */
     bool copy_refused; /* COPY into these tables is not possible, as with row-level security; kept
                           by the store for the transactions to come */
+    bool conn_lost;    /* a connection was lost, and nothing committed since: it costs a little to
+                          learn whether the next one is lost before a statement with rows or in it;
+                          kept by the store */
     bool foreign;      /* a trigger, a rule or row-level security of the site is on the tables */
     struct pg_failure failure;
     bool gave_up; /* the rows took too much memory in this process, not in the server */

@@ -1,5 +1,6 @@
 #include "pg/verdict.h"
 
+#include "base/text.h"
 #include "pg/dead_letters.h"
 
 #include <string.h>
@@ -35,6 +36,9 @@ static const struct verdict_row TABLE[] = {
     { "54", SIGN_ANY, VERDICT_PROOF,
       "a limit of the server: an index key that is too long, or a server that takes no commands" },
 };
+
+static const char IF_ALONE[] = "an entity that fails so alone, again and again, ends its session "
+                               "by a trigger, or crashes the server: look into the server's log";
 
 static const char NO_ROW[] =
     "the statement carries no row of a message, so no message is at fault; the server may take no "
@@ -143,13 +147,26 @@ static void judge_rows(struct pg_failure *failure, const struct entity *entity)
     }
 }
 
+/* The server or the network has ended the session, and not kopru. */
+static bool was_ended(const struct pg_failure *failure)
+{
+    return failure->connection_lost && !failure->session_lives && !failure->timed_out &&
+           !failure->over_limit;
+}
+
 void verdict_reach(struct pg_failure *failure, const struct entity *entity, bool carries_rows)
 {
-    failure->suspect = carries_rows && failure->session_lives;
-    failure->unclassified = failure->suspect && sqlstate_is_unclassified(failure->sqlstate);
+    bool refused = carries_rows && failure->session_lives;
+    bool ended = carries_rows && was_ended(failure);
+
+    failure->suspect = refused || ended;
+    failure->unclassified = refused && sqlstate_is_unclassified(failure->sqlstate);
+    if (ended)
+        text_append(failure->error.hint, sizeof(failure->error.hint), "%s%s",
+                    failure->error.hint[0] != '\0' ? "; " : "", IF_ALONE);
     if (failure->class != SQLSTATE_REFUSE)
         return;
-    if (failure->suspect)
+    if (refused)
         judge_rows(failure, entity);
     else
         set_class(failure, SQLSTATE_PAUSE, NO_ROW);

@@ -11,12 +11,12 @@
    attempt whose COMMIT was never answered did commit. To write them again is right in both cases:
    what is committed already changes no row. */
 enum commit_result {
-    COMMIT_DONE,        /* the probe: would have been */
-    COMMIT_REFUSED,     /* the database refuses a value in one of the messages, by a constraint for
+    COMMIT_DONE,    /* the probe: would have been */
+    COMMIT_REFUSED, /* the database refuses a value in one of the messages, by a constraint for
                        example. The report has the SQLSTATE, table, constraint and column, and does
                        not tell which message */
-    COMMIT_SUSPECT,     /* it may be about a message: a statement that carries rows failed, or the
-                       transaction takes too long or too much memory */
+    COMMIT_SUSPECT, /* it may be about a message: a statement that carries rows failed or lost its
+                       connection, or the transaction takes too long or too much memory */
     COMMIT_JUDGE_AGAIN, /* what the database refused is to be judged again: its dead letters were
                            not written at once, or the breaker was open and has closed */
     COMMIT_ABANDONED,   /* the subscription is gone, or the lease is lost: give the batch up */

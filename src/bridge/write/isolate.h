@@ -15,11 +15,12 @@
  * - A refused message becomes a dead letter in the next transaction that commits, together with
  *   neighbours; in one of its own when none are left. No verdict outlives a wait: when that
  *   transaction fails, the message is judged again.
- * - After any other error of a statement that carries rows, or for too much time or memory, the
- *   batch is first tried a few times as it is, since it may be an outage. An entity that still
- *   fails alone is quarantined. If another one fails right after it, with nothing committed in
- *   between, and a few others do not commit either, that is more like an outage: the writer says so
- *   and waits, and tries what is left. What failed so is quarantined when nothing else is left.
+ * - After any other error of a statement that carries rows, a connection that is lost in one, or
+ *   for too much time or memory, the batch is first tried a few times as it is, since it may be an
+ *   outage. An entity that still fails alone is quarantined. If another one fails right after it,
+ *   with nothing committed in between, and a few others do not commit either, that is more like an
+ *   outage: the writer says so and waits, and tries what is left. What failed so is quarantined
+ *   when nothing else is left.
  */
 #ifndef KOPRU_BRIDGE_WRITE_ISOLATE_H
 #define KOPRU_BRIDGE_WRITE_ISOLATE_H

@@ -320,7 +320,7 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
     if (message->refused || (fakes->mended && !is_refused_for_ever(body)))
         return WRITE_COMMITTED;
     report->unclassified = mark == '*' || mark == '%' || fakes->disturbed;
-    report->suspect = report->unclassified || mark == '$';
+    report->suspect = report->unclassified || mark == '$' || mark == '+';
     report->unproven = mark == '&';
     report->too_much = report->too_much || mark == '#';
     report->statements = mark == '%' ? 2 : 1;
@@ -328,7 +328,7 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
         return WRITE_REFUSED;
     if (mark == '$')
         return WRITE_PAUSE;
-    return report->unclassified || mark == '#' ? WRITE_RETRY : WRITE_COMMITTED;
+    return report->suspect || mark == '#' ? WRITE_RETRY : WRITE_COMMITTED;
 }
 
 static const char *sqlstate_of(enum write_outcome outcome, const struct message *judged,

@@ -157,6 +157,36 @@ static void without_rows_or_a_session_no_message_is_at_fault(void **state)
     }
 }
 
+/* Whatever ended it, and with whichever SQLSTATE; what kopru itself gave up says nothing. */
+static void a_session_that_ends_with_rows_is_suspect_and_no_verdict(void **state)
+{
+    static const char *const states[] = { "", "57P01", "57P02", "25P04", "ZZ001", "XX000" };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+        struct pg_failure with_rows = failure_of(&(struct expectation){ .state = states[i] });
+        struct pg_failure without;
+        struct pg_failure late;
+        struct pg_failure large;
+
+        with_rows.class = SQLSTATE_RECONNECT;
+        with_rows.session_lives = false;
+        with_rows.connection_lost = true;
+        without = late = large = with_rows;
+        late.timed_out = true;
+        large.over_limit = true;
+        verdict_reach(&with_rows, &ENTITY, true);
+        verdict_reach(&without, &ENTITY, false);
+        verdict_reach(&late, &ENTITY, true);
+        verdict_reach(&large, &ENTITY, true);
+        assert_true(with_rows.suspect);
+        assert_false(without.suspect || late.suspect || large.suspect);
+        assert_false(with_rows.unclassified || with_rows.unproven);
+        assert_int_equal(with_rows.class, SQLSTATE_RECONNECT);
+        assert_non_null(strstr(with_rows.error.hint, "trigger"));
+    }
+}
+
 static void a_refused_dead_letter_names_its_table(void **state)
 {
     struct pg_failure failure = failure_of(&(struct expectation){ .state = "23514" });
@@ -194,6 +224,7 @@ int main(void)
         cmocka_unit_test(what_ties_an_error_to_its_row_decides),
         cmocka_unit_test(a_verdict_sets_what_follows_from_it),
         cmocka_unit_test(without_rows_or_a_session_no_message_is_at_fault),
+        cmocka_unit_test(a_session_that_ends_with_rows_is_suspect_and_no_verdict),
         cmocka_unit_test(a_refused_dead_letter_names_its_table),
         cmocka_unit_test(each_sqlstate_of_the_allow_list_has_a_last_rule),
     };

@@ -125,6 +125,20 @@ static void an_error_without_a_rule_is_suspect_after_its_tries(void **state)
     assert_false(is_committed(0));
 }
 
+/* Only the losses in statements with rows count: the others are an outage, however many. */
+static void a_connection_lost_with_rows_is_suspect_after_its_tries(void **state)
+{
+    static const enum write_outcome outcomes[] = { WRITE_RETRY, WRITE_RETRY, WRITE_RETRY };
+
+    (void)state;
+    script(outcomes, 3);
+    add("a+");
+    assert_int_equal(commit_all(false, 3), COMMIT_SUSPECT);
+    assert_int_equal(fake.fakes.attempts, 3 + 3);
+    assert_string_equal(report.sqlstate, "57P01");
+    assert_false(is_committed(0));
+}
+
 /* Each wait is longer, whatever is asked for meanwhile, until something is committed. */
 static void waits_grow_until_something_is_committed(void **state)
 {
@@ -233,6 +247,7 @@ int main(void)
         TEST(a_refusal_is_said_at_once),
         TEST(an_outage_is_repeated_until_it_is_over),
         TEST(an_error_without_a_rule_is_suspect_after_its_tries),
+        TEST(a_connection_lost_with_rows_is_suspect_after_its_tries),
         TEST(waits_grow_until_something_is_committed),
         TEST(a_verdict_is_not_kept_over_a_wait),
         TEST(what_takes_too_much_is_suspect_at_once),

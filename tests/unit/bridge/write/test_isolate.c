@@ -229,6 +229,58 @@ static void a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter(void 
     assert_false(fixture.messages[1]->refused);
 }
 
+static void a_row_that_ends_its_session_is_quarantined_and_no_dead_letter(void **state)
+{
+    const struct quarantine *quarantine = &fixture.fake.writers.writers[0].session.quarantine;
+
+    (void)state;
+    add("a");
+    add("b+");
+    add("c");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "c");
+    assert_int_equal(quarantine->count, 1);
+    assert_string_equal(quarantine->entities[0].sqlstate, "57P01");
+    assert_false(fixture.messages[1]->refused);
+}
+
+/* The next connection is there at once, so the verdict about the neighbour waits for nothing. */
+static void a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour(void **state)
+{
+    (void)state;
+    add("a");
+    add("b!");
+    add("c+");
+    add("d");
+    assert_true(write_all());
+    EXPECT_TRANSACTIONS("a", "dead:b! d");
+    assert_true(fixture.messages[1]->refused);
+    assert_false(fixture.messages[2]->refused);
+}
+
+/* As in a server that crashes whatever is written. */
+static void sessions_that_end_with_every_row_are_an_outage(void **state)
+{
+    struct write_session *session = &fixture.fake.writers.writers[0].session;
+    unsigned seed = session->retry.seed; /* each wait draws from it */
+
+    (void)state;
+    for (size_t i = 0; i < 8; i++)
+        add((const char *[]){ "a", "b", "c", "d", "e", "f", "g", "h" }[i]);
+    fixture.fake.fakes.disturbance = '+';
+    fixture.fake.fakes.mended_after = 24;
+    assert_true(write_all());
+    assert_int_not_equal(session->retry.seed, seed);
+    assert_true(session->quarantine.count <= 2);
+    while (session->quarantine.count > 0) {
+        session->quarantine.entities[0].due_ms = 0;
+        assert_true(trial_run_due(session));
+    }
+    expect_committed();
+    for (size_t i = 0; i < fixture.count; i++)
+        assert_false(fixture.messages[i]->refused);
+}
+
 /* Neighbours that are committed after the first failure speak against the row. */
 static void a_refusal_that_may_meet_every_row_needs_neighbours(void **state)
 {
@@ -415,6 +467,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_too_much_at_once_is_halved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_row_that_ends_its_session_is_quarantined_and_no_dead_letter, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sessions_that_end_with_every_row_are_an_outage, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_that_may_meet_every_row_needs_neighbours, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_that_meets_every_row_is_no_verdict, set_up,

@@ -200,6 +200,21 @@ static void what_a_person_must_mend_waits_for_ever(void **state)
     assert_true(is_committed(1) && !messages[1]->refused);
 }
 
+/* The same: each time it may be the network, or a restart. */
+static void what_ends_its_session_waits_for_ever(void **state)
+{
+    (void)state;
+    assert_true(WRITE("a", "b+", "c"));
+    for (int i = 0; i < 3; i++) {
+        assert_true(WRITE("d"));
+        retry_beyond_the_limits();
+    }
+    assert_false(is_committed(1));
+    fake.fakes.mended = true;
+    retry();
+    assert_true(is_committed(1) && !messages[1]->refused);
+}
+
 /* On a quiet queue a stored row speaks for an outage, or against the messages. */
 static void a_stored_row_judges_those_that_nobody_follows(void **state)
 {
@@ -485,6 +500,7 @@ int main(void)
         TEST(a_success_through_other_statements_proves_nothing),
         TEST(fewer_failures_are_no_proof),
         TEST(what_a_person_must_mend_waits_for_ever),
+        TEST(what_ends_its_session_waits_for_ever),
         TEST(a_stored_row_judges_those_that_nobody_follows),
         TEST(a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end),
         TEST(after_a_lone_message_the_same_entity_is_judged_as_well),
