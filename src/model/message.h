@@ -89,6 +89,7 @@ struct write_report {
     unsigned refused;  /* messages that kopru refused while it applied them, see above */
     bool suspect;      /* of WRITE_RETRY and WRITE_PAUSE: a statement that carries rows failed, or
                           the connection was lost in one, so it may be about one of them */
+    bool session_ended; /* suspect, and it cost the connection: perhaps a crash of the server */
     bool unclassified; /* suspect, and a message that goes on failing with it while others do not is
                           at fault */
     bool unproven;     /* of WRITE_REFUSED: a whole table can raise it, so others must get through

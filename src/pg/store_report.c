@@ -69,6 +69,7 @@ void store_fill_report(struct write_report *report, const struct store_transacti
     report->refused = (unsigned)tx->set.too_large_count;
     report->not_written = failure->not_written;
     report->suspect = failure->suspect;
+    report->session_ended = failure->suspect && failure->connection_lost && !failure->session_lives;
     report->unproven = failure->unproven;
     report->unclassified = failure->unclassified;
     report->statements = failing_statements(tx);

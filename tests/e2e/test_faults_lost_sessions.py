@@ -149,10 +149,11 @@ def test_a_row_that_ends_its_session_as_it_is_found_costs_that_row(rabbitmq_serv
     assert _dead(db) == []
 
 
-def test_a_refused_neighbour_keeps_nobody_from_finding_it(rabbitmq_server, db, queues, kopru):
+@pytest.mark.parametrize("body", [_ITS_OWN, _CRASH], ids=["terminated", "crash"])
+def test_a_refused_neighbour_keeps_nobody_from_finding_it(rabbitmq_server, db, queues, kopru, body):
     """The rows are written by key: `o` is refused directly before `p`, and nothing commits in
     between."""
-    _install(db, _ITS_OWN, ["customers"])
+    _install(db, body, ["customers"])
     db.query("ALTER TABLE kopru.customers ADD CONSTRAINT site_rule CHECK (name <> 'poison')")
     daemon = kopru(quarantine=_NEVER, queues=[
         {"name": queues.customer, "entity": "customer", "writers": 1}])
@@ -301,3 +302,23 @@ def test_sessions_that_end_with_every_row_are_an_outage(rabbitmq_server, db, que
     assert _ids(db, "customers") == {f"c{n}" for n in range(1000)}
     assert _dead(db) == []
     assert daemon.terminate() == 0
+
+
+def test_many_messages_of_a_row_that_crashes_the_server_are_one_crash(rabbitmq_server, db, queues,
+                                                                      kopru):
+    """In each trial: with one for each message the writer would be at nothing else."""
+    _install(db, _CRASH, ["customers"])
+    daemon = kopru(quarantine=_NEVER, queues=[
+        {"name": queues.customer, "entity": "customer", "writers": 1}])
+    bodies, good = _around([_customer("p", n=n) for n in range(40)], _customer)
+    rabbitmq_server.publish_many(queues.customer, bodies)
+    daemon.wait_until(lambda: _ids(db, "customers") >= good, 60, "the neighbours to commit")
+    for n in range(3):
+        rabbitmq_server.publish(queues.customer, _customer(f"later-{n}"))
+        daemon.wait_until(lambda n=n: f"later-{n}" in _ids(db, "customers"), 60, "a later one")
+        daemon.wait_until(lambda n=n: [line for line in daemon.events("quarantined")
+                                       if line["attempts"] > n + 1], 60, "the next trial")
+    _mend(db)
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert _ids(db, "customers") == good | {"p", "later-0", "later-1", "later-2"}
+    assert _dead(db) == []

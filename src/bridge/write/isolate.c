@@ -61,8 +61,10 @@ struct isolation {
     struct message **scratch; /* what one transaction is asked to write */
     struct message **kept;    /* of one entity */
     struct write_report report;
-    size_t left_in_a_row;   /* groups that were left since the last commit */
-    uint64_t left_after;    /* the number of that commit */
+    size_t left_in_a_row; /* groups that were left since the last commit */
+    uint64_t left_after;  /* the number of that commit */
+    bool dead_alone; /* a verdict was void once: each dead letter is written before anything else
+                        is tried, which may be what ends every session */
     enum commit_result end; /* why the round ended early */
 };
 
@@ -273,6 +275,8 @@ static bool isolate(struct isolation *isolation, struct group **groups, size_t c
     if (result == COMMIT_REFUSED && count == 1)
         result = is_at_fault(isolation, groups[0]) ? resolve_entity(isolation, groups[0])
                                                    : COMMIT_SUSPECT;
+    if (result == COMMIT_DONE && isolation->dead_alone)
+        result = write_scratch(isolation, put_dead(isolation), 0);
     for (size_t i = 0; result == COMMIT_DONE && i < count; i++)
         groups[i]->state = GROUP_DECIDED;
     if (result == COMMIT_DONE)
@@ -419,8 +423,10 @@ static bool run(struct isolation *isolation)
             end = end_round(isolation, &race);
         else if (end == COMMIT_SUSPECT)
             end = try_samples(isolation);
-        if (end == COMMIT_JUDGE_AGAIN)
+        if (end == COMMIT_JUDGE_AGAIN) {
             forgive(isolation, NULL);
+            isolation->dead_alone = true;
+        }
         if (end == COMMIT_SUSPECT && !pause_round(isolation))
             return false;
         if (end == COMMIT_SUSPECT)

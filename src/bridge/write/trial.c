@@ -216,11 +216,14 @@ static enum commit_result commit_decided(struct trial *trial)
 /* The entity failed as a whole. Returns false when the subscription is gone. */
 static bool judge(struct trial *trial, enum commit_result first)
 {
-    enum commit_result result;
+    enum commit_result result = COMMIT_DONE;
 
     trial->rest = trial->count;
     trial->undecided = trial->report;
-    result = try_singly(trial, first);
+    if (trial->report.session_ended) /* a crash for each message would be too much */
+        trial->rest = 0;
+    else
+        result = try_singly(trial, first);
     if (result == COMMIT_DONE)
         result = commit_decided(trial);
     for (size_t i = 0; i < trial->dead_count; i++)
