@@ -87,7 +87,7 @@ def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signa
         wait_until(lambda: pid_file.exists() and pid_file.read_text().strip(), 30, "the runner")
         running.send_signal(number)
         assert running.wait(30) == 128 + number
-    assert is_gone(int(pid_file.read_text()))
+    wait_until(lambda: is_gone(int(pid_file.read_text())), 10, "the runner to be gone")
 
 
 # mistakes
