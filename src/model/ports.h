@@ -81,9 +81,11 @@ struct store_port {
     enum write_outcome (*write)(void *store, int64_t epoch, const struct write_request *request,
                                 struct write_report *report);
     /* Writes an entity that is stored once more, as it is, and rolls back: one that goes through
-       these statements (as in struct write_report), if there is one. Returns 0 with the statements
-       by which the database took it, none where nothing is stored; or -1: it did not take it. */
-    int (*ask_witness)(void *store, int64_t epoch, uint64_t statements, uint64_t *passed);
+       some of the statements in *rest (as in struct write_report), if there is one. Takes these out
+       of *rest; called again until it is 0, it asks about all. Returns 0, and adds to *passed the
+       statements by which the database took it, none where nothing is stored; or -1: it did not
+       take it. */
+    int (*ask_witness)(void *store, int64_t epoch, uint64_t *rest, uint64_t *passed);
 };
 
 /* The leases on the queues, in kopru.queues; used by one thread. */

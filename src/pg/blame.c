@@ -23,13 +23,16 @@ static size_t write_of(size_t child)
     return FIRST_CHILD + 2 * child + 1;
 }
 
-size_t pg_blame_child(const struct entity *entity, uint64_t statements)
+uint64_t pg_blame_of_table(const struct entity *entity, size_t table)
 {
-    for (size_t c = 0; c < entity->child_count; c++) {
-        if ((statements & (bit(remove_of(c)) | bit(write_of(c)))) != 0)
-            return c;
-    }
-    return entity->child_count;
+    if (table == entity->child_count)
+        return bit(FIND) | bit(LOAD) | bit(WRITE_ROOT);
+    return bit(remove_of(table)) | bit(write_of(table));
+}
+
+bool pg_blame_removes(uint64_t statements, size_t child)
+{
+    return (statements & bit(remove_of(child))) != 0;
 }
 
 _Static_assert(FIRST_CHILD + 2 * ENTITY_MAX_CHILDREN <= 64, "a bit for each statement");

@@ -21,8 +21,10 @@ uint64_t pg_blame_used(const struct write_set *set, bool copies);
 uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements *statements,
                          const struct pg_failure *failure);
 
-/* Returns the number of the first child table that one of these statements changes; child_count if
-   none does. */
-size_t pg_blame_child(const struct entity *entity, uint64_t statements);
+/* Returns the statements that change a child table; where `table` is child_count, all others. */
+uint64_t pg_blame_of_table(const struct entity *entity, size_t table);
+
+/* Whether one of these statements deletes rows of that child table. */
+bool pg_blame_removes(uint64_t statements, size_t child);
 
 #endif

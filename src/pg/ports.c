@@ -34,9 +34,9 @@ static enum write_outcome store_write(void *store, int64_t epoch,
     return pg_store_write(store, epoch, request, report);
 }
 
-static int store_ask_witness(void *store, int64_t epoch, uint64_t statements, uint64_t *passed)
+static int store_ask_witness(void *store, int64_t epoch, uint64_t *rest, uint64_t *passed)
 {
-    return pg_store_ask_witness(store, epoch, statements, passed);
+    return pg_store_ask_witness(store, epoch, rest, passed);
 }
 
 struct store_port pg_store_port(struct pg_store_target *target)

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "pg/blame.h"
 #include "pg/foreign.h"
 #include "pg/site_key.h"
 #include "pg/store_changes.h"
@@ -33,7 +34,7 @@ struct pg_store {
     struct pg_conn *conn; /* NULL while there is none */
     bool copy_refused;    /* see struct store_transaction, as for the next one */
     bool conn_lost;
-    struct store_witness witness; /* the last one */
+    struct store_witness witnesses[ENTITY_MAX_CHILDREN + 1]; /* of each child, and of the root */
 };
 
 struct pg_store *pg_store_new(const struct pg_store_target *target)
@@ -185,39 +186,44 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
     return write_once(store, epoch, request, report);
 }
 
-static int ask_witness(struct pg_store *store, struct store_transaction *tx, int64_t epoch,
-                       uint64_t statements, uint64_t *passed)
+static int ask(struct pg_store *store, struct store_transaction *tx, size_t table, int64_t epoch,
+               uint64_t statements, uint64_t *passed)
 {
+    struct store_witness *witness = &store->witnesses[table];
     int result;
 
     if (store->conn == NULL &&
         pg_conn_open(&store->conn, store->target.settings, &tx->failure) != 0)
         return -1;
     tx->conn = store->conn;
-    result = store_witness_choose(tx, statements, &store->witness);
+    result = store_witness_choose(tx, table, witness);
     if (result > 0)
         result = pg_conn_rollback(tx->conn);
-    if (result == 0 && store->witness.len > 0)
-        result = store_witness_write(tx, &store->witness, epoch, passed);
+    if (result == 0 && witness->len > 0)
+        result = store_witness_write(tx, witness, epoch, statements, passed);
     abandon(store, &tx->failure);
     return result;
 }
 
-int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t statements,
-                         uint64_t *passed)
+int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t *rest, uint64_t *passed)
 {
+    const struct entity *entity = store->target.statements->entity;
     struct store_transaction *tx = new_transaction(store);
+    uint64_t before = *passed;
+    size_t table = 0;
     int result;
 
-    *passed = 0;
     if (tx == NULL)
         return -1;
-    result = ask_witness(store, tx, epoch, statements, passed);
+    while (table < entity->child_count && (*rest & pg_blame_of_table(entity, table)) == 0)
+        table++;
+    result = ask(store, tx, table, epoch, *rest, passed);
+    *rest &= ~(*passed | pg_blame_of_table(entity, table));
     log_event(LOG_DEBUG, "witness", "a stored row was written again, as it is, and rolled back",
               LOG_TEXT("queue", store->target.queue),
-              LOG_TEXT("result", result != 0    ? "refused"
-                                 : *passed == 0 ? "nothing is stored"
-                                                : "taken"),
+              LOG_TEXT("result", result != 0         ? "refused"
+                                 : *passed == before ? "nothing is stored"
+                                                     : "taken"),
               LOG_TEXT("sqlstate", text_or_null(tx->failure.sqlstate)));
     write_set_release(&tx->set);
     free(tx);

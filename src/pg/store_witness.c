@@ -46,13 +46,11 @@ static int ask_next(struct store_transaction *tx, const struct pg_statement *nex
     return found;
 }
 
-int store_witness_choose(struct store_transaction *tx, uint64_t statements,
-                         struct store_witness *witness)
+int store_witness_choose(struct store_transaction *tx, size_t table, struct store_witness *witness)
 {
     const struct pg_statements *all = tx->target->statements;
-    size_t child = pg_blame_child(all->entity, statements);
     const struct pg_statement *next =
-        child < all->entity->child_count ? &all->children[child].next : &all->next;
+        table < all->entity->child_count ? &all->children[table].next : &all->next;
     bool from_start = witness->len == 0;
     int found = ask_next(tx, next, true, witness);
 
@@ -77,6 +75,22 @@ static int differ_in_all(struct store_transaction *tx, struct write_set_entity *
     return 0;
 }
 
+/* Only where a removal was refused: other keys of the site may refer to the rows. */
+static int remove_rows(struct store_transaction *tx, uint64_t statements,
+                       struct fold_difference *difference)
+{
+    size_t count = difference->write_count;
+
+    difference->deletes = arena_alloc_array(&tx->set.arena, count, sizeof(struct child_row));
+    if (difference->deletes == NULL && count > 0)
+        return store_no_memory(tx);
+    for (size_t r = 0; r < count; r++) {
+        if (pg_blame_removes(statements, difference->writes[r].child))
+            difference->deletes[difference->delete_count++] = difference->writes[r];
+    }
+    return 0;
+}
+
 /* A message that speaks about every set, so that all of them are loaded. */
 static int speak_of_all(struct store_transaction *tx, struct change *change)
 {
@@ -91,22 +105,25 @@ static int speak_of_all(struct store_transaction *tx, struct change *change)
 }
 
 int store_witness_write(struct store_transaction *tx, const struct store_witness *witness,
-                        int64_t epoch, uint64_t *passed)
+                        int64_t epoch, uint64_t statements, uint64_t *passed)
 {
     struct change change = { .id = { witness->id, witness->len } };
     struct message message = { .change = &change };
     struct message *messages[] = { &message };
     const struct write_request request = { .messages = messages, .count = 1, .probe = true };
+    struct write_set_entity *entity;
     bool lease_held = false;
 
     if (store_init_set(tx, &request) != 0 || speak_of_all(tx, &change) != 0 ||
         store_find(tx, epoch, &lease_held) != 0 || !lease_held || store_load(tx) != 0)
         return -1;
-    if (!tx->set.entities[0].loaded)
+    entity = &tx->set.entities[0];
+    if (!entity->loaded)
         return 0;
-    if (differ_in_all(tx, &tx->set.entities[0]) != 0 || store_write_changes(tx) != 0 ||
-        store_written_verify(tx) != 0)
+    if (differ_in_all(tx, entity) != 0 || remove_rows(tx, statements, &entity->difference) != 0 ||
+        store_write_changes(tx) != 0)
         return -1;
-    *passed = pg_blame_used(&tx->set, false);
-    return 0;
+    *passed |= pg_blame_used(&tx->set, false);
+    entity->difference.delete_count = 0; /* they are there again */
+    return store_written_verify(tx);
 }

@@ -3,8 +3,8 @@
  * through, and rolled back. If the database takes it, a message that it refuses is no victim of an
  * outage.
  *
- *     store_witness_choose(tx, statements, &witness)     // 1: there is one
- *     store_witness_write(tx, &witness, epoch, &passed)
+ *     store_witness_choose(tx, table, &witness)                   // 1: there is one
+ *     store_witness_write(tx, &witness, epoch, statements, &passed)
  *     pg_conn_rollback(tx->conn)
  */
 #ifndef KOPRU_PG_STORE_WITNESS_H
@@ -14,23 +14,23 @@
 
 enum { STORE_WITNESS_MAX_BYTES = 255 }; /* no key that kopru wrote is longer */
 
-/* Zeroed: none was chosen yet. */
+/* The last one of one table. Zeroed: none was chosen yet. */
 struct store_witness {
     char id[STORE_WITNESS_MAX_BYTES];
     size_t len;
 };
 
-/* Puts the next stored root in the place of *witness, so that a row which the site's rules have
-   come to refuse is not asked for ever: one with rows of the child table that the statements
-   change, if they change one. Returns 1; 0 if nothing of the kind is stored; or -1 with
-   tx->failure. A transaction may be left open. */
-int store_witness_choose(struct store_transaction *tx, uint64_t statements,
-                         struct store_witness *witness);
+/* Puts the next stored root with rows of the child table of that number (child_count: any root) in
+   the place of *witness, so that a row which the site's rules have come to refuse is not asked for
+   ever. Returns 1; 0 if nothing of the kind is stored; or -1 with tx->failure. A transaction may be
+   left open. */
+int store_witness_choose(struct store_transaction *tx, size_t table, struct store_witness *witness);
 
-/* Writes the root and all its child rows as they are stored, in a transaction that is left open.
-   Sets the statements that it went through (blame.h); none if the root has gone. Returns 0, or -1:
-   the lease is lost, or tx->failure is filled. */
+/* Writes the root and all its child rows as they are stored, in a transaction that is left open;
+   child rows are deleted before, if the statements delete rows of their table. Adds the statements
+   that it went through (blame.h) to *passed; none if the root has gone. Returns 0, or -1: the lease
+   is lost, or tx->failure is filled. */
 int store_witness_write(struct store_transaction *tx, const struct store_witness *witness,
-                        int64_t epoch, uint64_t *passed);
+                        int64_t epoch, uint64_t statements, uint64_t *passed);
 
 #endif

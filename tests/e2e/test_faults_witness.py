@@ -108,3 +108,93 @@ def test_a_refusal_at_the_end_of_the_changes_meets_a_witness(rabbitmq_server, db
     rabbitmq_server.wait_until_empty(queues.customer)
     assert len(read_dead_letters(db)) == 2
     assert daemon.terminate() == 0
+
+
+def _subscription(entity_id, value=None, party=None):
+    properties = {}
+    if value is not None:
+        properties["characteristic"] = [{"name": "n", "value": value}]
+    if party is not None:
+        properties["engagedParty"] = [{"id": party}]
+    return json.dumps({"id": entity_id, **properties}).encode()
+
+
+def _start_subscriptions(kopru, queues):
+    queue = {"name": queues.subscription, "entity": "subscription", "writers": 1}
+    return kopru(queues=[queue], quarantine={"attempts": 1000, "minutes": 10},
+                 log={"level": "debug"})
+
+
+def _wait_for_attempts(daemon):
+    # Where nothing is stored it would have been a dead letter by then.
+    daemon.wait_until(lambda: any(line["attempts"] >= 6 for line in daemon.events("quarantined")),
+                      120, "it to fail several times")
+
+
+def _refuse_removals(db, condition):
+    db.query(_TRIGGER.format(when="BEFORE DELETE", table="contact_mediums", condition=condition))
+
+
+def test_an_outage_of_removals_condemns_nobody(rabbitmq_server, db, queues, kopru):
+    daemon = _start(kopru, queues, log={"level": "debug"})
+    _store(rabbitmq_server, queues, _customer("a", city="Ankara"))
+    _refuse_removals(db, "")
+    emptied = json.dumps({"id": "a", "name": "good", "contactMedium": []}).encode()
+    rabbitmq_server.publish(queues.customer, emptied)
+    _wait_for_attempts(daemon)
+    assert {line["result"] for line in daemon.events("witness")} == {"refused"}
+    db.query("DROP TRIGGER refuse ON kopru.contact_mediums")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert read_table(db, "contact_mediums") == []
+    assert read_dead_letters(db) == []
+    assert daemon.terminate() == 0
+
+
+def test_removals_that_are_refused_meet_a_witness(rabbitmq_server, db, queues, kopru):
+    daemon = _start(kopru, queues)
+    _store(rabbitmq_server, queues, *(_customer(each, city="kept") for each in "ab"),
+           _customer("c", city="Ankara"))
+    _refuse_removals(db, "WHEN (OLD.city = 'kept')")
+    before = {name: read_table(db, name) for name in DATA_TABLES}
+    rabbitmq_server.publish_many(queues.customer,
+                                 [json.dumps({"id": each, "contactMedium": []}).encode()
+                                  for each in "ab"])
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(read_dead_letters(db)) == 2
+    assert {name: read_table(db, name) for name in DATA_TABLES} == before
+    assert daemon.terminate() == 0
+
+
+def _refuse_at_the_end(db, table, condition):
+    db.query(_TRIGGER.format(when="AFTER INSERT OR UPDATE", table=table, condition=condition)
+             .replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
+             .replace("FOR EACH ROW", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"))
+
+
+def test_each_table_has_a_witness_of_its_own(rabbitmq_server, db, queues, kopru):
+    """No stored entity has rows in all the tables that the refused messages change."""
+    daemon = _start_subscriptions(kopru, queues)
+    rabbitmq_server.publish_many(queues.subscription, [_subscription("a", "good"),
+                                                       _subscription("b", party="1")])
+    rabbitmq_server.wait_until_empty(queues.subscription)
+    _refuse_at_the_end(db, "subscription_characteristics", _POISON.format(column="value"))
+    rabbitmq_server.publish_many(queues.subscription, [_subscription("p", "poison", "1"),
+                                                       _subscription("q", "poison", "1")])
+    rabbitmq_server.wait_until_empty(queues.subscription)
+    assert len(read_dead_letters(db)) == 2
+    assert daemon.terminate() == 0
+
+
+def test_an_outage_of_another_table_condemns_nobody(rabbitmq_server, db, queues, kopru):
+    daemon = _start_subscriptions(kopru, queues)
+    rabbitmq_server.publish_many(queues.subscription, [_subscription("a", "good"),
+                                                       _subscription("b", party="1")])
+    rabbitmq_server.wait_until_empty(queues.subscription)
+    _refuse_at_the_end(db, "engaged_parties", "")
+    rabbitmq_server.publish(queues.subscription, _subscription("c", "good", "1"))
+    _wait_for_attempts(daemon)
+    db.query("DROP TRIGGER refuse ON kopru.engaged_parties")
+    rabbitmq_server.wait_until_empty(queues.subscription)
+    assert read_dead_letters(db) == []
+    assert db.value("SELECT count(*) FROM kopru.subscriptions") == 3
+    assert daemon.terminate() == 0

@@ -89,12 +89,16 @@ enum write_outcome session_write(struct write_session *session, const struct wri
 
 enum witness session_ask_witness(struct write_session *session, uint64_t statements)
 {
-    struct queue *queue = session_queue(session);
+    const struct store_port *port = &session_queue(session)->ports.store;
+    uint64_t rest = statements;
     uint64_t passed = 0;
-    int result = queue->ports.store.ask_witness(
-        session->store, atomic_load(&session->shared->epoch), statements, &passed);
+    int result;
 
-    liveness_beat(&session->marks.liveness);
+    do {
+        result =
+            port->ask_witness(session->store, atomic_load(&session->shared->epoch), &rest, &passed);
+        liveness_beat(&session->marks.liveness);
+    } while (result == 0 && rest != 0);
     if (result != 0)
         return WITNESS_REFUSED;
     if (passed != 0)
