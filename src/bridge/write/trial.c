@@ -213,6 +213,18 @@ static enum commit_result commit_decided(struct trial *trial)
     return COMMIT_DONE;
 }
 
+/* Nothing gets through, and the entity still waits. The log and the status name the error of the
+   message that waits, whatever was tried after it. */
+static void report_undecided(const struct trial *trial)
+{
+    bool pause = trial->undecided.error.kind != ERROR_UNAVAILABLE;
+
+    if (pause)
+        counters_pause(&session_queue(trial->session)->counters, &trial->undecided);
+    commit_log_failure(trial->session, pause, &trial->undecided,
+                       clock_left_ms(trial->entity->due_ms));
+}
+
 /* The entity failed as a whole. Returns false when the subscription is gone. */
 static bool judge(struct trial *trial, enum commit_result first)
 {
@@ -233,8 +245,7 @@ static bool judge(struct trial *trial, enum commit_result first)
     if (result == COMMIT_DONE && trial->rest == trial->count)
         return true;
     if (atomic_load(&trial->session->marks.barred))
-        commit_log_failure(trial->session, trial->undecided.error.kind != ERROR_UNAVAILABLE,
-                           &trial->undecided, clock_left_ms(trial->entity->due_ms));
+        report_undecided(trial);
     log_quarantined(trial->session, trial->entity, &trial->undecided,
                     "an entity still fails alone, and its messages wait");
     return true;

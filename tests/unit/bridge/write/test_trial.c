@@ -237,6 +237,33 @@ static void a_stored_row_judges_those_that_nobody_follows(void **state)
     assert_true(was_written("dead:c&") && was_written("dead:d&"));
 }
 
+/* The stored row goes through other statements. */
+static void a_witness_of_other_statements_does_not_count(void **state)
+{
+    (void)state;
+    fake.fakes.witness = true;
+    assert_true(WRITE("b~"));
+    while (!is_committed(0)) {
+        retry();
+        assert_true(fake.fakes.attempts < FAKE_MAX);
+    }
+    assert_true(messages[0]->failures > 2);
+    assert_true(was_written("dead:b~"));
+}
+
+/* Neither that of the entity as a whole, nor of the message that was tried last. */
+static void the_error_is_that_of_the_message_that_waits(void **state)
+{
+    struct last_error last;
+
+    (void)state;
+    assert_true(WRITE("b!", "b&", "b*"));
+    retry();
+    assert_true(is_committed(0) && messages[0]->refused && !is_committed(1));
+    last_error_read(&fake.queue.counters.database_error, &last);
+    assert_string_equal(last.sqlstate, "P0001");
+}
+
 /* Where nothing is stored, nothing speaks for an outage. */
 static void a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end(void **state)
 {
@@ -502,6 +529,8 @@ int main(void)
         TEST(what_a_person_must_mend_waits_for_ever),
         TEST(what_ends_its_session_waits_for_ever),
         TEST(a_stored_row_judges_those_that_nobody_follows),
+        TEST(a_witness_of_other_statements_does_not_count),
+        TEST(the_error_is_that_of_the_message_that_waits),
         TEST(a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end),
         TEST(after_a_lone_message_the_same_entity_is_judged_as_well),
         TEST(another_that_fails_speaks_for_an_outage),
