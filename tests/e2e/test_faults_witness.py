@@ -95,6 +95,20 @@ def test_a_stored_row_that_is_refused_itself_is_passed_over(rabbitmq_server, db,
     assert daemon.terminate() == 0
 
 
+def test_a_stored_key_that_is_too_long_is_passed_over(rabbitmq_server, db, queues, kopru):
+    """Somebody else wrote it, since kopru takes no such id."""
+    daemon = _start(kopru, queues)
+    db.query(f"INSERT INTO kopru.customers (customer_id) VALUES ('{'a' * 256}')")
+    _store(rabbitmq_server, queues, _customer("b"))
+    db.query(_TRIGGER.format(when=_BEFORE, table="customers",
+                             condition=_POISON.format(column="name")))
+    rabbitmq_server.publish_many(queues.customer, [_customer("p", "poison"),
+                                                   _customer("q", "poison")])
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(read_dead_letters(db)) == 2
+    assert daemon.terminate() == 0
+
+
 def test_a_refusal_at_the_end_of_the_changes_meets_a_witness(rabbitmq_server, db, queues, kopru):
     """A deferred trigger speaks after all statements of the transaction, so all must be proven."""
     daemon = _start(kopru, queues)
