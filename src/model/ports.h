@@ -80,7 +80,7 @@ struct store_port {
        whatever the outcome. */
     enum write_outcome (*write)(void *store, int64_t epoch, const struct write_request *request,
                                 struct write_report *report);
-    /* Writes an entity that is stored once more, as it is, and rolls back: one that goes through
+    /* Writes an entity that is stored once more, and rolls back: one that goes through
        some of the statements in *rest (as in struct write_report), if there is one. Takes these out
        of *rest; called again until it is 0, it asks about all. Returns 0, and adds to *passed the
        statements by which the database took it, none where nothing is stored; or -1: it did not

@@ -5,8 +5,10 @@
 #include "pg/store_find.h"
 #include "pg/transaction.h"
 
-/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. */
-enum { FIND, LOAD, WRITE_ROOT, FIRST_CHILD };
+/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. The statement
+   that writes roots has two, because a trigger of the site may meet new rows alone, or stored
+   ones. */
+enum { FIND, LOAD, INSERT_ROOT, UPDATE_ROOT, FIRST_CHILD };
 
 static uint64_t bit(size_t number)
 {
@@ -26,7 +28,7 @@ static size_t write_of(size_t child)
 uint64_t pg_blame_of_table(const struct entity *entity, size_t table)
 {
     if (table == entity->child_count)
-        return bit(FIND) | bit(LOAD) | bit(WRITE_ROOT);
+        return bit(FIND) | bit(LOAD) | bit(INSERT_ROOT) | bit(UPDATE_ROOT);
     return bit(remove_of(table)) | bit(write_of(table));
 }
 
@@ -46,7 +48,8 @@ uint64_t pg_blame_used(const struct write_set *set, bool copies)
         const struct fold_difference *difference = &entity->difference;
 
         used |= entity->loaded ? bit(LOAD) : 0;
-        used |= difference->root ? bit(WRITE_ROOT) : 0;
+        if (difference->root)
+            used |= bit(entity->before.exists ? UPDATE_ROOT : INSERT_ROOT);
         for (size_t r = 0; r < difference->delete_count; r++)
             used |= bit(remove_of(difference->deletes[r].child));
         for (size_t r = 0; r < difference->write_count && !(copies && !entity->before.exists); r++)
@@ -70,7 +73,7 @@ uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements
     if (name == statements->load.name)
         return bit(LOAD);
     if (name == statements->write.name)
-        return bit(WRITE_ROOT);
+        return pg_blame_used(set, false) & (bit(INSERT_ROOT) | bit(UPDATE_ROOT));
     for (size_t c = 0; c < statements->entity->child_count; c++) {
         const struct pg_child_statements *child = &statements->children[c];
 

@@ -58,8 +58,8 @@ static int visit_child_changes(const struct visitor *visitor,
                   "count the child rows that are there, where a trigger or rule may drop some",
                   table, table->key_count, none) != 0 ||
         visit_one(visitor, &child->next,
-                  "find a root with such rows, which are written again as they are and rolled "
-                  "back: does the database refuse every row?",
+                  "find a root with such rows, which are written again and rolled back: does "
+                  "the database refuse every row?",
                   table, 1, none) != 0)
         return -1;
     return 0;
@@ -98,8 +98,8 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
                   root, 0, none) != 0)
         return -1;
     return visit_one(&visitor, &statements->next,
-                     "find a root that is written again as it is and rolled back: does the "
-                     "database refuse every row?",
+                     "find a root that is written again and rolled back: does the database refuse "
+                     "every row?",
                      root, 1, none);
 }
 

@@ -186,6 +186,13 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
     return write_once(store, epoch, request, report);
 }
 
+/* A rule of the site refuses the witness for what it is, as a unique key of the site does with
+   every copy: then it can say nothing. */
+static bool is_refused_itself(const struct pg_failure *failure)
+{
+    return failure->class == SQLSTATE_REFUSE && !failure->unproven && failure->suspect;
+}
+
 static int ask(struct pg_store *store, struct store_transaction *tx, size_t table, int64_t epoch,
                uint64_t statements, uint64_t *passed)
 {
@@ -197,12 +204,16 @@ static int ask(struct pg_store *store, struct store_transaction *tx, size_t tabl
         return -1;
     tx->conn = store->conn;
     result = store_witness_choose(tx, table, witness);
-    if (result > 0)
+    if (result > 0) {
         result = pg_conn_rollback(tx->conn);
+        tx->failure.connection_lost = result != 0;
+    }
     if (result == 0 && witness->len > 0)
         result = store_witness_write(tx, witness, epoch, statements, passed);
+    if (result != 0)
+        store_judge(tx);
     abandon(store, &tx->failure);
-    return result;
+    return is_refused_itself(&tx->failure) ? 0 : result;
 }
 
 int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t *rest, uint64_t *passed)
@@ -219,10 +230,10 @@ int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t *rest, 
         table++;
     result = ask(store, tx, table, epoch, *rest, passed);
     *rest &= ~(*passed | pg_blame_of_table(entity, table));
-    log_event(LOG_DEBUG, "witness", "a stored row was written again, as it is, and rolled back",
+    log_event(LOG_DEBUG, "witness", "a stored row was written again, and rolled back",
               LOG_TEXT("queue", store->target.queue),
               LOG_TEXT("result", result != 0         ? "refused"
-                                 : *passed == before ? "nothing is stored"
+                                 : *passed == before ? "no witness"
                                                      : "taken"),
               LOG_TEXT("sqlstate", text_or_null(tx->failure.sqlstate)));
     write_set_release(&tx->set);

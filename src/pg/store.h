@@ -69,11 +69,12 @@ void pg_store_free(struct pg_store *store);
 enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
                                   const struct write_request *request, struct write_report *report);
 
-/* Writes an entity that is stored once more, as it is, and rolls back (store_witness.h): one with
+/* Writes an entity that is stored once more, and rolls back (store_witness.h): one with
    rows of a table that the statements in *rest change, if there is one. An entity need not have
    rows of all these tables, so what was asked is taken out of *rest, and 0 is left after the last
    call. Blocks as long as pg_store_write(). Returns 0, and adds to *passed the statements by which
-   the database took it, none where nothing is stored; or -1: it did not take it. */
+   the database took it, none where nothing of the kind is stored, or the site's rules refuse a copy
+   for what it is; or -1: it did not take it. */
 int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t *rest, uint64_t *passed);
 
 #endif

@@ -12,10 +12,14 @@
 
 /*
  * The statements are those of every transaction, and not some of its own: only then does whatever
- * stands in a message's way stand in the witness's, too. INSERT ... ON CONFLICT routes the row to
- * its partition and fires the site's BEFORE INSERT triggers although the row is stored; what it
- * does not fire is an AFTER INSERT trigger.
+ * stands in a message's way stand in the witness's, too. The entity is written as it is, and as a
+ * new one under another key, because what the site has put there may meet updates alone, or
+ * inserts.
  */
+
+/* Makes the key of the new one. It comes after the other in the order of write sets, and where the
+   site's keys are numbers it is one, too. */
+static const char NEW_KEY_ENDS[] = "000000";
 
 static int ask_next(struct store_transaction *tx, const struct pg_statement *next, bool first,
                     struct store_witness *witness)
@@ -91,6 +95,68 @@ static int remove_rows(struct store_transaction *tx, uint64_t statements,
     return 0;
 }
 
+/* Returns a copy of the row whose first column is the key, or NULL when there is no memory. */
+static struct value *copy_row(struct arena *arena, const struct value *row, size_t columns,
+                              struct slice key)
+{
+    struct value *copy = arena_alloc_array(arena, columns, sizeof(*copy));
+
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, row, columns * sizeof(*copy));
+    copy[0] = value_of_text(key);
+    return copy;
+}
+
+static int copy_rows(struct arena *arena, struct row_set *set, size_t columns, struct slice key)
+{
+    struct value **rows = arena_alloc_array(arena, set->count, sizeof(*rows));
+
+    if (rows == NULL)
+        return -1;
+    for (size_t r = 0; r < set->count; r++) {
+        rows[r] = copy_row(arena, set->rows[r], columns, key);
+        if (rows[r] == NULL)
+            return -1;
+    }
+    set->rows = rows;
+    return 0;
+}
+
+/* Gives the new entity the rows of the stored one. */
+static int copy_state(const struct fold_state *stored, struct slice key, struct arena *arena,
+                      struct fold_state *copy)
+{
+    const struct entity *entity = stored->entity;
+    size_t number = 0;
+
+    *copy = *stored;
+    copy->root = copy_row(arena, stored->root, entity->root.column_count, key);
+    copy->sets = arena_alloc_array(arena, entity->set_count, sizeof(*copy->sets));
+    if (copy->root == NULL || copy->sets == NULL)
+        return -1;
+    memcpy(copy->sets, stored->sets, entity->set_count * sizeof(*copy->sets));
+    for (size_t c = 0; c < entity->child_count; c++) {
+        for (size_t s = 0; s < entity->children[c].set_count; s++, number++)
+            if (copy_rows(arena, &copy->sets[number], entity->children[c].table.column_count,
+                          key) != 0)
+                return -1;
+    }
+    return 0;
+}
+
+static int make_new(struct store_transaction *tx, const struct write_set_entity *stored,
+                    struct write_set_entity *new)
+{
+    struct arena *arena = &tx->set.arena;
+
+    if (fold_start(&new->before, tx->set.entity, new->id, arena) != 0 ||
+        copy_state(&stored->before, new->id, arena, &new->after) != 0 ||
+        fold_compare(&new->before, &new->after, arena, &new->difference) != 0)
+        return store_no_memory(tx);
+    return 0;
+}
+
 /* A message that speaks about every set, so that all of them are loaded. */
 static int speak_of_all(struct store_transaction *tx, struct change *change)
 {
@@ -104,26 +170,42 @@ static int speak_of_all(struct store_transaction *tx, struct change *change)
     return 0;
 }
 
+static int write_both(struct store_transaction *tx, uint64_t statements, uint64_t *passed)
+{
+    struct write_set_entity *stored = &tx->set.entities[0];
+    struct write_set_entity *new = &tx->set.entities[1];
+    uint64_t used;
+
+    if (differ_in_all(tx, stored) != 0 || make_new(tx, stored, new) != 0 ||
+        remove_rows(tx, statements, &stored->difference) != 0 || store_write_changes(tx) != 0)
+        return -1;
+    used = pg_blame_used(&tx->set, false);
+    stored->difference.delete_count = 0; /* they are there again */
+    if (store_written_verify(tx) != 0)
+        return -1;
+    *passed |= used;
+    return 0;
+}
+
 int store_witness_write(struct store_transaction *tx, const struct store_witness *witness,
                         int64_t epoch, uint64_t statements, uint64_t *passed)
 {
-    struct change change = { .id = { witness->id, witness->len } };
-    struct message message = { .change = &change };
-    struct message *messages[] = { &message };
-    const struct write_request request = { .messages = messages, .count = 1, .probe = true };
-    struct write_set_entity *entity;
+    char key[STORE_WITNESS_MAX_BYTES + sizeof(NEW_KEY_ENDS)];
+    struct change as_it_is = { .id = { witness->id, witness->len } };
+    struct change as_new = { .id = { key, witness->len + sizeof(NEW_KEY_ENDS) - 1 } };
+    struct message first = { .change = &as_it_is };
+    struct message second = { .change = &as_new };
+    struct message *messages[] = { &first, &second };
+    const struct write_request request = { .messages = messages, .count = 2, .probe = true };
     bool lease_held = false;
 
-    if (store_init_set(tx, &request) != 0 || speak_of_all(tx, &change) != 0 ||
-        store_find(tx, epoch, &lease_held) != 0 || !lease_held || store_load(tx) != 0)
+    memcpy(key, witness->id, witness->len);
+    memcpy(key + witness->len, NEW_KEY_ENDS, sizeof(NEW_KEY_ENDS));
+    if (store_init_set(tx, &request) != 0 || speak_of_all(tx, &as_it_is) != 0 ||
+        speak_of_all(tx, &as_new) != 0 || store_find(tx, epoch, &lease_held) != 0 || !lease_held ||
+        store_load(tx) != 0)
         return -1;
-    entity = &tx->set.entities[0];
-    if (!entity->loaded)
+    if (!tx->set.entities[0].loaded || tx->set.entities[1].stored)
         return 0;
-    if (differ_in_all(tx, entity) != 0 || remove_rows(tx, statements, &entity->difference) != 0 ||
-        store_write_changes(tx) != 0)
-        return -1;
-    *passed |= pg_blame_used(&tx->set, false);
-    entity->difference.delete_count = 0; /* they are there again */
-    return store_written_verify(tx);
+    return write_both(tx, statements, passed);
 }

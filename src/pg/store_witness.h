@@ -1,7 +1,7 @@
 /*
- * A stored entity as a witness: written once more as it is, through the statements that messages go
- * through, and rolled back. If the database takes it, a message that it refuses is no victim of an
- * outage.
+ * A stored entity as a witness: written once more as it is, and as a new one under another key,
+ * through the statements that messages go through, and rolled back. If the database takes both, a
+ * message that it refuses is no victim of an outage.
  *
  *     store_witness_choose(tx, table, &witness)                   // 1: there is one
  *     store_witness_write(tx, &witness, epoch, statements, &passed)
@@ -26,10 +26,11 @@ struct store_witness {
    left open. */
 int store_witness_choose(struct store_transaction *tx, size_t table, struct store_witness *witness);
 
-/* Writes the root and all its child rows as they are stored, in a transaction that is left open;
-   child rows are deleted before, if the statements delete rows of their table. Adds the statements
-   that it went through (blame.h) to *passed; none if the root has gone. Returns 0, or -1: the lease
-   is lost, or tx->failure is filled. */
+/* Writes the root and all its child rows as they are stored, and as those of a new entity, in a
+   transaction that is left open; stored child rows are deleted before, if the statements delete
+   rows of their table. Adds the statements that it went through (blame.h) to *passed; none if the
+   root has gone, or the new key is in use. Returns 0, or -1: the lease is lost, or tx->failure is
+   filled. */
 int store_witness_write(struct store_transaction *tx, const struct store_witness *witness,
                         int64_t epoch, uint64_t statements, uint64_t *passed);
 

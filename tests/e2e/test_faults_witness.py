@@ -82,6 +82,41 @@ def test_an_outage_on_a_quiet_queue_condemns_nobody(rabbitmq_server, db, queues,
     assert daemon.terminate() == 0
 
 
+@pytest.mark.parametrize("table", ["customers", "contact_mediums"])
+@pytest.mark.parametrize("when", ["BEFORE INSERT", "AFTER INSERT", "AFTER UPDATE"])
+def test_an_outage_of_one_kind_of_write_condemns_nobody(rabbitmq_server, db, queues, kopru, table,
+                                                        when):
+    """Of new rows alone, or of stored ones: many messages, and none that does not meet it."""
+    daemon = _start(kopru, queues, log={"level": "debug"})
+    _store(rabbitmq_server, queues, *(_customer(f"a{n}", city="Ankara") for n in range(20)))
+    db.query(_TRIGGER.format(when=when, table=table, condition=""))
+    ids = [f"{'a' if 'UPDATE' in when else 'b'}{n}" for n in range(20)]
+    rabbitmq_server.publish_many(queues.customer,
+                                 [_customer(each, "new", "Bursa") for each in ids])
+    daemon.wait_until(lambda: len(daemon.events("witness")) >= 4, 60, "some rows to be asked")
+    daemon.wait_for_event("paused", count=3)
+    assert {line["result"] for line in daemon.events("witness")} == {"refused"}
+    assert read_dead_letters(db) == []
+    db.query(f"DROP TRIGGER refuse ON kopru.{table}")
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(db.query("SELECT FROM kopru.customers WHERE name = 'new'")) == 20
+    assert read_dead_letters(db) == []
+    assert daemon.terminate() == 0
+
+
+def test_a_copy_that_a_key_of_the_site_refuses_says_nothing(rabbitmq_server, db, queues, kopru):
+    daemon = _start(kopru, queues, log={"level": "debug"})
+    _store(rabbitmq_server, queues, _customer("a", "Ayşe"))
+    db.query("CREATE UNIQUE INDEX ON kopru.customers (name)")
+    db.query(_TRIGGER.format(when=_BEFORE, table="customers",
+                             condition=_POISON.format(column="name")))
+    rabbitmq_server.publish(queues.customer, _customer("p", "poison"))
+    rabbitmq_server.wait_until_empty(queues.customer)
+    assert len(read_dead_letters(db)) == 1
+    assert {line["result"] for line in daemon.events("witness")} == {"no witness"}
+    assert daemon.terminate() == 0
+
+
 def test_a_stored_row_that_is_refused_itself_is_passed_over(rabbitmq_server, db, queues, kopru):
     daemon = _start(kopru, queues, log={"level": "debug"})
     _store(rabbitmq_server, queues, _customer("a", "poison"), _customer("b"))

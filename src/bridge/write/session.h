@@ -83,10 +83,10 @@ void session_wake(struct write_session *session);
 enum write_outcome session_write(struct write_session *session, const struct write_request *request,
                                  struct write_report *report);
 
-/* What becomes of a row that is stored, and is written again as it is. */
+/* What becomes of a row that is stored, and is written again. */
 enum witness {
     WITNESS_TAKEN,   /* the database takes it through all of the statements */
-    WITNESS_ABSENT,  /* nothing is stored that goes through all of them */
+    WITNESS_ABSENT,  /* nothing is stored that can tell about all of them */
     WITNESS_REFUSED, /* the database does not take it, or cannot be asked */
 };
 

@@ -321,9 +321,9 @@ static enum write_outcome judge(const struct fakes *fakes, const struct message 
         return WRITE_COMMITTED;
     report->unclassified = mark == '*' || mark == '%' || fakes->disturbed;
     report->suspect = report->unclassified || mark == '$' || mark == '+';
-    report->unproven = mark == '&' || mark == '~';
+    report->unproven = mark == '&' || mark == '-';
     report->too_much = report->too_much || mark == '#';
-    report->statements = mark == '%' || mark == '~' ? 2 : 1;
+    report->statements = mark == '%' || mark == '-' ? 2 : 1;
     if (mark == '!' || report->unproven || (mark == '=' && fakes->transaction_count == 0))
         return WRITE_REFUSED;
     if (mark == '$')

@@ -13,7 +13,8 @@
  *     "a#"        the store finds it too much
  *     "a$"        the store lacks a privilege for it
  *     "a+"        the store loses its connection when it writes it
- *     "a&"        the store refuses it as a trigger does that may refuse every row
+ *     "a&"        the store refuses it as a trigger does that may refuse every row; "a-" in a
+ *                 statement of its own
  *
  * All of it is guarded by one lock; fakes_wait() waits for a condition with a deadline.
  */

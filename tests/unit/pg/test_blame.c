@@ -48,6 +48,21 @@ static void statements_without_rows_blame_nobody(void **state)
     assert_int_equal(failed_in(PG_COMMIT.name), 0);
 }
 
+/* What the site has put there may meet one and not the other. */
+static void a_new_root_proves_nothing_about_a_stored_one(void **state)
+{
+    uint64_t inserts = failed_in(statements.write.name);
+    uint64_t updates;
+
+    (void)state;
+    written.before.exists = true;
+    updates = failed_in(statements.write.name);
+    assert_true(updates != 0 && (inserts & updates) == 0);
+    assert_int_equal(pg_blame_used(&set, false) & (inserts | updates), updates);
+    written.before.exists = false;
+    assert_int_equal(pg_blame_used(&set, false) & (inserts | updates), inserts);
+}
+
 static void each_statement_with_rows_has_a_bit_of_its_own(void **state)
 {
     uint64_t find = failed_in(statements.find.name);
@@ -66,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statements_without_rows_blame_nobody),
+        cmocka_unit_test(a_new_root_proves_nothing_about_a_stored_one),
         cmocka_unit_test(each_statement_with_rows_has_a_bit_of_its_own),
     };
 

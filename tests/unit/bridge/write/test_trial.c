@@ -242,13 +242,13 @@ static void a_witness_of_other_statements_does_not_count(void **state)
 {
     (void)state;
     fake.fakes.witness = true;
-    assert_true(WRITE("b~"));
+    assert_true(WRITE("b-"));
     while (!is_committed(0)) {
         retry();
         assert_true(fake.fakes.attempts < FAKE_MAX);
     }
     assert_true(messages[0]->failures > 2);
-    assert_true(was_written("dead:b~"));
+    assert_true(was_written("dead:b-"));
 }
 
 /* Neither that of the entity as a whole, nor of the message that was tried last. */
