@@ -63,17 +63,17 @@ struct fakes {
         outcomes[FAKE_MAX]; /* of the first attempts; beyond them it decides by the bodies */
     size_t outcome_count;
     size_t attempts;
-    bool blocked;          /* writes wait */
-    int waiting;           /* writes that do */
-    bool mended;           /* every body but "id!!" is taken */
-    size_t mended_after;   /* attempts, from which on it is; 0: a test says so */
-    size_t grown_until;    /* attempts: up to then a probe finds its message too large by now */
-    bool disturbed;        /* none is, with an error that nobody knows */
-    char disturbance;      /* none is, as if its mark were this one; 0: no */
-    size_t disturbed_from; /* so many transactions commit before that */
-    bool witness;          /* something is stored, which is taken unless that is disturbed */
+    bool blocked;     /* writes wait */
+    bool mended;      /* every body but "id!!" is taken */
+    bool disturbed;   /* none is, with an error that nobody knows */
+    char disturbance; /* none is, as if its mark were this one; 0: no */
+    bool witness;     /* something is stored, which is taken unless that is disturbed */
+    int waiting;      /* writes that wait */
     int witnesses_asked;
-    size_t capacity; /* messages; more in one transaction are too much. 0: any number */
+    size_t mended_after;   /* attempts, from which on all is mended; 0: a test says so */
+    size_t grown_until;    /* attempts: up to then a probe finds its message too large by now */
+    size_t disturbed_from; /* so many transactions commit before that */
+    size_t capacity;       /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */
     int64_t epoch;
