@@ -80,11 +80,11 @@ struct store_port {
        whatever the outcome. */
     enum write_outcome (*write)(void *store, int64_t epoch, const struct write_request *request,
                                 struct write_report *report);
-    /* Writes an entity that is stored once more, and rolls back: one that goes through
-       some of the statements in *rest (as in struct write_report), if there is one. Takes these out
-       of *rest; called again until it is 0, it asks about all. Returns 0, and adds to *passed the
-       statements by which the database took it, none where nothing is stored; or -1: it did not
-       take it. */
+    /* Writes a stored entity again and rolls back: one that goes through some of the statements in
+       *rest (as in struct write_report), if there is one. Takes these out of *rest; called again
+       until it is 0, it asks about all. Returns 0, and adds to *passed the statements through which
+       the database took the entity, none where nothing is stored that can tell; or -1: the database
+       did not take it, or could not be asked. */
     int (*ask_witness)(void *store, int64_t epoch, uint64_t *rest, uint64_t *passed);
 };
 

@@ -24,7 +24,8 @@ enum { BATCH_TRIES = 3 };
 /* How many other entities are tried, before two that failed alone are taken for an outage. */
 enum { SAMPLES = 4 };
 
-/* How many entities in a row, while nothing commits, may be left until the others were tried. */
+/* How many entities may be left in a row while nothing commits, before a stored row is asked about
+   the next one. */
 enum { LEFT_MAX = 4 };
 
 enum group_state {
@@ -38,10 +39,10 @@ struct group {
     size_t first;
     size_t count;
     enum group_state state;
-    bool was_left;       /* others may show whose fault its failure was */
+    bool was_left;       /* at least once: others may show whose fault its failure was */
     bool may_be_race;    /* it was left for a unique violation */
     uint64_t left_after; /* the number of the last commit before it was left first */
-    uint64_t statements; /* in which it failed then */
+    uint64_t statements; /* those in which it failed then */
 };
 
 /* A message that was refused and is not committed yet: it goes with the next transaction. */
@@ -63,8 +64,8 @@ struct isolation {
     struct write_report report;
     size_t left_in_a_row; /* groups that were left since the last commit */
     uint64_t left_after;  /* the number of that commit */
-    bool dead_alone; /* a verdict was void once: each dead letter is written before anything else
-                        is tried, which may be what ends every session */
+    bool dead_alone; /* a verdict was void once: from then on each dead letter is written at once,
+                        and not with neighbours, one of which may be what ends every session */
     enum commit_result end; /* why the round ended early */
 };
 
@@ -142,10 +143,9 @@ static void refuse(struct isolation *isolation, struct message *message, struct 
     isolation->dead[isolation->dead_count++] = (struct dead){ message, group };
 }
 
-/* Whether a group that was refused alone is at fault: the refusal names its row, or it had been
-   refused alone before, and in between others were committed through the same statements, or a
-   witness was taken. A commit before that proves nothing, because an outage may begin in the middle
-   of a batch. */
+/* Whether a group that was refused alone is at fault: the refusal names its row, or the group was
+   left before, and since then others were committed through the same statements, or a witness was
+   taken. An earlier commit proves nothing, because an outage may begin in the middle of a batch. */
 static bool is_at_fault(const struct isolation *isolation, const struct group *group)
 {
     return !isolation->report.unproven ||
@@ -211,8 +211,8 @@ static bool put_into_quarantine(struct isolation *isolation, struct group *group
     return true;
 }
 
-/* The other groups come first. */
-static void put_aside(const struct isolation *isolation, struct group *group)
+/* Leaves the group until the others were tried. */
+static void mark_left(const struct isolation *isolation, struct group *group)
 {
     if (!group->was_left) {
         group->left_after = isolation->session->quarantine.commits;
@@ -236,14 +236,15 @@ static bool fails_alone(struct isolation *isolation, struct group *group)
     if (quarantine_fails_alone(quarantine, id, statements) == 0 &&
         put_into_quarantine(isolation, group))
         return true;
-    put_aside(isolation, group);
+    mark_left(isolation, group);
     isolation->end = COMMIT_SUSPECT;
     return false;
 }
 
-/* Whether an entity that was refused alone is left until the others were tried. It may have met a
-   race at a unique index, where the message that frees the value may be with another writer, or
-   behind this one. Or the refusal is one that a whole table can raise. */
+/* Leaves an entity that was refused alone, once, where what others meet may change the verdict. It
+   may have met a race at a unique index, where the message that frees the value may be with another
+   writer, or behind this one. Or the refusal is one that a whole table can raise. Returns whether
+   the entity is left. */
 static bool leave(struct isolation *isolation, struct group *group)
 {
     uint64_t commits = isolation->session->quarantine.commits;
@@ -259,7 +260,7 @@ static bool leave(struct isolation *isolation, struct group *group)
         return false;
     isolation->left_in_a_row++;
     group->may_be_race = may_be_race;
-    put_aside(isolation, group);
+    mark_left(isolation, group);
     return true;
 }
 
@@ -378,8 +379,9 @@ static bool pause_round(struct isolation *isolation)
     return session_wait(session, wait_ms) && trial_run_due(session);
 }
 
-/* Groups that were left are tried once more, and to refuse them then takes proof: where no group
-   was committed since, a stored row has to do. */
+/* The groups that were left are tried once more, and to refuse one then takes proof that others get
+   through. Where nothing has proven it since, a stored row is asked. If that is refused, it is an
+   outage, and there is no need to ask about the other groups. */
 static void seek_proof(const struct isolation *isolation)
 {
     struct write_session *session = isolation->session;
@@ -396,14 +398,14 @@ static void seek_proof(const struct isolation *isolation)
 }
 
 /* The round committed what it could: writes the dead letters that had no neighbour to commit with,
-   since no verdict waits, and gives a race at a unique index a moment. */
+   since no verdict waits, seeks proof about the groups that were left, and gives a race at a unique
+   index a moment. */
 static enum commit_result end_round(struct isolation *isolation, struct backoff *race)
 {
     enum commit_result end = write_scratch(isolation, put_dead(isolation), 0);
 
     if (end == COMMIT_DONE)
         seek_proof(isolation);
-
     if (end == COMMIT_DONE && waits_for_race(isolation) &&
         !session_wait(isolation->session, backoff_next_ms(race)))
         end = COMMIT_ABANDONED;

@@ -10,8 +10,10 @@
  *   that the database took; these are committed together, and only the others are refused. A unique
  *   violation (23505) may be a race: the entity is tried once more, after a wait, when the others
  *   are done.
- * - A refusal that a whole table can raise is a verdict only if others were committed since the
- *   batch was refused first. Otherwise the entity counts as one that fails alone.
+ * - A refusal that a whole table can raise is a verdict only if the entity is refused alone twice,
+ *   and in between others were committed through the same statements, or a stored row was taken
+ *   (session_ask_witness()). So such an entity is left until the others were tried. If nothing
+ *   proves it, the entity counts as one that fails alone.
  * - A refused message becomes a dead letter in the next transaction that commits, together with
  *   neighbours; in one of its own when none are left. No verdict outlives a wait: when that
  *   transaction fails, the message is judged again.

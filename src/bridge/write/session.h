@@ -83,15 +83,17 @@ void session_wake(struct write_session *session);
 enum write_outcome session_write(struct write_session *session, const struct write_request *request,
                                  struct write_report *report);
 
-/* What becomes of a row that is stored, and is written again. */
+/* What becomes of stored rows that are written again. */
 enum witness {
-    WITNESS_TAKEN,   /* the database takes it through all of the statements */
-    WITNESS_ABSENT,  /* nothing is stored that can tell about all of them */
-    WITNESS_REFUSED, /* the database does not take it, or cannot be asked */
+    WITNESS_TAKEN,   /* the database takes them through all of the statements */
+    WITNESS_ABSENT,  /* nothing is stored that can tell about all of the statements */
+    WITNESS_REFUSED, /* the database does not take one of them, or cannot be asked */
 };
 
-/* Asks the database whether it takes a stored row through these statements, which changes nothing.
-   What was taken counts as a commit for quarantine_is_proven(). */
+/* Asks the database whether it takes stored rows through these statements (as in struct
+   write_report), which changes nothing. Blocks as long as a few calls of session_write(). Unless
+   one is refused, the statements through which they were taken count as those of a commit
+   (quarantine_note_commit()). */
 enum witness session_ask_witness(struct write_session *session, uint64_t statements);
 
 #endif

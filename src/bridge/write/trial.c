@@ -20,7 +20,7 @@
 enum {
     PROBES_MAX = 100, /* in one trial: the messages behind them wait for the next one */
     /* How often a message that the site's rules refuse has failed before it is at fault although
-       nothing is stored, was written meanwhile, nor failed. */
+       nothing else was written or failed meanwhile, and nothing is stored that can tell. */
     LONE_FAILURES = 4,
 };
 
@@ -93,10 +93,11 @@ static bool is_at_fault(const struct trial *trial, const struct message *message
                                 message->failed_since_ms);
 }
 
-/* The database refused the message alone. If a whole table can raise that, the message is at fault
-   once others were committed, or a stored row was taken, and it is refused again after that. Where
-   nothing is stored, nothing speaks for an outage either. */
-static bool is_refused_for_good(const struct trial *trial, const struct message *message)
+/* Whether a message that the database refused alone is at fault. If a whole table can raise that
+   refusal, it takes proof that others got through since the first failure. Where there is none yet,
+   asks for a witness, which counts when the message is refused again. Where nothing is stored that
+   can tell, nothing speaks for an outage either. */
+static bool prove_refusal(const struct trial *trial, const struct message *message)
 {
     const struct quarantine *quarantine = &trial->session->quarantine;
 
@@ -123,7 +124,7 @@ static void decide(struct trial *trial, size_t number, enum commit_result result
     if (result == COMMIT_DONE) {
         trial->kept_count++;
         trial->kept_before += decided;
-    } else if (decided && result == COMMIT_REFUSED && is_refused_for_good(trial, message)) {
+    } else if (decided && result == COMMIT_REFUSED && prove_refusal(trial, message)) {
         refuse(trial, message);
     } else if (decided && is_at_fault(trial, message)) {
         trial->faults++;

@@ -9,7 +9,9 @@
  * time or memory, it is tried for ever: that is what an outage looks like.
  *
  * A refusal that a whole table can raise (write_report.unproven) needs no more than such a success,
- * at once; on a queue where nothing else happens, a few failures, as long as no other entity fails.
+ * or a stored row that the database takes (session_ask_witness()), and one more failure after it.
+ * Where nothing is stored that can tell, a few failures are enough, as long as no other entity
+ * fails.
  */
 #ifndef KOPRU_BRIDGE_WRITE_TRIAL_H
 #define KOPRU_BRIDGE_WRITE_TRIAL_H
