@@ -21,7 +21,8 @@ uint64_t pg_blame_used(const struct write_set *set, bool copies);
 uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements *statements,
                          const struct pg_failure *failure);
 
-/* Returns the statements that change a child table; where `table` is child_count, all others. */
+/* Returns the statements that change the child table of that number; for child_count, all others:
+   those of the root table, and the one that loads. */
 uint64_t pg_blame_of_table(const struct entity *entity, size_t table);
 
 /* Whether one of these statements deletes rows of that child table. */

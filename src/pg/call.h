@@ -33,8 +33,8 @@ struct pg_params {
 struct pg_call {
     const struct pg_statement *statement;
     const struct pg_params *params; /* NULL: the statement takes none */
-    bool flush; /* the server is to send the answer at once, and not with all of the round trip: if
-                   a later statement crashes the backend, that is not laid to this one */
+    bool flush; /* the server is to send the answer at once, and not at the end of the round trip:
+                   so a crash of the backend in a later statement is not laid to this one */
     PGresult *result; /* set by the round trip: rows in binary form, or NULL */
 };
 

@@ -3,7 +3,6 @@
 #include "pg/array.h"
 #include "pg/binary.h"
 #include "pg/sql_draft.h"
-#include "pg/store_witness.h"
 
 /*
  * A statement takes whole columns as arrays and unnests them into rows. So its text depends on the
@@ -112,8 +111,7 @@ static int make_foreign(struct sql_draft *draft, struct pg_statements *statement
                             &statements->foreign);
 }
 
-/* Of the root table, or of a child table, whose key begins with the root's. A longer key is none of
-   kopru's, and would have to be passed over. */
+/* Of the root table, or of a child table, whose key begins with the root's. */
 static int make_next(struct sql_draft *draft, struct arena *arena, const struct table *table,
                      struct pg_statement *out)
 {
@@ -123,7 +121,7 @@ static int make_next(struct sql_draft *draft, struct arena *arena, const struct 
                          key);
     sql_draft_scalar(draft, TEXT_OID, "text");
     buffer_append_format(&draft->sql, " AND octet_length(%s) <= %d\nORDER BY %s LIMIT 1", key,
-                         STORE_WITNESS_MAX_BYTES, key);
+                         PG_NEXT_MAX_BYTES, key);
     return sql_draft_finish(draft, arena, "next", table, out);
 }
 

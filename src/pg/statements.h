@@ -11,13 +11,16 @@
 #include "model/entity.h"
 #include "pg/call.h"
 
+/* `next` passes over longer keys: kopru did not write them. */
+enum { PG_NEXT_MAX_BYTES = 255 };
+
 struct pg_child_statements {
     struct pg_statement load;   /* takes root keys; gives all rows of these roots */
     struct pg_statement remove; /* takes keys of rows */
     struct pg_statement write;  /* takes rows */
     struct pg_statement seek;   /* takes keys of rows; gives how many of these rows are there */
     struct pg_statement copy;   /* for many rows that cannot be there yet; the rows follow it */
-    struct pg_statement next;   /* takes a root key; gives the next one of which there are rows */
+    struct pg_statement next;   /* takes a root key; gives the next one with rows here, if any */
 };
 
 struct pg_statements {
@@ -27,7 +30,7 @@ struct pg_statements {
                                   is the one applied last */
     struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
     struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted */
-    struct pg_statement next;  /* takes a root key; gives the one that follows it */
+    struct pg_statement next;  /* takes a root key; gives the next one, if any */
     struct pg_statement foreign; /* gives a row if a trigger, a rule or row-level security of the
                                     site is on any of the tables, or one of them is partitioned, so
                                     that its partitions may have triggers */

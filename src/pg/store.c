@@ -32,9 +32,10 @@ static const char IDLE_SESSION_TIMEOUT[] = "57P05";
 struct pg_store {
     struct pg_store_target target;
     struct pg_conn *conn; /* NULL while there is none */
-    bool copy_refused;    /* see struct store_transaction, as for the next one */
+    bool copy_refused;    /* this and conn_lost: see struct store_transaction */
     bool conn_lost;
-    struct store_witness witnesses[ENTITY_MAX_CHILDREN + 1]; /* of each child, and of the root */
+    /* One for each child table, and one for the root table after the last child. */
+    struct store_witness witnesses[ENTITY_MAX_CHILDREN + 1];
 };
 
 struct pg_store *pg_store_new(const struct pg_store_target *target)
@@ -187,12 +188,14 @@ enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
 }
 
 /* A rule of the site refuses the witness for what it is, as a unique key of the site does with
-   every copy: then it can say nothing. */
+   every copy: then the witness says nothing about the message. */
 static bool is_refused_itself(const struct pg_failure *failure)
 {
     return failure->class == SQLSTATE_REFUSE && !failure->unproven && failure->suspect;
 }
 
+/* Asks the next witness of a table (as in store_witness.h). The results are those of
+   pg_store_ask_witness(). */
 static int ask(struct pg_store *store, struct store_transaction *tx, size_t table, int64_t epoch,
                uint64_t statements, uint64_t *passed)
 {

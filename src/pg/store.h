@@ -69,12 +69,13 @@ void pg_store_free(struct pg_store *store);
 enum write_outcome pg_store_write(struct pg_store *store, int64_t epoch,
                                   const struct write_request *request, struct write_report *report);
 
-/* Writes an entity that is stored once more, and rolls back (store_witness.h): one with
-   rows of a table that the statements in *rest change, if there is one. An entity need not have
-   rows of all these tables, so what was asked is taken out of *rest, and 0 is left after the last
-   call. Blocks as long as pg_store_write(). Returns 0, and adds to *passed the statements by which
-   the database took it, none where nothing of the kind is stored, or the site's rules refuse a copy
-   for what it is; or -1: it did not take it. */
+/* Writes a stored entity again and rolls back (store_witness.h): one with rows of a table that the
+   statements in *rest (blame.h) change, if there is one. An entity need not have rows of all these
+   tables, so each call asks about one table, takes what it asked about out of *rest, and the last
+   one leaves 0. Blocks as long as pg_store_write(). Returns 0, and adds to *passed the statements
+   through which the database took the entity, none where no such entity is stored, or the site's
+   rules refuse a copy for what it is; or -1: the database did not take it, or could not be asked.
+   In that case there is no use in asking about the rest. */
 int pg_store_ask_witness(struct pg_store *store, int64_t epoch, uint64_t *rest, uint64_t *passed);
 
 #endif

@@ -9,7 +9,8 @@
  *                        dead letters come after that
  *     store_written.h    whether every row is there
  *
- * Each step returns 0, or -1 with tx->failure filled; after a failure no other step is run.
+ * store_witness.c runs the same steps for a stored entity instead of messages. Each step returns 0,
+ * or -1 with tx->failure filled; after a failure no other step is run.
  */
 #ifndef KOPRU_PG_STORE_TRANSACTION_H
 #define KOPRU_PG_STORE_TRANSACTION_H
@@ -29,9 +30,9 @@ struct store_transaction {
                     no message is judged by COPY */
     bool copy_refused; /* COPY into these tables is not possible, as with row-level security; kept
                           by the store for the transactions to come */
-    bool conn_lost;    /* a connection was lost, and nothing committed since: it costs a little to
-                          learn whether the next one is lost before a statement with rows or in it;
-                          kept by the store */
+    bool conn_lost;    /* a connection was lost, and nothing committed since. Then the lease check
+                          is answered at once (pg_call.flush), at a small cost, to learn whether
+                          the next one is lost in a statement with rows; kept by the store */
     bool foreign;      /* a trigger, a rule or row-level security of the site is on the tables */
     struct pg_failure failure;
     bool gave_up; /* the rows took too much memory in this process, not in the server */

@@ -17,9 +17,9 @@
  * inserts.
  */
 
-/* Makes the key of the new one. It comes after the other in the order of write sets, and where the
-   site's keys are numbers it is one, too. */
-static const char NEW_KEY_ENDS[] = "000000";
+/* What the new key has after the stored one. So it follows that in the order of write sets, and
+   where the site's keys are numbers it is one, too. */
+static const char NEW_KEY_SUFFIX[] = "000000";
 
 static int ask_next(struct store_transaction *tx, const struct pg_statement *next, bool first,
                     struct store_witness *witness)
@@ -79,7 +79,8 @@ static int differ_in_all(struct store_transaction *tx, struct write_set_entity *
     return 0;
 }
 
-/* Only where a removal was refused: other keys of the site may refer to the rows. */
+/* Adds the removal of the rows where a removal was refused, and only there: foreign keys of the
+   site may refer to the rows. */
 static int remove_rows(struct store_transaction *tx, uint64_t statements,
                        struct fold_difference *difference)
 {
@@ -145,6 +146,7 @@ static int copy_state(const struct fold_state *stored, struct slice key, struct 
     return 0;
 }
 
+/* Makes the new entity, and the difference to a table that has nothing of it. */
 static int make_new(struct store_transaction *tx, const struct write_set_entity *stored,
                     struct write_set_entity *new)
 {
@@ -180,7 +182,7 @@ static int write_both(struct store_transaction *tx, uint64_t statements, uint64_
         remove_rows(tx, statements, &stored->difference) != 0 || store_write_changes(tx) != 0)
         return -1;
     used = pg_blame_used(&tx->set, false);
-    stored->difference.delete_count = 0; /* they are there again */
+    stored->difference.delete_count = 0; /* the rows are there again, and are counted */
     if (store_written_verify(tx) != 0)
         return -1;
     *passed |= used;
@@ -190,9 +192,9 @@ static int write_both(struct store_transaction *tx, uint64_t statements, uint64_
 int store_witness_write(struct store_transaction *tx, const struct store_witness *witness,
                         int64_t epoch, uint64_t statements, uint64_t *passed)
 {
-    char key[STORE_WITNESS_MAX_BYTES + sizeof(NEW_KEY_ENDS)];
+    char key[sizeof(witness->id) + sizeof(NEW_KEY_SUFFIX)];
     struct change as_it_is = { .id = { witness->id, witness->len } };
-    struct change as_new = { .id = { key, witness->len + sizeof(NEW_KEY_ENDS) - 1 } };
+    struct change as_new = { .id = { key, witness->len + sizeof(NEW_KEY_SUFFIX) - 1 } };
     struct message first = { .change = &as_it_is };
     struct message second = { .change = &as_new };
     struct message *messages[] = { &first, &second };
@@ -200,7 +202,7 @@ int store_witness_write(struct store_transaction *tx, const struct store_witness
     bool lease_held = false;
 
     memcpy(key, witness->id, witness->len);
-    memcpy(key + witness->len, NEW_KEY_ENDS, sizeof(NEW_KEY_ENDS));
+    memcpy(key + witness->len, NEW_KEY_SUFFIX, sizeof(NEW_KEY_SUFFIX));
     if (store_init_set(tx, &request) != 0 || speak_of_all(tx, &as_it_is) != 0 ||
         speak_of_all(tx, &as_new) != 0 || store_find(tx, epoch, &lease_held) != 0 || !lease_held ||
         store_load(tx) != 0)

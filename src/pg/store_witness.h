@@ -12,25 +12,23 @@
 
 #include "pg/store_transaction.h"
 
-enum { STORE_WITNESS_MAX_BYTES = 255 }; /* no key that kopru wrote is longer */
-
-/* The last one of one table. Zeroed: none was chosen yet. */
+/* The witness of one table that was chosen last. Zeroed: none was chosen yet. */
 struct store_witness {
-    char id[STORE_WITNESS_MAX_BYTES];
+    char id[PG_NEXT_MAX_BYTES];
     size_t len;
 };
 
-/* Puts the next stored root with rows of the child table of that number (child_count: any root) in
-   the place of *witness, so that a row which the site's rules have come to refuse is not asked for
-   ever. Returns 1; 0 if nothing of the kind is stored; or -1 with tx->failure. A transaction may be
-   left open. */
+/* Replaces *witness by the root that follows it, in the order of keys and around the end, with rows
+   of the child table of that number (child_count: any root). So a row that the site's rules have
+   come to refuse is not asked for ever. Returns 1; 0 if no such root is stored; or -1 with
+   tx->failure. A transaction may be left open. */
 int store_witness_choose(struct store_transaction *tx, size_t table, struct store_witness *witness);
 
 /* Writes the root and all its child rows as they are stored, and as those of a new entity, in a
-   transaction that is left open; stored child rows are deleted before, if the statements delete
-   rows of their table. Adds the statements that it went through (blame.h) to *passed; none if the
-   root has gone, or the new key is in use. Returns 0, or -1: the lease is lost, or tx->failure is
-   filled. */
+   transaction that is left open; the stored child rows of a table are deleted before, if one of the
+   statements deletes rows of it. Adds the statements that it went through (blame.h) to *passed;
+   none if the root has gone, or the new key is in use. Returns 0, or -1: the lease is lost, or
+   tx->failure is filled. */
 int store_witness_write(struct store_transaction *tx, const struct store_witness *witness,
                         int64_t epoch, uint64_t statements, uint64_t *passed);
 

@@ -37,8 +37,9 @@ static const struct verdict_row TABLE[] = {
       "a limit of the server: an index key that is too long, or a server that takes no commands" },
 };
 
-static const char IF_ALONE[] = "an entity that fails so alone, again and again, ends its session "
-                               "by a trigger, or crashes the server: look into the server's log";
+static const char SESSION_ENDED[] =
+    "if an entity fails alone with this again and again, a trigger ends the session, or the row "
+    "crashes the server: look into the server's log";
 
 static const char NO_ROW[] =
     "the statement carries no row of a message, so no message is at fault; the server may take no "
@@ -163,7 +164,7 @@ void verdict_reach(struct pg_failure *failure, const struct entity *entity, bool
     failure->unclassified = refused && sqlstate_is_unclassified(failure->sqlstate);
     if (ended)
         text_append(failure->error.hint, sizeof(failure->error.hint), "%s%s",
-                    failure->error.hint[0] != '\0' ? "; " : "", IF_ALONE);
+                    failure->error.hint[0] != '\0' ? "; " : "", SESSION_ENDED);
     if (failure->class != SQLSTATE_REFUSE)
         return;
     if (refused)
