@@ -35,6 +35,18 @@ def _ids(db):
     return {name for (name,) in db.query("SELECT customer_id FROM kopru.customers")}
 
 
+def _wait_for_attempts(daemon):
+    """Where nothing is stored, a message would be a dead letter by then."""
+    daemon.wait_until(lambda: any(line["attempts"] >= 6 for line in daemon.events("quarantined")),
+                      120, "it to fail several times")
+
+
+def _refuse_at_the_end(db, table, condition):
+    db.query(_TRIGGER.format(when="AFTER INSERT OR UPDATE", table=table, condition=condition)
+             .replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
+             .replace("FOR EACH ROW", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"))
+
+
 def _store(rabbitmq_server, queues, *bodies):
     rabbitmq_server.publish_many(queues.customer, bodies)
     rabbitmq_server.wait_until_empty(queues.customer)
@@ -57,7 +69,7 @@ def test_many_refused_rows_do_not_stop_their_queue(rabbitmq_server, db, queues, 
     rabbitmq_server.publish_many(queues.customer,
                                  [_customer(f"p{n:02}", **poison) for n in range(_MANY)])
     rabbitmq_server.wait_until_empty(queues.customer)
-    assert {letter["sqlstate"] for letter in read_dead_letters(db)} == {"P0001"}
+    assert {dead_letter["sqlstate"] for dead_letter in read_dead_letters(db)} == {"P0001"}
     assert len(read_dead_letters(db)) == _MANY
     assert {name: read_table(db, name) for name in DATA_TABLES} == before
     assert "taken" in {line["result"] for line in daemon.events("witness")}
@@ -70,9 +82,7 @@ def test_an_outage_on_a_quiet_queue_condemns_nobody(rabbitmq_server, db, queues,
     _store(rabbitmq_server, queues, _customer("a"))
     db.query(_TRIGGER.format(when=_BEFORE, table="customers", condition=""))
     rabbitmq_server.publish(queues.customer, _customer("b"))
-    # Where nothing is stored it would have been a dead letter by then.
-    daemon.wait_until(lambda: any(line["attempts"] >= 6 for line in daemon.events("quarantined")),
-                      120, "it to fail several times")
+    _wait_for_attempts(daemon)
     endpoint.wait_until_readyz(daemon, 503, f"queue {queues.customer} paused", "P0001")
     assert {line["result"] for line in daemon.events("witness")} == {"refused"}
     db.query(_DROP)
@@ -148,10 +158,7 @@ def test_a_refusal_at_the_end_of_the_changes_meets_a_witness(rabbitmq_server, db
     """A deferred trigger speaks after all statements of the transaction, so all must be proven."""
     daemon = _start(kopru, queues)
     _store(rabbitmq_server, queues, _customer("a", city="Ankara"))
-    db.query(_TRIGGER.format(when="AFTER INSERT OR UPDATE", table="customers",
-                             condition=_POISON.format(column="name"))
-             .replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
-             .replace("FOR EACH ROW", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"))
+    _refuse_at_the_end(db, "customers", _POISON.format(column="name"))
     rabbitmq_server.publish_many(queues.customer, [_customer("p", "poison", "Bursa"),
                                                    _customer("q", "poison", "Bursa")])
     rabbitmq_server.wait_until_empty(queues.customer)
@@ -172,12 +179,6 @@ def _start_subscriptions(kopru, queues):
     queue = {"name": queues.subscription, "entity": "subscription", "writers": 1}
     return kopru(queues=[queue], quarantine={"attempts": 1000, "minutes": 10},
                  log={"level": "debug"})
-
-
-def _wait_for_attempts(daemon):
-    # Where nothing is stored it would have been a dead letter by then.
-    daemon.wait_until(lambda: any(line["attempts"] >= 6 for line in daemon.events("quarantined")),
-                      120, "it to fail several times")
 
 
 def _refuse_removals(db, condition):
@@ -212,12 +213,6 @@ def test_removals_that_are_refused_meet_a_witness(rabbitmq_server, db, queues, k
     assert len(read_dead_letters(db)) == 2
     assert {name: read_table(db, name) for name in DATA_TABLES} == before
     assert daemon.terminate() == 0
-
-
-def _refuse_at_the_end(db, table, condition):
-    db.query(_TRIGGER.format(when="AFTER INSERT OR UPDATE", table=table, condition=condition)
-             .replace("CREATE TRIGGER", "CREATE CONSTRAINT TRIGGER")
-             .replace("FOR EACH ROW", "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"))
 
 
 def test_each_table_has_a_witness_of_its_own(rabbitmq_server, db, queues, kopru):

@@ -154,7 +154,7 @@ class Postgres:
         """Kill the postmaster and wait for its backends, which hold the shared memory."""
         if not self._child.is_running():
             return
-        self.freeze()  # or it would start another one meanwhile
+        self.freeze()  # else it could start another backend meanwhile
         wait_until(lambda: is_stopped(self.pid), 30, "the server to stand still")
         backends = _children_of(self.pid)
         self._child.kill9()

@@ -67,12 +67,12 @@ struct fakes {
     bool mended;      /* every body but "id!!" is taken */
     bool disturbed;   /* none is, with an error that nobody knows */
     char disturbance; /* none is, as if its mark were this one; 0: no */
-    bool witness;     /* something is stored, which is taken unless that is disturbed */
+    bool witness;     /* an entity is stored, and is taken unless writes are disturbed */
     int waiting;      /* writes that wait */
     int witnesses_asked;
     size_t mended_after;   /* attempts, from which on all is mended; 0: a test says so */
     size_t grown_until;    /* attempts: up to then a probe finds its message too large by now */
-    size_t disturbed_from; /* so many transactions commit before that */
+    size_t disturbed_from; /* the number of transactions that commit before that */
     size_t capacity;       /* messages; more in one transaction are too much. 0: any number */
 
     /* the lease */

@@ -258,7 +258,7 @@ static void a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour(void
     assert_false(fixture.messages[2]->refused);
 }
 
-/* As in a server that crashes whatever is written. */
+/* As with a server that crashes whatever is written. */
 static void sessions_that_end_with_every_row_are_an_outage(void **state)
 {
     struct write_session *session = &fixture.fake.writers.writers[0].session;
@@ -357,8 +357,8 @@ static void a_stored_row_stands_in_for_neighbours(void **state)
     assert_int_equal(fixture.fake.fakes.witnesses_asked, 1);
 }
 
-/* More than the quarantine has room for: what comes behind them would never be tried. */
-static void a_batch_of_bad_messages_ends(void **state)
+/* Were they quarantined, what comes behind them would never be tried. */
+static void more_bad_messages_than_the_quarantine_holds_are_refused(void **state)
 {
     static char bodies[64][4];
     const struct write_session *session = &fixture.fake.writers.writers[0].session;
@@ -480,7 +480,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_commit_before_an_outage_proves_nothing, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_stored_row_stands_in_for_neighbours, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_batch_of_bad_messages_ends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(more_bad_messages_than_the_quarantine_holds_are_refused,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_good_one_behind_bad_ones_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_verdict_that_was_not_written_is_void, set_up, tear_down),
         cmocka_unit_test_setup_teardown(dead_letters_that_are_refused_wait, set_up, tear_down),

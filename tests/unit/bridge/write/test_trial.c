@@ -23,7 +23,7 @@ static struct write_session *session;
 static struct quarantine *quarantine;
 static struct message *messages[FAKE_MAX];
 static size_t count;
-static bool redelivered; /* the messages that are written */
+static bool redelivered; /* whether what is written is flagged so */
 
 static int set_up(void **state)
 {
@@ -200,7 +200,7 @@ static void what_a_person_must_mend_waits_for_ever(void **state)
     assert_true(is_committed(1) && !messages[1]->refused);
 }
 
-/* The same: each time it may be the network, or a restart. */
+/* Each time it may be the network, or a restart. */
 static void what_ends_its_session_waits_for_ever(void **state)
 {
     (void)state;
@@ -251,7 +251,7 @@ static void a_witness_of_other_statements_does_not_count(void **state)
     assert_true(was_written("dead:b-"));
 }
 
-/* Neither that of the entity as a whole, nor of the message that was tried last. */
+/* Neither that of the entity as a whole, nor that of the message that was tried last. */
 static void the_error_is_that_of_the_message_that_waits(void **state)
 {
     struct last_error last;
@@ -497,7 +497,6 @@ static void a_full_list_takes_no_more(void **state)
     for (size_t i = 0; i <= QUARANTINE_MAX; i++) {
         bodies[i][0] = (char)('a' + i);
         messages[count] = fakes_message(bodies[i], count);
-        messages[count]->in_redelivered_batch = redelivered;
         assert_int_equal(trial_quarantine(session, &messages[count], 1, &report),
                          i < QUARANTINE_MAX);
         count++;
