@@ -29,7 +29,7 @@ static unsigned char take_letter(struct slice *text)
     return letter;
 }
 
-bool letter_case_compare(struct slice a, struct slice b)
+bool letter_case_same_throughout(struct slice a, struct slice b)
 {
     while (a.len > 0 && b.len > 0)
         if (take_letter(&a) != take_letter(&b))

@@ -12,17 +12,18 @@
 
 #include <stdbool.h>
 
-/* The same, letter by letter. */
-bool letter_case_compare(struct slice a, struct slice b);
+/* What letter_case_same() does for names that begin alike. */
+bool letter_case_same_throughout(struct slice a, struct slice b);
 
-/* Most names differ in their first letter. Asked for each value of a payload. */
+/* Whether two names are the same. It is asked for each value of a payload, and most names differ in
+   their first letter. */
 static inline bool letter_case_same(struct slice a, struct slice b)
 {
     bool of_ascii = a.len > 0 && b.len > 0 && ((a.data[0] | b.data[0]) & 0x80) == 0;
 
     if (of_ascii && ((a.data[0] ^ b.data[0]) & ~('a' ^ 'A')) != 0)
         return false;
-    return letter_case_compare(a, b);
+    return letter_case_same_throughout(a, b);
 }
 
 #endif
