@@ -18,7 +18,8 @@
  */
 
 enum {
-    PROBES_MAX = 100, /* in one trial: the messages behind them wait for the next one */
+    /* In one trial: the messages behind them wait for the next one, unless they are redelivered. */
+    PROBES_MAX = 100,
     /* How often a message that the site's rules refuse has failed before it is at fault although
        nothing else was written or failed meanwhile, and nothing is stored that can tell. */
     LONE_FAILURES = 4,
@@ -142,11 +143,19 @@ static bool would_step_back(const struct trial *trial)
     return trial->kept_before > 0 && trial->messages[trial->rest]->in_redelivered_batch;
 }
 
+/* Redelivered messages are decided together, or one of them would have to wait. */
+static size_t probes_of(const struct trial *trial)
+{
+    if (trial->count <= PROBES_MAX || trial->messages[PROBES_MAX]->in_redelivered_batch)
+        return trial->count;
+    return PROBES_MAX;
+}
+
 /* Tries the messages one by one. first is the result of all of them together, and so of a single
    message. Returns COMMIT_DONE, or the result that ended the trial early. */
 static enum commit_result try_singly(struct trial *trial, enum commit_result first)
 {
-    size_t count = trial->count < PROBES_MAX ? trial->count : PROBES_MAX;
+    size_t count = probes_of(trial);
 
     for (size_t i = 0; i < count; i++) {
         const struct write_request request = { .messages = trial->kept,

@@ -351,7 +351,7 @@ static void record(struct fakes *fakes, const struct write_request *request)
     size_t used =
         (size_t)snprintf(line, sizeof(fakes->transactions[0]), "%s", request->probe ? "probe" : "");
 
-    for (size_t i = 0; i < request->count; i++) {
+    for (size_t i = 0; i < request->count && used < sizeof(fakes->transactions[0]); i++) {
         const struct message *message = request->messages[i];
 
         used += (size_t)snprintf(line + used, sizeof(fakes->transactions[0]) - used, "%s%s%.*s",

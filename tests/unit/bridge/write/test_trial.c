@@ -410,6 +410,27 @@ static void a_trial_of_redelivered_messages_takes_no_step_back(void **state)
     assert_int_equal(quarantine->count, 0);
 }
 
+/* More of them than one trial probes otherwise. */
+static void many_redelivered_messages_take_no_step_back(void **state)
+{
+    enum { MANY = 110, BAD = 105 };
+    static char bodies[MANY][8];
+    const char *batch[MANY];
+
+    (void)state;
+    redelivered = true;
+    for (size_t i = 0; i < MANY; i++) {
+        snprintf(bodies[i], sizeof(bodies[i]), "b%zu%s", i, i == BAD ? "*" : "");
+        batch[i] = bodies[i];
+    }
+    assert_true(write_bodies(batch, MANY));
+    retry();
+    assert_false(is_committed(0));
+    fake.fakes.mended = true;
+    retry();
+    assert_true(is_committed(0) && is_committed(MANY - 1));
+}
+
 /* Many at once: all are quarantined, and the good one among them commits. */
 static void several_are_quarantined_while_others_commit(void **state)
 {
@@ -538,6 +559,7 @@ int main(void)
         TEST(each_message_is_judged_by_its_own_failures),
         TEST(a_trial_keeps_order),
         TEST(a_trial_of_redelivered_messages_takes_no_step_back),
+        TEST(many_redelivered_messages_take_no_step_back),
         TEST(several_are_quarantined_while_others_commit),
         TEST(the_end_of_a_subscription_forgets_all_that_is_quarantined),
         TEST(a_stop_tries_once_more),
