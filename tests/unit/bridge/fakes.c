@@ -382,13 +382,15 @@ static enum write_outcome store_write(void *store, int64_t epoch,
         outcome = fakes->outcomes[fakes->attempts];
     else if (epoch != fakes->epoch)
         outcome = WRITE_LEASE_LOST;
-    if (outcome == WRITE_COMMITTED && report->too_much)
+    if (outcome == WRITE_COMMITTED && (report->too_much || fakes->recovers))
         outcome = WRITE_RETRY;
+    fakes->recovers = false;
     report->refused = request->probe && fakes->attempts < fakes->grown_until ? 1 : 0;
     fakes->attempts++;
     for (size_t i = 0; report->refused == 0 && outcome == WRITE_COMMITTED && i < request->count;
          i++)
         outcome = judge(fakes, judged = request->messages[i], report);
+    fakes->recovers = fakes->crashes && outcome == WRITE_RETRY && report->suspect;
     if (outcome == WRITE_COMMITTED)
         record(fakes, request);
     else

@@ -68,6 +68,8 @@ struct fakes {
     bool disturbed;   /* none is, with an error that nobody knows */
     char disturbance; /* none is, as if its mark were this one; 0: no */
     bool witness;     /* an entity is stored, and is taken unless writes are disturbed */
+    bool crashes;     /* a body that loses the connection costs the next attempt, too */
+    bool recovers;    /* this is that attempt */
     int waiting;      /* writes that wait */
     int witnesses_asked;
     size_t mended_after;   /* attempts, from which on all is mended; 0: a test says so */

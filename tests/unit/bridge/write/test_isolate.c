@@ -259,6 +259,25 @@ static void a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour(void
 }
 
 /* As with a server that crashes whatever is written. */
+/* The dead letter waits for a neighbour, every neighbour costs the server a crash, and while it
+   recovers the verdict is void: it has to be written before anything else is tried. */
+static void a_row_that_crashes_the_server_keeps_no_verdict_from_being_written(void **state)
+{
+    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+
+    (void)state;
+    add("o!");
+    add("p+");
+    add("q");
+    fixture.fake.fakes.crashes = true;
+    fixture.fake.fakes.mended_after = 24; /* or it would never end */
+    assert_true(write_all());
+    assert_true(fixture.fake.fakes.attempts < fixture.fake.fakes.mended_after);
+    assert_true(fixture.messages[0]->refused && atomic_load(&fixture.messages[0]->committed));
+    assert_true(atomic_load(&fixture.messages[2]->committed));
+    assert_int_equal(session->quarantine.count, 1);
+}
+
 static void sessions_that_end_with_every_row_are_an_outage(void **state)
 {
     struct write_session *session = &fixture.fake.writers.writers[0].session;
@@ -471,6 +490,8 @@ int main(void)
             a_row_that_ends_its_session_is_quarantined_and_no_dead_letter, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_row_that_crashes_the_server_keeps_no_verdict_from_being_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sessions_that_end_with_every_row_are_an_outage, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_refusal_that_may_meet_every_row_needs_neighbours, set_up,
