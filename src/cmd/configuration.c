@@ -147,9 +147,12 @@ void configuration_release(struct configuration *configuration)
 const struct mapping *configuration_mapping(const struct configuration *configuration,
                                             const char *entity)
 {
-    for (size_t i = 0; i < configuration->mapping_count; i++)
-        if (strcmp(entity_name(configuration->mappings[i]), entity) == 0)
-            return configuration->mappings[i];
+    for (size_t i = 0; i < configuration->mapping_count; i++) {
+        const struct mapping *mapping = configuration->mappings[i];
+
+        if (mapping != NULL && strcmp(entity_name(mapping), entity) == 0)
+            return mapping;
+    }
     return NULL;
 }
 

@@ -364,6 +364,18 @@ def test_a_login_without_connect_is_no_permission(check: Check, db: Database) ->
     assert "CONNECT" in report.only_problem().hint
 
 
+@pytest.mark.parametrize("text", [None, "entity = ("], ids=["missing", "broken"])
+def test_an_entity_file_that_does_not_load_is_a_problem_of_the_configuration(
+        check: Check, tmp_path: Path, text: str | None) -> None:
+    path = tmp_path / "customer.cfg"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    report = check(entity_files=[str(path), str(REPOSITORY / "etc/entities/subscription.cfg")])
+    assert report.status == CONFIGURATION, report.text
+    assert report.results["configuration"] != "ok"
+    assert report.results["database"] == "ok"
+
+
 def test_a_read_only_server_is_named_so(check: Check, db: Database) -> None:
     db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET default_transaction_read_only = on")
     dsn = psycopg.conninfo.make_conninfo(db.daemon_dsn, target_session_attrs="read-write")
