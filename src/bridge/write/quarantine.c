@@ -175,6 +175,18 @@ unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id, 
     return quarantine->failed_in_a_row++;
 }
 
+static void forget_failures(struct quarantine *quarantine)
+{
+    quarantine->failed_in_a_row = 0;
+    quarantine->failed_statements = 0;
+}
+
+void quarantine_recovered(struct quarantine *quarantine)
+{
+    if (quarantine->count == 0)
+        forget_failures(quarantine);
+}
+
 void quarantine_clear(struct quarantine *quarantine)
 {
     pthread_mutex_lock(&quarantine->lock);
@@ -182,8 +194,7 @@ void quarantine_clear(struct quarantine *quarantine)
     quarantine->count = 0;
     pthread_mutex_unlock(&quarantine->lock);
     atomic_store(&quarantine->messages, 0);
-    quarantine->failed_in_a_row = 0;
-    quarantine->failed_statements = 0;
+    forget_failures(quarantine);
 }
 
 int64_t quarantine_due_ms(const struct quarantine *quarantine)

@@ -93,6 +93,10 @@ void quarantine_judged(struct quarantine *quarantine, const struct quarantined_e
 unsigned quarantine_fails_alone(struct quarantine *quarantine, struct slice id,
                                 uint64_t statements);
 
+/* What failed is committed. If nothing is quarantined any more, nothing fails: the failures are
+   forgotten, although a commit need not have gone through the statements in which they were. */
+void quarantine_recovered(struct quarantine *quarantine);
+
 /* Forgets all: their messages go back to the broker. */
 void quarantine_clear(struct quarantine *quarantine);
 

@@ -282,6 +282,8 @@ static bool try_entity(struct trial *trial)
                   LOG_SLICE("entity_id", ((struct slice){ entity->id, entity->id_len })),
                   LOG_NUMBER("messages", trial->count));
         quarantine_remove(&trial->session->quarantine, entity, trial->count, NULL);
+        quarantine_recovered(&trial->session->quarantine);
+        counters_barred(&trial->session->marks, trial->session->quarantine.failed_in_a_row > 0);
     }
     return result != COMMIT_ABANDONED;
 }

@@ -318,6 +318,23 @@ static void another_that_fails_speaks_for_an_outage(void **state)
     assert_true(is_committed(0) && is_committed(1));
 }
 
+/* By other statements than those in which it failed, as where the row is hidden no longer. */
+static void what_is_well_again_shows_no_longer(void **state)
+{
+    struct queue_status before = { 0 };
+    struct queue_status after = { 0 };
+
+    (void)state;
+    assert_true(WRITE("b%"));
+    writers_status(&fake.writers, &before);
+    assert_true(before.paused);
+    fake.fakes.mended = true;
+    retry();
+    assert_int_equal(quarantine->count, 0);
+    writers_status(&fake.writers, &after);
+    assert_false(after.paused);
+}
+
 /* Until something is committed nobody knows whether it is one entity's fault. */
 static void nothing_that_gets_through_shows(void **state)
 {
@@ -554,6 +571,7 @@ int main(void)
         TEST(a_lone_message_that_a_trigger_refuses_is_a_dead_letter_in_the_end),
         TEST(after_a_lone_message_the_same_entity_is_judged_as_well),
         TEST(another_that_fails_speaks_for_an_outage),
+        TEST(what_is_well_again_shows_no_longer),
         TEST(nothing_that_gets_through_shows),
         TEST(what_takes_too_much_waits_for_ever),
         TEST(each_message_is_judged_by_its_own_failures),
