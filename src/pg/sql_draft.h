@@ -46,6 +46,9 @@ void sql_draft_columns(struct sql_draft *draft, const struct table *table, size_
 /* Appends all columns as they are read: "a, b::text, c". */
 void sql_draft_selected(struct sql_draft *draft, const struct table *table);
 
+/* Appends the columns of the key as they are read. */
+void sql_draft_key(struct sql_draft *draft, const struct table *table);
+
 /* Appends "b = excluded.b, c = excluded.c" for all columns but those of the key. */
 void sql_draft_excluded(struct sql_draft *draft, const struct table *table);
 

@@ -85,7 +85,8 @@ static int make_write(struct sql_draft *draft, struct pg_statements *statements)
     buffer_append_text(&draft->sql, ", payload_hash = excluded.payload_hash,"
                                     " source_time = excluded.source_time,"
                                     " updated_at = excluded.updated_at\n"
-                                    "RETURNING t.xmax = 0");
+                                    "RETURNING t.xmax = 0, ");
+    sql_draft_key(draft, table);
     statements->write.writes = table->name;
     return sql_draft_finish(draft, &statements->arena, "write", table, &statements->write);
 }
@@ -182,7 +183,8 @@ static int make_child_write(struct sql_draft *draft, struct arena *arena, const 
     buffer_append_text(&draft->sql, ") DO UPDATE SET ");
     sql_draft_excluded(draft, table);
     buffer_append_text(&draft->sql, "\n"
-                                    "RETURNING 1");
+                                    "RETURNING ");
+    sql_draft_key(draft, table);
     out->writes = table->name;
     return sql_draft_finish(draft, arena, "write", table, out);
 }

@@ -17,7 +17,7 @@ enum { PG_NEXT_MAX_BYTES = 255 };
 struct pg_child_statements {
     struct pg_statement load;   /* takes root keys; gives all rows of these roots */
     struct pg_statement remove; /* takes keys of rows */
-    struct pg_statement write;  /* takes rows */
+    struct pg_statement write;  /* takes rows; gives the key of each, in the same order */
     struct pg_statement seek;   /* takes keys of rows; gives how many of these rows are there */
     struct pg_statement copy;   /* for many rows that cannot be there yet; the rows follow it */
     struct pg_statement next;   /* takes a root key; gives the next one with rows here, if any */
@@ -29,7 +29,8 @@ struct pg_statements {
                                   that is stored, its ordinal in the arrays and whether that payload
                                   is the one applied last */
     struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
-    struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted */
+    struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted, and
+                                  its key, in the same order */
     struct pg_statement next;  /* takes a root key; gives the next one, if any */
     struct pg_statement foreign; /* gives a row if a trigger, a rule or row-level security of the
                                     site is on any of the tables, or one of them is partitioned, so

@@ -2,15 +2,18 @@
 
 #include "pg/binary.h"
 #include "pg/dead_letters.h"
+#include "pg/store_copy.h"
+#include "pg/stored_rows.h"
 
 #include <stdio.h>
 #include <string.h>
 
 /*
- * Counting costs next to nothing and finds a row that was swallowed. It does not find a row that
- * went under another key, nor one that a trigger deleted after it was counted. Only a lookup finds
- * these. It costs as much as a read of the rows, and only something of the site's can make it
- * necessary, so it is done only where there is such a thing.
+ * Counting costs next to nothing and finds a row that was swallowed. The keys that come back find a
+ * row that went under another key, be it that of a stored row. Neither finds a row that a trigger
+ * deleted, or gave another key, after it was counted. Only a lookup finds these. It costs as much
+ * as a read of the rows, and only something of the site's can make it necessary, so it is done only
+ * where there is such a thing.
  *
  * The values of a row are not compared. A site may mean to change them, as by a trigger that writes
  * all towns in capitals, and a row that was left as it was cannot be told from one that was made
@@ -72,11 +75,79 @@ static int check_inserts(struct store_transaction *tx, const PGresult *result, s
     return inserted == inserts ? 0 : store_not_written(tx, table, "inserted", inserts, inserted);
 }
 
+/* Counts the roots that came back under the keys that were sent, in the order of sending. */
+static size_t same_roots(const struct write_set *set, const PGresult *result)
+{
+    enum { INSERTED, KEY };
+    size_t same = 0;
+    int row = 0;
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct write_set_entity *entity = &set->entities[i];
+
+        if (entity->difference.root)
+            same +=
+                stored_rows_have_key(result, row++, KEY, &set->entity->root, entity->after.root);
+    }
+    return same;
+}
+
+static size_t same_rows(const struct store_transaction *tx, size_t child, const PGresult *result)
+{
+    const struct table *table = &tx->set.entity->children[child].table;
+    size_t same = 0;
+    int row = 0;
+
+    for (size_t i = 0; i < tx->set.count; i++) {
+        const struct write_set_entity *entity = &tx->set.entities[i];
+        size_t count = store_copy_has(tx, entity) ? 0 : entity->difference.write_count;
+
+        for (size_t r = 0; r < count; r++) {
+            const struct child_row *written = &entity->difference.writes[r];
+
+            if (written->child == child)
+                same += stored_rows_have_key(result, row++, 0, table, written->values);
+        }
+    }
+    return same;
+}
+
+/* A trigger of the site may have given a row the key of another one, which it then has changed. A
+   lookup finds both. */
+static int check_keys(struct store_transaction *tx, const struct pg_call *call, size_t sent)
+{
+    size_t same = sent;
+
+    if (call->statement == &tx->target->statements->write)
+        same = same_roots(&tx->set, call->result);
+    for (size_t c = 0; c < tx->set.entity->child_count; c++) {
+        if (call->statement == &tx->target->statements->children[c].write)
+            same = same_rows(tx, c, call->result);
+    }
+    return same == sent ? 0
+                        : store_not_written(tx, call->statement->writes,
+                                            "written under their own keys", sent, same);
+}
+
+/* Whether something of the site's can have changed keys. Where rows are still to be copied, the
+   question comes after them. */
+static bool keys_may_differ(struct store_transaction *tx)
+{
+    for (size_t i = 0; i < tx->pipeline.count; i++) {
+        const struct pg_call *call = &tx->pipeline.calls[i];
+
+        if (call->statement == &tx->target->statements->foreign && call->result != NULL)
+            tx->foreign = PQntuples(call->result) > 0;
+    }
+    return tx->foreign || tx->copies;
+}
+
 /* A statement has a result if it succeeded. That may have no rows: where a rule of the site has put
    another statement in its place, RETURNING has gone. */
 int store_written_count(struct store_transaction *tx, size_t inserts)
 {
     const struct pg_pipeline *pipeline = &tx->pipeline;
+    bool keys_too = keys_may_differ(tx);
 
     for (size_t i = 0; i < pipeline->count; i++) {
         const struct pg_call *call = &pipeline->calls[i];
@@ -84,8 +155,6 @@ int store_written_count(struct store_transaction *tx, size_t inserts)
 
         if (call->result == NULL)
             return 0;
-        if (call->statement == &tx->target->statements->foreign)
-            tx->foreign = PQntuples(call->result) > 0;
         if (call->statement->writes == NULL)
             continue;
         sent = pipeline->arguments[i].arrays[0].count;
@@ -95,6 +164,8 @@ int store_written_count(struct store_transaction *tx, size_t inserts)
                                      (size_t)PQntuples(call->result));
         if (call->statement == &tx->target->statements->write &&
             check_inserts(tx, call->result, inserts) != 0)
+            return -1;
+        if (keys_too && check_keys(tx, call, sent) != 0)
             return -1;
     }
     return 0;

@@ -60,6 +60,21 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
     return -1;
 }
 
+bool stored_rows_have_key(const PGresult *result, int row, int first, const struct table *table,
+                          const struct value *values)
+{
+    for (size_t i = 0; i < table->key_count; i++) {
+        enum value_type type = table->columns[i].type;
+        int column = first + (int)i;
+        struct value value = value_of_text(cell(result, row, column));
+
+        if ((!value_is_text(type) && read_value(result, row, column, type, NULL, &value) != 0) ||
+            !value_equal(type, &value, &values[i]))
+            return false;
+    }
+    return true;
+}
+
 /* The root's key, which is the first column, is the entity's own: many rows share it. */
 static int read_row(const PGresult *result, int row, const struct table *table, struct slice id,
                     struct arena *arena, struct value *values)

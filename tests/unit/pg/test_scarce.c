@@ -207,14 +207,41 @@ static bool is_seek(const struct pg_statement *statement)
     return false;
 }
 
-/* As many rows as were sent. */
+/* An element of an array among the parameters. */
+static struct slice element_of(const struct pg_call *call, size_t number, size_t row)
+{
+    const char *at = call->params->values[number] + 20; /* after the array's header */
+
+    for (; row > 0; row--)
+        at += 4 + pg_read_u32(at);
+    return (struct slice){ at + 4, pg_read_u32(at) };
+}
+
+/* The table to which rows are written, but not deleted; NULL if there is none. */
+static const struct table *written_table(const struct pg_statement *statement)
+{
+    for (size_t i = 0; i < known->entity->child_count; i++)
+        if (statement == &known->children[i].write)
+            return &known->entity->children[i].table;
+    return statement == &known->write ? &known->entity->root : NULL;
+}
+
+/* As many rows as were sent, under their own keys; of roots, before that, whether each is new. */
 static PGresult *answer_write(const struct pg_call *call)
 {
-    PGresult *result = new_result(1);
+    const struct table *table = written_table(call->statement);
+    int before = call->statement == &known->write;
+    PGresult *result = new_result(before + (table != NULL ? (int)table->key_count : 1));
 
     is_written = true;
-    for (size_t row = 0; row < rows_of(call); row++)
-        set_number(result, (int)row, 0, 1, call->statement == &known->write ? row : 1);
+    for (size_t row = 0; row < rows_of(call); row++) {
+        set_number(result, (int)row, 0, 1, before ? row : 1);
+        for (size_t i = 0; table != NULL && i < table->key_count; i++) {
+            struct slice key = element_of(call, i, row);
+
+            set_bytes(result, (int)row, before + (int)i, key.data, key.len);
+        }
+    }
     return result;
 }
 

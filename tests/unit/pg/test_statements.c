@@ -56,7 +56,7 @@ static void roots_are_upserted_by_their_key(void **state)
         "ON CONFLICT (id) DO UPDATE SET price = excluded.price, extra = excluded.extra,"
         " payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
         " updated_at = excluded.updated_at\n"
-        "RETURNING t.xmax = 0");
+        "RETURNING t.xmax = 0, id");
     assert_int_equal(statements.write.param_count, 3 + ROOT_WRITE_MORE);
     assert_int_equal(statements.write.param_types[1], 1231);
 }
@@ -83,7 +83,7 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
         "FROM unnest($1::text[], $2::integer[], $3::date[], $4::jsonb[])\n"
         "  AS i(id, n, day, extra)\n"
         "ON CONFLICT (id, n) DO UPDATE SET day = excluded.day, extra = excluded.extra\n"
-        "RETURNING 1");
+        "RETURNING id, n");
     assert_string_equal(
         child->remove.sql,
         "DELETE FROM kopru.parts AS t\nUSING unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
