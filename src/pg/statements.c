@@ -112,7 +112,9 @@ static int make_foreign(struct sql_draft *draft, struct pg_statements *statement
                             &statements->foreign);
 }
 
-/* Of the root table, or of a child table, whose key begins with the root's. */
+/* Of the root table, or of a child table, whose key begins with the root's. None, if the condition
+   of a trigger of the site asks what a row was before an update: it may meet every message that
+   changes something, and does not meet a row that is written again as it is. */
 static int make_next(struct sql_draft *draft, struct arena *arena, const struct table *table,
                      struct pg_statement *out)
 {
@@ -121,8 +123,14 @@ static int make_next(struct sql_draft *draft, struct arena *arena, const struct 
     buffer_append_format(&draft->sql, "SELECT %s\nFROM kopru.%s\nWHERE %s > ", key, table->name,
                          key);
     sql_draft_scalar(draft, TEXT_OID, "text");
-    buffer_append_format(&draft->sql, " AND octet_length(%s) <= %d\nORDER BY %s LIMIT 1", key,
-                         PG_NEXT_MAX_BYTES, key);
+    buffer_append_format(&draft->sql,
+                         " AND octet_length(%s) <= %d AND NOT EXISTS (SELECT FROM pg_trigger AS g"
+                         " WHERE g.tgrelid = '" ENTITY_SCHEMA ".%s'::regclass"
+                         " AND NOT g.tgisinternal AND g.tgenabled <> 'D'"
+                         " AND g.tgtype & 16 <> 0" /* TRIGGER_TYPE_UPDATE of pg_trigger.h */
+                         " AND pg_get_triggerdef(g.oid) ~ '[( ]old[.]')"
+                         "\nORDER BY %s LIMIT 1",
+                         key, PG_NEXT_MAX_BYTES, table->name, key);
     return sql_draft_finish(draft, arena, "next", table, out);
 }
 
