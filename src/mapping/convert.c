@@ -127,7 +127,7 @@ enum convert_fit convert_key(struct reading *reading, const struct json_node *no
         return CONVERT_MISFIT;
     if (!convert_sent(reading, node, &sent))
         return CONVERT_NO_MEMORY;
-    if (sent.text.len == 0 || sent.text.len > CONVERT_KEY_MAX_BYTES)
+    if (sent.text.len == 0 || sent.text.len > ENTITY_KEY_MAX_BYTES)
         return CONVERT_MISFIT;
     if (sent.type == JSON_NUMBER && !is_integer_literal(sent.text))
         return CONVERT_MISFIT;

@@ -30,11 +30,9 @@ bool convert_sent(struct reading *reading, const struct json_node *node, struct 
 enum convert_fit convert_value(struct reading *reading, enum value_type type, struct sent sent,
                                struct value *value, struct value *date);
 
-/* Reads a key: a string of 1 to 255 bytes, or an integer of at most 255 characters, which is kept
-   as it was written. */
+/* Reads a key: a string of 1 to ENTITY_KEY_MAX_BYTES, or an integer of at most as many characters,
+   which is kept as it was written. */
 enum convert_fit convert_key(struct reading *reading, const struct json_node *node,
                              struct slice *key);
-
-enum { CONVERT_KEY_MAX_BYTES = 255 };
 
 #endif

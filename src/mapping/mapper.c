@@ -287,7 +287,7 @@ static enum map_outcome map_payload(struct mapper *mapper, struct slice body, st
 static enum map_outcome refuse_expansion(const struct mapping *mapping, struct arena *arena,
                                          const struct change *change, struct refusal *refusal)
 {
-    char kept[CONVERT_KEY_MAX_BYTES];
+    char kept[ENTITY_KEY_MAX_BYTES];
     struct slice id = { NULL, 0 };
 
     if (change != NULL && change->id.data != NULL)

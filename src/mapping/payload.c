@@ -116,7 +116,7 @@ enum map_outcome payload_id(struct reading *reading, const struct object_view *v
         return refuse(
             refusal, REFUSAL_INVALID_ID, path,
             "neither a string of 1 to %d bytes nor an integer without fraction and exponent",
-            CONVERT_KEY_MAX_BYTES);
+            ENTITY_KEY_MAX_BYTES);
     case CONVERT_NO_MEMORY:
         break;
     }

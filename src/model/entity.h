@@ -38,8 +38,10 @@ struct child {
     bool has_set_column; /* key column 1 is that with the array's name; else there is one set */
 };
 
-/* One transaction has prepared statements for no more. */
-enum { ENTITY_MAX_CHILDREN = 16 };
+enum {
+    ENTITY_MAX_CHILDREN = 16,   /* one transaction has prepared statements for no more */
+    ENTITY_KEY_MAX_BYTES = 255, /* of a key that kopru writes */
+};
 
 struct entity {
     const char *name;  /* "subscription" */

@@ -130,7 +130,7 @@ static int make_next(struct sql_draft *draft, struct arena *arena, const struct 
                          " AND g.tgtype & 16 <> 0" /* TRIGGER_TYPE_UPDATE of pg_trigger.h */
                          " AND pg_get_triggerdef(g.oid) ~ '[( ]old[.]')"
                          "\nORDER BY %s LIMIT 1",
-                         key, PG_NEXT_MAX_BYTES, table->name, key);
+                         key, ENTITY_KEY_MAX_BYTES, table->name, key);
     return sql_draft_finish(draft, arena, "next", table, out);
 }
 

@@ -11,9 +11,6 @@
 #include "model/entity.h"
 #include "pg/call.h"
 
-/* `next` passes over longer keys: kopru did not write them. */
-enum { PG_NEXT_MAX_BYTES = 255 };
-
 struct pg_child_statements {
     struct pg_statement load;   /* takes root keys; gives all rows of these roots */
     struct pg_statement remove; /* takes keys of rows */
@@ -31,7 +28,8 @@ struct pg_statements {
     struct pg_statement load;  /* takes root keys; gives the rows, locked, and ROOT_LOAD_* */
     struct pg_statement write; /* takes rows and ROOT_WRITE_*; gives whether each was inserted, and
                                   its key, in the same order */
-    struct pg_statement next;  /* takes a root key; gives the next one, if any */
+    struct pg_statement next;  /* takes a root key; gives the next one that kopru can have written,
+                                  if any */
     struct pg_statement foreign; /* gives a row if a trigger, a rule or row-level security of the
                                     site is on any of the tables, or one of them is partitioned, so
                                     that its partitions may have triggers */

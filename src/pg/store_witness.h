@@ -14,7 +14,7 @@
 
 /* The witness of one table that was chosen last. Zeroed: none was chosen yet. */
 struct store_witness {
-    char id[PG_NEXT_MAX_BYTES];
+    char id[ENTITY_KEY_MAX_BYTES];
     size_t len;
 };
 

@@ -18,9 +18,10 @@
    wrote to, so that nobody can add a trigger or a rule there any more. */
 void store_written_ask(struct store_transaction *tx);
 
-/* Compares the rows that came back with those that were sent, for each call of the pipeline that
-   was answered. Sets tx->foreign. inserts: how many roots are new. May be asked after a failure,
-   which often only follows from a row that is missing. Returns 0, or -1 with tx->failure. */
+/* Compares the rows that came back with those that were sent, in number and, where there may be
+   something of the site's, by their keys, for each call of the pipeline that was answered. Sets
+   tx->foreign. inserts: how many roots are new. May be asked after a failure, which often only
+   follows from a row that is missing. Returns 0, or -1 with tx->failure. */
 int store_written_count(struct store_transaction *tx, size_t inserts);
 
 /* After a failure that says that two rows got the same key in one statement, which only the site

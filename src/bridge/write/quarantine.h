@@ -17,14 +17,13 @@
 #include <pthread.h>
 
 enum {
-    QUARANTINE_MAX = 16,           /* entities of one writer: more at a time are an outage */
-    QUARANTINE_ID_MAX_BYTES = 255, /* no key is longer */
-    STATEMENTS_MAX = 64,           /* the bits of write_report.statements */
+    QUARANTINE_MAX = 16, /* entities of one writer: more at a time are an outage */
+    STATEMENTS_MAX = 64, /* the bits of write_report.statements */
 };
 
 struct quarantined_entity {
-    char id[QUARANTINE_ID_MAX_BYTES]; /* a copy: a committed message belongs to the consumer thread,
-                                         and may be gone */
+    char id[ENTITY_KEY_MAX_BYTES]; /* a copy: a committed message belongs to the consumer thread,
+                                      and may be gone */
     size_t id_len;
     struct message *first; /* in order of arrival, linked by `next` */
     struct message *last;
@@ -52,9 +51,9 @@ struct quarantine {
     unsigned failed_in_a_row;   /* entities that failed alone since the last commit that went
                                    through one of failed_statements */
     uint64_t failed_statements; /* in which they failed; 0: any commit counts */
-    char judged_id[QUARANTINE_ID_MAX_BYTES]; /* of the last entity of which only dead letters were
-                                                committed */
-    size_t judged_len;                       /* 0 if there was none */
+    char judged_id[ENTITY_KEY_MAX_BYTES]; /* of the last entity of which only dead letters were
+                                             committed */
+    size_t judged_len;                    /* 0 if there was none */
 };
 
 /* A message may be at fault after so many attempts over span_ms, so trials are as frequent as that
