@@ -175,6 +175,7 @@ static bool number_within(const struct set_reading *set)
     uint32_t within = set->compiled->ordinal_within;
     uint32_t ordinal = set->compiled->ordinal_column;
     size_t count = set->rows->count;
+    int64_t number = 0;
     struct value **sorted = arena_alloc_array(set->reading->arena, count, sizeof(*sorted));
 
     if (sorted == NULL)
@@ -186,7 +187,8 @@ static bool number_within(const struct set_reading *set)
         bool again = i > 0 && slice_equal(value_text(&sorted[i - 1][within]),
                                           value_text(&sorted[i][within]));
 
-        sorted[i][ordinal] = value_of_number(again ? sorted[i - 1][ordinal].number + 1 : 1);
+        number = again ? number + 1 : 1;
+        sorted[i][ordinal] = value_of_number(number);
     }
     return true;
 }

@@ -19,7 +19,7 @@ _START_DEADLINE_S = 60
 _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
-def _bin_directory() -> Path:
+def bin_directory() -> Path:
     """The newest installed server's programs; Debian keeps them out of PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
                       key=lambda path: int(path.parts[4]))
@@ -59,7 +59,7 @@ class Postgres:
         self.directory = make_directory("kopru-pg-", self.user)
         self.port = free_port()
         self._keep = keep
-        self._bin = _bin_directory()
+        self._bin = bin_directory()
         self._data = self.directory / "data"
         self._settings = {
             "listen_addresses": "'127.0.0.1'",

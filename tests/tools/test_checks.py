@@ -154,3 +154,48 @@ def test_a_setting_with_one_long_string_may_be_longer(tmp_path: Path):
     long = "x" * 101
     assert checked_lines(tmp_path, "a.cfg", f'    uri = "{long}";\n').returncode == 0
     assert checked_lines(tmp_path, "a.cfg", f'    uri = "{long}"; # why\n').returncode == 1
+
+
+# conditionals
+
+def checked_conditional(root: Path, expression: str) -> subprocess.CompletedProcess[str]:
+    path = root / "src" / "a.c"
+    path.parent.mkdir()
+    path.write_text(f"/* a ? *p + 1 : 1 */\nlong f(void)\n{{\n    return {expression};\n}}\n")
+    return run("check-conditionals", root)
+
+
+def test_the_tree_has_no_conditional_that_gcc_14_miscompiles():
+    done = run("check-conditionals")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("expression", [
+    "b ? *p + 1 : 1", "b ? 1 + *p : 1", "b ? *p | 1 : 1", "b ? *p ^ 1 : 1", "b ? *p - 1 : -1",
+    "b ? *p - 1L : -1", "b ? *p + 1 : 1u", "b ? *p + i : i", "b ? *p + s->n : s->n",
+    "b ? p[2] + 1 : 1", "b ? sorted[i - 1][k].number + 1 : 1", "b ? s->n + 1 : 1",
+    "b ? 7 / i + 1 : 1", "b ? 7 % i + 1 : 1", "b ? (long)(int)*p + 1 : 1", "b ? (*p + 1) : (1)",
+    "b ? *p * 2 + 1 : 1", "b ? *p + *p + 1 : 1", "b ? (0, *p + 1) : 1",
+    "(i & 1) == 0 ? 1 : *p + 1", "s.bit ? *p + 1 : 1", "b ? *p\n + 1 : 1",
+    "c ? 2 : b ? *p + 1 : 1", "b ? (b ? *p + 1 : 1) + i : i", "f(b ? *p + 1 : 1, 2)",
+    "v[b ? *p + 1 : 1]", "(struct s){ .n = b ? *p + 1 : 1, .m = 2 }",
+])
+def test_a_conditional_that_gcc_14_miscompiles_is_found(tmp_path: Path, expression: str):
+    done = checked_conditional(tmp_path, expression)
+    assert done.returncode == 1
+    assert {line.partition(": gcc 14 ")[0] for line in done.stdout.splitlines()} == {"src/a.c:4"}
+
+
+@pytest.mark.parametrize("expression", [
+    "b ? *p : 1", "b ? *p + 1 : 2", "b ? *p - 1 : 1", "b ? *p & 1 : 1", "b ? *p * 3 : 3",
+    "b ? *p << 1 : 1", "b ? n + 1 : 1", "b ? s.n + 1 : 1", "b ? n * m + 1 : 1", "b ? p : p + 1",
+    "f(*p + 1, b ? 2 : 1)", "b ? \"*p + 1\" : \"1\"", "b ?: *p + 1", "b ? -1 : 1",
+    "1 + (b ? *p : 0)",
+])
+def test_other_conditionals_pass(tmp_path: Path, expression: str):
+    done = checked_conditional(tmp_path, expression)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_tree_without_c_files_is_no_success(tmp_path: Path):
+    assert run("check-conditionals", tmp_path).returncode == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.database import REPOSITORY
+from support.postgres import bin_directory
 
 pytestmark = pytest.mark.no_kopru
 
@@ -21,7 +22,8 @@ PROGRAMS = {
     "build": ({"build"}, ["cmake", "gcc", "ninja", "pkg-config"]),
     "demo": ({"build", "demo"}, ["curl", "initdb", "psql", "python3", "rabbitmq-server", "sqitch"]),
     "chaos": ({"build", "demo", "chaos"}, ["pgbouncer", "python3"]),
-    "test": ({"build", "demo", "test"}, ["openssl", "pgbouncer", "ps", "pytest-3"]),
+    "test": ({"build", "demo", "test"}, ["openssl", "pgbouncer", "ps", "pytest-3",
+                                         "systemd-analyze"]),
     "test quick": ({"build", "quick"}, ["ctest", "pytest-3"]),
     "test unit": ({"build", "unit"}, ["ctest", "python3"]),
     "test --full": ({"build", "demo", "test", "mutants", "bench", "full"}, ["git", "valgrind"]),
@@ -40,7 +42,8 @@ SCRIPTS = {
     "chaos": ["tools/chaos.py"],
     "bench": ["bench/run.py"],
     "test quick": ["tests/conftest.py", "tests/golden/test_map.py"],
-    "lint": ["tools/check-layers", "tools/check-lines", "tools/check-sizes"],
+    "lint": ["tools/check-conditionals", "tools/check-layers", "tools/check-lines",
+             "tools/check-sizes"],
     "fuzz": ["tests/fuzz/golden_seeds.py"],
     "test unit": ["tests/fuzz/golden_seeds.py"],
 }
@@ -157,8 +160,7 @@ def test_the_programs_of_a_command_are_in_its_groups(command: str) -> None:
     groups, programs = PROGRAMS[command]
     installed = closure(packages_of(groups))
     for program in programs:
-        folders = "/usr/sbin:/usr/bin:/usr/lib/postgresql/15/bin"
-        path = shutil.which(program, path=folders)
+        path = shutil.which(program, path=f"/usr/sbin:/usr/bin:{bin_directory()}")
         if path is None:
             assert command not in ("test", "test quick"), f"{program} is not installed"
             pytest.skip(f"{program} is not installed")

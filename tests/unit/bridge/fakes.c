@@ -470,7 +470,7 @@ static int lease_read(void *session, const char *queue, const char *entity, stru
     fakes->looks++;
     other = fakes->other_entity;
     *lease = (struct lease){ .epoch = fakes->epoch,
-                             .version = fakes->expired_holder ? 1 : 1 + fakes->looks };
+                             .version = 1 + (fakes->expired_holder ? 0 : fakes->looks) };
     if (fakes->expired_holder || fakes->fresh_holder) {
         lease->holder =
             (struct lease_holder){ .name = "elsewhere 1", .instance = "elsewhere boot/1 1 1" };
