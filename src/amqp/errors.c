@@ -27,6 +27,9 @@ static const char hint_tls[] = "check that the port speaks TLS, and the certific
 static const char hint_bug[] =
     "this should not happen: please report it with the version of kopru and of the broker";
 
+/* AMQP_STATUS_SSL_UNIMPLEMENTED, a name that rabbitmq-c 0.11 does not have yet. */
+enum { STATUS_SSL_UNIMPLEMENTED = -0x0205 };
+
 static const struct meaning statuses[] = {
     { AMQP_STATUS_OK, ERROR_INTERNAL, "no error", hint_bug },
     { AMQP_STATUS_NO_MEMORY, ERROR_INTERNAL, "out of memory",
@@ -76,6 +79,7 @@ static const struct meaning statuses[] = {
       "the broker's certificate is not trusted", "check amqp.ca_file" },
     { AMQP_STATUS_SSL_CONNECTION_FAILED, ERROR_UNAVAILABLE, "the TLS handshake failed", hint_tls },
     { AMQP_STATUS_SSL_SET_ENGINE_FAILED, ERROR_INTERNAL, "the TLS engine cannot be set", hint_bug },
+    { STATUS_SSL_UNIMPLEMENTED, ERROR_INTERNAL, "the TLS library lacks a function", hint_bug },
 };
 
 /* The broker's reply codes. The rest is in the reply text, which is quoted. */
@@ -153,7 +157,7 @@ const char *amqp_status_text(int status)
 
 static bool is_tls_status(int status)
 {
-    return status <= AMQP_STATUS_SSL_ERROR && status >= AMQP_STATUS_SSL_SET_ENGINE_FAILED;
+    return status <= AMQP_STATUS_SSL_ERROR && status >= STATUS_SSL_UNIMPLEMENTED;
 }
 
 int amqp_status_error(struct error *err, const char *what, const char *subject, int status)

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 #define json_type json_c_type /* json-c has an enum of that name, too */
-#include <json-c/json.h>
+#include "json_c.h"
 #undef json_type
 
 enum { DOCUMENTS = 20000, MAX_DEPTH = 64, MAX_BYTES = 1 << 20 };
@@ -129,22 +129,6 @@ static void damage(struct buffer *out)
     }
 }
 
-static json_object *read_with_json_c(struct slice text)
-{
-    struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH + 1);
-    json_object *object;
-
-    assert_non_null(tokener);
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    object = json_tokener_parse_ex(tokener, text.data, (int)text.len);
-    if (json_tokener_get_error(tokener) != json_tokener_success ||
-        json_tokener_get_parse_end(tokener) != text.len)
-        fail_msg("json-c refuses (%s): %.*s",
-                 json_tokener_error_desc(json_tokener_get_error(tokener)), SLICE_ARG(text));
-    json_tokener_free(tokener);
-    return object;
-}
-
 static void compare(const struct json_doc *doc, const struct json_node *node, json_object *other,
                     struct arena *arena);
 
@@ -238,7 +222,7 @@ static size_t compare_documents(bool damaged)
         if (damaged)
             damage(&text);
         if (json_read(&doc, buffer_slice(&text), MAX_DEPTH, &fault) == 0) {
-            json_object *other = read_with_json_c(buffer_slice(&text));
+            json_object *other = json_c_read(text.data, text.len, MAX_DEPTH + 1);
 
             compare(&doc, doc.nodes, other, &arena);
             json_object_put(other);

@@ -1,7 +1,6 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +9,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "json_c.h"
 
 /* Standard error goes into a file while the code under test writes. */
 static FILE *captured;
@@ -49,14 +50,7 @@ static const char *behind_time(const char *line)
 
 static struct json_object *parse(const char *line)
 {
-    struct json_tokener *tokener = json_tokener_new();
-    struct json_object *object;
-
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    object = json_tokener_parse_ex(tokener, line, (int)strlen(line));
-    assert_int_equal(json_tokener_get_error(tokener), json_tokener_success);
-    json_tokener_free(tokener);
-    return object;
+    return json_c_read(line, strcspn(line, "\n"), JSON_TOKENER_DEFAULT_DEPTH);
 }
 
 static void assert_member(struct json_object *object, const char *name, const char *expected)
