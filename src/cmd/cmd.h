@@ -5,7 +5,8 @@
  * To add a command, write cmd_NAME.c with a `const struct command CMD_NAME`, declare it below and
  * give it a row in cmd.c:
  *
- *     static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
+ *     static const struct option_spec OPTIONS[] = { { OPTION_CONFIG }, { OPTION_HELP },
+ *                                                   { OPTION_END } };
  *
  *     static int run(const struct invocation *call, struct error_list *errors)
  *     {

@@ -22,11 +22,11 @@
 #include <string.h>
 
 static const struct option_spec OPTIONS[] = {
-    OPTION_CONFIG,
+    { OPTION_CONFIG },
     { .name = "offline", .help = "check only the files, ask neither broker nor database" },
-    OPTION_OUTPUT("table", OUTPUT_FORMATS),
-    OPTION_HELP,
-    OPTION_END,
+    { OPTION_OUTPUT("table", OUTPUT_FORMATS) },
+    { OPTION_HELP },
+    { OPTION_END },
 };
 
 static const char HELP[] =

@@ -20,10 +20,10 @@ static const struct option_spec OPTIONS[] = {
       .argument = "NAME",
       .help = "the entity that the payload describes",
       .required = true },
-    OPTION_CONFIG,
-    OPTION_OUTPUT("json", FORMATS),
-    OPTION_HELP,
-    OPTION_END,
+    { OPTION_CONFIG },
+    { OPTION_OUTPUT("json", FORMATS) },
+    { OPTION_HELP },
+    { OPTION_END },
 };
 
 static const char HELP[] =

@@ -24,7 +24,7 @@
 
 enum { FINISH_LOOK_MS = 20 };
 
-static const struct option_spec OPTIONS[] = { OPTION_CONFIG, OPTION_HELP, OPTION_END };
+static const struct option_spec OPTIONS[] = { { OPTION_CONFIG }, { OPTION_HELP }, { OPTION_END } };
 
 static const char HELP[] =
     "example: kopru run --config /etc/kopru/kopru.cfg\n"

@@ -19,10 +19,10 @@ static const struct option_spec OPTIONS[] = {
       .letter = 'e',
       .argument = "NAME",
       .help = "only the statements of this entity" },
-    OPTION_CONFIG,
-    OPTION_OUTPUT("sql", FORMATS),
-    OPTION_HELP,
-    OPTION_END,
+    { OPTION_CONFIG },
+    { OPTION_OUTPUT("sql", FORMATS) },
+    { OPTION_HELP },
+    { OPTION_END },
 };
 
 static const char HELP[] =

@@ -22,24 +22,15 @@ struct option_spec {
     bool required;
 };
 
+/* The fields of options that several commands have: { OPTION_CONFIG }. */
 #define OPTION_CONFIG                                                                              \
-    {                                                                                              \
-        .name = "config", .letter = 'c', .argument = "FILE", .help = "the configuration",          \
-        .fallback = "/etc/kopru/kopru.cfg"                                                         \
-    }
+    .name = "config", .letter = 'c', .argument = "FILE", .help = "the configuration",              \
+    .fallback = "/etc/kopru/kopru.cfg"
 #define OPTION_OUTPUT(default_format, formats)                                                     \
-    {                                                                                              \
-        .name = "output", .argument = "FORMAT", .help = "form of the data on stdout",              \
-        .fallback = (default_format), .choices = (formats)                                         \
-    }
-#define OPTION_HELP                                                                                \
-    {                                                                                              \
-        .name = "help", .letter = 'h', .help = "print this help"                                   \
-    }
-#define OPTION_END                                                                                 \
-    {                                                                                              \
-        .name = NULL                                                                               \
-    }
+    .name = "output", .argument = "FORMAT", .help = "form of the data on stdout",                  \
+    .fallback = (default_format), .choices = (formats)
+#define OPTION_HELP .name = "help", .letter = 'h', .help = "print this help"
+#define OPTION_END .name = NULL
 
 /* For OPTION_OUTPUT: "table", "json". */
 extern const char *const OUTPUT_FORMATS[];

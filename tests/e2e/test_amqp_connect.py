@@ -164,15 +164,15 @@ class TlsServer:
         return Server(self._serve)
 
 
-@pytest.mark.parametrize(("names", "issuer", "days", "why"), [
-    ("DNS:other.example.com,DNS:b", "ca", 1, "amqp.uri asks for localhost, and the broker's "
+@pytest.mark.parametrize(("names", "issuer", "expired", "why"), [
+    ("DNS:other.example.com,DNS:b", "ca", False, "amqp.uri asks for localhost, and the broker's "
      "certificate was made for other.example.com, b: "),
-    ("DNS:localhost", "stranger", 1, "unable to get local issuer certificate"),
-    ("DNS:localhost", "ca", -1, "certificate has expired"),
+    ("DNS:localhost", "stranger", False, "unable to get local issuer certificate"),
+    ("DNS:localhost", "ca", True, "certificate has expired"),
 ])
-def test_refused_certificate(authority: Authority, names: str, issuer: str, days: int,
+def test_refused_certificate(authority: Authority, names: str, issuer: str, expired: bool,
                              why: str) -> None:
-    pair = authority.certificate("refused", names=names, issuer=issuer, days=days)
+    pair = authority.certificate("refused", names=names, issuer=issuer, expired=expired)
     with TlsServer(*pair).listen() as server:
         uri = f"amqps://u:p@localhost:{server.port}"
         assert_refused(attempt(uri, ca_file=authority.ca_file),

@@ -103,8 +103,7 @@ class Postgres:
         done = subprocess.run(
             as_user(self.user, [
                 str(self._bin / "initdb"), "--auth=trust", f"--username={SUPERUSER}",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8", "--no-sync", "--no-instructions", "-D", str(self._data)]),
+                "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "-D", str(self._data)]),
             env=self._environment(), cwd=self.directory, capture_output=True, text=True,
             check=False,
         )

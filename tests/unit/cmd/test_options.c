@@ -12,7 +12,7 @@
 static const char *const COLOURS[] = { "red", "blue", NULL };
 
 static const struct option_spec OPTIONS[] = {
-    OPTION_CONFIG,
+    { OPTION_CONFIG },
     { .name = "colour",
       .letter = 'k',
       .argument = "NAME",
@@ -20,8 +20,8 @@ static const struct option_spec OPTIONS[] = {
       .choices = COLOURS },
     { .name = "force", .help = "whatever happens" },
     { .name = "entity", .argument = "NAME", .help = "what it is about", .required = true },
-    OPTION_HELP,
-    OPTION_END,
+    { OPTION_HELP },
+    { OPTION_END },
 };
 
 static const struct command COMMAND = { .name = "paint", .options = OPTIONS, .max_arguments = 1 };
