@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import psycopg
 
@@ -59,7 +60,7 @@ class PgBouncer:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._child.stop()
+        self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def start(self) -> None:
@@ -78,7 +79,8 @@ class PgBouncer:
         self._child.kill9()
 
     def stop(self) -> None:
-        self._child.stop()
+        """At once: from 1.21 on SIGTERM waits until each client has left."""
+        self._child.stop(signal.SIGQUIT)
 
     def console(self) -> psycopg.Connection:
         """Its admin console (PAUSE, RESUME, KILL, RECONNECT, SHOW). The caller closes it."""
