@@ -50,8 +50,10 @@ static int decode(char **out, struct slice source, const char *part, struct erro
     char *text = malloc(source.len + 1);
     size_t len = 0;
 
-    if (text == NULL)
-        return error_no_memory(err);
+    if (text == NULL) {
+        error_no_memory(err);
+        return -1; /* so that clang's analyzer sees that *out is only without a string then */
+    }
     *out = text; /* amqp_uri_release() frees it, whatever happens below */
     for (size_t i = 0; i < source.len; i++) {
         char c = source.data[i];

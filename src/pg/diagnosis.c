@@ -2,8 +2,11 @@
 
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /*
  * The server's words are not passed on, with one exception, because PostgreSQL quotes the value
@@ -64,6 +67,20 @@ static bool hint_of_state(struct pg_failure *failure)
     return true;
 }
 
+/* libpq 17 has no words for a socket that it could not make. Writes what the system says about
+   another one. */
+static void explain_silence(char *out, size_t size)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        snprintf(out, size, "cannot make a socket: %s", strerror(errno));
+        return;
+    }
+    close(fd);
+    snprintf(out, size, "libpq gives no reason");
+}
+
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why)
 {
     char said[sizeof(failure->error.why)];
@@ -72,8 +89,8 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
     failure->connection_lost = true;
     failure->class = SQLSTATE_RECONNECT;
     if (said[0] == '\0') {
-        /* libpq 17 has no words for a socket that it could not make. */
-        error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(pg), "libpq gives no reason");
+        explain_silence(said, sizeof(said));
+        error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(pg), "%s", said);
         error_hint(&failure->error,
                    "check the limits of kopru's process (ulimit -n, memory), then the server");
         return;

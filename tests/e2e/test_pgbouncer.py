@@ -6,7 +6,7 @@ import json
 
 import psycopg
 import pytest
-from support.pgbouncer import PgBouncer
+from support.pgbouncer import PgBouncer, knows_prepared_statements
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,18 @@ def test_a_pooler_is_met_with_a_few_reconnects_and_no_more(kopru, pooler, db, qu
     # time as the others: the lease keeper, and two writers of each queue.
     assert 1 <= len(errors) <= 5
     assert {error.get("sqlstate") for error in errors} <= {"26000", "42P05", None}
+
+
+@pytest.mark.skipif(not knows_prepared_statements(), reason="this PgBouncer is older than 1.21")
+def test_a_pooler_that_keeps_prepared_statements_costs_no_reconnect(postgres_server, kopru, db,
+                                                                    queues, rabbitmq_server):
+    with PgBouncer(postgres_server, settings={"max_prepared_statements": "200"}) as own:
+        daemon = kopru(postgres={"conninfo": own.daemon_dsn(db)}, batch={"max_messages": 1})
+        rabbitmq_server.publish_many(queues.customer,
+                                     [_body(number, "a") for number in range(300)])
+        rabbitmq_server.wait_until_empty(queues.customer)
+        assert daemon.events("database_unavailable") == []
+        _assert_undisturbed(db, daemon, "a", 300)
 
 
 # ---- what its own operator does

@@ -176,7 +176,7 @@ def test_a_broker_that_goes_while_a_connection_is_made_is_an_outage(
 def test_rabbitmqctl_says_why_it_failed(rabbitmq_server: RabbitMQ):
     assert "guest" in rabbitmq_server.rabbitmqctl("list_users")
     with pytest.raises(RuntimeError, match="no-such-user"):
-        rabbitmq_server.rabbitmqctl("delete_user", "no-such-user")
+        rabbitmq_server.rabbitmqctl("set_user_tags", "no-such-user")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

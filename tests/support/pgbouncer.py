@@ -1,8 +1,11 @@
 """A private PgBouncer that pools by transaction, in front of a private PostgreSQL."""
 
 import os
+import re
 import shutil
 import signal
+import subprocess
+from functools import cache
 
 import psycopg
 
@@ -29,8 +32,26 @@ admin_users = {superuser}
 {more}"""
 
 
+def _program() -> str:
+    found = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
+    if found is None:
+        raise RuntimeError("no pgbouncer; ./dev setup installs it")
+    return found
+
+
+@cache
+def knows_prepared_statements() -> bool:
+    """Whether this PgBouncer can take a prepared statement along to another session: from 1.21."""
+    said = subprocess.run([_program(), "--version"], capture_output=True, text=True, check=True)
+    version = re.match(r"PgBouncer (\d+)\.(\d+)", said.stdout)
+    assert version is not None, said.stdout
+    return (int(version[1]), int(version[2])) >= (1, 21)
+
+
 class PgBouncer:
-    """Server sessions are handed out in turn, so a client rarely meets the same one twice.
+    """Server sessions are handed out in turn, so a client rarely meets the same one twice. Prepared
+    statements stay with the session that prepared them, as they always did before 1.21, unless
+    settings has another max_prepared_statements.
 
         with PgBouncer(server) as pooler:
             psycopg.connect(pooler.daemon_dsn(database))
@@ -43,6 +64,8 @@ class PgBouncer:
         self._config = self.directory / "pgbouncer.ini"
         users = self.directory / "users.txt"
         users.write_text(f'"{SUPERUSER}" ""\n"{DAEMON}" ""\n')
+        if knows_prepared_statements():
+            settings = {"max_prepared_statements": "0", **(settings or {})}
         self._config.write_text(
             _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size,
                            users=users, superuser=SUPERUSER,
@@ -69,10 +92,7 @@ class PgBouncer:
 
     def launch(self) -> None:
         """Begin to start, without waiting."""
-        program = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
-        if program is None:
-            raise RuntimeError("no pgbouncer; ./dev setup installs it")
-        self._child.launch([program, str(self._config)], {"PATH": os.defpath}, self.directory,
+        self._child.launch([_program(), str(self._config)], {"PATH": os.defpath}, self.directory,
                            "INT")
 
     def kill9(self) -> None:

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -23,6 +24,22 @@ static void an_error_without_words_is_not_the_servers(void **state)
     }
 }
 
+static void without_a_descriptor_it_is_what_the_system_says(void **state)
+{
+    struct pg_failure failure = { 0 };
+    struct rlimit before;
+    struct rlimit none;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    pg_diagnose_loss(NULL, &failure, "cannot connect to the database", "");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_string_equal(failure.error.why, "cannot make a socket: Too many open files");
+    assert_non_null(strstr(failure.error.hint, "ulimit -n"));
+}
+
 static void what_libpq_says_is_passed_on(void **state)
 {
     struct pg_failure failure = { 0 };
@@ -38,6 +55,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_error_without_words_is_not_the_servers),
+        cmocka_unit_test(without_a_descriptor_it_is_what_the_system_says),
         cmocka_unit_test(what_libpq_says_is_passed_on),
     };
 
