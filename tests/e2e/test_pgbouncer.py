@@ -51,7 +51,8 @@ def test_a_pooler_is_met_with_a_few_reconnects_and_no_more(kopru, pooler, db, qu
 def test_a_pooler_that_keeps_prepared_statements_costs_no_reconnect(postgres_server, kopru, db,
                                                                     queues, rabbitmq_server):
     with PgBouncer(postgres_server, settings={"max_prepared_statements": "200"}) as own:
-        daemon = kopru(postgres={"conninfo": own.daemon_dsn(db)}, batch={"max_messages": 1})
+        daemon = kopru(postgres={"conninfo": own.daemon_dsn(db)}, batch={"max_messages": 1},
+                       queues=[{"name": queues.customer, "entity": "customer"}])
         rabbitmq_server.publish_many(queues.customer,
                                      [_body(number, "a") for number in range(300)])
         rabbitmq_server.wait_until_empty(queues.customer)

@@ -132,6 +132,8 @@ def started(root: Path) -> list[str]:
     "test --ful", "test --full x", "test quik", "test quick x", "test --asan --x",
     "test tests/gold", "test tests/gold/test_map.py::test", "fuzz --seconds 0", "fuzz nothing",
     "lint src", "fmt -x", "coverage --quick", "setup demo", "dmeo", "--kep",
+    "test --on", "test --on sid", "test --on trixie quik", "test --on trixie --ful",
+    "test --on trixie --on bookworm",
 ])
 def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
                                                                      words: str) -> None:
@@ -147,6 +149,7 @@ def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
     "test", "test --full", "test quick", "test unit -R base/", "test --asan -x",
     "test tests/golden --durations=5", "test -k map", "test tests/golden/test_map.py::test[a-b]",
     "bench --instructions --record", "fuzz --seconds=5", "coverage", "lint", "fmt",
+    "test --on trixie", "test --on bookworm quick", "test --on trixie tests/golden -x",
 ])
 def test_what_is_right_begins_with_the_packages(bare: Path, words: str) -> None:
     done = run_dev(bare, *words.split())

@@ -27,6 +27,7 @@ PROGRAMS = {
     "test quick": ({"build", "quick"}, ["ctest", "pytest-3"]),
     "test unit": ({"build", "unit"}, ["ctest", "python3"]),
     "test --full": ({"build", "demo", "test", "mutants", "bench", "full"}, ["git", "valgrind"]),
+    "test --on": ({"on"}, ["debootstrap", "git"]),
     "mutants": ({"build", "demo", "test", "mutants"}, ["git"]),
     "bench": ({"build", "demo", "bench"}, ["valgrind"]),
     "coverage": ({"build", "demo", "test", "coverage"}, ["gcovr"]),
