@@ -130,8 +130,9 @@ static void set_class(struct pg_failure *failure, enum sqlstate_class class, con
 static void judge_rows(struct pg_failure *failure, const struct entity *entity)
 {
     const struct verdict_row *row = verdict_find(failure, entity);
+    enum verdict verdict = row != NULL ? row->verdict : VERDICT_PROOF;
 
-    switch (row != NULL ? row->verdict : VERDICT_PROOF) {
+    switch (verdict) {
     case VERDICT_FINAL:
         break;
     case VERDICT_NEIGHBOURS:

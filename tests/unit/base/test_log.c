@@ -31,7 +31,7 @@ static size_t captured_text(char *out, size_t size)
 
     assert_true(dup2(saved_stderr, STDERR_FILENO) >= 0);
     close(saved_stderr);
-    rewind(captured);
+    assert_int_equal(fseek(captured, 0, SEEK_SET), 0);
     len = fread(out, 1, size - 1, captured);
     out[len] = '\0';
     fclose(captured);
