@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/standard_fds.h"
+#include "cmd/revision.h"
 #include "config/cfg.h"
 
 #include <errno.h>
@@ -27,6 +28,11 @@ static const char HELP_HINT[] = "kopru --help lists the commands";
 const char *kopru_version(void)
 {
     return KOPRU_VERSION;
+}
+
+const char *kopru_revision(void)
+{
+    return KOPRU_REVISION;
 }
 
 int command_fail(struct error_list *errors, const struct error *err)
@@ -143,6 +149,16 @@ static int run_help(int argc, char **argv, struct error_list *errors)
     return 0;
 }
 
+static void print_version(void)
+{
+    const char *revision = kopru_revision();
+
+    printf("kopru %s", kopru_version());
+    if (*revision != '\0')
+        printf(" (revision %s)", revision);
+    putchar('\n');
+}
+
 static int dispatch(int argc, char **argv, struct error_list *errors)
 {
     const struct command *command;
@@ -158,7 +174,7 @@ static int dispatch(int argc, char **argv, struct error_list *errors)
         strcmp(argv[0], "-h") == 0)
         return run_help(argc, argv, errors);
     if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0) {
-        printf("kopru %s\n", kopru_version());
+        print_version();
         return 0;
     }
     command = find_command(argv[0], &err);

@@ -55,7 +55,10 @@ int command_fail(struct error_list *errors, const struct error *err);
    one of them has; 0 for an empty list. */
 int command_status(const struct error_list *errors);
 
-/* Returns the release, as `kopru --version` prints it: "0.1.0". */
+/* Returns the release: "0.1.0". */
 const char *kopru_version(void);
+
+/* Returns the revision of the sources, "" if it is not known (cmd/revision.h). */
+const char *kopru_revision(void);
 
 #endif

@@ -75,7 +75,7 @@ static void answer_metrics(void *context, const struct http_request *request,
     } else {
         process_figures_read(&process);
         response->content_type = METRICS_CONTENT_TYPE;
-        metrics_print(&status, &process, kopru_version(), &response->body);
+        metrics_print(&status, &process, kopru_version(), kopru_revision(), &response->body);
     }
     bridge_status_release(&status);
 }

@@ -267,11 +267,14 @@ static void print_process(struct buffer *out, const struct process_figures *proc
 }
 
 void metrics_print(const struct bridge_status *status, const struct process_figures *process,
-                   const char *version, struct buffer *out)
+                   const char *version, const char *revision, struct buffer *out)
 {
-    print_header(out, "kopru_build_info", GAUGE, "The release that is running; always 1.");
+    print_header(out, "kopru_build_info", GAUGE,
+                 "The release that is running, and the revision of its sources; always 1.");
     buffer_append_text(out, "kopru_build_info{version=");
     print_label_value(out, version);
+    buffer_append_text(out, ",revision=");
+    print_label_value(out, revision);
     buffer_append_text(out, "} 1\n");
     print_number(out, "kopru_database_up", GAUGE,
                  "Whether the database was reachable and had what all queues need when it was last "

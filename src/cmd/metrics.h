@@ -1,7 +1,7 @@
 /*
  * The status as Prometheus reads it: text format 0.0.4. One table has every metric with its type,
- * its help and the field that it shows. The only labels are queue and reason, and no value of a
- * payload appears.
+ * its help and the field that it shows. The only labels are queue and reason, and those of
+ * kopru_build_info; no value of a payload appears.
  */
 #ifndef KOPRU_CMD_METRICS_H
 #define KOPRU_CMD_METRICS_H
@@ -14,6 +14,6 @@
 #define METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
 void metrics_print(const struct bridge_status *status, const struct process_figures *process,
-                   const char *version, struct buffer *out);
+                   const char *version, const char *revision, struct buffer *out);
 
 #endif

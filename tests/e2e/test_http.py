@@ -4,6 +4,7 @@ those who ask wrongly.
 
 import http.client
 import json
+import re
 import resource
 import socket
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from support import prometheus
-from support.daemon import Kopru
+from support.daemon import Kopru, run_kopru
 from support.process import free_port
 from support.servers import start_together
 from support.wait import patience
@@ -120,7 +121,11 @@ def test_metrics_are_what_prometheus_reads(queues, watched):
     endpoint = watched()
     answer = endpoint.ask("/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, _METRICS_TYPE)
-    assert prometheus.label_names(answer.text) == {"queue", "reason", "version"}
+    assert prometheus.label_names(answer.text) == {"queue", "reason", "revision", "version"}
+    build = re.search(r'^kopru_build_info\{version="(.+)",revision="(.*)"\} 1$', answer.text, re.M)
+    assert build is not None
+    revision = f" (revision {build[2]})" if build[2] else ""
+    assert run_kopru("--version").stdout.decode() == f"kopru {build[1]}{revision}\n"
     samples = prometheus.parse(answer.text)
     assert all(name.startswith(("kopru_", "process_")) for name, *_labels in samples)
     assert samples["kopru_database_up",] == 1

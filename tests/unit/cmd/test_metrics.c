@@ -36,7 +36,7 @@ static int tear_down(void **state)
 static void print(void)
 {
     buffer_clear(&out);
-    metrics_print(&status, &process, "1.2.3", &out);
+    metrics_print(&status, &process, "1.2.3", "abc-dirty", &out);
     assert_false(buffer_failed(&out));
 }
 
@@ -103,7 +103,7 @@ static void each_figure_has_its_line(void **state)
     status.database_ok = true;
     status.database_reconnects = 25;
     print();
-    assert_line("kopru_build_info{version=\"1.2.3\"} 1");
+    assert_line("kopru_build_info{version=\"1.2.3\",revision=\"abc-dirty\"} 1");
     assert_line("kopru_database_up 1");
     assert_line("kopru_database_reconnects_total 25");
     assert_line("kopru_queue_consuming{queue=\"one\"} 1");
