@@ -23,6 +23,17 @@ static const struct command *const COMMANDS[] = { &CMD_RUN, &CMD_CHECK, &CMD_MAP
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 
+const char COMMAND_EXIT_STATUSES[] =
+    "  0   success\n"
+    "  1   kopru check found problems; kopru run could not commit everything\n"
+    "  64  wrong usage\n"
+    "  65  wrong input: the message would be a dead letter\n"
+    "  66  an input file is missing\n"
+    "  69  the broker or the database cannot be reached\n"
+    "  70  internal error\n"
+    "  77  missing permission or privilege\n"
+    "  78  wrong configuration or schema version\n";
+
 static const char HELP_HINT[] = "kopru --help lists the commands";
 
 const char *kopru_version(void)
@@ -33,6 +44,11 @@ const char *kopru_version(void)
 const char *kopru_revision(void)
 {
     return KOPRU_REVISION;
+}
+
+const struct command *command_at(size_t n)
+{
+    return n < COMMAND_COUNT ? COMMANDS[n] : NULL;
 }
 
 int command_fail(struct error_list *errors, const struct error *err)
@@ -88,17 +104,9 @@ static void print_commands(FILE *out)
           "  -h, --help     print this help; after a command, its help\n"
           "  -V, --version  print the version\n"
           "\n"
-          "exit status:\n"
-          "  0   success\n"
-          "  1   kopru check found problems; kopru run could not commit everything\n"
-          "  64  wrong usage\n"
-          "  65  wrong input: the message would be a dead letter\n"
-          "  66  an input file is missing\n"
-          "  69  the broker or the database cannot be reached\n"
-          "  70  internal error\n"
-          "  77  missing permission or privilege\n"
-          "  78  wrong configuration or schema version\n",
+          "exit status:\n",
           out);
+    fputs(COMMAND_EXIT_STATUSES, out);
 }
 
 static void print_command_help(const struct command *command)

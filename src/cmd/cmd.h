@@ -45,6 +45,12 @@ extern const struct command CMD_MAP;
 extern const struct command CMD_RUN;
 extern const struct command CMD_SQL;
 
+/* Returns the n-th command in the order of `kopru --help`, NULL behind the last. */
+const struct command *command_at(size_t n);
+
+/* The lines of `kopru --help` about the exit statuses: number and meaning, each ended by \n. */
+extern const char COMMAND_EXIT_STATUSES[];
+
 /* Does all of main(): finds the command, runs it, prints the errors. Returns the exit status. */
 int command_main(int argc, char **argv);
 

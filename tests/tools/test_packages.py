@@ -19,10 +19,10 @@ LIST = REPOSITORY / "tools" / "packages.txt"
 
 # The groups that a command of ./dev installs, and programs that it starts.
 PROGRAMS = {
-    "build": ({"build"}, ["cmake", "gcc", "ninja", "pkg-config"]),
+    "build": ({"build"}, ["cmake", "gcc", "ninja", "pkg-config", "scdoc"]),
     "demo": ({"build", "demo"}, ["curl", "initdb", "psql", "python3", "rabbitmq-server", "sqitch"]),
     "chaos": ({"build", "demo", "chaos"}, ["pgbouncer", "python3"]),
-    "test": ({"build", "demo", "test"}, ["openssl", "pgbouncer", "ps", "pytest-3",
+    "test": ({"build", "demo", "test"}, ["groff", "openssl", "pgbouncer", "ps", "pytest-3",
                                          "systemd-analyze"]),
     "test quick": ({"build", "quick"}, ["ctest", "pytest-3"]),
     "test unit": ({"build", "unit"}, ["ctest", "python3"]),

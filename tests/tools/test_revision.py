@@ -10,8 +10,9 @@ pytestmark = pytest.mark.no_kopru
 
 
 def run_git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-c", "user.name=n", "-c", "user.email=n@example.com", *arguments],
-                          cwd=folder, capture_output=True, text=True, check=True)
+    identity = ["-c", "user.name=n", "-c", "user.email=n@example.com"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True,
+                          text=True, check=True)
     return done.stdout.strip()
 
 
