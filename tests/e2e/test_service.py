@@ -194,11 +194,48 @@ def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
     unit = (REPOSITORY / "etc" / "kopru.service").read_text(encoding="utf-8")
     path = tmp_path / "kopru.service"
     path.write_text(unit.replace("/usr/local/bin/kopru", str(binary())), encoding="utf-8")
-    done = subprocess.run(["systemd-analyze", "verify", str(path)], capture_output=True, text=True,
-                          check=False)
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(path)],
+                          capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "", done.stderr
     assert done.returncode == 0
     assert "\nType=notify\n" in unit and "\nWatchdogSec=30\n" in unit
+
+
+def _unit_settings() -> dict[str, list[str]]:
+    settings: dict[str, list[str]] = {}
+    for line in (REPOSITORY / "etc" / "kopru.service").read_text(encoding="utf-8").splitlines():
+        if line and line[0] not in "#[":
+            name, _, value = line.partition("=")
+            settings.setdefault(name, []).append(value)
+    return settings
+
+
+def test_the_unit_stays_hardened() -> None:
+    """systemd-analyze counts in tenths, and fails beyond the threshold: 1.5."""
+    path = REPOSITORY / "etc" / "kopru.service"
+    done = subprocess.run(["systemd-analyze", "security", "--no-pager", "--offline=true",
+                           "--threshold=15", str(path)], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Overall exposure level for kopru.service: 1." in done.stdout
+
+
+def test_the_unit_uses_the_files_that_a_person_uses() -> None:
+    """As a user of its own that others can become, and not with copies of the passwords."""
+    settings = _unit_settings()
+    assert settings["User"] == settings["Group"] == ["kopru"]
+    users = (REPOSITORY / "etc" / "kopru.sysusers").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[:2] for line in users if line and line[0] != "#"] == [["u", "kopru"]]
+    for name in ("DynamicUser", "LoadCredential", "SetCredential", "Environment",
+                 "EnvironmentFile", "RootDirectory"):
+        assert name not in settings, name
+
+
+def test_a_unit_beside_it_can_see_that_it_died() -> None:
+    """Both hide the processes of the same user as well, if the unit has PrivateUsers=."""
+    settings = _unit_settings()
+    assert settings.get("ProtectProc", ["default"]) == ["default"]
+    assert settings.get("ProcSubset", ["all"]) == ["all"]
 
 
 # signals

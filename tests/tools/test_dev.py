@@ -93,7 +93,7 @@ def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signa
 # mistakes
 
 COMMANDS = ["setup", "build", "demo", "test", "chaos", "mutants", "bench", "fuzz", "coverage",
-            "lint", "fmt"]
+            "lint", "fmt", "package"]
 
 
 @pytest.fixture

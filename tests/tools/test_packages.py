@@ -22,8 +22,8 @@ PROGRAMS = {
     "build": ({"build"}, ["cmake", "gcc", "ninja", "pkg-config", "scdoc"]),
     "demo": ({"build", "demo"}, ["curl", "initdb", "psql", "python3", "rabbitmq-server", "sqitch"]),
     "chaos": ({"build", "demo", "chaos"}, ["pgbouncer", "python3"]),
-    "test": ({"build", "demo", "test"}, ["groff", "openssl", "pgbouncer", "ps", "pytest-3",
-                                         "systemd-analyze"]),
+    "test": ({"build", "demo", "test"}, ["dpkg-shlibdeps", "file", "groff", "openssl",
+                                         "pgbouncer", "ps", "pytest-3", "systemd-analyze"]),
     "test quick": ({"build", "quick"}, ["ctest", "pytest-3"]),
     "test unit": ({"build", "unit"}, ["ctest", "python3"]),
     "test --full": ({"build", "demo", "test", "mutants", "bench", "full"}, ["git", "valgrind"]),
@@ -33,6 +33,7 @@ PROGRAMS = {
     "coverage": ({"build", "demo", "test", "coverage"}, ["gcovr"]),
     "lint": ({"build", "lint"}, ["clang-format", "clang-tidy", "pyflakes3", "python3",
                                  "shellcheck"]),
+    "package": ({"build", "package"}, ["cpack", "dpkg-shlibdeps", "file", "lintian"]),
     "fmt": ({"fmt"}, ["clang-format"]),
     "fuzz": ({"build", "fuzz"}, ["clang", "python3"]),
 }
