@@ -7,14 +7,14 @@ from pathlib import Path
 
 from support.daemon import binary
 
-TARGETS = ["kopru", "kopru_manuals"]
-
 
 @cache
 def build_directory() -> Path:
-    """With everything built that is installed: a build for one test may have only the program."""
+    """With the man pages: a build for one test may have only the program. That is not built here,
+    since other tests may be running it.
+    """
     folder = binary().parent
-    require("cmake", "--build", str(folder), "--target", *TARGETS)
+    require("cmake", "--build", str(folder), "--target", "kopru_manuals")
     return folder
 
 
