@@ -15,6 +15,8 @@
  * and constraints, and the SQLSTATE, for which sqlstate.h has words of its own.
  */
 
+static const char NOT_SUPPORTED[] = "0A";
+
 static void copy_field(char *out, size_t size, const PGresult *result, int code)
 {
     const char *text = PQresultErrorField(result, code);
@@ -101,14 +103,30 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
                    "check that the server runs and postgres.conninfo points to it");
 }
 
+/* Messages of class 0A say what is not supported. Nearly all name no more than objects, but there
+   is `date/time value "..." is no longer supported`, so none with a quotation mark is passed on, of
+   whatever language. */
+static bool quotes_nothing(const char *message)
+{
+    for (; *message != '\0'; message++)
+        if ((unsigned char)*message > '~' || strchr("\"'`<>", *message) != NULL)
+            return false;
+    return true;
+}
+
 /* The exception: returns what an error of our own statement, not of a function of the site, says
-   about a missing table, column or privilege, which can only name objects. Returns NULL for any
-   other error. */
+   about a missing table, column or privilege, which can only name objects, or about what is not
+   supported. Returns NULL for any other error. */
 static const char *name_object(const struct pg_failure *failure, const PGresult *result)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 
-    if (!starts_with(failure->sqlstate, "42") && !starts_with(failure->sqlstate, "3F"))
+    bool unsupported = starts_with(failure->sqlstate, NOT_SUPPORTED);
+
+    if (!unsupported && !starts_with(failure->sqlstate, "42") &&
+        !starts_with(failure->sqlstate, "3F"))
+        return NULL;
+    if (unsupported && message != NULL && !quotes_nothing(message))
         return NULL;
     if (PQresultErrorField(result, PG_DIAG_CONTEXT) != NULL ||
         PQresultErrorField(result, PG_DIAG_INTERNAL_QUERY) != NULL)
@@ -211,4 +229,18 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
             "the server cannot read a parameter: this is a mistake of kopru's, please report it");
     else
         hint_of_state(failure);
+}
+
+/* The connection is given up all the same, so that the next attempt is a first use as well and
+   comes to the same verdict. */
+void pg_diagnose_first_use(struct pg_failure *failure)
+{
+    if (!starts_with(failure->sqlstate, NOT_SUPPORTED) || !failure->session_lives)
+        return;
+    failure->class = SQLSTATE_PAUSE;
+    failure->error.kind = ERROR_PROBLEMS;
+    error_hint(&failure->error,
+               "the server cannot execute this statement on these tables as they are, and a new "
+               "connection changes nothing: look at what kind of tables they are and what was put "
+               "on them (kopru check); the server's log has the message");
 }

@@ -18,7 +18,8 @@
 struct answers {
     struct pg_conn *conn;
     int64_t deadline_ms;
-    bool failed; /* a statement was refused, and the server skipped those that followed it */
+    bool prepared_now; /* the statement that is being answered was prepared just before */
+    bool failed;       /* a statement was refused, and the server skipped those that followed it */
     struct pg_failure *failure;
 };
 
@@ -106,6 +107,11 @@ static int note_unanswered(struct answers *answers, const struct pg_statement *s
     return -1;
 }
 
+static bool is_first_use(const struct answers *answers, const struct pg_statement *statement)
+{
+    return answers->prepared_now || pg_prepared_name(&answers->conn->prepared, statement) == NULL;
+}
+
 /* Reads all results of one statement and gives the first good one to *keep, unless keep is NULL. Of
    several failures of a round trip the first one counts. Returns -1 when the wait has failed. */
 static int read_answer(struct answers *answers, const struct pg_statement *statement,
@@ -122,6 +128,8 @@ static int read_answer(struct answers *answers, const struct pg_statement *state
         if (!is_ok(result) && !answers->failed) {
             answers->failed = true;
             pg_conn_refused(answers->conn, answers->failure, result, statement->name);
+            if (is_first_use(answers, statement))
+                pg_diagnose_first_use(answers->failure);
         }
         if (keep != NULL && *keep == NULL && is_ok(result))
             *keep = result;
@@ -149,6 +157,7 @@ static int read_answers(struct answers *answers, struct pg_call *calls, bool *pr
                         size_t count)
 {
     for (size_t i = 0; i < count; i++) {
+        answers->prepared_now = prepares[i];
         if (prepares[i] && read_answer(answers, calls[i].statement, NULL) != 0)
             return -1;
         prepares[i] = prepares[i] && answers->failed;

@@ -124,3 +124,16 @@ def test_map_says_values_on_its_output_alone(tmp_path) -> None:
     done = run_kopru("map", "-e", "customer", "-c", str(tmp_path / "none.cfg"), stdin=_BODY)
     assert done.returncode == 78
     assert _leak_in(_NAME)
+
+
+def test_what_the_server_does_not_support_may_be_a_value(rabbitmq_server, db, queues, kopru):
+    """`unit "timezone" not supported for type ...` is SQLSTATE 0A000, and quotes the name."""
+    db.query("ALTER TABLE kopru.customers ADD CONSTRAINT site_rule "
+             "CHECK (name IS NULL OR date_trunc(name, created_at) IS NOT NULL)")
+    daemon = kopru()
+    rabbitmq_server.publish_many(queues.customer, [
+        json.dumps({"id": "good"}).encode(),
+        json.dumps({"id": "bad", "name": "timezone"}).encode()])
+    (line, *_) = daemon.wait_for_event("quarantined")
+    assert (line["entity_id"], line["sqlstate"]) == ("bad", "0A000")
+    assert not [each for each in daemon.log_lines() if "timezone" in json.dumps(each)]

@@ -25,7 +25,7 @@ STATEMENTS = {
     "settings": r"SELECT set_config\('TimeZone'",
     "check epoch": r"SELECT 1 FROM kopru\.queues",
     "find": r"SELECT i\.ordinal",
-    "load": r"SELECT [a-z_0-9]+, .*FROM kopru\.(?!queues|schema_version)\w+\s+WHERE \w+ = ANY",
+    "load": r"SELECT t\.[a-z_0-9]+, ",
     "write": r"INSERT INTO kopru\.(?!dead_letters|queues)",
     "remove": r"DELETE FROM kopru\.",
     "copy": r"COPY kopru\.",
