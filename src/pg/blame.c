@@ -5,9 +5,8 @@
 #include "pg/store_find.h"
 #include "pg/transaction.h"
 
-/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. The statement
-   that writes roots has two, because a trigger of the site may meet new rows alone, or stored
-   ones. */
+/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. A trigger of the
+   site may meet new roots alone, or stored ones. */
 enum { FIND, LOAD, INSERT_ROOT, UPDATE_ROOT, FIRST_CHILD };
 
 static uint64_t bit(size_t number)
@@ -70,14 +69,16 @@ uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements
         return 0;
     if (name == statements->find.name)
         return bit(FIND);
-    if (name == statements->load.name)
+    if (name == statements->load.name || name == statements->load_partitioned.name)
         return bit(LOAD);
+    if (name == statements->insert.name)
+        return bit(INSERT_ROOT);
     if (name == statements->write.name)
-        return pg_blame_used(set, false) & (bit(INSERT_ROOT) | bit(UPDATE_ROOT));
+        return bit(UPDATE_ROOT);
     for (size_t c = 0; c < statements->entity->child_count; c++) {
         const struct pg_child_statements *child = &statements->children[c];
 
-        if (name == child->load.name)
+        if (name == child->load.name || name == child->load_partitioned.name)
             return bit(LOAD);
         if (name == child->remove.name)
             return bit(remove_of(c));

@@ -68,6 +68,8 @@ static int visit_child_changes(const struct visitor *visitor,
 int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit, void *context)
 {
     static const char *const found[] = { "payload_hash", "source_time", NULL };
+    static const char *const inserted[ROOT_INSERT_MORE + 1] = { "payload_hash", "source_time",
+                                                                NULL };
     static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time",
                                                               "updated_at", "touched", NULL };
     const struct visitor visitor = { visit, context };
@@ -79,14 +81,21 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
             "which of the batch's roots are there, and which payloads are the ones applied last",
             root, 1, found) != 0 ||
         visit_one(&visitor, &statements->load,
-                  "lock and read the roots whose payload is another one", root, 1, none) != 0)
+                  "lock and read the roots whose payload is another one", root, 1, none) != 0 ||
+        visit_one(&visitor, &statements->load_partitioned,
+                  "the same, where the tables are partitioned", root, 1, none) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++)
         if (visit_one(&visitor, &statements->children[i].load, "read the child rows of these roots",
-                      &entity->children[i].table, 1, none) != 0)
+                      &entity->children[i].table, 1, none) != 0 ||
+            visit_one(&visitor, &statements->children[i].load_partitioned,
+                      "the same, where the tables are partitioned", &entity->children[i].table, 1,
+                      none) != 0)
             return -1;
-    if (visit_one(&visitor, &statements->write,
-                  "write the roots that are new or differ; tells which of them are new", root,
+    if (visit_one(&visitor, &statements->insert,
+                  "insert the roots that are new; skips one that is there by now", root,
+                  root->column_count, inserted) != 0 ||
+        visit_one(&visitor, &statements->write, "write the stored roots that differ", root,
                   root->column_count, written) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++)
@@ -94,7 +103,8 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
             0)
             return -1;
     if (visit_one(&visitor, &statements->foreign,
-                  "whether a trigger, rule or policy may have dropped or changed what was written",
+                  "whether a trigger, rule or policy may have dropped or changed what was written, "
+                  "and whether the tables are partitioned",
                   root, 0, none) != 0)
         return -1;
     return visit_one(&visitor, &statements->next,

@@ -15,10 +15,10 @@
 #include "pg/arguments.h"
 #include "pg/call.h"
 
-/* Enough for the longest round trip: the root, removals and writes of each child, dead letters, the
-   question for triggers, the check of a probe. The first round trip has four calls, whatever the
-   entity. */
-enum { PG_PIPELINE_MAX_CALLS = 4 + 2 * ENTITY_MAX_CHILDREN };
+/* Enough for the longest round trip: both writes of roots, removals and writes of each child, dead
+   letters, the question for triggers, the check of a probe. The first round trip has four calls,
+   whatever the entity. */
+enum { PG_PIPELINE_MAX_CALLS = 5 + 2 * ENTITY_MAX_CHILDREN };
 
 /* Zeroed but for max_bytes: empty. */
 struct pg_pipeline {

@@ -46,21 +46,22 @@ void sql_draft_arrays(struct sql_draft *draft, const struct table *table, size_t
         sql_draft_array(draft, pg_type_of(table->columns[i].type));
 }
 
-static void append_as_read(struct sql_draft *draft, const struct table *table, size_t count)
+static void append_as_read(struct sql_draft *draft, const struct table *table, size_t count,
+                           const char *prefix)
 {
     for (size_t i = 0; i < count; i++)
-        buffer_append_format(&draft->sql, "%s%s%s", i > 0 ? ", " : "", table->columns[i].name,
-                             pg_type_of(table->columns[i].type)->read_cast);
+        buffer_append_format(&draft->sql, "%s%s%s%s", i > 0 ? ", " : "", prefix,
+                             table->columns[i].name, pg_type_of(table->columns[i].type)->read_cast);
 }
 
 void sql_draft_selected(struct sql_draft *draft, const struct table *table)
 {
-    append_as_read(draft, table, table->column_count);
+    append_as_read(draft, table, table->column_count, "t.");
 }
 
 void sql_draft_key(struct sql_draft *draft, const struct table *table)
 {
-    append_as_read(draft, table, table->key_count);
+    append_as_read(draft, table, table->key_count, "");
 }
 
 void sql_draft_excluded(struct sql_draft *draft, const struct table *table)

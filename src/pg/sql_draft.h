@@ -43,7 +43,7 @@ void sql_draft_arrays(struct sql_draft *draft, const struct table *table, size_t
 void sql_draft_columns(struct sql_draft *draft, const struct table *table, size_t from, size_t to,
                        const char *prefix);
 
-/* Appends all columns as they are read: "a, b::text, c". */
+/* Appends all columns of the table `t` as they are read: "t.a, t.b::text, t.c". */
 void sql_draft_selected(struct sql_draft *draft, const struct table *table);
 
 /* Appends the columns of the key as they are read. */

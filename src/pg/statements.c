@@ -34,44 +34,115 @@ static int make_find(struct sql_draft *draft, struct pg_statements *statements)
     return sql_draft_finish(draft, &statements->arena, "find", table, &statements->find);
 }
 
-/* Ordered by bytes, as the batches are, so that all sessions lock several rows in the same
-   order. */
-static int make_load(struct sql_draft *draft, struct pg_statements *statements)
+/* Of a partitioned table a join looks into one partition for each key, where "= ANY ($1)" looks
+   into all of them for each. On a plain table the join costs more, so each kind has a form. */
+static void add_keyed_rows(struct sql_draft *draft, const struct table *table, bool partitioned)
 {
-    const struct table *table = &statements->entity->root;
+    const char *key = table->columns[0].name;
 
-    buffer_append_text(&draft->sql, "SELECT ");
-    sql_draft_selected(draft, table);
-    buffer_append_format(&draft->sql,
-                         ", payload_hash, source_time, updated_at\n"
-                         "FROM kopru.%s\n"
-                         "WHERE %s = ANY (",
-                         table->name, table->columns[0].name);
-    sql_draft_array(draft, pg_type_of(VALUE_TEXT));
-    buffer_append_format(&draft->sql,
-                         ")\n"
-                         "ORDER BY %s COLLATE \"C\" FOR NO KEY UPDATE",
-                         table->columns[0].name);
-    return sql_draft_finish(draft, &statements->arena, "load", table, &statements->load);
+    if (partitioned) {
+        buffer_append_text(&draft->sql, "FROM unnest(");
+        sql_draft_array(draft, pg_type_of(VALUE_TEXT));
+        buffer_append_format(&draft->sql,
+                             ") AS i(id)\n"
+                             "JOIN kopru.%s AS t ON t.%s = i.id",
+                             table->name, key);
+    } else {
+        buffer_append_format(&draft->sql,
+                             "FROM kopru.%s AS t\n"
+                             "WHERE t.%s = ANY (",
+                             table->name, key);
+        sql_draft_array(draft, pg_type_of(VALUE_TEXT));
+        buffer_append_text(&draft->sql, ")");
+    }
 }
 
-/* xmax is 0 in a row that was inserted, and not 0 in a stored row that was locked. */
-static int make_write(struct sql_draft *draft, struct pg_statements *statements)
+static int finish_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
+                       bool partitioned, struct pg_statement *out)
 {
-    const struct table *table = &statements->entity->root;
+    return sql_draft_finish(draft, arena, partitioned ? "load_partitioned" : "load", table, out);
+}
 
-    buffer_append_format(&draft->sql, "INSERT INTO kopru.%s AS t (", table->name);
+/* Ordered by bytes, as the batches are, so that all sessions lock several rows in the same
+   order. */
+static int make_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
+                     bool partitioned, struct pg_statement *out)
+{
+    buffer_append_text(&draft->sql, "SELECT ");
+    sql_draft_selected(draft, table);
+    buffer_append_text(&draft->sql, ", t.payload_hash, t.source_time, t.updated_at\n");
+    add_keyed_rows(draft, table, partitioned);
+    buffer_append_format(&draft->sql,
+                         "\n"
+                         "ORDER BY t.%s COLLATE \"C\" FOR NO KEY UPDATE OF t",
+                         table->columns[0].name);
+    return finish_load(draft, arena, table, partitioned, out);
+}
+
+/*
+ * Roots that are not stored go by one statement and those that are by another, so that the rows
+ * that come back tell all that there is to know, without a system column, which a partitioned table
+ * does not give:
+ *
+ * - A new root that meets a stored one was inserted by another session meanwhile, or a trigger gave
+ *   it that key. DO NOTHING waits for a session that is about to insert the same key, then returns
+ *   no row: one row is missing, and the transaction is rolled back and tried again.
+ * - A root that was found is locked by `load`, so nobody can delete it or change its key, and DO
+ *   UPDATE meets it. Only something of the site's can turn it aside, such as a trigger that
+ *   rewrites the key that is proposed; then another key comes back.
+ *
+ * No column tells new from known, because a trigger of the site may set any of them. And an UPDATE
+ * would not do for the second kind: what stands in the way of every INSERT, such as a missing
+ * partition or a BEFORE INSERT trigger, would not stand in the way of a stored row, which could no
+ * longer witness it (store_witness.c).
+ */
+static void add_root_columns(struct sql_draft *draft, const struct table *table)
+{
+    buffer_append_format(&draft->sql, "INSERT INTO kopru.%s (", table->name);
     sql_draft_columns(draft, table, 0, table->column_count, "");
     buffer_append_text(&draft->sql, ", payload_hash, source_time, created_at, updated_at)\n"
                                     "SELECT ");
     sql_draft_columns(draft, table, 0, table->column_count, "i.");
-    buffer_append_text(&draft->sql, ", i.payload_hash, i.source_time, now(),"
-                                    " CASE WHEN i.touched THEN greatest(now(), i.updated_at)"
-                                    " ELSE i.updated_at END\n"
+    buffer_append_text(&draft->sql, ", i.payload_hash, i.source_time, now(),");
+}
+
+static void add_root_arrays(struct sql_draft *draft, const struct table *table)
+{
+    buffer_append_text(&draft->sql, "\n"
                                     "FROM unnest(");
     sql_draft_arrays(draft, table, table->column_count);
     sql_draft_array(draft, &PG_TYPE_BYTEA);
     sql_draft_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
+}
+
+static int make_insert(struct sql_draft *draft, struct pg_statements *statements)
+{
+    const struct table *table = &statements->entity->root;
+
+    add_root_columns(draft, table);
+    buffer_append_text(&draft->sql, " now()");
+    add_root_arrays(draft, table);
+    buffer_append_text(&draft->sql, ")\n"
+                                    "  AS i(");
+    sql_draft_columns(draft, table, 0, table->column_count, "");
+    buffer_append_format(&draft->sql,
+                         ", payload_hash, source_time)\n"
+                         "ON CONFLICT (%s) DO NOTHING\n"
+                         "RETURNING ",
+                         table->columns[0].name);
+    sql_draft_key(draft, table);
+    statements->insert.writes = table->name;
+    return sql_draft_finish(draft, &statements->arena, "insert", table, &statements->insert);
+}
+
+static int make_write(struct sql_draft *draft, struct pg_statements *statements)
+{
+    const struct table *table = &statements->entity->root;
+
+    add_root_columns(draft, table);
+    buffer_append_text(&draft->sql, " CASE WHEN i.touched THEN greatest(now(), i.updated_at)"
+                                    " ELSE i.updated_at END");
+    add_root_arrays(draft, table);
     sql_draft_array(draft, pg_type_of(VALUE_TIMESTAMPTZ));
     sql_draft_array(draft, pg_type_of(VALUE_BOOLEAN));
     buffer_append_text(&draft->sql, ")\n"
@@ -85,36 +156,47 @@ static int make_write(struct sql_draft *draft, struct pg_statements *statements)
     buffer_append_text(&draft->sql, ", payload_hash = excluded.payload_hash,"
                                     " source_time = excluded.source_time,"
                                     " updated_at = excluded.updated_at\n"
-                                    "RETURNING t.xmax = 0, ");
+                                    "RETURNING ");
     sql_draft_key(draft, table);
     statements->write.writes = table->name;
     return sql_draft_finish(draft, &statements->arena, "write", table, &statements->write);
 }
 
 /* Asked by every transaction, so it reads no more than it must. A plan that names a table by a
-   constant of type regclass is made again when the table is: PostgreSQL notes what it depends
-   on. */
+   constant of type regclass is made again when the table is: PostgreSQL notes what it depends on.
+   A partition counts with its own triggers; those of the table were copied to it. A partition that
+   is no plain table, being partitioned again or foreign, counts as something of the site's. */
+#define IS_FOREIGN                                                                                 \
+    "c.relkind NOT IN ('r', 'p') OR c.relhasrules OR c.relrowsecurity"                             \
+    " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid"                              \
+    " AND NOT t.tgisinternal AND t.tgenabled <> 'D')"
+#define HAS_FOREIGN_PARTITION                                                                      \
+    "EXISTS (SELECT FROM pg_inherits AS h JOIN pg_class AS p ON p.oid = h.inhrelid"                \
+    " WHERE h.inhparent = c.oid AND (p.relkind <> 'r'"                                             \
+    " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = p.oid"                              \
+    " AND NOT t.tgisinternal AND t.tgenabled <> 'D')))"
+
 static int make_foreign(struct sql_draft *draft, struct pg_statements *statements)
 {
     const struct entity *entity = statements->entity;
 
-    buffer_append_format(
-        &draft->sql, "SELECT 1 FROM pg_class AS c WHERE c.oid IN ('" ENTITY_SCHEMA ".%s'::regclass",
-        entity->root.name);
+    buffer_append_format(&draft->sql,
+                         "SELECT c.relkind = 'p', " IS_FOREIGN " OR c.relkind = 'p'"
+                         " AND " HAS_FOREIGN_PARTITION "\n"
+                         "FROM pg_class AS c WHERE c.oid IN ('" ENTITY_SCHEMA ".%s'::regclass",
+                         entity->root.name);
     for (size_t i = 0; i < entity->child_count; i++)
         buffer_append_format(&draft->sql, ", '" ENTITY_SCHEMA ".%s'::regclass",
                              entity->children[i].table.name);
-    buffer_append_text(&draft->sql,
-                       ") AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR EXISTS"
-                       " (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid"
-                       " AND NOT t.tgisinternal AND t.tgenabled <> 'D')) LIMIT 1");
+    buffer_append_text(&draft->sql, ") AND (c.relkind = 'p' OR " IS_FOREIGN ")");
     return sql_draft_finish(draft, &statements->arena, "foreign", &entity->root,
                             &statements->foreign);
 }
 
 /* Of the root table, or of a child table, whose key begins with the root's. None, if the condition
-   of a trigger of the site asks what a row was before an update: it may meet every message that
-   changes something, and does not meet a row that is written again as it is. */
+   of a trigger of the site, be it on one partition, asks what a row was before an update: it may
+   meet every message that changes something, and does not meet a row that is written again as it
+   is. */
 static int make_next(struct sql_draft *draft, struct arena *arena, const struct table *table,
                      struct pg_statement *out)
 {
@@ -125,28 +207,25 @@ static int make_next(struct sql_draft *draft, struct arena *arena, const struct 
     sql_draft_scalar(draft, TEXT_OID, "text");
     buffer_append_format(&draft->sql,
                          " AND octet_length(%s) <= %d AND NOT EXISTS (SELECT FROM pg_trigger AS g"
-                         " WHERE g.tgrelid = '" ENTITY_SCHEMA ".%s'::regclass"
+                         " WHERE g.tgrelid IN (SELECT '" ENTITY_SCHEMA ".%s'::regclass"
+                         " UNION ALL SELECT relid"
+                         " FROM pg_partition_tree('" ENTITY_SCHEMA ".%s'::regclass))"
                          " AND NOT g.tgisinternal AND g.tgenabled <> 'D'"
                          " AND g.tgtype & 16 <> 0" /* TRIGGER_TYPE_UPDATE of pg_trigger.h */
                          " AND pg_get_triggerdef(g.oid) ~ '[( ]old[.]')"
                          "\nORDER BY %s LIMIT 1",
-                         key, ENTITY_KEY_MAX_BYTES, table->name, key);
+                         key, ENTITY_KEY_MAX_BYTES, table->name, table->name, key);
     return sql_draft_finish(draft, arena, "next", table, out);
 }
 
 static int make_child_load(struct sql_draft *draft, struct arena *arena, const struct table *table,
-                           struct pg_statement *out)
+                           bool partitioned, struct pg_statement *out)
 {
     buffer_append_text(&draft->sql, "SELECT ");
     sql_draft_selected(draft, table);
-    buffer_append_format(&draft->sql,
-                         "\n"
-                         "FROM kopru.%s\n"
-                         "WHERE %s = ANY (",
-                         table->name, table->columns[0].name);
-    sql_draft_array(draft, pg_type_of(VALUE_TEXT));
-    buffer_append_text(&draft->sql, ")");
-    return sql_draft_finish(draft, arena, "load", table, out);
+    buffer_append_text(&draft->sql, "\n");
+    add_keyed_rows(draft, table, partitioned);
+    return finish_load(draft, arena, table, partitioned, out);
 }
 
 static int make_child_remove(struct sql_draft *draft, struct arena *arena,
@@ -240,7 +319,8 @@ static int make_children(struct sql_draft *draft, struct pg_statements *statemen
         const struct table *table = &entity->children[i].table;
         struct pg_child_statements *child = &statements->children[i];
 
-        if (make_child_load(draft, arena, table, &child->load) != 0 ||
+        if (make_child_load(draft, arena, table, false, &child->load) != 0 ||
+            make_child_load(draft, arena, table, true, &child->load_partitioned) != 0 ||
             make_child_remove(draft, arena, table, &child->remove) != 0 ||
             make_child_write(draft, arena, table, &child->write) != 0 ||
             make_child_seek(draft, arena, table, &child->seek) != 0 ||
@@ -251,6 +331,19 @@ static int make_children(struct sql_draft *draft, struct pg_statements *statemen
     return 0;
 }
 
+static int make_roots(struct sql_draft *draft, struct pg_statements *statements)
+{
+    const struct table *table = &statements->entity->root;
+    struct arena *arena = &statements->arena;
+
+    if (make_find(draft, statements) != 0 ||
+        make_load(draft, arena, table, false, &statements->load) != 0 ||
+        make_load(draft, arena, table, true, &statements->load_partitioned) != 0 ||
+        make_insert(draft, statements) != 0 || make_write(draft, statements) != 0)
+        return -1;
+    return make_next(draft, arena, table, &statements->next);
+}
+
 int pg_statements_init(struct pg_statements *statements, const struct entity *entity)
 {
     struct sql_draft draft;
@@ -259,9 +352,7 @@ int pg_statements_init(struct pg_statements *statements, const struct entity *en
     *statements = (struct pg_statements){ .entity = entity };
     arena_init(&statements->arena, ALL_MAX_BYTES);
     sql_draft_init(&draft);
-    result = make_find(&draft, statements) == 0 && make_load(&draft, statements) == 0 &&
-                     make_write(&draft, statements) == 0 && make_foreign(&draft, statements) == 0 &&
-                     make_next(&draft, &statements->arena, &entity->root, &statements->next) == 0 &&
+    result = make_roots(&draft, statements) == 0 && make_foreign(&draft, statements) == 0 &&
                      make_children(&draft, statements) == 0
                  ? 0
                  : -1;

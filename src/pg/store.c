@@ -24,7 +24,7 @@
  * not undo a newer one. Besides, a batch that is folded first writes each entity once, however many
  * of its messages are about it. No other session can change the rows between the read and the
  * write: stored roots are locked, and a root that appears meanwhile makes the transaction fail and
- * start over.
+ * start over (statements.c says how that is noticed).
  */
 
 static const char IDLE_SESSION_TIMEOUT[] = "57P05";
@@ -32,8 +32,9 @@ static const char IDLE_SESSION_TIMEOUT[] = "57P05";
 struct pg_store {
     struct pg_store_target target;
     struct pg_conn *conn; /* NULL while there is none */
-    bool copy_refused;    /* this and conn_lost: see struct store_transaction */
+    bool copy_refused;    /* this and the next two: see struct store_transaction */
     bool conn_lost;
+    bool partitioned;
     /* One for each child table, and one for the root table after the last child. */
     struct store_witness witnesses[ENTITY_MAX_CHILDREN + 1];
 };
@@ -144,6 +145,7 @@ static struct store_transaction *new_transaction(const struct pg_store *store)
     tx->pipeline.max_bytes = store->target.max_batch_bytes;
     tx->copy_refused = store->copy_refused;
     tx->conn_lost = store->conn_lost;
+    tx->partitioned = store->partitioned;
     return tx;
 }
 
@@ -163,6 +165,7 @@ static enum write_outcome write_once(struct pg_store *store, int64_t epoch,
     store->copy_refused = tx->copy_refused;
     store->conn_lost =
         outcome != WRITE_COMMITTED && (store->conn_lost || tx->failure.connection_lost);
+    store->partitioned = tx->partitioned;
     store_fill_report(report, tx);
     if (outcome != WRITE_COMMITTED || request->probe)
         write_set_take_back(&tx->set);

@@ -6,9 +6,10 @@
 
 /*
  * There is one statement for each table and kind of change, whatever the number of rows, since a
- * statement costs the server more than a row does. All of them go in one round trip. Roots come
- * before children, as the foreign keys demand, and removals before writes, because a unique
- * constraint of the site may allow a new row only after an old one has gone.
+ * statement costs the server more than a row does; new roots have one of their own. All of them go
+ * in one round trip. Roots come before children, as the foreign keys demand, and removals before
+ * writes, because a unique constraint of the site may allow a new row only after an old one has
+ * gone.
  *
  * A statement without rows is not sent, so a call is only added with its first row.
  */
@@ -51,7 +52,7 @@ static void put_time(struct pg_array *array, bool is_there, int64_t time)
 }
 
 static void put_root(struct pg_array *arrays, const struct table *table,
-                     const struct write_set_entity *entity)
+                     const struct write_set_entity *entity, bool stored)
 {
     const struct fold_state *state = &entity->after;
     struct pg_array *more = &arrays[table->column_count];
@@ -60,27 +61,29 @@ static void put_root(struct pg_array *arrays, const struct table *table,
     pg_array_bytes(&more[ROOT_WRITE_HASH],
                    (struct slice){ (const char *)state->hash, DIGEST_BYTES });
     put_time(&more[ROOT_WRITE_SOURCE_TIME], state->has_time, state->source_time_pg_us);
+    if (!stored)
+        return;
     put_time(&more[ROOT_WRITE_UPDATED_AT], entity->has_updated_at, entity->updated_at_pg_us);
     pg_array_integer(&more[ROOT_WRITE_TOUCHED], entity->difference.touched);
 }
 
-/* *inserts: how many of the rows are new. */
-static int add_roots(struct store_transaction *tx, size_t *inserts)
+/* The roots that are stored, or those that are not. */
+static int add_roots(struct store_transaction *tx, bool stored)
 {
     const struct write_set *set = &tx->set;
-    struct row_call call = { .statement = &tx->target->statements->write };
+    const struct pg_statements *statements = tx->target->statements;
+    struct row_call call = { .statement = stored ? &statements->write : &statements->insert };
 
     for (size_t i = 0; i < set->count; i++) {
         const struct write_set_entity *entity = &set->entities[i];
         struct pg_array *arrays;
 
-        if (!entity->difference.root)
+        if (!entity->difference.root || entity->before.exists != stored)
             continue;
         arrays = next_row(tx, &call);
         if (arrays == NULL)
             return -1;
-        put_root(arrays, &set->entity->root, entity);
-        *inserts += !entity->before.exists;
+        put_root(arrays, &set->entity->root, entity, stored);
     }
     return 0;
 }
@@ -145,10 +148,10 @@ static int add_dead_letters(struct store_transaction *tx)
     return 0;
 }
 
-static int add_changes(struct store_transaction *tx, size_t *inserts)
+static int add_changes(struct store_transaction *tx)
 {
     size_t children = tx->set.entity->child_count;
-    int result = add_roots(tx, inserts);
+    int result = add_roots(tx, false) == 0 ? add_roots(tx, true) : -1;
 
     for (size_t c = 0; result == 0 && c < children; c++)
         result = add_removals(tx, c);
@@ -170,12 +173,12 @@ static int add_end(struct store_transaction *tx)
 }
 
 /* A row that is missing explains a failure that only follows from it. */
-static int send_and_count(struct store_transaction *tx, size_t inserts)
+static int send_and_count(struct store_transaction *tx)
 {
     int result = store_send(tx);
 
     if (result == 0 || !tx->failure.connection_lost)
-        result = store_written_count(tx, inserts) != 0 ? -1 : result;
+        result = store_written_count(tx) != 0 ? -1 : result;
     if (result != 0 && !tx->failure.not_written)
         store_written_merged(tx);
     return result;
@@ -183,13 +186,12 @@ static int send_and_count(struct store_transaction *tx, size_t inserts)
 
 int store_write_changes(struct store_transaction *tx)
 {
-    size_t inserts = 0;
-    int result = add_changes(tx, &inserts);
+    int result = add_changes(tx);
 
     if (result == 0 && !tx->copies)
         result = add_end(tx);
     if (result == 0 && tx->pipeline.count > 0)
-        result = send_and_count(tx, inserts);
+        result = send_and_count(tx);
     pg_pipeline_clear(&tx->pipeline);
     return result;
 }
@@ -199,7 +201,7 @@ int store_write_end(struct store_transaction *tx)
     int result = add_end(tx);
 
     if (result == 0)
-        result = send_and_count(tx, 0);
+        result = send_and_count(tx);
     pg_pipeline_clear(&tx->pipeline);
     return result;
 }

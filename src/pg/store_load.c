@@ -64,10 +64,14 @@ static int add_load(struct store_transaction *tx, const struct pg_statement *sta
 static int add_loads(struct store_transaction *tx)
 {
     const struct pg_statements *statements = tx->target->statements;
-    int result = add_load(tx, &statements->load, NULL);
+    int result =
+        add_load(tx, tx->partitioned ? &statements->load_partitioned : &statements->load, NULL);
 
-    for (size_t c = 0; result == 0 && c < tx->set.entity->child_count; c++)
-        result = add_load(tx, &statements->children[c].load, &c);
+    for (size_t c = 0; result == 0 && c < tx->set.entity->child_count; c++) {
+        const struct pg_child_statements *child = &statements->children[c];
+
+        result = add_load(tx, tx->partitioned ? &child->load_partitioned : &child->load, &c);
+    }
     return result;
 }
 

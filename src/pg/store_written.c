@@ -63,31 +63,36 @@ static bool is_removal(const struct store_transaction *tx, const struct pg_state
     return false;
 }
 
-/* Another session has inserted a root that we meant to insert, and it may have children that we
-   have not seen. Or a trigger has given the new row the key of a stored one. */
-static int check_inserts(struct store_transaction *tx, const PGresult *result, size_t inserts)
+static const char *verb_of(const struct store_transaction *tx, const struct pg_statement *statement)
 {
-    const char *table = tx->set.entity->root.name;
-    size_t inserted = 0;
-
-    for (int row = 0; row < PQntuples(result); row++)
-        inserted += PQgetvalue(result, row, 0)[0] != 0;
-    return inserted == inserts ? 0 : store_not_written(tx, table, "inserted", inserts, inserted);
+    if (statement == &tx->target->statements->insert)
+        return "inserted";
+    return is_removal(tx, statement) ? "deleted" : "written";
 }
 
-/* Counts the roots that came back under the keys that were sent, in the order of sending. */
-static size_t same_roots(const struct write_set *set, const PGresult *result)
+static void read_foreign(struct store_transaction *tx, const PGresult *result)
 {
-    enum { INSERTED, KEY };
+    tx->foreign = false;
+    tx->partitioned = false;
+    for (int row = 0; row < PQntuples(result); row++) {
+        tx->foreign = tx->foreign || PQgetvalue(result, row, FOREIGN_IS_THERE)[0] != 0;
+        tx->partitioned =
+            tx->partitioned || PQgetvalue(result, row, FOREIGN_IS_PARTITIONED)[0] != 0;
+    }
+}
+
+/* Counts the roots that came back under the keys that were sent, in the order of sending: of those
+   that were stored, or of those that were not. */
+static size_t same_roots(const struct write_set *set, bool stored, const PGresult *result)
+{
     size_t same = 0;
     int row = 0;
 
     for (size_t i = 0; i < set->count; i++) {
         const struct write_set_entity *entity = &set->entities[i];
 
-        if (entity->difference.root)
-            same +=
-                stored_rows_have_key(result, row++, KEY, &set->entity->root, entity->after.root);
+        if (entity->difference.root && entity->before.exists == stored)
+            same += stored_rows_have_key(result, row++, &set->entity->root, entity->after.root);
     }
     return same;
 }
@@ -106,7 +111,7 @@ static size_t same_rows(const struct store_transaction *tx, size_t child, const 
             const struct child_row *written = &entity->difference.writes[r];
 
             if (written->child == child)
-                same += stored_rows_have_key(result, row++, 0, table, written->values);
+                same += stored_rows_have_key(result, row++, table, written->values);
         }
     }
     return same;
@@ -118,8 +123,10 @@ static int check_keys(struct store_transaction *tx, const struct pg_call *call, 
 {
     size_t same = sent;
 
-    if (call->statement == &tx->target->statements->write)
-        same = same_roots(&tx->set, call->result);
+    if (call->statement == &tx->target->statements->insert ||
+        call->statement == &tx->target->statements->write)
+        same =
+            same_roots(&tx->set, call->statement == &tx->target->statements->write, call->result);
     for (size_t c = 0; c < tx->set.entity->child_count; c++) {
         if (call->statement == &tx->target->statements->children[c].write)
             same = same_rows(tx, c, call->result);
@@ -137,14 +144,15 @@ static bool keys_may_differ(struct store_transaction *tx)
         const struct pg_call *call = &tx->pipeline.calls[i];
 
         if (call->statement == &tx->target->statements->foreign && call->result != NULL)
-            tx->foreign = PQntuples(call->result) > 0;
+            read_foreign(tx, call->result);
     }
     return tx->foreign || tx->copies;
 }
 
 /* A statement has a result if it succeeded. That may have no rows: where a rule of the site has put
-   another statement in its place, RETURNING has gone. */
-int store_written_count(struct store_transaction *tx, size_t inserts)
+   another statement in its place, RETURNING has gone. Of the roots that were to be inserted one is
+   missing, too, if another session has inserted it: it may have children that we have not seen. */
+int store_written_count(struct store_transaction *tx)
 {
     const struct pg_pipeline *pipeline = &tx->pipeline;
     bool keys_too = keys_may_differ(tx);
@@ -159,12 +167,8 @@ int store_written_count(struct store_transaction *tx, size_t inserts)
             continue;
         sent = pipeline->arguments[i].arrays[0].count;
         if ((size_t)PQntuples(call->result) != sent)
-            return store_not_written(tx, call->statement->writes,
-                                     is_removal(tx, call->statement) ? "deleted" : "written", sent,
-                                     (size_t)PQntuples(call->result));
-        if (call->statement == &tx->target->statements->write &&
-            check_inserts(tx, call->result, inserts) != 0)
-            return -1;
+            return store_not_written(tx, call->statement->writes, verb_of(tx, call->statement),
+                                     sent, (size_t)PQntuples(call->result));
         if (keys_too && check_keys(tx, call, sent) != 0)
             return -1;
     }

@@ -20,9 +20,9 @@ void store_written_ask(struct store_transaction *tx);
 
 /* Compares the rows that came back with those that were sent, in number and, where there may be
    something of the site's, by their keys, for each call of the pipeline that was answered. Sets
-   tx->foreign. inserts: how many roots are new. May be asked after a failure, which often only
-   follows from a row that is missing. Returns 0, or -1 with tx->failure. */
-int store_written_count(struct store_transaction *tx, size_t inserts);
+   tx->foreign. May be asked after a failure, which often only follows from a row that is missing.
+   Returns 0, or -1 with tx->failure. */
+int store_written_count(struct store_transaction *tx);
 
 /* After a failure that says that two rows got the same key in one statement, which only the site
    can do to them: makes tx->failure not_written; it keeps its SQLSTATE. */

@@ -60,15 +60,14 @@ static int read_value(const PGresult *result, int row, int column, enum value_ty
     return -1;
 }
 
-bool stored_rows_have_key(const PGresult *result, int row, int first, const struct table *table,
+bool stored_rows_have_key(const PGresult *result, int row, const struct table *table,
                           const struct value *values)
 {
     for (size_t i = 0; i < table->key_count; i++) {
         enum value_type type = table->columns[i].type;
-        int column = first + (int)i;
-        struct value value = value_of_text(cell(result, row, column));
+        struct value value = value_of_text(cell(result, row, (int)i));
 
-        if ((!value_is_text(type) && read_value(result, row, column, type, NULL, &value) != 0) ||
+        if ((!value_is_text(type) && read_value(result, row, (int)i, type, NULL, &value) != 0) ||
             !value_equal(type, &value, &values[i]))
             return false;
     }

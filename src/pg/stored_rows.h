@@ -18,8 +18,8 @@ void stored_rows_mark_found(struct write_set *set, const PGresult *result);
 /* Reads the root rows from the result of `load`. Returns 0, or -1 when there is no memory. */
 int stored_rows_read_roots(struct write_set *set, const PGresult *result);
 
-/* Whether the columns of the result from `first` on are the key of a row of the table. */
-bool stored_rows_have_key(const PGresult *result, int row, int first, const struct table *table,
+/* Whether the first columns of the result are the key of that row of the table. */
+bool stored_rows_have_key(const PGresult *result, int row, const struct table *table,
                           const struct value *values);
 
 /* Reads the rows of a child table from the result of its `load`, after the roots. Returns 0, or -1

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from support.endpoint import Endpoint
+from support.marks import needs_a_unique_value
 from support.tables import read_dead_letters
 from support.transaction_rate import RollbackWatch
 
@@ -198,6 +199,7 @@ def test_a_sequence_that_ran_out_costs_not_even_a_lone_message(rabbitmq_server, 
     assert _names(db) == {"lone": "good"}
 
 
+@needs_a_unique_value
 def test_a_sequence_behind_its_rows_costs_none(rabbitmq_server, db, queues, kopru):
     """As after a logical copy. New rows collide; those that are there are written."""
     daemon = kopru(queues=_queue(queues), quarantine={"attempts": 2, "minutes": 0.01})

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from support.endpoint import Endpoint
+from support.marks import needs_a_unique_value
 from support.tables import DATA_TABLES, read_dead_letters, read_table
 
 # More than the quarantine of one writer has room for.
@@ -134,6 +135,7 @@ def test_an_outage_of_changed_values_condemns_nobody(rabbitmq_server, db, queues
     _require_that_all_wait(rabbitmq_server, db, queues, daemon, table, "no witness", "a")
 
 
+@needs_a_unique_value
 def test_a_copy_that_a_key_of_the_site_refuses_says_nothing(rabbitmq_server, db, queues, kopru):
     daemon = _start(kopru, queues, log={"level": "debug"})
     _store(rabbitmq_server, queues, _customer("a", "Ayşe"))

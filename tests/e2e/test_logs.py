@@ -27,7 +27,7 @@ _PERSON = {
 # Everything that makes the server quote a value: in a message, a DETAIL, a CONTEXT, a NOTICE.
 _SITE_RULES = """
 ALTER TABLE kopru.customers ADD CONSTRAINT no_gizli CHECK (status IS DISTINCT FROM 'refused');
-CREATE UNIQUE INDEX one_identity ON kopru.contact_mediums (social_network_id)
+CREATE UNIQUE INDEX one_identity ON kopru.contact_mediums (customer_id, social_network_id)
     WHERE fax_number = 'said-twice';
 CREATE FUNCTION public.gossip() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import libconfig
+from support import database, libconfig
 from support.daemon import default_settings, run_kopru
 
 _GROW = """
@@ -67,6 +67,13 @@ def _plans(connection, statements) -> dict[str, dict]:
     return found
 
 
+@pytest.fixture(params=[None, 8], ids=["", "partitioned"])
+def db(request, postgres_server) -> Iterator[database.Database]:
+    fresh = database.create_installed(postgres_server, partitions=request.param)
+    yield fresh
+    fresh.drop()
+
+
 @pytest.mark.parametrize("state", ["empty", "grown", "shrunk, with the statistics of both"])
 def test_rows_are_found_by_index_in_tables_of_any_size(db, statements, state):
     with db.admin() as connection:
@@ -80,6 +87,30 @@ def test_rows_are_found_by_index_in_tables_of_any_size(db, statements, state):
     for name, plan in plans.items():
         nodes = list(_nodes(plan))
         assert not [node for node in nodes if node["Node Type"] == "Seq Scan"], name
-        if not name.startswith("kopru_write_"):
+        if not name.startswith(("kopru_insert_", "kopru_write_")):
             assert [node for node in nodes if "Index" in node["Node Type"]
                     or "Bitmap" in node["Node Type"]], name
+
+
+@pytest.mark.parametrize("table", ["subscriptions", "subscription_characteristics",
+                                   "contact_mediums"])
+def test_a_load_looks_into_one_partition_for_each_key(postgres_server, statements, table):
+    """There are 50 keys and 8 partitions: 50 looks, not 400."""
+    (load,) = [each for each in statements if each["name"] == f"kopru_load_partitioned_{table}"]
+    db = database.create_installed(postgres_server, partitions=8)
+    try:
+        with db.admin() as connection:
+            connection.execute(_GROW)
+            with connection.transaction():
+                _plans(connection, statements)  # for the settings
+                connection.execute(f"PREPARE loaded (text[]) AS {load['sql']}")
+                ((plans,),) = connection.execute(
+                    "EXPLAIN (ANALYZE, FORMAT json, TIMING off) EXECUTE loaded "
+                    f"('{{{','.join(map(str, range(1, 51)))}}}')").fetchall()
+    finally:
+        db.drop()
+    nodes = list(_nodes(plans[0]["Plan"]))
+    # a bitmap's heap scan runs on top of its index scan
+    looks = [node["Actual Loops"] for node in nodes
+             if node["Node Type"] in ("Index Scan", "Index Only Scan", "Bitmap Heap Scan")]
+    assert (len(looks), sum(looks)) == (8, 50)

@@ -8,6 +8,7 @@ import json
 
 import pytest
 from support.batch import held_back
+from support.marks import needs_a_unique_value
 from support.process import free_port
 from support.tables import read_dead_letters
 
@@ -202,6 +203,7 @@ def _in_base64(raw):
     return "base64:" + base64.b64encode(raw).decode()
 
 
+@needs_a_unique_value
 def test_a_unique_value_that_one_gives_up_and_another_takes_costs_nothing(rabbitmq_server, db,
                                                                           queues, one_writer):
     """Rows of a batch are written by id, so the one that takes it comes first."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from support.partitions import partition
 from support.postgres import SUPERUSER, Postgres
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -104,25 +105,46 @@ def install(database: Database) -> None:
     run_psql(database.deployer_dsn, REPOSITORY / "migrations" / "install.sql", role="kopru_owner")
 
 
-def create_installed(server: Postgres, name: str | None = None) -> Database:
-    """A new database with the schema. The first call installs it, later ones copy that result."""
-    with server.admin() as connection:
-        template = connection.execute("SELECT FROM pg_database WHERE datname = %s",
-                                      (_TEMPLATE,)).fetchone()
-    if template is None:
-        # Under a passing name, so that an installation that failed half way is not taken for a
-        # template.
-        install(create_empty(server, f"{_TEMPLATE}_new"))
-        with server.admin() as connection:
-            connection.execute(f"ALTER DATABASE {_TEMPLATE}_new RENAME TO {_TEMPLATE}")
+def partitions_of_tests() -> int:
+    """KOPRU_TEST_PARTITIONS: the partitions of each table in every test's database; 0 for none."""
+    return int(os.environ.get("KOPRU_TEST_PARTITIONS", "0"))
+
+
+def create_installed(server: Postgres, name: str | None = None,
+                     partitions: int | None = None) -> Database:
+    """A new database with the schema. The first call installs it, later ones copy that result.
+
+    partitions: of each of the tables that take messages, by hash; 0 for plain tables. Without it,
+    what KOPRU_TEST_PARTITIONS says.
+    """
+    template = _template(server, partitions_of_tests() if partitions is None else partitions)
     database = Database(server, name or f"kopru_{secrets.token_hex(4)}")
-    _create(server, database.name, _TEMPLATE)
+    _create(server, database.name, template)
     grant_connect(database)
     with server.admin() as connection:
         # Rights on the database itself are not copied with the template.
         connection.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO kopru_owner").format(
             sql.Identifier(database.name)))
     return database
+
+
+def _template(server: Postgres, partitions: int) -> str:
+    """The name of the template with that schema, which is made if it is not there."""
+    name = f"{_TEMPLATE}_{partitions}" if partitions else _TEMPLATE
+    with server.admin() as connection:
+        found = connection.execute("SELECT FROM pg_database WHERE datname = %s",
+                                   (name,)).fetchone()
+    if found is None:
+        # Under a passing name, so that an installation that failed half way is not taken for a
+        # template.
+        fresh = create_empty(server, f"{name}_new")
+        install(fresh)
+        if partitions:
+            with fresh.admin() as connection:
+                partition(connection, partitions)
+        with server.admin() as connection:
+            connection.execute(f"ALTER DATABASE {name}_new RENAME TO {name}")
+    return name
 
 
 def grant_connect(database: Database) -> None:

@@ -223,23 +223,22 @@ static const struct table *written_table(const struct pg_statement *statement)
     for (size_t i = 0; i < known->entity->child_count; i++)
         if (statement == &known->children[i].write)
             return &known->entity->children[i].table;
-    return statement == &known->write ? &known->entity->root : NULL;
+    return statement == &known->insert || statement == &known->write ? &known->entity->root : NULL;
 }
 
-/* As many rows as were sent, under their own keys; of roots, before that, whether each is new. */
+/* As many rows as were sent, under their own keys. */
 static PGresult *answer_write(const struct pg_call *call)
 {
     const struct table *table = written_table(call->statement);
-    int before = call->statement == &known->write;
-    PGresult *result = new_result(before + (table != NULL ? (int)table->key_count : 1));
+    PGresult *result = new_result(table != NULL ? (int)table->key_count : 1);
 
     is_written = true;
     for (size_t row = 0; row < rows_of(call); row++) {
-        set_number(result, (int)row, 0, 1, before ? row : 1);
+        set_number(result, (int)row, 0, 1, 1);
         for (size_t i = 0; table != NULL && i < table->key_count; i++) {
             struct slice key = element_of(call, i, row);
 
-            set_bytes(result, (int)row, before + (int)i, key.data, key.len);
+            set_bytes(result, (int)row, (int)i, key.data, key.len);
         }
     }
     return result;
@@ -278,8 +277,11 @@ static PGresult *answer(const struct pg_call *call)
         set_number(result, 0, 1, 1, 0);
         set_number(result, 1, 0, 4, 2);
         set_number(result, 1, 1, 1, 1);
-    } else if (statement == &PG_CHECK_EPOCH || (statement == &known->foreign && has_trigger)) {
+    } else if (statement == &PG_CHECK_EPOCH) {
         set_number(result, 0, 0, 4, 1);
+    } else if (statement == &known->foreign && has_trigger) {
+        set_number(result, 0, FOREIGN_IS_PARTITIONED, 1, 0);
+        set_number(result, 0, FOREIGN_IS_THERE, 1, 1);
     }
     return result;
 }

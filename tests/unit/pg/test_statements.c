@@ -39,13 +39,29 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void roots_are_upserted_by_their_key(void **state)
+static void new_roots_make_way_for_stored_ones(void **state)
+{
+    (void)state;
+    assert_string_equal(statements.insert.name, "kopru_insert_things");
+    assert_string_equal(
+        statements.insert.sql,
+        "INSERT INTO kopru.things (id, price, extra, payload_hash, source_time, created_at, "
+        "updated_at)\n"
+        "SELECT i.id, i.price, i.extra, i.payload_hash, i.source_time, now(), now()\n"
+        "FROM unnest($1::text[], $2::numeric[], $3::jsonb[], $4::bytea[], $5::timestamptz[])\n"
+        "  AS i(id, price, extra, payload_hash, source_time)\n"
+        "ON CONFLICT (id) DO NOTHING\n"
+        "RETURNING id");
+    assert_int_equal(statements.insert.param_count, 3 + ROOT_INSERT_MORE);
+}
+
+static void stored_roots_are_written_by_their_key(void **state)
 {
     (void)state;
     assert_string_equal(statements.write.name, "kopru_write_things");
     assert_string_equal(
         statements.write.sql,
-        "INSERT INTO kopru.things AS t (id, price, extra, payload_hash, source_time, created_at, "
+        "INSERT INTO kopru.things (id, price, extra, payload_hash, source_time, created_at, "
         "updated_at)\n"
         "SELECT i.id, i.price, i.extra, i.payload_hash, i.source_time, now(),"
         " CASE WHEN i.touched THEN greatest(now(), i.updated_at) ELSE i.updated_at END\n"
@@ -56,7 +72,7 @@ static void roots_are_upserted_by_their_key(void **state)
         "ON CONFLICT (id) DO UPDATE SET price = excluded.price, extra = excluded.extra,"
         " payload_hash = excluded.payload_hash, source_time = excluded.source_time,"
         " updated_at = excluded.updated_at\n"
-        "RETURNING t.xmax = 0, id");
+        "RETURNING id");
     assert_int_equal(statements.write.param_count, 3 + ROOT_WRITE_MORE);
     assert_int_equal(statements.write.param_types[1], 1231);
 }
@@ -66,9 +82,15 @@ static void roots_are_locked_in_the_order_of_batches(void **state)
     (void)state;
     assert_string_equal(
         statements.load.sql,
-        "SELECT id, price::text, extra::text, payload_hash, source_time, updated_at\n"
-        "FROM kopru.things\nWHERE id = ANY ($1::text[])\n"
-        "ORDER BY id COLLATE \"C\" FOR NO KEY UPDATE");
+        "SELECT t.id, t.price::text, t.extra::text, t.payload_hash, t.source_time, t.updated_at\n"
+        "FROM kopru.things AS t\nWHERE t.id = ANY ($1::text[])\n"
+        "ORDER BY t.id COLLATE \"C\" FOR NO KEY UPDATE OF t");
+    assert_string_equal(statements.load_partitioned.name, "kopru_load_partitioned_things");
+    assert_string_equal(
+        statements.load_partitioned.sql,
+        "SELECT t.id, t.price::text, t.extra::text, t.payload_hash, t.source_time, t.updated_at\n"
+        "FROM unnest($1::text[]) AS i(id)\nJOIN kopru.things AS t ON t.id = i.id\n"
+        "ORDER BY t.id COLLATE \"C\" FOR NO KEY UPDATE OF t");
     assert_int_equal(statements.load.param_count, 1);
 }
 
@@ -92,9 +114,12 @@ static void children_are_written_and_removed_by_their_whole_key(void **state)
     assert_string_equal(child->seek.sql,
                         "SELECT count(*)\nFROM unnest($1::text[], $2::integer[])\n  AS i(id, n)\n"
                         "JOIN kopru.parts AS t ON (t.id, t.n) = (i.id, i.n)");
-    assert_string_equal(
-        child->load.sql,
-        "SELECT id, n, day, extra::text\nFROM kopru.parts\nWHERE id = ANY ($1::text[])");
+    assert_string_equal(child->load.sql,
+                        "SELECT t.id, t.n, t.day, t.extra::text\nFROM kopru.parts AS t\n"
+                        "WHERE t.id = ANY ($1::text[])");
+    assert_string_equal(child->load_partitioned.sql,
+                        "SELECT t.id, t.n, t.day, t.extra::text\n"
+                        "FROM unnest($1::text[]) AS i(id)\nJOIN kopru.parts AS t ON t.id = i.id");
     assert_string_equal(child->copy.sql,
                         "COPY kopru.parts (id, n, day, extra) FROM STDIN (FORMAT binary)");
 }
@@ -104,7 +129,9 @@ static void a_root_is_found_by_the_one_before_it(void **state)
     (void)state;
 #define NEXT(table)                                                                                \
     "SELECT id\nFROM kopru." table "\nWHERE id > $1::text AND octet_length(id) <= 255"             \
-    " AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid = 'kopru." table "'::regclass"   \
+    " AND NOT EXISTS (SELECT FROM pg_trigger AS g WHERE g.tgrelid IN"                              \
+    " (SELECT 'kopru." table "'::regclass UNION ALL SELECT relid"                                  \
+    " FROM pg_partition_tree('kopru." table "'::regclass))"                                        \
     " AND NOT g.tgisinternal AND g.tgenabled <> 'D' AND g.tgtype & 16 <> 0"                        \
     " AND pg_get_triggerdef(g.oid) ~ '[( ]old[.]')\nORDER BY id LIMIT 1"
     assert_string_equal(statements.next.sql, NEXT("things"));
@@ -118,11 +145,16 @@ static void triggers_of_all_tables_are_asked_for(void **state)
     (void)state;
     assert_string_equal(
         statements.foreign.sql,
-        "SELECT 1 FROM pg_class AS c WHERE c.oid IN ('kopru.things'::regclass,"
-        " 'kopru.parts'::regclass) AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity OR "
-        "EXISTS (SELECT FROM"
-        " pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> "
-        "'D')) LIMIT 1");
+        "SELECT c.relkind = 'p', c.relkind NOT IN ('r', 'p') OR c.relhasrules OR c.relrowsecurity"
+        " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
+        " AND t.tgenabled <> 'D') OR c.relkind = 'p' AND EXISTS (SELECT FROM pg_inherits AS h"
+        " JOIN pg_class AS p ON p.oid = h.inhrelid WHERE h.inhparent = c.oid AND (p.relkind <> 'r'"
+        " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = p.oid AND NOT t.tgisinternal"
+        " AND t.tgenabled <> 'D')))\n"
+        "FROM pg_class AS c WHERE c.oid IN ('kopru.things'::regclass, 'kopru.parts'::regclass)"
+        " AND (c.relkind = 'p' OR c.relkind NOT IN ('r', 'p') OR c.relhasrules OR c.relrowsecurity"
+        " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
+        " AND t.tgenabled <> 'D'))");
     assert_int_equal(statements.foreign.param_count, 0);
 }
 
@@ -131,6 +163,7 @@ static void what_writes_names_its_table(void **state)
     const struct pg_child_statements *child = &statements.children[0];
 
     (void)state;
+    assert_string_equal(statements.insert.writes, "things");
     assert_string_equal(statements.write.writes, "things");
     assert_string_equal(child->write.writes, "parts");
     assert_string_equal(child->remove.writes, "parts");
@@ -144,7 +177,8 @@ static void what_writes_names_its_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(roots_are_upserted_by_their_key, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(new_roots_make_way_for_stored_ones, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(stored_roots_are_written_by_their_key, set_up, tear_down),
         cmocka_unit_test_setup_teardown(roots_are_locked_in_the_order_of_batches, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(children_are_written_and_removed_by_their_whole_key, set_up,

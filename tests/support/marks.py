@@ -1,0 +1,11 @@
+"""Why a test does not run everywhere."""
+
+import pytest
+
+from support.database import partitions_of_tests
+
+# Of tests about a unique key of the site: PostgreSQL has none on a partitioned table without the
+# column by which it is partitioned. tests/e2e/test_partition_verdicts.py is about keys of single
+# partitions.
+needs_a_unique_value = pytest.mark.skipif(
+    partitions_of_tests() > 0, reason="no value but the key is unique in all partitions")
