@@ -109,16 +109,19 @@ static const struct pg_statement READ_UNIQUE = {
            " AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indexprs IS NULL",
 };
 
-/* What may swallow, change or hide a row of a table, also on a partition of it. The first column
-   after the table's name is a letter of struct catalog_foreign. A policy that lets the user do
-   everything to every row hides nothing, unless a restrictive one stands beside it. */
+/* What may swallow, change or hide a row of a table, also on a partition of it. PostgreSQL copies a
+   trigger of the table to each partition: the copy counts where the table's own is disabled. The
+   first column after the table's name is a letter of struct catalog_foreign. A policy that lets the
+   user do everything to every row hides nothing, unless a restrictive one stands beside it. */
 static const struct pg_statement READ_FOREIGN = {
     .sql = "WITH mine AS (SELECT c.oid, c.relname::text AS relname FROM pg_catalog.pg_class AS c"
            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
            " WHERE n.nspname = '" ENTITY_SCHEMA "' AND c.relkind IN ('r', 'p')),\n"
-           "part AS (SELECT oid, relname FROM mine"
-           " UNION SELECT p.relid, m.relname FROM mine AS m,"
-           " LATERAL pg_catalog.pg_partition_tree(m.oid) AS p),\n"
+           "part AS (SELECT oid, relname, '' AS place FROM mine"
+           " UNION SELECT p.relid, m.relname, CASE WHEN p.relid <> m.oid"
+           " THEN ' on partition ' || c.relname ELSE '' END FROM mine AS m,"
+           " LATERAL pg_catalog.pg_partition_tree(m.oid) AS p"
+           " JOIN pg_catalog.pg_class AS c ON c.oid = p.relid),\n"
            "policy AS (SELECT m.relname, p.polname, p.polcmd, p.polpermissive,"
            " p.polcmd = '*' AND pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'true'"
            " AND coalesce(pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid), 'true') = 'true'"
@@ -126,16 +129,19 @@ static const struct pg_statement READ_FOREIGN = {
            " JOIN pg_catalog.pg_policy AS p ON p.polrelid = m.oid"
            " WHERE EXISTS (SELECT FROM pg_catalog.unnest(p.polroles) AS r"
            " WHERE r = 0 OR pg_catalog.pg_has_role(r, 'USAGE')))\n"
-           "SELECT part.relname, 't', pg_catalog.concat('trigger ', t.tgname, ' (',"
+           "SELECT part.relname, 't', pg_catalog.concat('trigger ', t.tgname, part.place, ' (',"
            " CASE WHEN t.tgtype & 2 <> 0 THEN 'BEFORE ' ELSE 'AFTER ' END,"
            " pg_catalog.concat_ws(' OR ', CASE WHEN t.tgtype & 4 <> 0 THEN 'INSERT' END,"
            " CASE WHEN t.tgtype & 16 <> 0 THEN 'UPDATE' END,"
            " CASE WHEN t.tgtype & 8 <> 0 THEN 'DELETE' END),"
            " ', function ', n.nspname, '.', f.proname, ')')\n"
            "FROM part JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = part.oid"
+           " LEFT JOIN pg_catalog.pg_trigger AS above ON above.oid = t.tgparentid"
            " JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid"
            " JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace\n"
-           "WHERE NOT t.tgisinternal AND t.tgenabled <> 'D' AND t.tgtype & 28 <> 0\n"
+           "WHERE NOT coalesce(above.tgisinternal, t.tgisinternal) AND t.tgenabled <> 'D'"
+           " AND (above.oid IS NULL OR above.tgenabled = 'D')"
+           " AND t.tgtype & 28 <> 0\n"
            "UNION ALL SELECT mine.relname, CASE r.ev_type WHEN '4' THEN 'r' ELSE 'b' END,"
            " pg_catalog.concat('rule ', r.rulename, ' (ON ',"
            " CASE r.ev_type WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' ELSE 'DELETE' END, ')')\n"

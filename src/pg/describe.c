@@ -4,6 +4,7 @@
 #include "pg/dead_letters.h"
 #include "pg/foreign.h"
 #include "pg/lease.h"
+#include "pg/partition.h"
 #include "pg/session_settings.h"
 #include "pg/site_key.h"
 #include "pg/store_changes.h"
@@ -125,7 +126,8 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const add[] = { "queue", "entity", "root_table", NULL };
     static const char *const entity[] = { "queue", "entity", NULL };
     static const char *const table[] = { "table", NULL };
-    static const char *const index[] = { "index", NULL };
+    static const char *const named[] = { "schema", "table", NULL };
+    static const char *const index[] = { "schema", "index", NULL };
     static const char *const milliseconds[] = { "milliseconds", NULL };
     static const char *const sessions[] = { "sessions", NULL };
     static const char *const acquire[] = {
@@ -150,6 +152,8 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
           NULL, none },
         { &PG_FOREIGN, "name triggers, rules and policies on a table of which rows are missing",
           NULL, table },
+        { &PG_PARTITION_OF, "name the table of which the one that refused a row is a partition",
+          NULL, named },
         { &PG_INDEX_COLUMNS, "name the columns of a unique key that refused a row", NULL, index },
         { PG_LEASE_STATEMENTS[PG_LEASE_ADD], "give a queue its row, once", NULL, add },
         { PG_LEASE_STATEMENTS[PG_LEASE_READ],

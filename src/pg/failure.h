@@ -33,7 +33,9 @@ struct pg_failure {
     char table[64];
     char constraint[64];
     char column[64];
-    struct error error; /* without values: the server's DETAIL never gets here */
+    char partition_of[64]; /* set by partition.h: the entity's table of which `table` is a
+                              partition; "" if it is none */
+    struct error error;    /* without values: the server's DETAIL never gets here */
 };
 
 #endif

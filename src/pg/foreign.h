@@ -8,8 +8,9 @@
 
 #include "pg/conn.h"
 
-/* Parameter: the name of a table. Returns a row for each thing of the site's that is on it or on
-   its partitions: "trigger x", "rule x" or "policy x". */
+/* Parameter: the name of a table. Returns a row for each thing of the site's that can meet its
+   rows: "trigger x", "trigger x on partition y", "rule x" or "policy x". Rules and policies of a
+   partition meet nothing that is written to its table. */
 extern const struct pg_statement PG_FOREIGN;
 
 /* Hints at what is on the table where rows are missing, outside of any transaction. Where the

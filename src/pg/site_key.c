@@ -8,7 +8,8 @@
 
 /*
  * The server names the constraint and not its columns, but for the DETAIL, which has values. The
- * question is asked after a rollback, so PG_SETTINGS does not hold, and names are qualified.
+ * index has the schema of its table, which may be a partition in another one. The question is asked
+ * after a rollback, so PG_SETTINGS does not hold, and names are qualified.
  */
 
 const struct pg_statement PG_INDEX_COLUMNS = {
@@ -19,11 +20,11 @@ const struct pg_statement PG_INDEX_COLUMNS = {
            "CROSS JOIN LATERAL pg_catalog.unnest(i.indkey) AS k(attnum)\n"
            "LEFT JOIN pg_catalog.pg_attribute AS a"
            " ON a.attrelid = i.indrelid AND a.attnum = k.attnum\n"
-           "WHERE c.relname = $1"
+           "WHERE c.relname = $2"
            " AND c.relnamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n"
-           " WHERE n.nspname = 'kopru')",
-    .param_count = 1,
-    .param_types = (const Oid[]){ TEXT_OID },
+           " WHERE n.nspname = $1)",
+    .param_count = 2,
+    .param_types = (const Oid[]){ TEXT_OID, TEXT_OID },
 };
 
 static bool is_unique_violation(const struct pg_failure *failure)
@@ -46,8 +47,9 @@ static bool are_the_sites(const PGresult *columns, const struct entity *entity,
 void pg_site_key_judge(struct pg_conn *conn, const struct entity *entity,
                        struct pg_failure *failure)
 {
-    const struct pg_params params = { 1, (const char *[]){ failure->constraint },
-                                      (const int[]){ (int)strlen(failure->constraint) } };
+    const struct pg_params params = { 2, (const char *[]){ failure->schema, failure->constraint },
+                                      (const int[]){ (int)strlen(failure->schema),
+                                                     (int)strlen(failure->constraint) } };
     struct pg_call call = { .statement = &PG_INDEX_COLUMNS, .params = &params };
     struct pg_failure unasked;
 

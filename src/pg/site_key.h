@@ -9,8 +9,8 @@
 #include "model/entity.h"
 #include "pg/conn.h"
 
-/* Parameter: the name of an index. Returns the name of each of its columns, null for an
-   expression. */
+/* Parameters: the schema and the name of an index. Returns the name of each of its columns, null
+   for an expression. */
 extern const struct pg_statement PG_INDEX_COLUMNS;
 
 /* Of a unique violation (23505, 23P01), outside of any transaction: where the key is the site's

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "pg/blame.h"
 #include "pg/foreign.h"
+#include "pg/partition.h"
 #include "pg/site_key.h"
 #include "pg/store_changes.h"
 #include "pg/store_copy.h"
@@ -107,6 +108,13 @@ static void abandon(struct pg_store *store, const struct pg_failure *failure)
     }
 }
 
+/* After the rollback: in a transaction that failed, the server answers no question. */
+static void judge(struct pg_store *store, struct store_transaction *tx)
+{
+    pg_partition_look_up(store->conn, store->target.statements->entity, &tx->failure);
+    store_judge(tx);
+}
+
 static enum write_outcome write_in_transaction(struct pg_store *store, struct store_transaction *tx,
                                                int64_t epoch, const struct write_request *request)
 {
@@ -119,8 +127,8 @@ static enum write_outcome write_in_transaction(struct pg_store *store, struct st
     }
     tx->conn = store->conn;
     if (run(tx, epoch, request, &lease_held) != 0) {
-        store_judge(tx);
         abandon(store, &tx->failure);
+        judge(store, tx);
         if (tx->failure.not_written)
             pg_foreign_hint(store->conn, tx->failure.table, &tx->failure);
         else
@@ -216,9 +224,9 @@ static int ask(struct pg_store *store, struct store_transaction *tx, size_t tabl
     }
     if (result == 0 && witness->len > 0)
         result = store_witness_write(tx, witness, epoch, statements, passed);
-    if (result != 0)
-        store_judge(tx);
     abandon(store, &tx->failure);
+    if (result != 0)
+        judge(store, tx);
     return is_refused_itself(&tx->failure) ? 0 : result;
 }
 

@@ -45,17 +45,24 @@ static const char NO_ROW[] =
     "the statement carries no row of a message, so no message is at fault; the server may take no "
     "commands, so look into its log";
 
-static const struct table *own_table(const struct pg_failure *failure, const struct entity *entity)
+static const struct table *table_named(const struct entity *entity, const char *name)
 {
-    if (strcmp(failure->schema, ENTITY_SCHEMA) != 0)
-        return NULL;
-    if (strcmp(failure->table, entity->root.name) == 0)
+    if (strcmp(name, entity->root.name) == 0)
         return &entity->root;
     for (size_t c = 0; c < entity->child_count; c++) {
-        if (strcmp(failure->table, entity->children[c].table.name) == 0)
+        if (strcmp(name, entity->children[c].table.name) == 0)
             return &entity->children[c].table;
     }
     return NULL;
+}
+
+const struct table *verdict_own_table(const struct pg_failure *failure, const struct entity *entity)
+{
+    if (failure->partition_of[0] != '\0')
+        return table_named(entity, failure->partition_of);
+    if (strcmp(failure->schema, ENTITY_SCHEMA) != 0)
+        return NULL;
+    return table_named(entity, failure->table);
 }
 
 static bool fills(const struct table *table, const char *column)
@@ -70,7 +77,7 @@ static bool fills(const struct table *table, const char *column)
 bool verdict_fills(const struct pg_failure *failure, const struct entity *entity,
                    const char *column)
 {
-    const struct table *own = own_table(failure, entity);
+    const struct table *own = verdict_own_table(failure, entity);
 
     return own != NULL && fills(own, column);
 }
@@ -78,7 +85,7 @@ bool verdict_fills(const struct pg_failure *failure, const struct entity *entity
 static bool shows(const struct pg_failure *failure, const struct entity *entity,
                   enum verdict_sign sign)
 {
-    const struct table *own = own_table(failure, entity);
+    const struct table *own = verdict_own_table(failure, entity);
     bool names_constraint = failure->constraint[0] != '\0';
 
     switch (sign) {

@@ -42,6 +42,11 @@ struct verdict_row {
 const struct verdict_row *verdict_find(const struct pg_failure *failure,
                                        const struct entity *entity);
 
+/* Returns the entity's table that the failure names, itself or by a partition of it, or NULL if it
+   names none. */
+const struct table *verdict_own_table(const struct pg_failure *failure,
+                                      const struct entity *entity);
+
 /* Whether the table that the failure names is one of the entity's, and the entity file fills that
    column of it. */
 bool verdict_fills(const struct pg_failure *failure, const struct entity *entity,
@@ -52,10 +57,10 @@ const struct verdict_row *verdict_table(size_t *count);
 
 /* Decides about a failed transaction. carries_rows: the statement that failed, or in which the
    session ended, carried rows of the entity; neither BEGIN, the lease check, COMMIT nor the dead
-   letters do. Sets failure->class, and what follows from it; failure->suspect, unproven,
-   unclassified, and a hint. A session that ends in a statement with rows is suspect, since a
-   trigger may have ended it, or a row may have crashed the server; but it is never a verdict, since
-   an outage looks the same. */
+   letters do. partition.h comes before it. Sets failure->class, and what follows from it;
+   failure->suspect, unproven, unclassified, and a hint. A session that ends in a statement with
+   rows is suspect, since a trigger may have ended it, or a row may have crashed the server; but it
+   is never a verdict, since an outage looks the same. */
 void verdict_reach(struct pg_failure *failure, const struct entity *entity, bool carries_rows);
 
 #endif

@@ -88,7 +88,7 @@ def test_a_partition_is_looked_at_as_well(check, db):
     assert report.status == OK, report
     assert [warning.why for warning in report.warnings
             if warning.subject == "kopru.contact_mediums"] == [
-                "trigger mark (BEFORE INSERT, function public.site_rule)"]
+                "trigger mark on partition part (BEFORE INSERT, function public.site_rule)"]
 
 
 @pytest.mark.parametrize("event", ["INSERT", "UPDATE"])

@@ -99,6 +99,36 @@ static void what_ties_an_error_to_its_row_decides(void **state)
     }
 }
 
+/* Whichever schema the partition is in: partition.h has found out whose it is. */
+static void a_partition_is_judged_as_its_table(void **state)
+{
+    static const struct {
+        struct expectation said;
+        const char *partition_of;
+    } expected[] = {
+        { { "23514", "kopru.customers_3", NULL, "site_rule", STATEMENT, VERDICT_FINAL },
+          "customers" },
+        { { "23514", "parts.customers_3", NULL, "site_rule", STATEMENT, VERDICT_FINAL },
+          "customers" },
+        { { "23502", "kopru.cm_3", "city", NULL, STATEMENT, VERDICT_FINAL }, "contact_mediums" },
+        { { "23502", "kopru.cm_3", "name", NULL, STATEMENT, VERDICT_PAUSE }, "contact_mediums" },
+        { { "23505", "kopru.customers_3", NULL, "customers_3_pkey", STATEMENT, VERDICT_FINAL },
+          "customers" },
+        { { "23514", "kopru.customers_3", NULL, "site_rule", FUNCTION, VERDICT_PROOF }, "" },
+        { { "23514", "kopru.orders_3", NULL, "site_rule", FUNCTION, VERDICT_PROOF }, "orders" },
+        { { "23514", "kopru.customers_3", NULL, NULL, STATEMENT, VERDICT_PAUSE }, "customers" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        struct pg_failure failure = failure_of(&expected[i].said);
+
+        snprintf(failure.partition_of, sizeof(failure.partition_of), "%s",
+                 expected[i].partition_of);
+        assert_int_equal(verdict_find(&failure, &ENTITY)->verdict, expected[i].said.verdict);
+    }
+}
+
 static void a_verdict_sets_what_follows_from_it(void **state)
 {
     static const struct {
@@ -222,6 +252,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_ties_an_error_to_its_row_decides),
+        cmocka_unit_test(a_partition_is_judged_as_its_table),
         cmocka_unit_test(a_verdict_sets_what_follows_from_it),
         cmocka_unit_test(without_rows_or_a_session_no_message_is_at_fault),
         cmocka_unit_test(a_session_that_ends_with_rows_is_suspect_and_no_verdict),
