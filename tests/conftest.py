@@ -53,9 +53,9 @@ def rabbitmq_server() -> Iterator[RabbitMQ]:
 
 
 @pytest.fixture
-def db(postgres_server: Postgres) -> Iterator[database.Database]:
-    """A fresh database with kopru's schema."""
-    fresh = database.create_installed(postgres_server)
+def db(request: pytest.FixtureRequest, postgres_server: Postgres) -> Iterator[database.Database]:
+    """A fresh database with kopru's schema; on_partitions_too says how its tables are."""
+    fresh = database.create_installed(postgres_server, partitions=getattr(request, "param", None))
     yield fresh
     fresh.drop()
 

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from support.batch import held_back
 from support.endpoint import Endpoint
+from support.marks import on_partitions_too
 from support.tables import read_dead_letters
 
 _ROWS = 250  # in one message: more than it takes for COPY
@@ -67,6 +68,7 @@ def publish_together(rabbitmq_server, db, queues, daemon):
     return publish
 
 
+@on_partitions_too
 def test_copied_rows_equal_upserted_ones(rabbitmq_server, db, queues, publish_together):
     db.query(_RECORD)
     publish_together([_subscription("copied"), b'{"id": "upserted"}'])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from support.daemon import Kopru
 from support.database import DAEMON
+from support.marks import on_partitions_too
 from support.rabbitmq import RabbitMQ
 from support.wait import patience, wait_until
 
@@ -37,6 +38,7 @@ def _run_until_killed(daemon: Kopru, choice: random.Random,
     return count
 
 
+@on_partitions_too
 def test_twenty_crashes_under_load(rabbitmq_server, queues, kopru, observed, choice, capsys):
     daemon = kopru(start=False)
     with observed.start(backlog=_BACKLOG):

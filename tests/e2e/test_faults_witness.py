@@ -6,7 +6,7 @@ import json
 
 import pytest
 from support.endpoint import Endpoint
-from support.marks import needs_a_unique_value
+from support.marks import needs_a_unique_value, on_partitions_too
 from support.tables import DATA_TABLES, read_dead_letters, read_table
 
 # More than the quarantine of one writer has room for.
@@ -53,6 +53,7 @@ def _store(rabbitmq_server, queues, *bodies):
     rabbitmq_server.wait_until_empty(queues.customer)
 
 
+@on_partitions_too
 @pytest.mark.parametrize("table, condition, poison", [
     ("customers", _POISON.format(column="name"), {"name": "poison"}),
     ("contact_mediums", _POISON.format(column="city"), {"city": "poison"}),
@@ -125,6 +126,7 @@ def test_an_outage_of_one_kind_of_write_condemns_nobody(rabbitmq_server, db, que
                            "a" if "UPDATE" in when else "b")
 
 
+@on_partitions_too
 @pytest.mark.parametrize("table, column", [("customers", "name"), ("contact_mediums", "city")])
 def test_an_outage_of_changed_values_condemns_nobody(rabbitmq_server, db, queues, kopru, table,
                                                      column):

@@ -2,8 +2,8 @@
 
 All cases share one database, because their ids and bodies differ (test_rules.py): everything is
 published before the daemon starts, the daemon works until the queues are empty, and each test
-compares its case's rows. This is done twice, with batches as large as they get and with batches of
-one message, which must end in the same rows.
+compares its case's rows. This is done three times, with batches as large as they get, with batches
+of one message, and on partitioned tables, which must end in the same rows.
 """
 
 import hashlib
@@ -21,7 +21,9 @@ from support.postgres import Postgres
 from support.rabbitmq import RabbitMQ
 
 _EMPTY_DEADLINE_S = 120
-_BATCHES: dict[str, dict[str, object]] = {"folded": {}, "singly": {"batch": {"max_messages": 1}}}
+_BATCHES: dict[str, dict[str, object]] = {"folded": {}, "singly": {"batch": {"max_messages": 1}},
+                                          "partitioned": {}}
+_PARTITIONS = {"partitioned": 8}  # of each table; the others are as the tests' databases are
 _INSTANTS = ("valid_from", "valid_to", "completion_start", "completion_end", "value_timestamp",
              "source_time")
 _NUMERICS = ("value_numeric",)
@@ -159,7 +161,7 @@ def run(request: pytest.FixtureRequest, postgres_server: Postgres, rabbitmq_serv
         tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome | Exception]:
     """What is in the tables when all is done, or why it was not done."""
     mark = request.param
-    db = create_installed(postgres_server)
+    db = create_installed(postgres_server, partitions=_PARTITIONS.get(mark))
     queues: dict[Manner, list[Queue]] = {}
     result: Outcome | Exception
     try:
@@ -215,7 +217,7 @@ def test_no_row_belongs_to_no_case(outcome: Outcome) -> None:
 
 
 def test_batches_were_as_large_as_asked(outcome: Outcome) -> None:
-    """Without this the two runs might be one and the same."""
+    """Without this two runs might be one and the same."""
     for root, transactions in outcome.transactions.items():
         rows = len(outcome.tables[root])
         assert transactions == rows if outcome.batches else transactions < rows

@@ -1,4 +1,4 @@
-"""Why a test does not run everywhere."""
+"""Where a test runs, and where it does not."""
 
 import pytest
 
@@ -9,3 +9,7 @@ from support.database import partitions_of_tests
 # partitions.
 needs_a_unique_value = pytest.mark.skipif(
     partitions_of_tests() > 0, reason="no value but the key is unique in all partitions")
+
+# Of the tests that are worth the time twice: once as the tests' databases are, and once with
+# partitioned tables.
+on_partitions_too = pytest.mark.parametrize("db", [None, 8], ids=["", "partitioned"], indirect=True)
