@@ -8,7 +8,7 @@
  * start and in `kopru check`; an index over them would cost more to read than it saves.
  */
 
-enum { TABLE_NAME, TABLE_KIND, TABLE_PRIVILEGES };
+enum { TABLE_NAME, TABLE_KIND, TABLE_PRIVILEGES, TABLE_IS_PARTITION };
 enum { COLUMN_TABLE, COLUMN_NAME, COLUMN_TYPE, COLUMN_FLAGS };
 enum { UNIQUE_TABLE, UNIQUE_COLUMNS, UNIQUE_PREDICATE };
 enum { FOREIGN_TABLE, FOREIGN_KIND, FOREIGN_WHAT };
@@ -44,7 +44,10 @@ const char *catalog_next_table(const struct catalog *catalog, size_t n)
 {
     const PGresult *rows = catalog->parts[CATALOG_TABLES].result;
 
-    return n < (size_t)PQntuples(rows) ? cell(rows, (int)n, TABLE_NAME) : NULL;
+    for (int row = 0; row < PQntuples(rows); row++)
+        if (cell(rows, row, TABLE_IS_PARTITION)[0] == 0 && n-- == 0)
+            return cell(rows, row, TABLE_NAME);
+    return NULL;
 }
 
 static void read_column(const PGresult *rows, int row, struct catalog_column *column)

@@ -75,7 +75,7 @@ const char *catalog_server_fact(const struct catalog *catalog, enum server_fact 
 bool catalog_find_table(const struct catalog *catalog, const char *name,
                         struct catalog_table *table);
 
-/* Returns the name of the nth table, NULL after the last one. */
+/* Returns the name of the nth table that is no partition, NULL after the last one. */
 const char *catalog_next_table(const struct catalog *catalog, size_t n);
 
 bool catalog_find_column(const struct catalog *catalog, const char *table, const char *name,

@@ -11,6 +11,7 @@ from support import libconfig
 from support.daemon import default_settings, merged, run_kopru
 from support.database import DAEMON, REPOSITORY
 from support.endpoint import Endpoint
+from support.marks import on_partitions_too
 
 _QUICK = {"heartbeat": 1}
 
@@ -170,6 +171,7 @@ def test_a_column_that_another_line_feeds_is_no_near_miss(rabbitmq_server, db, q
     assert "did you mean" not in problem["hint"]
 
 
+@on_partitions_too
 def test_a_misspelt_table_is_a_near_miss(rabbitmq_server, db, queues, tmp_path):
     db.query("ALTER TABLE kopru.contact_mediums RENAME TO contact_media")
     (problem,) = _check(rabbitmq_server, db, queues, tmp_path, {})
