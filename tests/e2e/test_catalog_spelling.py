@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from support.check import Check
 from support.database import DAEMON, REPOSITORY
+from support.marks import on_partitions_too
 
 OK, PROBLEMS = 0, 1
 
@@ -49,6 +50,7 @@ def test_a_type_that_is_wrong_is_named_whatever_the_spelling(db, check):
     assert report.only_problem().why == "it is character varying(20), but must be text"
 
 
+@on_partitions_too
 @pytest.mark.parametrize("script", sorted(path.name for path in
                                           (REPOSITORY / "migrations" / "verify").glob("*.sql")))
 def test_the_migrations_are_verified_whatever_the_spelling(db, script):
