@@ -122,7 +122,8 @@ def test_columns_are_those_of_the_contract(shared: Database):
             SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
             FROM pg_class AS c
             JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind = 'r'
+            WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind IN ('r', 'p')
+              AND NOT c.relispartition
             ORDER BY c.relname, a.attnum"""):
         found.setdefault(table, []).append((column, data_type))
     assert found == COLUMNS
@@ -131,14 +132,16 @@ def test_columns_are_those_of_the_contract(shared: Database):
 def test_indexes_are_the_documented_ones_and_no_more(shared: Database):
     """An index on a column that changes would cost every update its HOT path."""
     found = dict(shared.query("SELECT indexname, regexp_replace(indexdef, '^.* USING btree ', '') "
-                              "FROM pg_indexes WHERE schemaname = 'kopru'"))
+                              "FROM pg_indexes JOIN pg_class ON relname = tablename "
+                              "AND relnamespace = 'kopru'::regnamespace "
+                              "WHERE schemaname = 'kopru' AND NOT relispartition"))
     assert found == INDEXES
 
 
 def test_every_table_has_a_primary_key_and_one_owner(shared: Database):
     assert shared.query("""
         SELECT relname FROM pg_class AS c
-        WHERE relnamespace = 'kopru'::regnamespace AND relkind = 'r'
+        WHERE relnamespace = 'kopru'::regnamespace AND relkind IN ('r', 'p')
           AND NOT EXISTS (
               SELECT FROM pg_constraint WHERE conrelid = c.oid AND contype = 'p')""") == []
     assert shared.query("SELECT DISTINCT relowner::regrole::text FROM pg_class "
@@ -154,7 +157,8 @@ def test_everything_has_a_comment(shared: Database):
         SELECT c.relname, a.attname
         FROM pg_class AS c
         LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-        WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind IN ('r', 'v')
+        WHERE c.relnamespace = 'kopru'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+          AND NOT c.relispartition
           AND (coalesce(obj_description(c.oid, 'pg_class'), '') = ''
                OR coalesce(col_description(c.oid, a.attnum), '') = '')""") == []
 
