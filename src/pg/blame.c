@@ -65,7 +65,7 @@ uint64_t pg_blame_failed(const struct write_set *set, const struct pg_statements
 
     if (name == PG_BEGIN.name || name == PG_SETTINGS.name || name == PG_CHECK_EPOCH.name ||
         name == PG_WRITE_DEAD_LETTERS.name || name == PG_COMMIT.name ||
-        name == statements->foreign.name)
+        name == statements->foreign.name || name == statements->foreign_partitioned.name)
         return 0;
     if (name == statements->find.name)
         return bit(FIND);

@@ -106,7 +106,9 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
     if (visit_one(&visitor, &statements->foreign,
                   "whether a trigger, rule or policy may have dropped or changed what was written, "
                   "and whether the tables are partitioned",
-                  root, 0, none) != 0)
+                  root, 0, none) != 0 ||
+        visit_one(&visitor, &statements->foreign_partitioned,
+                  "the same, with what is on the partitions", root, 0, none) != 0)
         return -1;
     return visit_one(&visitor, &statements->next,
                      "find a root that is written again and rolled back: does the database refuse "

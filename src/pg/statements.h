@@ -36,10 +36,11 @@ struct pg_statements {
     struct pg_statement next;    /* takes a root key; gives the next one that kopru can have
                                     written, if any */
     struct pg_statement foreign; /* gives a row for each of the tables that is partitioned, or on
-                                    which (or on whose partitions) there is a trigger, a rule or
-                                    row-level security of the site: FOREIGN_* */
-    struct pg_child_statements *children; /* one for each child of the entity */
-    struct arena arena;                   /* holds all texts */
+                                    which there is a trigger, a rule or row-level security of the
+                                    site: FOREIGN_*. A partitioned one counts as if there were */
+    struct pg_statement foreign_partitioned; /* the same, but looks at the partitions instead */
+    struct pg_child_statements *children;    /* one for each child of the entity */
+    struct arena arena;                      /* holds all texts */
 };
 
 /* The parameters of `insert` and `write` after those of a root table's own columns, in this order.

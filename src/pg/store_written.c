@@ -51,7 +51,11 @@ int store_not_written(struct store_transaction *tx, const char *table, const cha
 
 void store_written_ask(struct store_transaction *tx)
 {
-    pg_pipeline_add_ready(&tx->pipeline, &tx->target->statements->foreign, NULL);
+    const struct pg_statements *statements = tx->target->statements;
+
+    pg_pipeline_add_ready(&tx->pipeline,
+                          tx->partitioned ? &statements->foreign_partitioned : &statements->foreign,
+                          NULL);
 }
 
 static bool is_removal(const struct store_transaction *tx, const struct pg_statement *statement)
@@ -68,6 +72,13 @@ static const char *verb_of(const struct store_transaction *tx, const struct pg_s
     if (statement == &tx->target->statements->insert)
         return "inserted";
     return is_removal(tx, statement) ? "deleted" : "written";
+}
+
+static bool asks_for_foreign(const struct store_transaction *tx,
+                             const struct pg_statement *statement)
+{
+    return statement == &tx->target->statements->foreign ||
+           statement == &tx->target->statements->foreign_partitioned;
 }
 
 static void read_foreign(struct store_transaction *tx, const PGresult *result)
@@ -143,7 +154,7 @@ static bool keys_may_differ(struct store_transaction *tx)
     for (size_t i = 0; i < tx->pipeline.count; i++) {
         const struct pg_call *call = &tx->pipeline.calls[i];
 
-        if (call->statement == &tx->target->statements->foreign && call->result != NULL)
+        if (asks_for_foreign(tx, call->statement) && call->result != NULL)
             read_foreign(tx, call->result);
     }
     return tx->foreign || tx->copies;

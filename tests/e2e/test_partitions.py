@@ -273,8 +273,8 @@ def test_an_outage_on_partitions_alone_condemns_nobody(rabbitmq_server, db, queu
 
 
 @pytest.mark.parametrize("partitions", [0, _PARTITIONS])
-def test_loads_follow_the_kind_of_the_tables(rabbitmq_server, postgres_server, queues, kopru,
-                                             partitions):
+def test_statements_follow_the_kind_of_the_tables(rabbitmq_server, postgres_server, queues, kopru,
+                                                  partitions):
     """The writer learns it with the first rows that it writes."""
     db = database.create_installed(postgres_server, partitions=partitions)
     watch = PgWatch()
@@ -285,19 +285,19 @@ def test_loads_follow_the_kind_of_the_tables(rabbitmq_server, postgres_server, q
                                db.daemon_dsn, port=str(proxy.port))})
             rabbitmq_server.publish(queues.customer, _customer("a", "A"))
             rabbitmq_server.wait_until_empty(queues.customer)
-            loads = []
+            sent = []
 
             def note(message):
                 if message.is_from_client and message.kind == "B":
-                    loads.extend(name for name in message.statements[-1:]
-                                 if name.startswith("kopru_load_"))
+                    sent.extend(name for name in message.statements[-1:]
+                                if name.startswith(("kopru_load_", "kopru_foreign_")))
                 return False
 
             watch.stop_at(note)
             rabbitmq_server.publish(queues.customer, _customer("a", "B"))
             rabbitmq_server.wait_until_empty(queues.customer)
-            assert len(loads) == 2
-            assert {"load_partitioned" in name for name in loads} == {partitions > 0}, loads
+            assert len(sent) == 3
+            assert {"_partitioned_" in name for name in sent} == {partitions > 0}, sent
             daemon.release()
     finally:
         db.drop()

@@ -145,6 +145,13 @@ static void triggers_of_all_tables_are_asked_for(void **state)
     (void)state;
     assert_string_equal(
         statements.foreign.sql,
+        "SELECT c.relkind = 'p', true\n"
+        "FROM pg_class AS c WHERE c.oid IN ('kopru.things'::regclass, 'kopru.parts'::regclass)"
+        " AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity"
+        " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
+        " AND t.tgenabled <> 'D'))");
+    assert_string_equal(
+        statements.foreign_partitioned.sql,
         "SELECT c.relkind = 'p', c.relkind NOT IN ('r', 'p') OR c.relhasrules OR c.relrowsecurity"
         " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
         " AND t.tgenabled <> 'D') OR c.relkind = 'p' AND EXISTS (SELECT FROM pg_inherits AS h"
@@ -152,7 +159,7 @@ static void triggers_of_all_tables_are_asked_for(void **state)
         " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = p.oid AND NOT t.tgisinternal"
         " AND t.tgenabled <> 'D')))\n"
         "FROM pg_class AS c WHERE c.oid IN ('kopru.things'::regclass, 'kopru.parts'::regclass)"
-        " AND (c.relkind = 'p' OR c.relkind NOT IN ('r', 'p') OR c.relhasrules OR c.relrowsecurity"
+        " AND (c.relkind <> 'r' OR c.relhasrules OR c.relrowsecurity"
         " OR EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal"
         " AND t.tgenabled <> 'D'))");
     assert_int_equal(statements.foreign.param_count, 0);
