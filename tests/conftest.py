@@ -11,6 +11,7 @@ from types import FrameType
 import pytest
 from support import database, privacy
 from support.daemon import Kopru, default_settings, merged
+from support.platform_tests import is_platform_test
 from support.postgres import Postgres
 from support.process import unwind_on_signals
 from support.rabbitmq import RabbitMQ
@@ -30,6 +31,13 @@ def pytest_configure() -> None:
     limit_s = int(os.environ.get("KOPRU_TEST_LIMIT", "0"))
     signal.signal(signal.SIGALRM, give_up)
     signal.alarm(limit_s)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_platform_test(item.nodeid):
+            item.add_marker("platform")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -99,3 +99,16 @@ def test_two_runs_do_not_share_a_root(repository: Path) -> None:
         done = enter(repository, "trixie", "test")
     assert (done.returncode, "in use by another run" in done.stderr) == (75, True)
     assert calls(repository) == ["debootstrap", "unshare"]
+
+
+@pytest.mark.parametrize(("unshare", "status", "said"), [
+    ("exit 0", 0, ""),
+    ("echo not permitted >&2; exit 1", 71, "does not permit the mounts: not permitted"),
+])
+def test_a_machine_that_refuses_mounts_is_told_apart(repository: Path, unshare: str, status: int,
+                                                     said: str) -> None:
+    (repository.parent / "programs/unshare").write_text(f"#!/bin/bash\n{unshare}\n")
+    done = enter(repository, "--check")
+    assert done.returncode == status
+    assert said in done.stderr
+    assert not (repository.parent / "roots").exists()

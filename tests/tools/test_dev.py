@@ -150,6 +150,7 @@ def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
     "test tests/golden --durations=5", "test -k map", "test tests/golden/test_map.py::test[a-b]",
     "bench --instructions --record", "fuzz --seconds=5", "coverage", "lint", "fmt",
     "test --on trixie", "test --on bookworm quick", "test --on trixie tests/golden -x",
+    "test --on testing unit",
 ])
 def test_what_is_right_begins_with_the_packages(bare: Path, words: str) -> None:
     done = run_dev(bare, *words.split())
