@@ -73,6 +73,14 @@ def test_it_copies_what_is_not_ignored_as_it_is_now(repository: Path) -> None:
     assert entered.startswith("yes --mount ") and entered.endswith(" trixie test quick\n")
 
 
+def test_the_clone_may_be_somebody_else_s(repository: Path) -> None:
+    for path in (repository, repository / ".git"):
+        os.chown(path, 65534, 65534)
+    done = enter(repository, "trixie", "test")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (source_of(repository) / "kept").exists()
+
+
 def test_a_root_is_made_once_and_keeps_its_builds(repository: Path) -> None:
     enter(repository, "trixie", "test")
     (source_of(repository) / "build-asan").mkdir()
