@@ -31,7 +31,8 @@ struct amqp_consumer {
     enum consumer_state state;
     char *queue; /* the consumed queue, for error texts; NULL before the first subscribe */
     struct broker_queue_state answer;
-    bool is_answered;
+    unsigned unanswered; /* questions */
+    bool is_answered;    /* the last question; nobody has taken the answer yet */
 };
 
 static const char CONSUMER_TAG[] = "kopru";
@@ -212,6 +213,7 @@ static int consumer_ask(void *handle, struct error *err)
         return -1;
     status = amqp_send_method(consumer->wire.connection, AMQP_CHANNEL, AMQP_QUEUE_DECLARE_METHOD,
                               &request);
+    consumer->unanswered++;
     return status == AMQP_STATUS_OK ? 0 : wire_fail(&consumer->wire, what, status, err);
 }
 
@@ -229,7 +231,7 @@ static bool consumer_answered(void *handle, struct broker_queue_state *state)
 static void take_answer(struct amqp_consumer *consumer, const amqp_queue_declare_ok_t *answer)
 {
     consumer->answer = (struct broker_queue_state){ answer->message_count, answer->consumer_count };
-    consumer->is_answered = true;
+    consumer->is_answered = --consumer->unanswered == 0;
 }
 
 static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
@@ -313,6 +315,7 @@ static int consumer_next(void *handle, int wake_fd, int timeout_ms, struct deliv
     int64_t now_ms = clock_monotonic_ms();
     int64_t deadline_ms = now_ms + timeout_ms;
     bool is_ending = consumer->state == CONSUMER_CANCELLING;
+    bool was_answered = consumer->is_answered;
     int ready = 0;
 
     *delivery = NULL;
@@ -328,7 +331,8 @@ static int consumer_next(void *handle, int wake_fd, int timeout_ms, struct deliv
 
         if (got != 0)
             return got;
-        if ((ready & WIRE_WAKE) != 0 || (is_ending && consumer->state == CONSUMER_NONE))
+        if ((ready & WIRE_WAKE) != 0 || (is_ending && consumer->state == CONSUMER_NONE) ||
+            (!is_ending && consumer->is_answered && !was_answered))
             return 0;
         if (clock_left_ms(deadline_ms) == 0)
             return is_ending

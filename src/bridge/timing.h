@@ -43,7 +43,11 @@ enum {
 
     /* The consumer. */
 
-    REDELIVERED_SILENCE_MS = 500, /* without a delivery: ends the redelivered messages */
+    /* Without a delivery: the broker is asked whether it has more redelivered messages. */
+    REDELIVERED_SILENCE_MS = 500,
+    /* A broker that has given so many answers without a delivery, at least half a second apart,
+       does not deliver what it says is ready. */
+    REDELIVERED_ANSWERS = 20,
     /* One part in four of max_unacknowledged_bytes is for redelivered messages alone. */
     REDELIVERED_RESERVE = 4,
     /* When the daemon stops: after this long without a delivery none is on its way, and it does not

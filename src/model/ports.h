@@ -31,8 +31,9 @@ struct broker_port {
                    struct error *err);
     /* basic.qos and basic.consume. 0: the broker has confirmed both. prefetch: messages. */
     int (*subscribe)(void *consumer, const char *queue, int prefetch, struct error *err);
-    /* Returns 1 with a delivery that belongs to the caller, 0 when the time is over or wake_fd has
-       become readable; after cancel() only when the broker delivers no more. */
+    /* Returns 1 with a delivery that belongs to the caller, 0 when the time is over, wake_fd has
+       become readable, or an answer has come (ask()); after cancel() only when the broker delivers
+       no more. */
     int (*next)(void *consumer, int wake_fd, int timeout_ms, struct delivery **delivery,
                 struct error *err);
     /* The same wait, but nothing is read from the socket: backpressure. */
@@ -46,7 +47,7 @@ struct broker_port {
     /* Asks what inspect() asks about the consumed queue, without waiting: the answer arrives among
        the deliveries. */
     int (*ask)(void *consumer, struct error *err);
-    /* True once per answer, with it. */
+    /* True once when the last question is answered, with the answer. */
     bool (*answered)(void *consumer, struct broker_queue_state *state);
     int (*heartbeat_s)(const void *consumer); /* as negotiated with the broker */
     /* The only function that another thread may call, as long as the consumer is not closed: the

@@ -6,6 +6,7 @@ build/tests/amqp_probe makes one call a line and answers each with one JSON obje
 
 import datetime
 import decimal
+import itertools
 import json
 import os
 import secrets
@@ -16,8 +17,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.amqp_frames import QUEUE_DECLARE_OK, AmqpWatch
 from support.daemon import binary
 from support.process import free_port
+from support.proxy import Proxy
 from support.rabbitmq import Publisher, RabbitMQ
 from support.wait import patience, wait_until
 
@@ -161,6 +164,24 @@ def test_a_question_is_answered_between_deliveries(
     assert probe("next 1000") == {"ok": 0}
     assert probe("answered") == {"messages": 2, "consumers": 1}
     assert probe("answered") == {"messages": None}
+
+
+def test_the_answer_to_an_older_question_does_not_count(
+        rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe], queue: str) -> None:
+    with Proxy(rabbitmq_server.port, tap=(watch := AmqpWatch()).tap) as proxy:
+        probe = open_probe(uri=f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F")
+        assert probe(f"subscribe {queue} 1") == {"ok": 0}
+        answers = itertools.count()
+        second = watch.stop_at(lambda frame: frame.method == QUEUE_DECLARE_OK
+                               and next(answers) == 1)
+        assert [probe("ask"), probe("ask")] == [{"ok": 0}] * 2
+        second.wait()
+        assert probe("next 100") == {"ok": 0}
+        assert probe("answered") == {"messages": None}
+        second.release()
+        assert probe("next 30000") == {"ok": 0}
+        assert probe("answered") == {"messages": 0, "consumers": 1}
+        probe.close()
 
 
 def test_acknowledged_up_to_a_tag(rabbitmq_server: RabbitMQ, probe: Probe,

@@ -426,14 +426,15 @@ def test_the_tap_knows_what_is_acknowledged_when():
     ([(1, True), (2, False), (3, True)], {1: "a first delivery", 3: "a first delivery"}),
     ([(1, True), (2, True), (3, True), (4, True)], dict.fromkeys([1, 2, 3, 4], "a full prefetch")),
     ([(1, True), (2, True), (3, True), (4, False)], {}),
-    ([(1, True), None, (2, True)], dict.fromkeys([1, 2], "silence")),
-    ([(1, True), None, (2, False)], {}),
+    ([(1, True), 10, (2, True)], dict.fromkeys([1, 2], "silence")),
+    ([(1, True), 10, (2, False)], {}),
+    ([(1, True), 2, (2, True)], {}),
 ])
 def test_the_tap_knows_what_is_late(deliveries, late):
     broker = _Broker(prefetch=3)
     for delivery in deliveries:
-        if delivery is None:
-            broker.now += 1
+        if isinstance(delivery, int):
+            broker.now += delivery
         else:
             broker.delivers(*delivery)
     assert broker.traffic.late == late

@@ -1,8 +1,14 @@
-"""Little may be unacknowledged, and the broker is slow to read acknowledgements: nobody sees a
-step back after a crash.
+"""What comes back after a crash shows no older state: not where little may be unacknowledged and
+the broker is slow to read acknowledgements, and not where the broker pauses in the middle.
 """
 
+import itertools
+import json
+
 import pytest
+from support import history
+from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, QUEUE_DECLARE, AmqpWatch
+from support.proxy import Proxy
 from support.wait import wait_until
 
 _BACKLOG = 3000
@@ -40,3 +46,52 @@ def test_what_comes_back_fits_and_shows_nothing_old(rabbitmq_server, db, queues,
     assert verdict.is_clean, verdict
     assert held > crashes
     assert {line["prefetch"] for line in daemon.events("consuming")} == {_PREFETCH}
+
+
+_MESSAGES = 20
+_BEFORE_THE_PAUSE = 8
+
+
+def _shown(db):
+    """The numbers of the messages that the row of the one entity has shown, in order."""
+    return [number for (number,) in db.query("SELECT number FROM history.states ORDER BY n")]
+
+
+@pytest.mark.parametrize("quorum", [False, True], ids=["classic", "quorum"])
+def test_a_pause_of_the_broker_does_not_part_them(rabbitmq_server, db, queues, kopru, quorum):
+    """All of it had been committed. The broker pauses after some of it, for longer than kopru waits
+    for a delivery: the rest still belongs to it.
+    """
+    history.install(db)
+    queue = queues.customer
+    if quorum:
+        rabbitmq_server.delete_queue(queue)
+        rabbitmq_server.declare_queue(queue, quorum=True)
+    rabbitmq_server.publish_many(queue, [json.dumps({"id": "1", "name": f"name {n}"}).encode()
+                                         for n in range(_MESSAGES)])
+    with Proxy(rabbitmq_server.port, tap=(watch := AmqpWatch()).tap) as proxy:
+        daemon = kopru(start=False, queues=[{"name": queue, "entity": "customer"}],
+                       amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"})
+        watch.stop_at(lambda frame: frame.is_from_client and frame.method == BASIC_ACK)
+        daemon.launch()
+        daemon.wait_until(lambda: _shown(db)[-1:] == [_MESSAGES - 1], 30, "the last message")
+        daemon.kill9()
+        proxy.cut()
+        watch.release_all()
+        wait_until(lambda: rabbitmq_server.depth(queue).ready == _MESSAGES, 30,
+                   "the broker to take all back")
+
+        passed = itertools.count()
+        pause = watch.stop_at(lambda frame: frame.method == BASIC_DELIVER
+                              and next(passed) == _BEFORE_THE_PAUSE)
+        question = watch.stop_at(lambda frame: frame.method == QUEUE_DECLARE and pause.is_reached)
+        daemon.launch()
+        pause.wait()
+        daemon.wait_until(lambda: question.is_reached or daemon.events("redelivered_messages"), 30,
+                          "kopru to ask the broker, or to go on")
+        question.release()
+        pause.release()
+        rabbitmq_server.wait_until_empty(queue)
+    assert _shown(db) == sorted(set(_shown(db)))
+    assert [line["messages"] for line in daemon.events("redelivered_messages")] == [_MESSAGES]
+    assert daemon.terminate() == 0

@@ -15,7 +15,8 @@ from typing import TextIO
 from support.amqp_frames import BASIC_ACK, BASIC_DELIVER, HEADER, Frame, FrameSplitter
 
 _CHANNEL_OPEN = (20, 10)
-_SILENCE_S = 0.4  # kopru releases the redelivered messages after 0.5 s
+# A broker that answers for 10 s and delivers nothing may have given the rest to somebody else.
+_SILENCE_S = 9.5
 
 # The properties of a content header in the order of their flags, from the highest bit, up to
 # message-id.
@@ -60,8 +61,8 @@ class AmqpTap:
     """One connection. Both directions take the traffic's lock.
 
     kopru holds back the redelivered messages that come first after a subscription, and so shows no
-    older state. They end with a full prefetch, with a silence, or with a first delivery. If more
-    redelivered messages come after that, the rows may step back for a moment, to one of the
+    older state. They end with a full prefetch, with a long silence of a broker that answers, or
+    with a first delivery. If more redelivered messages come after that, the rows may step back for a moment, to one of the
     messages held back or to one that follows them: this is kopru's documented exception.
     """
 

@@ -64,13 +64,6 @@ static int accept(struct subscription *subscription, void *mapper, struct delive
     return 0;
 }
 
-static bool is_silent(const struct subscription *subscription)
-{
-    return !subscription->redelivered.first_expected &&
-           subscription->unacked.count < subscription->redelivered.prefetch &&
-           clock_monotonic_ms() - subscription->last_delivery_ms >= REDELIVERED_SILENCE_MS;
-}
-
 /* Waits, without taking a delivery, until there is room or, once everything was delivered, until
    everything is committed. Redelivered messages for which there is no room yet follow later, so
    they are committed in parts, in order. */
@@ -139,8 +132,8 @@ static int wait_ms(const struct subscription *subscription)
     return subscription->redelivered.open ? REDELIVERED_SILENCE_MS : IDLE_WAIT_MS;
 }
 
-/* Waits once: for a delivery, for committed messages, or for the silence that ends the redelivered
-   messages. */
+/* Waits once: for a delivery, for committed messages, for an answer of the broker, or for the
+   silence with which the redelivered messages may have ended. */
 static int wait_and_take(struct subscription *subscription, void *mapper, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -164,8 +157,6 @@ static int wait_and_take(struct subscription *subscription, void *mapper, struct
     }
     if (result == 0)
         subscription_apply(subscription, SUBSCRIPTION_ON_EXHAUSTED);
-    if (result == 0 && is_silent(subscription))
-        redelivered_end(&subscription->redelivered, "silence");
     return result;
 }
 
@@ -225,10 +216,11 @@ static int acknowledge(struct subscription *subscription, struct error *err)
     return acknowledge_behind_quarantined(subscription, err);
 }
 
-/* The daemon stops. The subscription is cancelled once no successor trusts the count of
-   consumers, because a cancelled consumer may still have deliveries and is not counted. While
-   the database is away the row cannot be written, and without unacknowledged messages there is
-   nothing to wait for. */
+/* The daemon stops. First the redelivered messages come to their end: the broker sends no more of
+   them to a cancelled subscription, and what is held so far may be older than the rows. The
+   subscription is cancelled once no successor trusts the count of consumers, because a cancelled
+   consumer may still have deliveries and is not counted. While the database is away the row cannot
+   be written, and without unacknowledged messages there is nothing to wait for. */
 static int begin_to_stop(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -236,7 +228,8 @@ static int begin_to_stop(struct subscription *subscription, struct error *err)
     if (subscription->state == SUBSCRIPTION_CONSUMING)
         subscription->stop_began_ms = clock_monotonic_ms();
     subscription_apply(subscription, SUBSCRIPTION_ON_STOP);
-    if (holds_acks(subscription) && is_under_way(subscription))
+    if ((holds_acks(subscription) && is_under_way(subscription)) ||
+        subscription->redelivered.held > 0)
         return 0;
     if (!queue_lease_retract(&queue->lease)) {
         if (subscription->unacked.count == 0 && !queue_lease_view(&queue->lease).database_ok)
@@ -272,7 +265,7 @@ static int look_at_others(struct subscription *subscription, struct error *err)
     int result;
 
     if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
-        subscription->history->stalled.asked)
+        subscription->history->stalled.asked || subscription->redelivered.asked)
         return 0;
     result = others_check(others, &queue->ports.broker, subscription->broker, &changed, err);
     if (result <= 0)
@@ -307,7 +300,7 @@ static int check_for_better(struct subscription *subscription, struct error *err
         return error_set(
             err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
             "there was room for some time, so more messages are prefetched from now on");
-    if (subscription->history->others.asked)
+    if (subscription->history->others.asked || subscription->redelivered.asked)
         return 0;
     stalled = stalled_check(&subscription->history->stalled, &queue->ports.broker,
                             subscription->broker, &state, err);
@@ -319,6 +312,21 @@ static int check_for_better(struct subscription *subscription, struct error *err
               state.consumers);
     return error_hint(err, "another consumer may have its turn (single active consumer), or the "
                            "broker forgot this one");
+}
+
+/* Asks the broker whether more redelivered messages are to come, when none has come for a while
+   although the broker may deliver. */
+static int look_for_more_redelivered(struct subscription *subscription, struct error *err)
+{
+    struct redelivered *redelivered = &subscription->redelivered;
+
+    if (!redelivered->open || redelivered->first_expected ||
+        subscription->unacked.count >= redelivered->prefetch ||
+        subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
+        subscription->history->others.asked || subscription->history->stalled.asked)
+        return 0;
+    return redelivered_ask(redelivered, &subscription->queue->ports.broker, subscription->broker,
+                           clock_monotonic_ms() - subscription->last_delivery_ms, err);
 }
 
 static void count_unacknowledged(const struct subscription *subscription)
@@ -337,7 +345,8 @@ static int consume_once(struct subscription *subscription, void *mapper, struct 
 
     doorbell_clear(&queue->consumer);
     if (acknowledge(subscription, err) != 0 || look_at_others(subscription, err) != 0 ||
-        check_for_better(subscription, err) != 0)
+        check_for_better(subscription, err) != 0 ||
+        look_for_more_redelivered(subscription, err) != 0)
         return -1;
     count_unacknowledged(subscription);
     why = subscription_reason_to_leave(subscription);

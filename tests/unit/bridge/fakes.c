@@ -217,7 +217,7 @@ static bool broker_answered(void *consumer, struct broker_queue_state *state)
     struct fakes *fakes = consumer;
 
     pthread_mutex_lock(&fakes->lock);
-    *state = (struct broker_queue_state){ .messages = fakes->held_back };
+    *state = (struct broker_queue_state){ .messages = fakes->held_back, .consumers = 1 };
     changed(fakes);
     return true;
 }

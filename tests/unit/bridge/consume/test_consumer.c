@@ -179,6 +179,64 @@ static void a_lost_connection_is_told_until_it_consumes_again(void **state)
     assert_int_equal(status.reconnects, 1);
 }
 
+static bool is_asked_twice(const struct fakes *now)
+{
+    return now->questions >= 2;
+}
+
+/* As if the broker paused between two redelivered messages. */
+static void deliver_one_of_two(void)
+{
+    fake.fakes.held_back = 1;
+    fakes_deliver(&fake.fakes, "a1", true);
+    start();
+    acquire(EPOCH);
+    wait_for(is_asked_twice, "two questions");
+}
+
+static void deliver_the_other(void)
+{
+    pthread_mutex_lock(&fake.fakes.lock);
+    assert_int_equal(fake.fakes.transaction_count, 0);
+    assert_false(fake.fakes.cancelled);
+    fake.fakes.held_back = 0;
+    pthread_mutex_unlock(&fake.fakes.lock);
+    fakes_deliver(&fake.fakes, "a2", true);
+    wait_for(has_acked_both, "the acknowledgement of both");
+    queue_stop(&fake.queue);
+    join();
+    assert_int_equal(fake.fakes.transaction_count, 1);
+    assert_string_equal(fake.fakes.transactions[0], "a1 a2");
+    assert_true(consumer_acknowledged_all(&consumer));
+}
+
+static void a_pause_does_not_part_the_redelivered_messages(void **state)
+{
+    (void)state;
+    deliver_one_of_two();
+    deliver_the_other();
+}
+
+static int questions; /* when the stop began */
+
+static bool is_asked_while_it_stops(const struct fakes *now)
+{
+    return now->questions >= questions + 2;
+}
+
+/* However long the pause. */
+static void a_stop_does_not_part_them_either(void **state)
+{
+    (void)state;
+    deliver_one_of_two();
+    pthread_mutex_lock(&fake.fakes.lock);
+    questions = fake.fakes.questions;
+    pthread_mutex_unlock(&fake.fakes.lock);
+    queue_stop(&fake.queue);
+    wait_for(is_asked_while_it_stops, "two more questions");
+    deliver_the_other();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -189,6 +247,8 @@ int main(void)
         TEST(without_a_database_it_does_not_connect),
         TEST(a_lease_lost_during_a_commit_ends_the_subscription),
         TEST(a_lost_connection_is_told_until_it_consumes_again),
+        TEST(a_pause_does_not_part_the_redelivered_messages),
+        TEST(a_stop_does_not_part_them_either),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

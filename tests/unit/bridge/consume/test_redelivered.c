@@ -1,7 +1,9 @@
 /* The redelivered messages: what is held back, who gets it, and how it is written. */
 #include "bridge/consume/redelivered.h"
 
+#include "asked_broker.h"
 #include "bridge/bridge.h"
+#include "bridge/timing.h"
 #include "fakes.h"
 
 #include <setjmp.h>
@@ -10,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { WRITERS = 3, PREFETCH = 5, MAX_BYTES = 1 << 20 };
+enum { WRITERS = 3, PREFETCH = 5, MAX_BYTES = 1 << 20, SILENCE_MS = REDELIVERED_SILENCE_MS };
 
 static struct fake_queue fake;
 static struct redelivered redelivered;
@@ -136,6 +138,97 @@ static void it_has_more_room_than_what_follows(void **state)
     assert_int_equal(redelivered_room(&redelivered, MAX_BYTES), 3 << 18);
 }
 
+/* A look after such a silence, and as long after the last answer. */
+static int look_after(struct scripted *scripted, int64_t silent_ms)
+{
+    struct error err;
+
+    redelivered.answered_at_ms -= silent_ms;
+    return redelivered_ask(&redelivered, &port, scripted, silent_ms, &err);
+}
+
+static void a_silence_ends_them_when_the_broker_has_no_more(void **state)
+{
+    struct scripted scripted = { .consumers = 1 };
+
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    hold("a1", 1);
+    assert_int_equal(look_after(&scripted, SILENCE_MS / 2), 0);
+    assert_int_equal(scripted.questions, 0);
+    look_after(&scripted, SILENCE_MS);
+    look_after(&scripted, 2 * SILENCE_MS);
+    assert_int_equal(scripted.questions, 1); /* until it is answered */
+
+    scripted.answers = true;
+    look_after(&scripted, 0);
+    assert_int_equal(scripted.questions, 2); /* what was on its way comes before that answer */
+    assert_true(redelivered.open);
+    hold("a2", 2);
+    look_after(&scripted, 0);
+    assert_false(redelivered.open);
+    assert_int_equal(scripted.questions, 2);
+    assert_int_equal(waiting(), 2);
+}
+
+static void no_silence_ends_them_while_messages_are_ready(void **state)
+{
+    struct scripted scripted = { .answers = true, .messages = 1, .consumers = 1 };
+
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    hold("a1", 1);
+    for (int answers = 0; answers < REDELIVERED_ANSWERS - 1; answers++) {
+        look_after(&scripted, SILENCE_MS);
+        look_after(&scripted, 0);
+        assert_int_equal(scripted.questions, answers + 1); /* not at once again */
+    }
+    hold("a2", 2);
+    for (int answers = 0; answers < REDELIVERED_ANSWERS - 1; answers++) {
+        look_after(&scripted, SILENCE_MS);
+        look_after(&scripted, 0);
+    }
+    assert_int_equal(redelivered.held, 2);
+    look_after(&scripted, SILENCE_MS);
+    look_after(&scripted, 0); /* one answer too many, with nothing delivered */
+    assert_false(redelivered.open);
+    assert_int_equal(waiting(), 2);
+}
+
+static void a_queue_that_counts_no_consumer_tells_nothing(void **state)
+{
+    struct scripted scripted = { .answers = true };
+
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    hold("a1", 1);
+    for (int look = 0; look < 4; look++)
+        look_after(&scripted, SILENCE_MS);
+    assert_true(redelivered.open);
+}
+
+static void what_has_ended_waits_for_no_answer(void **state)
+{
+    struct scripted scripted = { 0 };
+
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    look_after(&scripted, SILENCE_MS);
+    assert_true(redelivered.asked);
+    redelivered_end(&redelivered, "test");
+    assert_false(redelivered.asked);
+    assert_int_equal(scripted.questions, 1);
+}
+
+static void a_broker_that_cannot_be_asked_is_gone(void **state)
+{
+    struct scripted scripted = { .broken = true };
+
+    (void)state;
+    redelivered_begin(&redelivered, PREFETCH, true);
+    assert_int_equal(look_after(&scripted, SILENCE_MS), -1);
+}
+
 static bool all_acked(const struct fakes *now)
 {
     return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1004;
@@ -187,6 +280,11 @@ int main(void)
         TEST(a_full_prefetch_ends_it),
         TEST(a_smaller_prefetch_releases_a_part),
         TEST(it_has_more_room_than_what_follows),
+        TEST(a_silence_ends_them_when_the_broker_has_no_more),
+        TEST(no_silence_ends_them_while_messages_are_ready),
+        TEST(a_queue_that_counts_no_consumer_tells_nothing),
+        TEST(what_has_ended_waits_for_no_answer),
+        TEST(a_broker_that_cannot_be_asked_is_gone),
         TEST(what_is_too_large_is_divided_between_entities_only),
     };
 
