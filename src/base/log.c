@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/journal.h"
 #include "base/log_writer.h"
 #include "base/utf8.h"
 
@@ -159,7 +160,8 @@ static bool put_name(struct line *line, const char *name)
     char start[64];
 
     if (line->json)
-        snprintf(start, sizeof(start), "%s\"%s\":", line->len > 1 ? "," : "", name);
+        snprintf(start, sizeof(start), "%s\"%s\":", line->data[line->len - 1] == '{' ? "" : ",",
+                 name);
     else
         snprintf(start, sizeof(start), " %s=", name);
     return put_text(line, start);
@@ -205,6 +207,20 @@ static void put_time(char *out, size_t size)
     snprintf(out, size, "%s.%03dZ", date, (int)(now_us / 1000 % 1000));
 }
 
+/* What the journal takes for the priority of the line, and strips: <N> as in syslog(3). Nobody else
+   gets it. */
+static const char *priority_mark(enum log_level level)
+{
+    static const char *const marks[] = {
+        [LOG_ERROR] = "<3>",
+        [LOG_WARNING] = "<4>",
+        [LOG_INFO] = "<6>",
+        [LOG_DEBUG] = "<7>",
+    };
+
+    return journal_reads(STDERR_FILENO) ? marks[level] : "";
+}
+
 static void start_line(struct line *line, enum log_level level, const char *event,
                        const char *message)
 {
@@ -212,6 +228,7 @@ static void start_line(struct line *line, enum log_level level, const char *even
     char start[128];
 
     put_time(time_text, sizeof(time_text));
+    put_text(line, priority_mark(level));
     if (line->json) {
         put_text(line, "{");
         put_fields(line, (const struct log_field[]){ LOG_TEXT("ts", time_text),
@@ -283,17 +300,31 @@ void log_error(enum log_level level, const char *event, const struct error *err,
         write_event(level, event, err->what, of_error, fields);
 }
 
-void log_text(const char *text)
+/* Mark and piece together are LOG_LINE_BYTES at most. */
+static void put_piece(const char *mark, struct slice piece)
 {
+    char line[LOG_LINE_BYTES];
+    size_t mark_len = strlen(mark);
+
+    memcpy(line, mark, mark_len);
+    memcpy(line + mark_len, piece.data, piece.len);
+    log_writer_put(line, mark_len + piece.len);
+}
+
+void log_text(enum log_level level, const char *text)
+{
+    const char *mark = priority_mark(level);
     struct slice rest = slice_of(text);
+    bool line_begins = true;
 
     while (rest.len > 0) {
         const char *end = memchr(rest.data, '\n', rest.len);
         size_t len = end != NULL ? (size_t)(end - rest.data) + 1 : rest.len;
 
-        if (len > LOG_LINE_BYTES)
-            len = LOG_LINE_BYTES;
-        log_writer_put(rest.data, len);
+        if (len > LOG_LINE_BYTES - strlen(mark))
+            len = LOG_LINE_BYTES - strlen(mark);
+        put_piece(line_begins ? mark : "", (struct slice){ rest.data, len });
+        line_begins = rest.data[len - 1] == '\n';
         rest = (struct slice){ rest.data + len, rest.len - len };
     }
 }

@@ -3,7 +3,8 @@
  * (one object a line, with ts, level, event, msg and the fields). Any thread may log. A line is one
  * write(2) of at most 4096 bytes, and a line that was cut says so. After log_start() no thread
  * ever waits for whoever reads: lines are dropped, counted, and the next one says how many. Fields
- * carry entity ids, queue names, SQLSTATEs, counts and JSON paths, never payload values.
+ * carry entity ids, queue names, SQLSTATEs, counts and JSON paths, never payload values. Where the
+ * journal of systemd reads, each line begins with its priority, <3> to <7>, which it strips.
  *
  *     log_event(LOG_INFO, "consuming", "the queue is being consumed",
  *               LOG_TEXT("queue", name), LOG_NUMBER("prefetch", 500));
@@ -50,8 +51,9 @@ void log_write(enum log_level level, const char *event, const char *message,
 void log_error(enum log_level level, const char *event, const struct error *err,
                const struct log_field *fields);
 
-/* Adds lines as they are. Each ends with a line feed. */
-void log_text(const char *text);
+/* Adds lines as they are, whatever the level; it only says their priority in the journal. Each ends
+   with a line feed. */
+void log_text(enum log_level level, const char *text);
 
 /* From here on a thread of its own writes to standard error. Call it once, with the signals blocked
    that the thread shall not get. Returns 0, or -1 with an error of kind ERROR_INTERNAL when the

@@ -84,7 +84,7 @@ static void print_error(const struct error *err)
                             error_text(&without_hint, text, sizeof(text)));
     if (err->hint[0] != '\0')
         snprintf(lines + used, sizeof(lines) - used, "  hint: %s\n", err->hint);
-    log_text(lines);
+    log_text(LOG_ERROR, lines);
 }
 
 static void print_commands(FILE *out)
@@ -213,7 +213,7 @@ int command_main(int argc, char **argv)
     for (size_t i = 0; i < errors.count; i++)
         print_error(&errors.items[i]);
     if (errors.incomplete)
-        log_text("kopru: out of memory: not every problem could be kept\n");
+        log_text(LOG_ERROR, "kopru: out of memory: not every problem could be kept\n");
     error_list_release(&errors);
     log_stop();
     return status;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -308,14 +309,119 @@ static void text_is_taken_as_it_is(void **state)
     memcpy(long_line + LONG_BYTES, "\n", 2);
     log_configure(LOG_ERROR, LOG_FORMAT_JSON);
     capture();
-    log_text("");
-    log_text("kopru: what\n  hint: what to do\n");
-    log_text(long_line);
+    log_text(LOG_ERROR, "");
+    log_text(LOG_ERROR, "kopru: what\n  hint: what to do\n");
+    log_text(LOG_ERROR, long_line);
     captured_text(text, (size_t)2 * LONG_BYTES);
     assert_memory_equal(text, "kopru: what\n  hint: what to do\nxxx", 34);
     assert_int_equal(strlen(text), 31 + LONG_BYTES + 1);
     free(long_line);
     free(text);
+}
+
+/* Says that the journal reads standard error, or another descriptor. */
+static void tell_journal_stream(int fd)
+{
+    struct stat status;
+    char stream[64];
+
+    assert_int_equal(fstat(fd, &status), 0);
+    snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)status.st_dev, (uintmax_t)status.st_ino);
+    assert_int_equal(setenv("JOURNAL_STREAM", stream, 1), 0);
+}
+
+static void the_journal_gets_the_priority_of_each_line(void **state)
+{
+    static const struct {
+        enum log_level level;
+        const char *mark;
+    } cases[] = {
+        { LOG_ERROR, "<3>" },
+        { LOG_WARNING, "<4>" },
+        { LOG_INFO, "<6>" },
+        { LOG_DEBUG, "<7>" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[4096];
+        const char *second;
+        char expected[64];
+
+        capture();
+        tell_journal_stream(STDERR_FILENO);
+        log_configure(LOG_DEBUG, LOG_FORMAT_TEXT);
+        log_event(cases[i].level, "e", "m");
+        log_configure(LOG_DEBUG, LOG_FORMAT_JSON);
+        log_event(cases[i].level, "e", "m");
+        captured_text(text, sizeof(text));
+        second = strchr(text, '\n') + 1;
+        assert_memory_equal(text, cases[i].mark, 3);
+        behind_time(text + 3);
+        assert_memory_equal(second, cases[i].mark, 3);
+        json_object_put(parse(second + 3));
+
+        capture();
+        tell_journal_stream(STDERR_FILENO);
+        log_text(cases[i].level, "kopru: what\n  hint: do\n");
+        captured_text(text, sizeof(text));
+        snprintf(expected, sizeof(expected), "%skopru: what\n%s  hint: do\n", cases[i].mark,
+                 cases[i].mark);
+        assert_string_equal(text, expected);
+    }
+    unsetenv("JOURNAL_STREAM");
+}
+
+/* A child of a unit inherits JOURNAL_STREAM, and may write to a file. */
+static void nobody_but_the_journal_gets_a_priority(void **state)
+{
+    static const char *const others[] = { "", "1:", ":1", "1:1", "8:1x" };
+    char text[4096];
+
+    (void)state;
+    log_configure(LOG_INFO, LOG_FORMAT_TEXT);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_int_equal(setenv("JOURNAL_STREAM", others[i], 1), 0);
+        capture();
+        log_event(LOG_WARNING, "e", "m");
+        captured_text(text, sizeof(text));
+        assert_string_equal(behind_time(text), "warning e: m\n");
+    }
+    capture();
+    tell_journal_stream(saved_stderr);
+    log_text(LOG_ERROR, "kopru: what\n");
+    captured_text(text, sizeof(text));
+    assert_string_equal(text, "kopru: what\n");
+    unsetenv("JOURNAL_STREAM");
+}
+
+/* A line with a priority is no longer than others, and its pieces have one together. */
+static void a_priority_takes_no_room_from_the_end_of_a_line(void **state)
+{
+    enum { LONG_BYTES = 5000 };
+    static char value[LONG_BYTES + 2];
+    char text[2 * LONG_BYTES];
+    struct json_object *line;
+
+    (void)state;
+    memset(value, 'x', LONG_BYTES);
+    log_configure(LOG_INFO, LOG_FORMAT_JSON);
+    capture();
+    tell_journal_stream(STDERR_FILENO);
+    log_event(LOG_INFO, "e", "m", LOG_TEXT("v", value));
+    assert_true(captured_text(text, sizeof(text)) <= 4096);
+    line = parse(text + 3);
+    assert_true(json_object_object_length(line) >= 6);
+    json_object_put(line);
+
+    value[LONG_BYTES] = '\n';
+    capture();
+    tell_journal_stream(STDERR_FILENO);
+    log_text(LOG_ERROR, value);
+    assert_int_equal(captured_text(text, sizeof(text)), 3 + LONG_BYTES + 1);
+    assert_null(strchr(text + 1, '<'));
+    value[LONG_BYTES] = '\0';
+    unsetenv("JOURNAL_STREAM");
 }
 
 int main(void)
@@ -332,6 +438,9 @@ int main(void)
         cmocka_unit_test(threads_do_not_mix_their_lines),
         cmocka_unit_test(a_closed_stderr_is_harmless),
         cmocka_unit_test(text_is_taken_as_it_is),
+        cmocka_unit_test(the_journal_gets_the_priority_of_each_line),
+        cmocka_unit_test(nobody_but_the_journal_gets_a_priority),
+        cmocka_unit_test(a_priority_takes_no_room_from_the_end_of_a_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
