@@ -81,6 +81,12 @@ def test_the_clone_may_be_somebody_else_s(repository: Path) -> None:
     assert (source_of(repository) / "kept").exists()
 
 
+def test_it_says_where_the_copy_is(repository: Path) -> None:
+    done = enter(repository, "--source", "trixie")
+    assert (done.returncode, done.stdout) == (0, f"{source_of(repository)}\n")
+    assert not (repository.parent / "roots").exists()
+
+
 def test_a_root_is_made_once_and_keeps_its_builds(repository: Path) -> None:
     enter(repository, "trixie", "test")
     (source_of(repository) / "build-asan").mkdir()

@@ -133,7 +133,8 @@ def started(root: Path) -> list[str]:
     "test tests/gold", "test tests/gold/test_map.py::test", "fuzz --seconds 0", "fuzz nothing",
     "lint src", "fmt -x", "coverage --quick", "setup demo", "dmeo", "--kep",
     "test --on", "test --on sid", "test --on trixie quik", "test --on trixie --ful",
-    "test --on trixie --on bookworm",
+    "test --on trixie --on bookworm", "package now", "package --on", "package --on sid",
+    "package --on=",
 ])
 def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
                                                                      words: str) -> None:
@@ -150,7 +151,7 @@ def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
     "test tests/golden --durations=5", "test -k map", "test tests/golden/test_map.py::test[a-b]",
     "bench --instructions --record", "fuzz --seconds=5", "coverage", "lint", "fmt",
     "test --on trixie", "test --on bookworm quick", "test --on trixie tests/golden -x",
-    "test --on testing unit",
+    "test --on testing unit", "package", "package --on trixie", "package --on=bookworm",
 ])
 def test_what_is_right_begins_with_the_packages(bare: Path, words: str) -> None:
     done = run_dev(bare, *words.split())
