@@ -303,12 +303,10 @@ void log_error(enum log_level level, const char *event, const struct error *err,
 /* Mark and piece together are LOG_LINE_BYTES at most. */
 static void put_piece(const char *mark, struct slice piece)
 {
-    char line[LOG_LINE_BYTES];
-    size_t mark_len = strlen(mark);
+    char line[LOG_LINE_BYTES + 1];
+    int len = snprintf(line, sizeof(line), "%s%.*s", mark, (int)piece.len, piece.data);
 
-    memcpy(line, mark, mark_len);
-    memcpy(line + mark_len, piece.data, piece.len);
-    log_writer_put(line, mark_len + piece.len);
+    log_writer_put(line, (size_t)len);
 }
 
 void log_text(enum log_level level, const char *text)

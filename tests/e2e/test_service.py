@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -229,6 +230,19 @@ def test_the_unit_uses_the_files_that_a_person_uses() -> None:
     for name in ("DynamicUser", "LoadCredential", "SetCredential", "Environment",
                  "EnvironmentFile", "RootDirectory"):
         assert name not in settings, name
+
+
+def test_the_unit_restarts_what_failed_but_no_wrong_configuration() -> None:
+    """tests/e2e/test_booted.py has what systemd makes of it."""
+    settings = _unit_settings()
+    assert settings["Restart"] == ["on-failure"]
+    assert settings["StartLimitIntervalSec"] == ["0"]
+    assert settings["RestartPreventExitStatus"] == ["64 78"]
+    assert settings["WatchdogSignal"] == ["SIGKILL"]
+    assert settings.get("SyslogLevelPrefix", ["yes"]) == ["yes"]
+    sample = (REPOSITORY / "etc" / "kopru.cfg").read_text(encoding="utf-8")
+    (shutdown,) = re.findall(r"^# shutdown_timeout = (\d+);", sample, re.M)
+    assert int(settings["TimeoutStopSec"][0]) > int(shutdown)
 
 
 def test_a_unit_beside_it_can_see_that_it_died() -> None:
