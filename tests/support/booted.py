@@ -1,4 +1,4 @@
-"""A Debian that systemd has booted, in a container of podman, for tests of the package and the unit.
+"""A Debian that systemd has booted, in a container of podman: for the package and its unit.
 
     reason = booted.why_impossible()
     with booted.Machine("trixie", Path("build/booted-trixie.txt")) as machine:
