@@ -87,9 +87,11 @@ def _image(podman: _Podman, suite: str) -> str:
         base = f"localhost/kopru-debian:{suite}"
         if podman("image", "exists", base, check=False).returncode != 0:
             _make_base(podman, suite)
+        older = podman("images", "--quiet", f"--filter=reference=localhost/kopru-booted:{suite}-*")
         with tempfile.TemporaryDirectory(prefix="kopru-context-") as empty:
             podman("build", "--network=host", "--pull=never", f"--build-arg=SUITE={suite}",
                    f"--tag={name}", f"--file={recipe}", empty)
+        podman("rmi", *older.stdout.split(), check=False)
     return name
 
 
@@ -134,10 +136,8 @@ class Machine:
             file.write(f"{text.rstrip()}\n")
 
     def _execute(self, command: str, stdin: str, user: str) -> subprocess.CompletedProcess[str]:
-        return self._podman("exec", "--interactive", f"--user={user}", f"--workdir={self.folder}",
+        return self._podman("exec", "--interactive", f"--user={user}", "--workdir=/srv",
                             self._name, "bash", "-c", command, stdin=stdin, check=False)
-
-    folder = "/srv"
 
     def run(self, command: str, stdin: str = "", *, user: str = "root", status: int = 0) -> str:
         """What it prints on either stream. stdin is what the person types meanwhile."""
@@ -213,8 +213,7 @@ def package(suite: str) -> Path:
 def newer(old: Path, folder: Path, changed: dict[str, str]) -> Path:
     """The same package as version 99, with a line more in each of these files."""
     root = folder / "root"
-    for command in (["dpkg-deb", "--raw-extract", str(old), str(root)],):
-        subprocess.run(command, check=True)
+    subprocess.run(["dpkg-deb", "--raw-extract", str(old), str(root)], check=True)
     for name, line in changed.items():
         with (root / name.lstrip("/")).open("a", encoding="utf-8") as file:
             file.write(f"{line}\n")
