@@ -15,6 +15,8 @@ import pytest
 from support.daemon import binary
 from support.postgres import Postgres
 
+pytestmark = pytest.mark.matrix
+
 DOCUMENTS = 4000
 _LETTERS = ["a", "b", "Z", "0", " ", "/", "'", "İ", "ş", "ğ", "\x7f", "\u2028", "😀", "\u00a0", "é",
             "e\u0301"]

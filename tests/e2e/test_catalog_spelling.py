@@ -9,6 +9,8 @@ from support.check import Check
 from support.database import DAEMON, REPOSITORY
 from support.marks import on_partitions_too
 
+pytestmark = pytest.mark.matrix
+
 OK, PROBLEMS = 0, 1
 
 

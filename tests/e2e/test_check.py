@@ -16,6 +16,8 @@ from support.process import free_port
 from support.rabbitmq import RabbitMQ
 from support.wait import wait_until
 
+pytestmark = pytest.mark.matrix
+
 OK, PROBLEMS, UNREACHABLE, NO_PERMISSION, CONFIGURATION = 0, 1, 69, 77, 78
 
 

@@ -3,6 +3,8 @@
 import pytest
 from support.database import DAEMON
 
+pytestmark = pytest.mark.matrix
+
 OK, PROBLEMS, NO_PERMISSION = 0, 1, 77
 
 

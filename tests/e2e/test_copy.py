@@ -11,6 +11,8 @@ from support.endpoint import Endpoint
 from support.marks import on_partitions_too
 from support.tables import read_dead_letters
 
+pytestmark = pytest.mark.matrix
+
 _ROWS = 250  # in one message: more than it takes for COPY
 _VALUES = [
     ("Float", number) for number in (

@@ -18,6 +18,7 @@ from support.customers import (COUNT, assert_applied, body, only_customers, publ
                                wait_for_state, wait_until_empty)
 from support.database import DAEMON
 from support.pg_messages import answers_commit, sends_commit
+from support.postgres import major_version
 from support.process import free_port
 from support.proxy import Proxy
 from support.wait import wait_until
@@ -249,6 +250,7 @@ def test_the_role_s_own_timeout_does_not_matter(rabbitmq_server, db, queues, kop
     assert_applied(db)
 
 
+@pytest.mark.skipif(major_version() < 14, reason="idle_session_timeout is new in PostgreSQL 14")
 def test_a_session_that_was_idle_for_too_long_is_no_outage(rabbitmq_server, db, queues, kopru):
     db.query(f"ALTER ROLE {DAEMON} IN DATABASE {db.name} SET idle_session_timeout = '1500ms'")
     daemon = kopru(queues=only_customers(queues), log={"level": "debug"})

@@ -10,6 +10,8 @@ from support.customers import only_customers, wait_until_empty
 from support.pg_errors import STATEMENTS, PgErrors
 from support.proxy import Proxy
 
+pytestmark = pytest.mark.matrix
+
 # A program limit and what a server in need of VACUUM says; a trigger's; a value's; a disk that is
 # full; a privilege; a conflict; a cached plan; a connection; an administrator.
 _SQLSTATES = ["54000", "P0001", "22003", "53100", "42501", "40001", "0A000", "08001", "57014"]

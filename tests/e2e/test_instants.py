@@ -6,6 +6,8 @@ import random
 import psycopg
 import pytest
 
+pytestmark = pytest.mark.matrix
+
 _ZONES = ["Europe/Istanbul", "America/New_York", "Pacific/Kiritimati", "UTC"]
 _OFFSETS = ["", "Z", "+03:00", "-05:00", "+14:00", "-12:00", "+15:59", "-15:59"]
 

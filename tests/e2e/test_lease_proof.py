@@ -12,6 +12,8 @@ from support import hidepid
 from support.daemon import Kopru
 from support.wait import wait_until
 
+pytestmark = pytest.mark.matrix
+
 _TAKEOVER_S = 30
 _LOOKS = 6  # of a standby, a second apart
 

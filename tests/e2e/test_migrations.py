@@ -9,9 +9,12 @@ import psycopg
 import pytest
 from psycopg import errors
 from support import database
+from support.catalog_text import catalog_text
 from support.database import REPOSITORY
 from support.postgres import Postgres
 from support.wait import patience
+
+pytestmark = pytest.mark.matrix
 
 MIGRATIONS = REPOSITORY / "migrations"
 NAMES = re.findall(r"^(\d\d-\S+) ", (MIGRATIONS / "sqitch.plan").read_text(), re.M)
@@ -67,10 +70,7 @@ class Site(database.Database):
 
     def catalog(self) -> str:
         """All but Sqitch's own schema, as SQL, and which migrations are applied."""
-        dump = succeed(run(["pg_dump", "--schema-only", "--exclude-schema=kopru_sqitch", "-d",
-                            self.dba_dsn], OWNER))
-        # Newer releases guard a dump with a random word.
-        dump = re.sub(r"^\\(un)?restrict .*$", "", dump, flags=re.M)
+        dump = catalog_text(self)
         if self.value("SELECT to_regclass('kopru.schema_version') IS NOT NULL"):
             dump += repr(self.query("SELECT version, name, min_kopru_version FROM "
                                     "kopru.schema_version ORDER BY 1"))

@@ -10,6 +10,8 @@ import pytest
 from support import database, libconfig
 from support.daemon import default_settings, run_kopru
 
+pytestmark = pytest.mark.matrix
+
 _GROW = """
 INSERT INTO kopru.subscriptions (subscription_id) SELECT n::text FROM generate_series(1, 20000) n;
 INSERT INTO kopru.subscription_characteristics (subscription_id, bag, name, occurrence)

@@ -9,6 +9,8 @@ from support import database
 from support.database import DAEMON, Database
 from support.postgres import Postgres
 
+pytestmark = pytest.mark.matrix
+
 ROOTS = ["customers", "subscriptions"]
 CHILDREN = ["contact_mediums", "subscription_characteristics", "engaged_parties"]
 VIEW = "engaged_parties_without_customer"

@@ -6,6 +6,8 @@ import pytest
 from support.database import DAEMON
 from support.tables import read_dead_letters
 
+pytestmark = pytest.mark.matrix
+
 # A trigger sees a transaction from the inside. It is the site's, so it may write into a table of
 # its own.
 _SEEN = """

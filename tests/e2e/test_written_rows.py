@@ -11,6 +11,8 @@ from support.batch import held_back
 from support.endpoint import Endpoint
 from support.tables import read_dead_letters
 
+pytestmark = pytest.mark.matrix
+
 _KEEP = {"attempts": 1000, "minutes": 10}  # tried often, and never at fault
 # As its owner, because the daemon may not delete a root.
 _FUNCTION = ("CREATE FUNCTION public.site_rule() RETURNS trigger LANGUAGE plpgsql "

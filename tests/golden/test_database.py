@@ -20,6 +20,8 @@ from support.database import REPOSITORY, Database, create_installed
 from support.postgres import Postgres
 from support.rabbitmq import RabbitMQ
 
+pytestmark = pytest.mark.matrix
+
 _EMPTY_DEADLINE_S = 120
 _BATCHES: dict[str, dict[str, object]] = {"folded": {}, "singly": {"batch": {"max_messages": 1}},
                                           "partitioned": {}}

@@ -33,7 +33,9 @@ admin_users = {superuser}
 
 
 def _program() -> str:
-    found = shutil.which("pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
+    """Another version than the installed one is named in KOPRU_PGBOUNCER."""
+    found = os.environ.get("KOPRU_PGBOUNCER") or shutil.which(
+        "pgbouncer", path="/usr/sbin:" + os.environ.get("PATH", os.defpath))
     if found is None:
         raise RuntimeError("no pgbouncer; ./dev setup installs it")
     return found

@@ -1,10 +1,12 @@
 """A private PostgreSQL server."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -20,13 +22,27 @@ _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": si
 
 
 def bin_directory() -> Path:
-    """The newest installed server's programs; Debian keeps them out of PATH."""
+    """The server's programs: those in KOPRU_POSTGRES_BIN, which ./dev test --postgres sets, else
+    the newest that are installed; Debian keeps them out of PATH.
+    """
+    if "KOPRU_POSTGRES_BIN" in os.environ:
+        return Path(os.environ["KOPRU_POSTGRES_BIN"])
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
                       key=lambda path: int(path.parts[4]))
     if not versions:
         raise RuntimeError("no PostgreSQL server below /usr/lib/postgresql; "
                            "./dev setup installs it")
     return versions[-1].parent
+
+
+@cache
+def major_version() -> int:
+    """Of these programs: 18 for 18.4."""
+    said = subprocess.run([bin_directory() / "postgres", "--version"], capture_output=True,
+                          text=True, check=True).stdout
+    found = re.search(r"\) (\d+)", said)
+    assert found is not None, said
+    return int(found[1])
 
 
 def _children_of(parent: int) -> list[int]:

@@ -135,6 +135,8 @@ def started(root: Path) -> list[str]:
     "test --on", "test --on sid", "test --on trixie quik", "test --on trixie --ful",
     "test --on trixie --on bookworm", "package now", "package --on", "package --on sid",
     "package --on=",
+    "test --on trixie --on bookworm", "test --postgres", "test --postgres 12",
+    "test --postgres 18 quik", "test --on trixie --postgres 19", "test --postgres 18 --on trixie",
 ])
 def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
                                                                      words: str) -> None:
@@ -152,6 +154,7 @@ def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
     "bench --instructions --record", "fuzz --seconds=5", "coverage", "lint", "fmt",
     "test --on trixie", "test --on bookworm quick", "test --on trixie tests/golden -x",
     "test --on testing unit", "package", "package --on trixie", "package --on=bookworm",
+    "test --postgres 18", "test --postgres 13 tests/golden -x", "test --on trixie --postgres 18",
 ])
 def test_what_is_right_begins_with_the_packages(bare: Path, words: str) -> None:
     done = run_dev(bare, *words.split())

@@ -27,9 +27,10 @@ PROGRAMS = {
     "test quick": ({"build", "quick"}, ["ctest", "pytest-3"]),
     "test unit": ({"build", "unit"}, ["ctest", "python3"]),
     "test --full": ({"build", "demo", "test", "mutants", "bench", "full", "on", "package",
-                     "podman"},
+                     "podman", "postgres"},
                     ["debootstrap", "git", "podman", "runc", "valgrind"]),
     "test --on": ({"on"}, ["debootstrap", "git"]),
+    "test --postgres": ({"postgres"}, []),  # npm may come from elsewhere than Debian
     "mutants": ({"build", "demo", "test", "mutants"}, ["git"]),
     "bench": ({"build", "demo", "bench"}, ["valgrind"]),
     "coverage": ({"build", "demo", "test", "coverage"}, ["gcovr"]),
