@@ -2,6 +2,7 @@
 #include "pg/catalog_snapshot.h"
 #include "pg/round_trip.h"
 #include "pg/session_settings.h"
+#include "pg/transaction.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,17 +12,20 @@
  * question would be shorter to write. But a question about an object that is missing is an error in
  * SQL, and an error says nothing about the other objects. One snapshot answers all questions at
  * once, so that `kopru check` names everything that is missing and not only what it meets first.
- * Everything is cast to text, so that a cell in binary form is a string. Names are looked up by
+ * The transaction takes more than one round trip, like those that follow: a pooler that takes none
+ * such is found out here. Everything is cast to text, so that a cell in binary form is a string. Names are looked up by
  * value and not with to_regclass() and the like, which fail where the user may not use the schema.
  */
 
 /* Until the transaction ends. A role may have a statement_timeout of its own that is too short for
-   what follows; and with other settings the server quotes the names of types, or names their
+   what follows, from 17 on a transaction_timeout, too; and with other settings the server quotes the names of types, or names their
    schema, and they would differ from what kopru expects. */
 static const struct pg_statement SET_UP = {
     .sql = "SELECT"
            " pg_catalog.set_config('statement_timeout', $1, true),"
            " pg_catalog.set_config('lock_timeout', $2, true),"
+           " CASE WHEN pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL"
+           " THEN pg_catalog.set_config('transaction_timeout', '0', true) END,"
            " pg_catalog.set_config('quote_all_identifiers', 'off', true),"
            " pg_catalog.set_config('search_path', 'pg_catalog', true)",
     .param_count = 2,
@@ -184,6 +188,19 @@ static bool may_read_versions(const struct catalog *catalog)
     return true;
 }
 
+/* Returns -1 when the server could not be asked. */
+static int read_all(struct catalog *catalog, struct pg_conn *conn, struct pg_failure *failure)
+{
+    if (pg_conn_round_trip(conn, catalog->parts, CATALOG_PARTS, failure) != 0 ||
+        (may_read_versions(catalog) &&
+         pg_conn_round_trip(conn, &catalog->versions, 1, failure) != 0)) {
+        if (!failure->connection_lost && pg_conn_rollback(conn) != 0)
+            failure->connection_lost = true;
+        return -1;
+    }
+    return pg_conn_commit(conn, failure);
+}
+
 int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *failure)
 {
     struct catalog *catalog = calloc(1, sizeof(*catalog));
@@ -193,6 +210,7 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
         *failure = (struct pg_failure){ .class = SQLSTATE_RETRY };
         return error_no_memory(&failure->error);
     }
+    catalog->parts[CATALOG_BEGIN].statement = &PG_BEGIN;
     catalog->parts[CATALOG_SETTINGS].statement = &SET_UP;
     catalog->parts[CATALOG_SETTINGS].params = pg_conn_settings(conn);
     catalog->parts[CATALOG_SERVER].statement = &READ_SERVER;
@@ -201,16 +219,12 @@ int catalog_load(struct catalog **out, struct pg_conn *conn, struct pg_failure *
     catalog->parts[CATALOG_UNIQUE].statement = &READ_UNIQUE;
     catalog->parts[CATALOG_FOREIGN].statement = &READ_FOREIGN;
     catalog->versions.statement = &READ_VERSIONS;
-    if (pg_conn_round_trip(conn, catalog->parts, CATALOG_PARTS, failure) != 0)
-        goto failed;
-    if (may_read_versions(catalog) && pg_conn_round_trip(conn, &catalog->versions, 1, failure) != 0)
-        goto failed;
+    if (read_all(catalog, conn, failure) != 0) {
+        catalog_free(catalog);
+        return -1;
+    }
     *out = catalog;
     return 0;
-
-failed:
-    catalog_free(catalog);
-    return -1;
 }
 
 void catalog_free(struct catalog *catalog)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 enum {
+    CATALOG_BEGIN,
     CATALOG_SETTINGS, /* limits, and how the parts that follow are spelt */
     CATALOG_SERVER,
     CATALOG_TABLES,

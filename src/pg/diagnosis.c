@@ -83,6 +83,18 @@ static void explain_silence(char *out, size_t size)
     snprintf(out, size, "libpq gives no reason");
 }
 
+static void explain_statement_pooling(PGconn *pg, struct pg_failure *failure)
+{
+    failure->class = SQLSTATE_PAUSE;
+    error_set(
+        &failure->error, ERROR_PROBLEMS, "PgBouncer does not pool by transaction", PQhost(pg),
+        "with pool_mode = statement it ends the session of a transaction that takes more than "
+        "one round trip");
+    error_hint(&failure->error,
+               "set pool_mode = transaction for this database in PgBouncer's configuration, then "
+               "give it the command RELOAD");
+}
+
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why)
 {
     char said[sizeof(failure->error.why)];
@@ -90,6 +102,10 @@ void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, 
     join_lines(said, sizeof(said), why != NULL ? why : PQerrorMessage(pg));
     failure->connection_lost = true;
     failure->class = SQLSTATE_RECONNECT;
+    if (failure->statement_pooling) {
+        explain_statement_pooling(pg, failure);
+        return;
+    }
     if (said[0] == '\0') {
         explain_silence(said, sizeof(said));
         error_set(&failure->error, ERROR_UNAVAILABLE, what, PQhost(pg), "%s", said);
@@ -157,6 +173,15 @@ static bool keeps_session(const PGresult *result)
     return severity != NULL && strcmp(severity, "ERROR") == 0;
 }
 
+/* PgBouncer says so before it ends the session, and translates nothing. */
+static bool is_statement_pooling(const PGresult *result)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+    return message != NULL && strstr(message, "statement pooling mode") != NULL &&
+           PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED) == NULL;
+}
+
 /* The context names the functions and statements in which the error was raised; of a parameter that
    could not be read it has one line, `unnamed portal parameter $5`, in the server's language. */
 static void note_place(struct pg_failure *failure, const PGresult *result)
@@ -207,6 +232,7 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
         copy_names(failure, result);
     note_place(failure, result);
     failure->session_lives = keeps_session(result);
+    failure->statement_pooling = is_statement_pooling(result);
     mistaken = is_our_mistake(failure);
     failure->class = mistaken ? SQLSTATE_PAUSE : sqlstate_classify(failure->sqlstate);
     failure->statement = statement;

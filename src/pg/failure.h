@@ -21,9 +21,10 @@ struct pg_failure {
                          where */
     bool timed_out;   /* lost because a round trip took longer than it may */
     bool over_limit;  /* given up because a round trip received more than it may */
-    bool session_lives; /* the server answered with an error and keeps the session */
-    bool in_function;   /* it was raised in a function or a trigger, or while one was called */
-    bool in_parameter;  /* it was raised while a parameter was read, before anything was executed */
+    bool statement_pooling; /* lost because a pooler takes no transaction of several round trips */
+    bool session_lives;     /* the server answered with an error and keeps the session */
+    bool in_function;       /* it was raised in a function or a trigger, or while one was called */
+    bool in_parameter; /* it was raised while a parameter was read, before anything was executed */
     /* These three are set by verdict.h. */
     bool suspect;      /* it may be about a message */
     bool unproven;     /* of SQLSTATE_REFUSE: only if others can be written is a message at fault */

@@ -7,7 +7,8 @@
 
 /* set_config(..., true) is SET LOCAL. Every statement of kopru looks rows up by key, so a plan that
    scans a table or hashes it is never right, whatever the statistics say. The idle timeout is the
-   server's way out when this process freezes inside a transaction. synchronous_commit: off would
+   server's way out when this process freezes inside a transaction; how long a transaction may take
+   is limited by each of its statements (transaction_timeout is new in 17). synchronous_commit: off would
    let an acknowledged message be lost; any other setting is the DBA's. exit_on_error would make a
    lost connection of a refused row. */
 const struct pg_statement PG_SETTINGS = {
@@ -19,6 +20,8 @@ const struct pg_statement PG_SETTINGS = {
            " set_config('statement_timeout', $1, true),"
            " set_config('lock_timeout', $2, true),"
            " set_config('idle_in_transaction_session_timeout', $1, true),"
+           " CASE WHEN current_setting('transaction_timeout', true) IS NOT NULL"
+           " THEN set_config('transaction_timeout', '0', true) END,"
            " set_config('enable_seqscan', 'off', true),"
            " set_config('enable_hashjoin', 'off', true),"
            " set_config('enable_mergejoin', 'off', true),"

@@ -25,8 +25,6 @@ listen_port = {port}
 unix_socket_dir =
 auth_type = trust
 auth_file = {users}
-pool_mode = transaction
-default_pool_size = {pool_size}
 server_round_robin = 1
 admin_users = {superuser}
 {more}"""
@@ -42,18 +40,25 @@ def _program() -> str:
 
 
 @cache
-def knows_prepared_statements() -> bool:
-    """Whether this PgBouncer can take a prepared statement along to another session: from 1.21."""
+def is_newer() -> bool:
+    """Whether this is 1.21 or later, which can take a prepared statement along to another session,
+    and which SIGTERM does not end at once.
+    """
     said = subprocess.run([_program(), "--version"], capture_output=True, text=True, check=True)
     version = re.match(r"PgBouncer (\d+)\.(\d+)", said.stdout)
     assert version is not None, said.stdout
     return (int(version[1]), int(version[2])) >= (1, 21)
 
 
+def keeping(prepared: bool) -> dict[str, str]:
+    """The settings with which it keeps prepared statements, or does not. Before 1.21 it cannot."""
+    return {"max_prepared_statements": "200" if prepared else "0"} if is_newer() else {}
+
+
 class PgBouncer:
-    """Server sessions are handed out in turn, so a client rarely meets the same one twice. Prepared
-    statements stay with the session that prepared them, as they always did before 1.21, unless
-    settings has another max_prepared_statements.
+    """Server sessions are handed out in turn, so a client rarely meets the same one twice. Whether
+    it keeps prepared statements is its own default, which differs between versions, unless settings
+    say so (keeping).
 
         with PgBouncer(server) as pooler:
             psycopg.connect(pooler.daemon_dsn(database))
@@ -66,13 +71,12 @@ class PgBouncer:
         self._config = self.directory / "pgbouncer.ini"
         users = self.directory / "users.txt"
         users.write_text(f'"{SUPERUSER}" ""\n"{DAEMON}" ""\n')
-        if knows_prepared_statements():
-            settings = {"max_prepared_statements": "0", **(settings or {})}
+        settings = {"pool_mode": "transaction", "default_pool_size": str(pool_size),
+                    **(settings or {})}
         self._config.write_text(
-            _CONFIG.format(server_port=server.port, port=self.port, pool_size=pool_size,
-                           users=users, superuser=SUPERUSER,
-                           more="".join(f"{key} = {value}\n"
-                                        for key, value in (settings or {}).items())))
+            _CONFIG.format(server_port=server.port, port=self.port, users=users,
+                           superuser=SUPERUSER,
+                           more="".join(f"{key} = {value}\n" for key, value in settings.items())))
         self._child = Child("pgbouncer", self.directory / "pgbouncer.log",
                             unprivileged_user("postgres"))
 
@@ -100,9 +104,24 @@ class PgBouncer:
     def kill9(self) -> None:
         self._child.kill9()
 
+    def send(self, number: int) -> None:
+        """Send a signal, and wait until it has been noticed."""
+        def noticed() -> int:
+            return self._child.log_path.read_text().count(" got SIG")
+
+        before = noticed()
+        self._child.send(number)
+        wait_until(lambda: not self.is_running() or noticed() > before, 30,
+                   "PgBouncer to notice the signal")
+
+    def is_running(self) -> bool:
+        return self._child.is_running()
+
     def stop(self) -> None:
-        """At once: from 1.21 on SIGTERM waits until each client has left."""
-        self._child.stop(signal.SIGQUIT)
+        """At once: from 1.21 on SIGTERM waits until each client has left, and earlier ones do not
+        know SIGQUIT.
+        """
+        self._child.stop(signal.SIGQUIT if is_newer() else signal.SIGTERM)
 
     def console(self) -> psycopg.Connection:
         """Its admin console (PAUSE, RESUME, KILL, RECONNECT, SHOW). The caller closes it."""
