@@ -68,7 +68,7 @@ def authority() -> Iterator[Authority]:
 
 @pytest.fixture(scope="module")
 def shared(authority: Authority) -> Iterator[TlsServer]:
-    with Postgres() as server:
+    with Postgres(settings={"password_encryption": "'scram-sha-256'"}) as server:  # as from 14 on
         yield TlsServer(server, authority, database.create_installed(server))
 
 
