@@ -19,17 +19,18 @@
  */
 
 /* In the order of `kopru --help`. */
-static const struct command *const COMMANDS[] = { &CMD_RUN, &CMD_CHECK, &CMD_MAP, &CMD_SQL };
+static const struct command *const COMMANDS[] = { &CMD_RUN, &CMD_CHECK, &CMD_STATUS, &CMD_MAP,
+                                                  &CMD_SQL };
 
 enum { COMMAND_COUNT = sizeof(COMMANDS) / sizeof(COMMANDS[0]) };
 
 const char COMMAND_EXIT_STATUSES[] =
     "  0   success\n"
-    "  1   kopru check found problems; kopru run could not commit everything\n"
+    "  1   kopru check or status found problems; kopru run could not commit all\n"
     "  64  wrong usage\n"
     "  65  wrong input: the message would be a dead letter\n"
     "  66  an input file is missing\n"
-    "  69  the broker or the database cannot be reached\n"
+    "  69  the broker, the database or the daemon cannot be reached\n"
     "  70  internal error\n"
     "  77  missing permission or privilege\n"
     "  78  wrong configuration or schema version\n";

@@ -44,6 +44,7 @@ extern const struct command CMD_CHECK;
 extern const struct command CMD_MAP;
 extern const struct command CMD_RUN;
 extern const struct command CMD_SQL;
+extern const struct command CMD_STATUS;
 
 /* Returns the n-th command in the order of `kopru --help`, NULL behind the last. */
 const struct command *command_at(size_t n);

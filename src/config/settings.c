@@ -162,13 +162,18 @@ static void read_all(struct settings_reader *reader)
 {
     struct cfg group = { reader->file, NULL };
 
+    bool only_http = reader->scope == SETTINGS_HTTP;
+
     for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(OPTIONS[i].group, "queues") == 0)
+        if (strcmp(OPTIONS[i].group, "queues") == 0 ||
+            (only_http && strcmp(OPTIONS[i].group, "http") != 0))
             continue;
         if (i == 0 || strcmp(OPTIONS[i].group, OPTIONS[i - 1].group) != 0)
             group = open_group(reader, OPTIONS[i].group);
         settings_reader_option(reader, &OPTIONS[i], group, reader->settings);
     }
+    if (only_http)
+        return;
     read_entity_files(reader);
     read_queues(reader);
     settings_reader_check(reader);

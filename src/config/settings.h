@@ -13,13 +13,15 @@
 
 enum queue_order { QUEUE_ORDER_DELIVERY, QUEUE_ORDER_TIMESTAMP };
 
-/* What the caller is going to use. Everything in the file is checked in both cases; but the files
-   that the group amqp names are looked at only with SETTINGS_ALL, because a payload can be mapped
-   on a machine that has no passwords. */
+/* What the caller is going to use. Everything in the file is checked in the first two cases; but
+   the files that the group amqp names are looked at only with SETTINGS_ALL, because a payload can
+   be mapped on a machine that has no passwords. */
 enum settings_scope {
     SETTINGS_ALL,     /* amqp.uri, postgres.conninfo, queues and entity_files must be there */
     SETTINGS_MAPPING, /* no server will be asked: only entity_files must be there, and the other
                          three may be NULL or empty */
+    SETTINGS_HTTP,    /* only the group http is read, and all else stays NULL or 0: a mistake that
+                         somebody is making elsewhere does not make a running daemon look dead */
 };
 
 struct queue_settings {

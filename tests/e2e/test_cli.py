@@ -14,7 +14,7 @@ from support import libconfig
 from support.daemon import binary, default_settings, merged, run_kopru
 from support.database import REPOSITORY, Database
 
-COMMANDS = ["run", "check", "map", "sql"]
+COMMANDS = ["run", "check", "status", "map", "sql"]
 
 USAGE, BAD_INPUT, NO_INPUT, NO_PERMISSION, CONFIGURATION = 64, 65, 66, 77, 78
 

@@ -210,6 +210,24 @@ static void mapping_needs_no_servers(void **state)
     assert_one_problem(&fixture->problems, "kopru.cfg:2", "missing setting queues[0].entity", NULL);
 }
 
+static void only_the_endpoint_is_read_for_it(void **state)
+{
+    struct fixture *fixture = *state;
+
+    assert_int_equal(load_scope(fixture, SETTINGS_HTTP, ""), 0);
+    assert_string_equal(fixture->settings.http.listen, "127.0.0.1:9187");
+    assert_int_equal(load_scope(fixture, SETTINGS_HTTP,
+                                "http = { listen = \"[::1]:80\"; };\nqueues = 5;\nbogus = 1;\n"
+                                "amqp = { heartbeat = \"x\"; };\n"),
+                     0);
+    assert_string_equal(fixture->settings.http.listen, "[::1]:80");
+    assert_null(fixture->settings.amqp.uri);
+    assert_int_equal(load_scope(fixture, SETTINGS_HTTP, "http = { listen = \"here\"; };\n"), -1);
+    assert_one_problem(&fixture->problems, "kopru.cfg:1", "http.listen", "it is not host:port");
+    assert_int_equal(load_scope(fixture, SETTINGS_HTTP, "http = {\n"), -1);
+    assert_int_equal(fixture->problems.count, 1);
+}
+
 static void unknown_settings(void **state)
 {
     struct fixture *fixture = *state;
@@ -557,6 +575,7 @@ int main(void)
         UNIT(numbers_do_not_wrap),
         UNIT(what_has_no_default_must_be_there),
         UNIT(mapping_needs_no_servers),
+        UNIT(only_the_endpoint_is_read_for_it),
         UNIT(unknown_settings),
         UNIT(all_problems_come_at_once),
         UNIT(queues_are_told_apart),
