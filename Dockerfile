@@ -1,6 +1,10 @@
 # Makes a small image: one stage builds kopru, the other one has only the program, its libraries and
-# its files. There was no container engine where this was written: the commands were run one by one
-# in two bare Debian 12 roots instead.
+# its files. The build argument KOPRU_REVISION is what "kopru --version" names, since git is not
+# asked here:
+#
+#     docker build --build-arg KOPRU_REVISION="$(git describe --always --dirty --abbrev=12)" .
+#
+# podman build needs --format docker to keep the HEALTHCHECK.
 
 FROM debian:bookworm-20250929-slim AS build
 RUN apt-get update \
@@ -12,7 +16,8 @@ WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
 COPY src src
-RUN cmake --preset release && cmake --build --preset release
+ARG KOPRU_REVISION=""
+RUN cmake --preset release -D KOPRU_REVISION="$KOPRU_REVISION" && cmake --build --preset release
 
 FROM debian:bookworm-20250929-slim
 # TLS peers are verified against ca-certificates; erp.time_zone is looked up in tzdata.
@@ -28,5 +33,9 @@ COPY docker/entrypoint.sh /usr/local/bin/kopru-entrypoint
 COPY etc/kopru.cfg /etc/kopru/kopru.cfg
 COPY etc/entities /etc/kopru/entities
 USER 10001:10001
+# It asks whether the daemon is alive, and not whether the servers are there: that would have it
+# restarted in each of their outages.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
+    CMD ["kopru", "status", "--live"]
 ENTRYPOINT ["kopru-entrypoint"]
 CMD ["run"]

@@ -179,9 +179,8 @@ static int exchange(int fd, const char *address, const char *path, int64_t deadl
     int result = -1;
 
     buffer_init(&answer, MAX_HEAD_BYTES + body->max_bytes);
-    if (send_request(fd, address, path) != 0)
-        no_answer(err, address, strerror(errno));
-    else if (receive(fd, deadline_ms, &answer) != 0 && errno != ETIMEDOUT)
+    if (send_request(fd, address, path) != 0 ||
+        (receive(fd, deadline_ms, &answer) != 0 && errno != ETIMEDOUT))
         no_answer(err, address, strerror(errno));
     else if (split(&answer, status, body) == 0)
         result = 0;

@@ -1,7 +1,10 @@
 """What the containers run, without containers: the scripts and files of docker/ on private servers.
+test_containers.py runs the containers.
 """
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -147,6 +150,19 @@ def test_migrating_twice_changes_nothing_and_follows_a_new_password(composed: Co
     psycopg.connect(composed.server.dsn("crm", "kopru", password="anotherone")).close()
 
 
+def health_check() -> list[str]:
+    """The command that asks whether the container is healthy, which the image has as well."""
+    text = (REPOSITORY / "docker-compose.yml").read_text()
+    of_kopru = text.partition("\n  kopru:\n")[2]
+    found = re.search(r"^      test: (.*)$", of_kopru, re.MULTILINE)
+    assert found is not None
+    kind, *command = json.loads(found[1])
+    assert kind == "CMD" and command[0] == "kopru"
+    image = (REPOSITORY / "Dockerfile").read_text().partition("\nHEALTHCHECK ")[2]
+    assert f"CMD {json.dumps(command)}\n" in image
+    return command[1:]
+
+
 def test_the_daemon_runs_with_its_configuration_and_secrets(composed: Composed, tmp_path: Path):
     composed.migrate()
     private, programs = tmp_path / "private", tmp_path / "bin"
@@ -179,8 +195,9 @@ def test_the_daemon_runs_with_its_configuration_and_secrets(composed: Composed, 
                        DEADLINE_S, f"the sample to arrive; the log: {tmp_path / 'log'}")
         assert {path.name: path.stat().st_mode & 0o077
                 for path in private.iterdir()} == {"amqp_password": 0, "pgpass": 0}
-        # The container's health check, beside the daemon that holds the queues.
-        run([programs / "kopru", "check", "-c", configuration], env)
+        run([programs / "kopru", *health_check(), "-c", configuration], env)
     finally:
         running.terminate()
         assert running.wait(DEADLINE_S * patience()) == 0
+    # The servers are there, which is not what it asks for.
+    run([programs / "kopru", *health_check(), "-c", configuration], env, status=69)

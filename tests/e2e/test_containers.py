@@ -1,0 +1,193 @@
+"""The Dockerfile and docker-compose.yml, run by Docker and by podman on a host of their own.
+
+tests/support/containers has what stands in for the official images of the servers.
+"""
+
+import faulthandler
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from support.container_host import ContainerHost, why_impossible
+from support.database import REPOSITORY
+from support.wait import wait_until
+
+pytestmark = [pytest.mark.full, pytest.mark.no_kopru]
+
+FOLDER = "/root/kopru"
+SERVICES = ("broker", "database", "kopru")
+DEADLINE_S = 120
+
+
+def steps() -> list[str]:
+    """The lines that README.md prints for docker-compose.yml, without comments."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = text.partition("\n### In containers\n")[2]
+    lines = section.partition("```sh\n")[2].partition("```")[0].splitlines()
+    assert len(lines) == 6
+    return [line.partition("    #")[0] for line in lines]
+
+
+REVISION, SECRETS, UP, PUBLISH, SELECT, DOWN = steps()
+
+
+class Composed:
+    """What docker-compose.yml describes, by one of the two engines."""
+
+    def __init__(self, host: ContainerHost, engine: str):
+        self.host = host
+        self.engine = engine
+        self.folder = f"{FOLDER}-{engine}"
+
+    def run(self, step: str) -> str:
+        """A command for Docker, as one for this engine."""
+        if self.engine == "podman":
+            step = re.sub(r"docker compose (.*)", r"podman-compose \1",
+                          step.replace(" --wait", ""))
+            step = re.sub(r"^docker ", "podman ", step)
+        return self.host.run(f"{REVISION}\n{step}", self.folder)
+
+    def execute(self, service: str, command: str) -> str:
+        return self.run(f"docker compose exec -T {service} {command}")
+
+    def container(self, service: str) -> str:
+        separator = "_" if self.engine == "podman" else "-"
+        return separator.join(("kopru", service, "1"))
+
+    def health(self, service: str = "kopru") -> tuple[str, str]:
+        """healthy, unhealthy or starting; and when that was asked the last time."""
+        state = json.loads(self.host.run(
+            f"{self.engine} inspect --format '{{{{json .State.Health}}}}' "
+            f"{self.container(service)}"))
+        return state["Status"], (state["Log"] or [{"Start": ""}])[-1]["Start"]
+
+    def wait_for_health(self, status: str) -> None:
+        wait_until(lambda: self.health()[0] == status, DEADLINE_S, f"kopru to be {status}")
+
+    def wait_for_next_checks(self, count: int) -> None:
+        for _ in range(count):
+            _, last = self.health()
+            wait_until(lambda seen=last: self.health()[1] != seen, DEADLINE_S, "another check")
+
+    def sql(self, query: str) -> str:
+        return self.execute("database", f'psql -U postgres -At crm -c "{query}"').strip()
+
+    def wait_for_rows(self, count: int, condition: str) -> None:
+        query = f"SELECT count(*) FROM kopru.customers WHERE {condition}"
+        wait_until(lambda: self.sql(query).splitlines()[0] == str(count), DEADLINE_S,
+                   f"{count} customers with {condition}")
+
+    def publish(self, first: int, count: int) -> None:
+        """Customers with ids of their own."""
+        self.host.run(f"""for id in $(seq {first} {first + count - 1}); do
+            printf '{{"id":"%s","name":"Container"}}' $id >/tmp/message
+            docker/publish secom-customer-queue /tmp/message | grep -q '"routed":true' || exit 1
+        done""", self.folder)
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[ContainerHost]:
+    reason = why_impossible()
+    if reason is not None:
+        pytest.skip(reason)
+    # The building takes longer than faulthandler_timeout; its commands have deadlines of their own.
+    faulthandler.cancel_dump_traceback_later()
+    with ContainerHost() as started:
+        yield started
+
+
+@pytest.fixture(scope="module", params=["docker", "podman"])
+def composed(host: ContainerHost, request: pytest.FixtureRequest) -> Iterator[Composed]:
+    """Everything is built and started by the steps of README.md, and removed at the end."""
+    faulthandler.cancel_dump_traceback_later()
+    started = Composed(host, request.param)
+    host.copy_repository(started.folder)
+    started.run(SECRETS)
+    try:
+        print(started.run(UP))
+        yield started
+    finally:
+        print(started.run("docker compose logs kopru"))
+        started.run(f"{DOWN} --volumes")
+
+
+def test_a_message_flows_from_publish_to_select(composed: Composed):
+    composed.wait_for_health("healthy")
+    assert '"routed":true' in composed.run(PUBLISH)
+    wait_until(lambda: "134719" in composed.run(SELECT), DEADLINE_S, "the sample to arrive")
+
+
+def test_the_image_knows_the_revision(composed: Composed):
+    revision = composed.run("git rev-parse --short=12 HEAD").strip()
+    assert f"(revision {revision})" in composed.execute("kopru", "kopru --version")
+
+
+def test_no_container_has_a_privilege_or_a_root_to_write_to(composed: Composed):
+    for service in SERVICES:
+        status = dict(re.findall(r"^(\w+):\s+(\S+)", composed.execute(service,
+                                                                      "cat /proc/1/status"), re.M))
+        assert status["Uid"] != "0" and status["NoNewPrivs"] == "1", service
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[name], 16) == 0, (service, name)
+        for path in ("/new", "/usr/new", "/etc/new", "/var/new", "/root/new"):
+            said = composed.execute(service, f"sh -c 'touch {path} 2>&1 || true'")
+            assert "Read-only file system" in said or "Permission denied" in said, (service, path)
+        mounted = composed.execute(service, "cat /proc/1/mounts")
+        assert re.search(r"^\S+ / \S+ ro,", mounted, re.M), service
+
+
+def test_a_password_is_in_no_environment(composed: Composed):
+    for service in SERVICES:
+        said = composed.host.run(f"{composed.engine} inspect {composed.container(service)}")
+        for secret in composed.run("cat docker/secrets/*_password").split():
+            assert secret not in said, service
+
+
+def test_an_outage_of_the_database_is_no_reason_for_a_restart(composed: Composed):
+    composed.wait_for_health("healthy")
+    composed.run("docker compose stop database")
+    try:
+        with pytest.raises(AssertionError, match="69|cannot"):
+            composed.execute("kopru", "kopru check")
+        composed.wait_for_next_checks(4)
+        assert composed.health()[0] == "healthy"
+        composed.publish(100, 3)
+    finally:
+        composed.run("docker compose start database")
+    wait_until(lambda: composed.health("database")[0] == "healthy", DEADLINE_S, "the database")
+    composed.wait_for_rows(3, "customer_id IN ('100', '101', '102')")
+
+
+def test_a_daemon_that_hangs_is_unhealthy(composed: Composed):
+    composed.wait_for_health("healthy")
+    container = composed.container("kopru")
+    composed.run(f"docker kill --signal STOP {container}")
+    try:
+        composed.wait_for_health("unhealthy")
+    finally:
+        composed.run(f"docker kill --signal CONT {container}")
+    composed.wait_for_health("healthy")
+
+
+def test_the_image_runs_alone_with_files_of_its_own(composed: Composed):
+    """As README.md prints it, but on the network of these servers, and only to check them."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    line = re.search(r"^docker run (.*?)$", text.replace(" \\\n", " "), re.M)
+    assert line is not None
+    options = re.sub(" +", " ", line[1]).replace("--detach --restart=unless-stopped", "--rm")
+    said = composed.run(f"docker run --network=kopru_default {options} check")
+    assert "database" in said and "broker" in said
+
+
+def test_down_and_up_again_lose_nothing(composed: Composed):
+    composed.publish(200, 20)
+    composed.wait_for_rows(20, "customer_id BETWEEN '200' AND '219'")
+    composed.run("docker compose stop kopru")
+    composed.publish(300, 20)
+    before = composed.sql("SELECT count(*) FROM kopru.customers")
+    composed.run(DOWN)
+    assert composed.container("broker") not in composed.run("docker ps --all")
+    composed.run(UP)
+    composed.wait_for_rows(20, "customer_id BETWEEN '300' AND '319'")
+    assert int(composed.sql("SELECT count(*) FROM kopru.customers")) == int(before) + 20

@@ -1,0 +1,147 @@
+"""A Debian 13 server with Docker and podman, in a container: what runs there touches nothing of the
+machine that runs the tests, neither its images, its ports nor its configuration.
+
+    with ContainerHost() as host:
+        host.copy_repository("/root/kopru")
+        print(host.run("docker compose up --detach", folder="/root/kopru"))
+
+systemd runs in it, because podman has the health checks of containers made by timers of systemd.
+The images are made from Debian's packages alone, since no registry may be reachable: debootstrap
+makes those of Debian, under the names that the Dockerfiles name in FROM. Two stand in for the
+official images of PostgreSQL and RabbitMQ, see tests/support/containers.
+
+All of it is kept in one temporary directory, storage of images included, and is removed at the end.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from support.database import REPOSITORY
+from support.wait import patience, wait_until
+
+_FILES = Path(__file__).parent / "containers"
+_MIRROR = os.environ.get("KOPRU_MIRROR", "http://deb.debian.org/debian")
+_DEADLINE_S = 1800  # of each command, such as one that builds an image on a busy machine
+
+# The images of Debian: their suites and the names in FROM.
+BASES = {"bookworm": "debian:bookworm-20250929-slim", "trixie": "debian:trixie-slim"}
+STAND_INS = {"postgres": "postgres:17.5-bookworm", "rabbitmq": "rabbitmq:3.13.7-management"}
+
+
+def why_impossible() -> str | None:
+    """What keeps this machine from having such a host; None if nothing does."""
+    if os.geteuid() != 0:
+        return "only root can boot a container"
+    if os.environ.get("KOPRU_ROOT_ENTERED") == "yes":
+        return "a container cannot be started from a root of another Debian"
+    missing = [name for name in ("podman", "runc", "debootstrap") if shutil.which(name) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _checked(command: list[str], **options) -> str:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                          timeout=_DEADLINE_S * patience(), **options)
+    text = done.stdout.decode(errors="replace")
+    assert done.returncode == 0, f"{shlex.join(command)}: status {done.returncode}\n{text[-8000:]}"
+    return text
+
+
+class ContainerHost:
+    def __init__(self) -> None:
+        # Not below /tmp, which may be a tmpfs.
+        self._folder = Path(tempfile.mkdtemp(prefix="kopru-containers-", dir="/var/tmp"))
+        self._name = self._folder.name
+        self._environment = {**os.environ, "CONTAINERS_CONF": str(_FILES / "containers.conf")}
+
+    def __enter__(self) -> "ContainerHost":
+        try:
+            for suite in BASES:
+                self._make_debian(suite)
+            self._start()
+            for suite, name in BASES.items():
+                for engine, image in (("docker", name), ("podman", f"docker.io/library/{name}")):
+                    self._feed(f"{engine} import - {image}", self._tar_of(suite))
+                shutil.rmtree(self._folder / suite)
+            self._make_stand_ins()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._podman("rm", "--force", "--time=20", "--volumes", self._name, check=False)
+        self._podman("network", "rm", "--force", self._name, check=False)
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()[::-1]:
+            if (mounted := line.split()[4]).startswith(f"{self._folder}/"):
+                subprocess.run(["umount", "--lazy", mounted], check=False)
+        shutil.rmtree(self._folder)
+
+    def _podman(self, *words: str, check: bool = True, **options) -> str:
+        command = ["podman", f"--root={self._folder}/storage", f"--runroot={self._folder}/run",
+                   f"--network-config-dir={self._folder}/networks", *words]
+        if check:
+            return _checked(command, env=self._environment, **options)
+        subprocess.run(command, env=self._environment, check=False, capture_output=True)
+        return ""
+
+    def _make_debian(self, suite: str) -> None:
+        _checked(["debootstrap", "--variant=minbase", suite, str(self._folder / suite), _MIRROR])
+
+    def _tar_of(self, suite: str) -> list[str]:
+        return ["tar", "-C", str(self._folder / suite), "-c", "."]
+
+    def _feed(self, command: str, source: list[str]) -> None:
+        """Run a command on the host with the output of one that runs here as its input."""
+        with subprocess.Popen(source, stdout=subprocess.PIPE) as sent:
+            self._podman("exec", "--interactive", self._name, "sh", "-c", command,
+                         stdin=sent.stdout)
+        assert sent.returncode == 0, source
+
+    def _start(self) -> None:
+        image = f"localhost/{self._name}"
+        with subprocess.Popen(self._tar_of("trixie"), stdout=subprocess.PIPE) as sent:
+            self._podman("import", "-", f"docker.io/library/{BASES['trixie']}", stdin=sent.stdout)
+        self._podman("build", "--network=host", "--pull=never", f"--tag={image}",
+                     f"--file={_FILES}/host.Dockerfile", str(_FILES))
+        self._podman("network", "create", self._name)
+        self._podman("run", "--detach", f"--name={self._name}", f"--network={self._name}",
+                     "--systemd=always", "--privileged", "--cgroupns=private",
+                     "--volume=/var/lib/docker", "--volume=/var/lib/containers", image)
+        wait_until(lambda: self.succeeds("docker info"), 120, "Docker to run on the host")
+        # With hybrid control groups podman mounts one for systemd twice, and the upper one has a
+        # root that runc cannot find in it.
+        self.run("! grep -q ' /../.. /sys/fs/cgroup/systemd ' /proc/self/mountinfo || "
+                 "umount --lazy /sys/fs/cgroup/systemd")
+
+    def _make_stand_ins(self) -> None:
+        self._feed("mkdir /root/stand-ins && tar -x -C /root/stand-ins",
+                   ["tar", "-C", str(_FILES), "-c", "."])
+        for file, name in STAND_INS.items():
+            self.run(f"docker build --tag {name} --file {file}.Dockerfile .", "/root/stand-ins")
+        self.run(f"docker save {' '.join(STAND_INS.values())} | podman load")
+
+    def copy_repository(self, folder: str) -> None:
+        """The files of the repository, changed ones too, as a clone with one commit."""
+        files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others",
+                                "--exclude-standard"], cwd=REPOSITORY, check=True,
+                               capture_output=True).stdout.split(b"\0")
+        names = self._folder / "files"
+        names.write_bytes(b"\0".join(name for name in files
+                                     if name and (REPOSITORY / name.decode()).exists()))
+        self._feed(f"mkdir -p {folder} && tar -x --no-same-owner -C {folder}",
+                   ["tar", "-C", str(REPOSITORY), "-c", "--null", "-T", str(names)])
+        self.run("git init --quiet && git add . && git -c user.name=kopru -c user.email=kopru@kopru"
+                 " commit --quiet --message=copy", folder=folder)
+
+    def run(self, command: str, folder: str = "/root") -> str:
+        """What it prints, on stdout and on stderr; it must succeed."""
+        return self._podman("exec", f"--workdir={folder}",
+                            "--env=PODMAN_IGNORE_CGROUPSV1_WARNING=1", self._name, "bash", "-c",
+                            command)
+
+    def succeeds(self, command: str) -> bool:
+        return self.run(f"{command} >/dev/null 2>&1 && echo yes || echo no") == "yes\n"
