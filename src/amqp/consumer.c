@@ -201,6 +201,33 @@ int amqp_consumer_check_access(void *handle, const char *queue, struct error *er
     return wire->state == WIRE_CHANNEL_GONE && err->kind == ERROR_UNAVAILABLE ? 0 : -1;
 }
 
+struct amqp_broker amqp_consumer_broker(const void *handle)
+{
+    const struct amqp_consumer *consumer = handle;
+
+    return consumer->wire.broker;
+}
+
+int amqp_consumer_is_quorum(void *handle, const char *queue, bool *is_quorum, struct error *err)
+{
+    static const char what[] = "cannot learn the type of the queue";
+    struct amqp_consumer *consumer = handle;
+    struct wire *wire = &consumer->wire;
+    amqp_table_entry_t of_streams = { .key = amqp_cstring_bytes("x-stream-offset") };
+    amqp_basic_consume_t request = { .queue = amqp_cstring_bytes(queue),
+                                     .consumer_tag = amqp_cstring_bytes(CONSUMER_TAG),
+                                     .arguments = { 1, &of_streams } };
+    amqp_method_t answer;
+
+    of_streams.value.kind = AMQP_FIELD_KIND_UTF8;
+    of_streams.value.value.bytes = amqp_cstring_bytes("next");
+    if (wire_call(wire, AMQP_BASIC_CONSUME_METHOD, &request, AMQP_BASIC_CONSUME_OK_METHOD, &answer,
+                  what, queue, err) == 0)
+        return error_set(err, ERROR_UNAVAILABLE, what, queue, "it takes an argument of streams");
+    *is_quorum = strstr(err->why, "of queue type rabbit_quorum_queue") != NULL;
+    return *is_quorum || strstr(err->why, "of queue type") != NULL ? 0 : -1;
+}
+
 static int consumer_ask(void *handle, struct error *err)
 {
     static const char what[] = "cannot inspect the queue";
@@ -242,7 +269,9 @@ static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
     consumer->wire.state = WIRE_CHANNEL_GONE;
     error_set(err, ERROR_UNAVAILABLE, "the broker ended the subscription", consumer->queue,
               "it sent basic.cancel");
-    return error_hint(err, "the queue was deleted, or its leader is moving to another node");
+    return error_hint(err, "the queue was deleted, or its leader is moving to another node; or, from "
+                           "RabbitMQ 4.3 on, messages were unacknowledged for longer than its "
+                           "consumer timeout, because the database was away or slow");
 }
 
 /* Takes a frame that is not part of a delivery. Returns 0 when consuming goes on. */

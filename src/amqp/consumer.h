@@ -39,6 +39,7 @@
 #ifndef KOPRU_AMQP_CONSUMER_H
 #define KOPRU_AMQP_CONSUMER_H
 
+#include "amqp/broker.h"
 #include "base/error.h"
 #include "model/ports.h"
 
@@ -71,5 +72,15 @@ struct broker_port amqp_broker_port(const struct amqp_endpoint *endpoint);
  * afterwards it can only be closed.
  */
 int amqp_consumer_check_access(void *handle, const char *queue, struct error *err);
+
+/* What the broker said of itself when that consumer was opened. */
+struct amqp_broker amqp_consumer_broker(const void *handle);
+
+/*
+ * Whether the queue, which is no stream, is a quorum queue. AMQP has no question for that, but the
+ * refusal of a basic.consume with an argument of streams names the type. handle is a consumer that
+ * the port has opened; afterwards it can only be closed. Returns 0, or -1 when it cannot be told.
+ */
+int amqp_consumer_is_quorum(void *handle, const char *queue, bool *is_quorum, struct error *err);
 
 #endif

@@ -39,6 +39,7 @@ int wire_open(struct wire *wire, const struct amqp_target *target, struct error 
     if (status != AMQP_STATUS_OK)
         return amqp_status_error(err, "cannot use the connection to the broker", wire->name,
                                  status);
+    wire->broker = amqp_broker_of(amqp_get_server_properties(wire->connection));
     wire->heartbeat_s = amqp_get_heartbeat(wire->connection);
     wire->rpc_timeout_ms = target->rpc_timeout_ms;
     wire->sent_at_ms = clock_monotonic_ms();

@@ -18,6 +18,7 @@
 #ifndef KOPRU_AMQP_WIRE_H
 #define KOPRU_AMQP_WIRE_H
 
+#include "amqp/broker.h"
 #include "amqp/frame_receiver.h"
 #include "amqp/library.h"
 #include "amqp/target.h"
@@ -44,6 +45,7 @@ struct wire {
     struct frame_receiver receiver;
     atomic_bool is_interrupted;
     enum wire_state state;
+    struct amqp_broker broker;
     int heartbeat_s;
     int rpc_timeout_ms;
     int64_t sent_at_ms; /* monotonic: when something was last sent. The broker drops a client that

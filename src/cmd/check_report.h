@@ -20,6 +20,7 @@ struct check_section {
 struct check_report {
     struct check_section sections[CHECK_AREAS];
     bool has_memory;
+    struct amqp_broker broker; /* zeroed if it was not asked */
     struct memory_bound memory;
 };
 

@@ -10,6 +10,7 @@
 #include "base/address.h"
 #include "cmd/check_consumers.h"
 #include "cmd/check_report.h"
+#include "cmd/check_returns.h"
 #include "cmd/cmd.h"
 #include "cmd/configuration.h"
 #include "cmd/wiring.h"
@@ -102,7 +103,7 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
 /* Each queue gets a connection of its own, because a failed inspection ends it. Returns -1 when the
    broker cannot be asked at all. consumers: 0 unless the queue is in order. */
 static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, uint32_t *consumers,
-                       struct check_section *section)
+                       struct amqp_broker *said, struct check_section *section)
 {
     struct broker_port broker = amqp_broker_port(endpoint);
     struct broker_queue_state state;
@@ -113,6 +114,7 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, 
         error_list_add(&section->problems, &err);
         return -1;
     }
+    *said = amqp_consumer_broker(consumer);
     if (broker.inspect(consumer, queue, &state, &err) != 0 ||
         amqp_consumer_check_access(consumer, queue, &err) != 0)
         error_list_add(&section->problems, &err);
@@ -121,6 +123,7 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, 
         buffer_append_format(&section->summary, ", %s: %u message%s, %u consumer%s", queue,
                              state.messages, state.messages == 1 ? "" : "s", state.consumers,
                              state.consumers == 1 ? "" : "s");
+        check_returns(endpoint, said, queue, &section->warnings);
     }
     broker.close(consumer);
     return 0;
@@ -128,8 +131,9 @@ static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, 
 
 /* consumers: of each queue, filled in. */
 static void check_broker(const struct settings *settings, bool offline, uint32_t *consumers,
-                         struct check_section *section)
+                         struct check_report *report)
 {
+    struct check_section *section = &report->sections[CHECK_BROKER];
     struct amqp_endpoint endpoint = wiring_endpoint(settings);
 
     if (endpoint.uri == NULL) {
@@ -142,9 +146,13 @@ static void check_broker(const struct settings *settings, bool offline, uint32_t
         skip(section, ", not asked");
         return;
     }
-    for (size_t i = 0; i < settings->queue_count; i++)
-        if (check_queue(&endpoint, settings->queues[i].name, &consumers[i], section) != 0)
+    for (size_t i = 0; i < settings->queue_count; i++) {
+        if (check_queue(&endpoint, settings->queues[i].name, &consumers[i], &report->broker,
+                        section) != 0)
             return;
+    }
+    if (report->broker.version[0] != '\0')
+        buffer_append_format(&section->summary, ", RabbitMQ %s", report->broker.version);
 }
 
 static int check_conninfo(const char *conninfo, struct check_section *section)
@@ -285,7 +293,7 @@ static void check_servers(const struct configuration *configuration, bool offlin
         error_list_add(&broker->problems, &err);
         return;
     }
-    check_broker(&configuration->settings, offline, consumers, broker);
+    check_broker(&configuration->settings, offline, consumers, report);
     check_database(configuration, offline, consumers, report);
     free(consumers);
 }
@@ -304,7 +312,7 @@ static int run(const struct invocation *call, struct error_list *errors)
     describe_configuration(path, &configuration, &report.sections[CHECK_CONFIGURATION]);
     check_servers(&configuration, offline, &report);
     if (report.has_memory)
-        memory_bound_compute(&configuration.settings, &report.memory);
+        memory_bound_compute(&configuration.settings, &report.broker, &report.memory);
     status = print_report(&report, strcmp(invocation_value(call, "output"), "json") == 0, errors);
     configuration_release(&configuration);
     check_report_release(&report);

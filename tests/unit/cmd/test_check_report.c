@@ -75,16 +75,21 @@ static void memory_is_the_sum_of_the_formula(void **state)
 {
     struct queue_settings queues[3] = { { .writers = 1 }, { .writers = 2 }, { .writers = 4 } };
     struct settings settings = { .queues = queues, .queue_count = 3 };
+    const struct amqp_broker unknown = { "" };
+    const struct amqp_broker newer = { "4.0.5" };
     struct memory_bound bound;
 
     (void)state;
     settings.limits.max_unacknowledged_bytes = 1000;
-    memory_bound_compute(&settings, &bound);
+    memory_bound_compute(&settings, &unknown, &bound);
     assert_int_equal(bound.writer_count, 7);
     assert_int_equal(bound.total_bytes, bound.fixed_bytes + 3000 + 7 * bound.writer_bytes +
                                             9 * bound.largest_message_bytes);
+    assert_int_equal(bound.largest_message_bytes, 128 << 20);
+    memory_bound_compute(&settings, &newer, &bound);
+    assert_int_equal(bound.largest_message_bytes, 16 << 20);
     settings.limits.max_message_bytes = INT64_C(1) << 30;
-    memory_bound_compute(&settings, &bound);
+    memory_bound_compute(&settings, &unknown, &bound);
     assert_int_equal(bound.largest_message_bytes, INT64_C(1) << 30);
 }
 
