@@ -31,6 +31,7 @@ CREATE TABLE kopru.queues (
     renewed_at      timestamptz,
     last_message_at timestamptz,
     last_commit_at  timestamptz,
+    returns         bigint,
     mapping_doubt   text,
     CONSTRAINT queues_pkey PRIMARY KEY (queue),
     CONSTRAINT queues_state_known CHECK (state IN ('held', 'consuming', 'disconnected'))
@@ -67,6 +68,9 @@ COMMENT ON COLUMN kopru.queues.last_message_at IS
 COMMENT ON COLUMN kopru.queues.last_commit_at IS
     'When kopru last committed messages of this queue, by the server''s clock; compare it with '
     'last_message_at. Null: none yet.';
+COMMENT ON COLUMN kopru.queues.returns IS
+    'How often the broker had messages back that kopru has not acknowledged since: the highest '
+    'x-delivery-count of a quorum queue, which may drop a message after 20. Null: none came back.';
 COMMENT ON COLUMN kopru.queues.mapping_doubt IS
     'Why the entity file may not fit the messages, as far as the holder has seen since it began: '
     'counts, and names of properties that the entity file has. Null: no reason to doubt.';

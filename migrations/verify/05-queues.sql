@@ -27,6 +27,7 @@ BEGIN
         ('queues', 'renewed_at', 'timestamp with time zone'),
         ('queues', 'last_message_at', 'timestamp with time zone'),
         ('queues', 'last_commit_at', 'timestamp with time zone'),
+        ('queues', 'returns', 'bigint'),
         ('queues', 'mapping_doubt', 'text')
     ) AS expected (table_name, column_name, wanted)
     CROSS JOIN LATERAL (

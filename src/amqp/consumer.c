@@ -4,6 +4,7 @@
 #include "amqp/incoming.h"
 #include "amqp/wire.h"
 #include "base/clock.h"
+#include "model/returns.h"
 
 #include <poll.h>
 #include <stdint.h>
@@ -269,9 +270,10 @@ static int end_by_broker(struct amqp_consumer *consumer, struct error *err)
     consumer->wire.state = WIRE_CHANNEL_GONE;
     error_set(err, ERROR_UNAVAILABLE, "the broker ended the subscription", consumer->queue,
               "it sent basic.cancel");
-    return error_hint(err, "the queue was deleted, or its leader is moving to another node; or, from "
-                           "RabbitMQ 4.3 on, messages were unacknowledged for longer than its "
-                           "consumer timeout, because the database was away or slow");
+    return error_hint(err,
+                      "the queue was deleted, or its leader is moving to another node; or, from "
+                      "RabbitMQ 4.3 on, messages were unacknowledged for longer than its "
+                      "consumer timeout, because the database was away or slow");
 }
 
 /* Takes a frame that is not part of a delivery. Returns 0 when consuming goes on. */
@@ -436,6 +438,13 @@ static int consumer_cancel(void *handle, struct error *err)
     return 0;
 }
 
+static int consumer_default_delivery_limit(const void *handle)
+{
+    const struct amqp_consumer *consumer = handle;
+
+    return amqp_broker_has_defaults_of_4(&consumer->wire.broker) ? RETURNS_LIMIT : 0;
+}
+
 struct broker_port amqp_broker_port(const struct amqp_endpoint *endpoint)
 {
     return (struct broker_port){
@@ -454,6 +463,7 @@ struct broker_port amqp_broker_port(const struct amqp_endpoint *endpoint)
         .ask = consumer_ask,
         .answered = consumer_answered,
         .heartbeat_s = consumer_heartbeat_s,
+        .default_delivery_limit = consumer_default_delivery_limit,
         .interrupt = consumer_interrupt,
         .longest_call_ms = consumer_longest_call_ms,
     };

@@ -85,6 +85,7 @@ static bool take_properties(struct incoming *incoming, const amqp_basic_properti
     if (properties->_flags & AMQP_BASIC_PRIORITY_FLAG)
         draft->priority = properties->priority;
     draft->late_mark = amqp_late_mark(properties, draft->redelivered);
+    draft->returns = draft->redelivered ? amqp_delivery_count(properties) : 0;
     return true;
 }
 

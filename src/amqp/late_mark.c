@@ -14,28 +14,51 @@ static const char *const MARKS[] = {
    such a message again may pass it on, but not the flag. */
 static const char DELIVERY_COUNT[] = "x-delivery-count";
 
-static bool is_positive(const amqp_field_value_t *field)
+/* Returns the number, 0 if it is none or negative. */
+static uint64_t number_of(const amqp_field_value_t *field)
 {
+    int64_t number = 0;
+
     switch (field->kind) {
     case AMQP_FIELD_KIND_I8:
-        return field->value.i8 > 0;
+        number = (int64_t)field->value.i8;
+        break;
     case AMQP_FIELD_KIND_U8:
-        return field->value.u8 > 0;
+        return field->value.u8;
     case AMQP_FIELD_KIND_I16:
-        return field->value.i16 > 0;
+        number = field->value.i16;
+        break;
     case AMQP_FIELD_KIND_U16:
-        return field->value.u16 > 0;
+        return field->value.u16;
     case AMQP_FIELD_KIND_I32:
-        return field->value.i32 > 0;
+        number = field->value.i32;
+        break;
     case AMQP_FIELD_KIND_U32:
-        return field->value.u32 > 0;
+        return field->value.u32;
     case AMQP_FIELD_KIND_I64:
-        return field->value.i64 > 0;
+        number = field->value.i64;
+        break;
     case AMQP_FIELD_KIND_U64:
-        return field->value.u64 > 0;
+        return field->value.u64;
     default:
-        return false;
+        break;
     }
+    return number > 0 ? (uint64_t)number : 0;
+}
+
+uint32_t amqp_delivery_count(const amqp_basic_properties_t *properties)
+{
+    uint64_t count = 0;
+
+    if (!(properties->_flags & AMQP_BASIC_HEADERS_FLAG))
+        return 0;
+    for (int i = 0; i < properties->headers.num_entries; i++) {
+        const amqp_table_entry_t *entry = &properties->headers.entries[i];
+
+        if (slice_is(amqp_bytes_slice(entry->key), DELIVERY_COUNT))
+            count = number_of(&entry->value);
+    }
+    return count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
 }
 
 static const char *mark_of(const amqp_table_entry_t *entry, bool redelivered)
@@ -45,7 +68,7 @@ static const char *mark_of(const amqp_table_entry_t *entry, bool redelivered)
     for (size_t i = 0; i < sizeof(MARKS) / sizeof(MARKS[0]); i++)
         if (slice_is(name, MARKS[i]))
             return MARKS[i];
-    if (!redelivered && slice_is(name, DELIVERY_COUNT) && is_positive(&entry->value))
+    if (!redelivered && slice_is(name, DELIVERY_COUNT) && number_of(&entry->value) > 0)
         return DELIVERY_COUNT;
     return NULL;
 }

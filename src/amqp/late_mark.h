@@ -9,10 +9,15 @@
 #include "amqp/library.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Returns the name of such a header, or NULL if there is none: the message was dead-lettered,
    delayed, moved by a shovel or by federation; or, if it is not flagged as redelivered, another
    quorum queue delivered it before. The name is static. */
 const char *amqp_late_mark(const amqp_basic_properties_t *properties, bool redelivered);
+
+/* Returns x-delivery-count, or 0 if there is none. Only where the message is redelivered is it sure
+   to be this queue's. */
+uint32_t amqp_delivery_count(const amqp_basic_properties_t *properties);
 
 #endif

@@ -67,6 +67,10 @@ enum {
     PREFETCH_FULL_MS = 5000,
     /* After this long with room in max_unacknowledged_bytes the prefetch may grow again. */
     PREFETCH_GROW_MS = 10 * 60000,
+    /* Before a subscription whose messages came back often, at most; and between two looks whether
+       the row says how often. */
+    RETURNS_WAIT_MAX_MS = 60000,
+    RETURNS_NOTED_MS = 20,
     FUTURE_TIMESTAMP_S = 3600, /* a timestamp further in the future counts as absent */
 
     /* The writers. */

@@ -166,6 +166,13 @@ static int watched_heartbeat_s(const void *consumer)
     return watched->port.heartbeat_s(watched->broker);
 }
 
+static int watched_default_delivery_limit(const void *consumer)
+{
+    const struct watched_port *watched = consumer;
+
+    return watched->port.default_delivery_limit(watched->broker);
+}
+
 struct broker_port watched_port(struct watched_port *watched)
 {
     return (struct broker_port){
@@ -182,6 +189,7 @@ struct broker_port watched_port(struct watched_port *watched)
         .ask = watched_ask,
         .answered = watched_answered,
         .heartbeat_s = watched_heartbeat_s,
+        .default_delivery_limit = watched_default_delivery_limit,
     };
 }
 

@@ -1,5 +1,7 @@
 #include "cmd/check_returns.h"
 
+#include "model/returns.h"
+
 /*
  * AMQP shows neither the arguments nor the policy of a queue, so whether its owner set another
  * limit, or a dead-letter exchange, is for a person to look up. The question for the type ends its
@@ -33,14 +35,15 @@ void check_returns(const struct amqp_endpoint *endpoint, const struct amqp_broke
     is_quorum = ask_type(endpoint, queue);
     if (is_quorum == 0)
         return;
-    error_set(&err, ERROR_PROBLEMS, "the broker may drop messages that came back often", queue,
-              "%s of RabbitMQ %s has a delivery-limit of %d unless its owner set another: a message "
-              "that comes back once more is dropped, or dead-lettered if there is an exchange",
-              is_quorum > 0 ? "it is a quorum queue, which" : "if it is a quorum queue, that",
-              broker->version, AMQP_DEFAULT_DELIVERY_LIMIT);
-    error_hint(&err,
-               "AMQP does not show the limit: look with rabbitmqctl list_queues name type arguments "
-               "effective_policy_definition; recommended is a policy with delivery-limit -1, or a "
-               "dead-letter-exchange (docs/operations.md)");
+    error_set(
+        &err, ERROR_PROBLEMS, "the broker may drop messages that came back often", queue,
+        "%s of RabbitMQ %s has a delivery-limit of %d unless its owner set another: a message "
+        "that comes back once more is dropped, or dead-lettered if there is an exchange",
+        is_quorum > 0 ? "it is a quorum queue, which" : "if it is a quorum queue, that",
+        broker->version, RETURNS_LIMIT);
+    error_hint(
+        &err, "AMQP does not show the limit: look with rabbitmqctl list_queues name type arguments "
+              "effective_policy_definition; recommended is a policy with delivery-limit -1, or a "
+              "dead-letter-exchange (docs/operations.md)");
     error_list_add(warnings, &err);
 }

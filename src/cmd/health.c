@@ -1,6 +1,7 @@
 #include "cmd/health.h"
 
 #include "base/text.h"
+#include "model/returns.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -134,6 +135,15 @@ static void append_others(const struct queue_status *queue, char *out, size_t si
                     queue->other_consumers, queue->other_consumers == 1 ? " takes" : "s take");
 }
 
+static void append_returns(const struct queue_status *queue, char *out, size_t size)
+{
+    if (returns_are_near(queue->returns))
+        text_append(out, size,
+                    "; messages came back %u times, and RabbitMQ 4 drops them after %d by "
+                    "default",
+                    queue->returns, RETURNS_LIMIT);
+}
+
 static const char *what_failed(const struct quarantine_shown *shown)
 {
     if (shown->sqlstate[0] != '\0')
@@ -165,6 +175,7 @@ static const char *notes_text(const struct queue_status *queue, char *out, size_
     out[0] = '\0';
     append_timestamps(queue, out, size);
     append_others(queue, out, size);
+    append_returns(queue, out, size);
     append_quarantine(&queue->quarantine, out, size);
     return out;
 }
@@ -197,6 +208,12 @@ static void add_queue(struct health *health, const struct bridge_status *status,
                  (int)strcspn(queue->holder, " "), queue->holder);
     else if (!queue->lease_held)
         add_part(health, false, "queue %s not consuming: the lease is not acquired yet", name);
+    else if (queue->stage == STAGE_RETURNS)
+        add_part(
+            health, false,
+            "queue %s not consuming: its messages came back %u times, and RabbitMQ 4 drops them "
+            "after %d by default, so they are taken later",
+            name, queue->returns, RETURNS_LIMIT);
     else if (queue->stage == STAGE_PREDECESSOR)
         add_part(
             health, false,

@@ -18,6 +18,7 @@
 /* How a field of a status becomes a number in base units. */
 enum field_kind {
     FIELD_COUNT,     /* uint64_t */
+    FIELD_U32,       /* uint32_t */
     FIELD_SIZE,      /* size_t */
     FIELD_SIGNED,    /* int64_t */
     FIELD_INT,       /* int */
@@ -91,6 +92,14 @@ static const struct family QUEUE_FAMILIES[] = {
       "Messages delivered by the broker, redeliveries included.", FIELD(FIELD_COUNT, delivered) },
     { "kopru_messages_committed_total", COUNTER,
       "Messages whose effect is committed, dead letters included.", FIELD(FIELD_COUNT, committed) },
+    { "kopru_messages_near_delivery_limit_total", COUNTER,
+      "Messages delivered that had come back to a quorum queue so often that it may soon drop "
+      "them.",
+      FIELD(FIELD_COUNT, near_limit) },
+    { "kopru_unacknowledged_returns", GAUGE,
+      "How often messages came back to a quorum queue (x-delivery-count), the highest of the "
+      "unacknowledged ones.",
+      FIELD(FIELD_U32, returns) },
     { "kopru_messages_stale_total", COUNTER,
       "Late messages that changed nothing because a newer state was there.",
       FIELD(FIELD_COUNT, stale) },
@@ -182,6 +191,9 @@ static void print_field(struct buffer *out, enum field_kind kind, const void *fi
     switch (kind) {
     case FIELD_COUNT:
         buffer_append_format(out, "%llu", (unsigned long long)*(const uint64_t *)field);
+        break;
+    case FIELD_U32:
+        buffer_append_format(out, "%u", *(const uint32_t *)field);
         break;
     case FIELD_SIZE:
         buffer_append_format(out, "%zu", *(const size_t *)field);

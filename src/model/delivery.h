@@ -17,7 +17,9 @@ struct delivery {
     uint64_t timestamp_s;  /* the AMQP property: seconds since 1970-01-01 UTC, by the publisher */
     const char *late_mark; /* a header which shows that the message may have come behind newer ones,
                               such as "x-death"; NULL if there is none. Static */
-    struct slice body;     /* the exact bytes */
+    uint32_t returns; /* how often a quorum queue had it back: x-delivery-count of a message that is
+                         redelivered. 0 in other queues */
+    struct slice body; /* the exact bytes */
 
     /* Properties as text that PostgreSQL can store; data is NULL if the property is not set. */
     struct slice content_type;

@@ -29,6 +29,7 @@ struct lease {
     int64_t epoch; /* higher after each acquisition; each writing transaction checks it */
     struct lease_holder holder; /* who holds it, or held it before us; "" if nobody does */
     enum lease_state state;     /* of that holder */
+    uint32_t returns;           /* as in struct freshness, by whoever held it last */
     int64_t version;    /* of the row: another one, and never 0, whenever the row is written */
     int sessions_ended; /* database sessions that were ended because they kept the lease from
                            being acquired */
@@ -41,10 +42,11 @@ enum {
 
 /* How fresh a queue's data is: how long ago its last message came and its last commit was, or
    FRESHNESS_NEVER. Ages, because wall clocks are set, and differ between machines. And whether its
-   entity file fits its messages. */
+   entity file fits its messages, and how often unacknowledged ones came back. */
 struct freshness {
     int64_t message_age_ms;
     int64_t commit_age_ms;
+    uint32_t returns; /* the highest x-delivery-count of what may be unacknowledged; 0 for none */
     char mapping_doubt[FRESHNESS_DOUBT_MAX_BYTES]; /* why it may not; "" for no reason */
 };
 

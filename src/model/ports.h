@@ -50,6 +50,10 @@ struct broker_port {
     /* True once when the last question is answered, with the answer. */
     bool (*answered)(void *consumer, struct broker_queue_state *state);
     int (*heartbeat_s)(const void *consumer); /* as negotiated with the broker */
+    /* After how many returns a quorum queue of that broker drops a message that comes back, or
+       dead-letters it, unless its owner set another limit; 0: it does not, unless its owner said
+       so. */
+    int (*default_delivery_limit)(const void *consumer);
     /* The only function that another thread may call, as long as the consumer is not closed: the
        call in progress and all later ones fail. */
     void (*interrupt)(void *consumer);

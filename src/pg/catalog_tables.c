@@ -47,6 +47,7 @@ static const struct wanted_column QUEUE_COLUMNS[] = {
     { .name = "renewed_at", .type = TIMESTAMPTZ },
     { .name = "last_message_at", .type = TIMESTAMPTZ },
     { .name = "last_commit_at", .type = TIMESTAMPTZ },
+    { .name = "returns", .type = "bigint" },
     { .name = "mapping_doubt", .type = "text" },
 };
 

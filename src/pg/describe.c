@@ -135,9 +135,10 @@ void pg_describe_common(pg_describe_fn *visit, void *context)
     static const char *const acquire[] = {
         "queue", "epoch", "holder", "instance", "version", NULL
     };
-    static const char *const renew[] = { "queue",          "epoch",         "last_message_at",
-                                         "last_commit_at", "holder",        "instance",
-                                         "state",          "mapping_doubt", NULL };
+    static const char *const renew[] = {
+        "queue",  "epoch",    "last_message_at", "last_commit_at", "returns",
+        "holder", "instance", "state",           "mapping_doubt",  NULL
+    };
     const struct pg_description all[] = {
         { &PG_BEGIN, "begin a transaction; a plain COMMIT ends it", NULL, none },
         { &PG_SETTINGS,

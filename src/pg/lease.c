@@ -23,7 +23,7 @@
  * leases of all other queues are not renewed.
  */
 
-enum { ENTITY_COLUMN = 5 }; /* of READ: the first of CATALOG_QUEUE_COLUMNS */
+enum { ENTITY_COLUMN = 6 }; /* of READ: the first of CATALOG_QUEUE_COLUMNS */
 
 static const char LOCK_NOT_AVAILABLE[] = "55P03";
 
@@ -43,7 +43,7 @@ static const struct pg_statement ADD = {
 static const struct pg_statement READ = {
     .name = "kopru_lease_read",
     .sql = "SELECT epoch, holder, instance, state,"
-           " xmin::text::bigint,"
+           " xmin::text::bigint, coalesce(returns, 0)::bigint,"
            " " CATALOG_QUEUE_COLUMNS " FROM kopru.queues WHERE queue = $1",
     .param_count = 1,
     .param_types = (const Oid[]){ TEXT_OID },
@@ -100,14 +100,14 @@ static const struct pg_statement ACQUIRE = {
 static const struct pg_statement RENEW = {
     .name = "kopru_lease_renew",
     .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
-           " holder = $5, instance = $6, state = $7,"
+           " holder = $6, instance = $7, state = $8,"
            " last_message_at = coalesce(now() - $3 * interval '1 ms', last_message_at),"
            " last_commit_at = coalesce(now() - $4 * interval '1 ms', last_commit_at),"
-           " mapping_doubt = $8"
+           " returns = nullif($5, 0), mapping_doubt = $9"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
-    .param_count = 8,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, INT8_OID, INT8_OID, TEXT_OID, TEXT_OID,
-                                  TEXT_OID, TEXT_OID },
+    .param_count = 9,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, INT8_OID, INT8_OID, INT8_OID, TEXT_OID,
+                                  TEXT_OID, TEXT_OID, TEXT_OID },
 };
 
 static const struct pg_statement RELEASE = {
@@ -115,10 +115,11 @@ static const struct pg_statement RELEASE = {
     .sql = "UPDATE kopru.queues SET renewed_at = clock_timestamp(),"
            " holder = NULL, instance = NULL, state = NULL,"
            " last_message_at = coalesce(now() - $3 * interval '1 ms', last_message_at),"
-           " last_commit_at = coalesce(now() - $4 * interval '1 ms', last_commit_at)"
+           " last_commit_at = coalesce(now() - $4 * interval '1 ms', last_commit_at),"
+           " returns = nullif($5, 0)"
            " WHERE queue = $1 AND epoch = $2 RETURNING 1",
-    .param_count = 4,
-    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, INT8_OID, INT8_OID },
+    .param_count = 5,
+    .param_types = (const Oid[]){ TEXT_OID, INT8_OID, INT8_OID, INT8_OID, INT8_OID },
 };
 
 const struct pg_statement *const PG_LEASE_STATEMENTS[PG_LEASE_STATEMENT_COUNT] = {
@@ -184,6 +185,7 @@ static void take_lease(struct lease *lease, const PGresult *row)
     take_text(state, sizeof(state), row, 3);
     lease->state = lease_state_of(state);
     lease->version = pg_read_i64(PQgetvalue(row, 0, 4));
+    lease->returns = (uint32_t)pg_read_i64(PQgetvalue(row, 0, 5));
 }
 
 int pg_lease_read(struct pg_conn *conn, const char *queue, const struct entity *entity,
@@ -314,18 +316,20 @@ static int update(struct pg_conn *conn, const struct pg_statement *statement, co
 {
     const char *state = lease_state_name(mine->state);
     int64_t wire[] = { pg_wire_i64(mine->epoch), pg_wire_i64(freshness->message_age_ms),
-                       pg_wire_i64(freshness->commit_age_ms) };
+                       pg_wire_i64(freshness->commit_age_ms), pg_wire_i64(freshness->returns) };
     const char *values[] = {
         queue,
         (const char *)&wire[0],
         freshness->message_age_ms != FRESHNESS_NEVER ? (const char *)&wire[1] : NULL,
         freshness->commit_age_ms != FRESHNESS_NEVER ? (const char *)&wire[2] : NULL,
+        (const char *)&wire[3],
         mine->holder.name,
         mine->holder.instance,
         state,
         text_or_null(freshness->mapping_doubt)
     };
     const int lengths[] = { (int)strlen(queue),
+                            8,
                             8,
                             8,
                             8,

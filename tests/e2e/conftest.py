@@ -32,6 +32,20 @@ def choice() -> random.Random:
 
 
 @pytest.fixture
+def short_consumer_timeout(rabbitmq_server) -> Iterator[None]:
+    """The broker closes a channel that holds a delivery unacknowledged for longer than three
+    seconds, and looks every second.
+    """
+    rabbitmq_server.rabbitmqctl(
+        "eval", "application:set_env(rabbit, consumer_timeout, 3000), "
+                "application:set_env(rabbit, channel_tick_interval, 1000).")
+    yield
+    rabbitmq_server.rabbitmqctl(
+        "eval", "application:set_env(rabbit, consumer_timeout, 1800000), "
+                "application:set_env(rabbit, channel_tick_interval, 60000).")
+
+
+@pytest.fixture
 def check(rabbitmq_server, db, queues, tmp_path: Path) -> Check:
     """Runs `kopru check --output json` with changes to a configuration that has no problem."""
     return check_of(default_settings(rabbitmq_server.uri, db.daemon_dsn, queues.entities()),

@@ -318,7 +318,9 @@ def test_connection_closed_by_an_operator(rabbitmq_server: RabbitMQ, probe: Prob
 def test_deleted_queue(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
     answer = probe.begin("next 60000")
     rabbitmq_server.delete_queue(queue)
-    assert_lost(answer(), "ended the subscription", queue, "basic.cancel")
+    lost = answer()
+    assert_lost(lost, "ended the subscription", queue, "basic.cancel")
+    assert "was deleted" in lost["hint"] and "consumer timeout" in lost["hint"], lost
     assert_dead(probe)
 
 

@@ -6,11 +6,8 @@ import json
 import secrets
 
 import pika
-import pytest
 from support.amqp_frames import CHANNEL_CLOSE, AmqpWatch
 from support.proxy import Proxy
-
-_TIMEOUT_MS = 3000
 
 
 def _customers(numbers):
@@ -36,20 +33,6 @@ class _Watch(AmqpWatch):
         if not frame.is_from_client and frame.method == CHANNEL_CLOSE:
             self.closes.append(frame.payload[7:7 + frame.payload[6]].decode())
         return False
-
-
-@pytest.fixture
-def short_consumer_timeout(rabbitmq_server):
-    """The broker closes a channel that holds a delivery unacknowledged for longer, and looks every
-    second.
-    """
-    rabbitmq_server.rabbitmqctl(
-        "eval", f"application:set_env(rabbit, consumer_timeout, {_TIMEOUT_MS}), "
-                "application:set_env(rabbit, channel_tick_interval, 1000).")
-    yield
-    rabbitmq_server.rabbitmqctl(
-        "eval", "application:set_env(rabbit, consumer_timeout, 1800000), "
-                "application:set_env(rabbit, channel_tick_interval, 60000).")
 
 
 def test_the_database_is_away_for_longer_than_the_consumer_timeout(

@@ -59,7 +59,8 @@ COLUMNS = {
         ("queue", "text"), ("entity", "text"), ("root_table", "text"), ("entity_since", INSTANT),
         ("epoch", "bigint"), ("holder", "text"), ("instance", "text"), ("state", "text"),
         ("renewed_at", INSTANT),
-        ("last_message_at", INSTANT), ("last_commit_at", INSTANT), ("mapping_doubt", "text")],
+        ("last_message_at", INSTANT), ("last_commit_at", INSTANT), ("returns", "bigint"),
+        ("mapping_doubt", "text")],
     "schema_version": [
         ("version", "integer"), ("name", "text"), ("min_kopru_version", "text"),
         ("applied_at", INSTANT)],

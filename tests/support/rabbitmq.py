@@ -1,6 +1,7 @@
 """A private RabbitMQ broker."""
 
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -103,6 +104,7 @@ class RabbitMQ:
         self.directory = make_directory("kopru-mq-", self.user)
         self.port = free_port()
         self._keep = keep
+        self._version: tuple[int, ...] | None = None
         self._node = f"kopru-{self.port}@localhost"
         self._epmd_port = free_port()
         self._dist_port = free_port()
@@ -224,6 +226,15 @@ class RabbitMQ:
     def is_running(self) -> bool:
         return self._child.is_running()
 
+    @property
+    def version(self) -> tuple[int, ...]:
+        """As it says to each client: (4, 0, 5)."""
+        if self._version is None:
+            with self.connect() as connection:
+                properties = connection._impl.server_properties
+            self._version = tuple(int(part) for part in re.findall(r"\d+", properties["version"]))
+        return self._version
+
     def _listens(self, port: int) -> bool:
         self._epmd.require_running()
         try:
@@ -329,6 +340,20 @@ class RabbitMQ:
                 return False
 
         wait_until(is_empty, deadline_s, f"queue {queue!r} to be empty and acknowledged")
+
+    def return_all(self, queue: str, times: int) -> None:
+        """Take all messages and lose the connection, time and again; they come back in order."""
+        count = self.depth(queue).ready
+        for _ in range(times):
+            taken: list[int] = []
+            with self.connect() as connection:
+                channel = connection.channel()
+                channel.basic_qos(prefetch_count=count)
+                channel.basic_consume(
+                    queue, lambda _c, method, _p, _b, to=taken: to.append(method.delivery_tag))
+                while len(taken) < count:
+                    connection.process_data_events(1)
+            wait_until(lambda: self.depth(queue).ready == count, 30, "all to be back")
 
     def _ask(self, queue: str) -> str:
         if self._probe is None or self._probe.poll() is not None:

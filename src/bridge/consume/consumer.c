@@ -40,15 +40,58 @@ static struct message *map_delivery(struct queue *queue, void *mapper, struct de
     return message;
 }
 
+/* Waits until the row of the queue holds what the lease knows by now, or nothing can be written
+   there. Returns -1 when the connection fails or there is a reason to leave. */
+static int wait_until_in_row(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    int64_t since_ms = clock_boot_ms();
+    struct lease_view lease = queue_lease_view(&queue->lease);
+
+    while (!queue_is_stopping(queue) && lease.database_ok && lease.renewed_at_ms <= since_ms) {
+        const char *why = subscription_reason_to_leave(subscription);
+
+        if (why != NULL)
+            return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name, "%s",
+                             why);
+        liveness_beat(&queue->counters.consumer);
+        queue_lease_write_soon(&queue->lease);
+        if (queue->ports.broker.idle(subscription->broker, -1, RETURNS_NOTED_MS, err) != 0)
+            return -1;
+        lease = queue_lease_view(&queue->lease);
+    }
+    return 0;
+}
+
+/* Notes how often the message came back. What is mapped or written next may end this process, so
+   the next one must be able to know first. */
+static int note_returns(struct subscription *subscription, const struct delivery *delivery,
+                        struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    struct returns *returns = &subscription->history->returns;
+    int limit = queue->ports.broker.default_delivery_limit(subscription->broker);
+
+    if (!returns_note(returns, queue, delivery, limit))
+        return 0;
+    queue_lease_set_returns(&queue->lease, returns_highest(returns));
+    return wait_until_in_row(subscription, err);
+}
+
 /* Takes the delivery over: it is held back among the redelivered messages, or given to its
    writer. */
 static int accept(struct subscription *subscription, void *mapper, struct delivery *delivery,
                   struct error *err)
 {
     bool redelivered = delivery->redelivered;
-    struct message *message =
-        map_delivery(subscription->queue, mapper, delivery, subscription->last_delivery_ms);
+    struct message *message;
 
+    if (note_returns(subscription, delivery, err) != 0) {
+        delivery_free(delivery);
+        return -1;
+    }
+    subscription->last_delivery_ms = clock_monotonic_ms();
+    message = map_delivery(subscription->queue, mapper, delivery, subscription->last_delivery_ms);
     if (message == NULL)
         return error_no_memory(err);
     if (!redelivered)
@@ -148,7 +191,6 @@ static int wait_and_take(struct subscription *subscription, void *mapper, struct
     result = queue->ports.broker.next(subscription->broker, queue->consumer.fd,
                                       wait_ms(subscription), &delivery, err);
     if (result == 1) {
-        subscription->last_delivery_ms = clock_monotonic_ms();
         subscription->redelivered.first_expected = false;
         stalled_end(&subscription->history->stalled);
         others_delivered(&subscription->history->others);
@@ -165,6 +207,7 @@ static void note_ack(struct subscription *subscription)
     int64_t now_ms = clock_monotonic_ms();
 
     subscription->useful = true;
+    subscription->history->returns.acked = true;
     subscription->last_ack_ms = now_ms;
     if (subscription->unacked.count < subscription->redelivered.prefetch &&
         subscription->redelivered.open)
@@ -296,6 +339,11 @@ static int check_for_better(struct subscription *subscription, struct error *err
         stalled_reset(&subscription->history->stalled);
         return 0;
     }
+    if (subscription->takes_one &&
+        !returns_are_last(returns_highest(&subscription->history->returns)))
+        return error_set(err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
+                         "what came back too often is committed, so messages need not be taken one "
+                         "at a time any more");
     if (prefetch_may_grow(&subscription->history->prefetch))
         return error_set(
             err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
@@ -329,6 +377,16 @@ static int look_for_more_redelivered(struct subscription *subscription, struct e
                            clock_monotonic_ms() - subscription->last_delivery_ms, err);
 }
 
+static void settle_returns(struct subscription *subscription)
+{
+    struct returns *returns = &subscription->history->returns;
+    const struct message *oldest = subscription->unacked.oldest;
+
+    returns_settle(returns, oldest != NULL ? oldest->delivery->tag : 0,
+                   subscription->redelivered.open);
+    queue_lease_set_returns(&subscription->queue->lease, returns_highest(returns));
+}
+
 static void count_unacknowledged(const struct subscription *subscription)
 {
     const struct unacked *unacked = &subscription->unacked;
@@ -348,6 +406,7 @@ static int consume_once(struct subscription *subscription, void *mapper, struct 
         check_for_better(subscription, err) != 0 ||
         look_for_more_redelivered(subscription, err) != 0)
         return -1;
+    settle_returns(subscription);
     count_unacknowledged(subscription);
     why = subscription_reason_to_leave(subscription);
     if (why != NULL)
@@ -390,6 +449,8 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     *worth_it = was_worth_it(&subscription, began_ms);
     if (result < 0 && subscription.unacked.count > 0)
         atomic_store(&consumer->gave_up, queue_is_stopping(queue));
+    if (result < 0 && subscription.unacked.count > 0 && !subscription.useful)
+        queue_lease_doubt_tables(&queue->lease);
     counters_stage(&queue->counters, STAGE_CONNECTING);
     counters_other_consumers(&queue->counters, 0);
     subscription_release(&subscription);

@@ -49,11 +49,13 @@ static void note_late(struct lateness *lateness, struct queue *queue, const char
 {
     atomic_fetch_add(&queue->counters.late, 1);
     if (mark == NULL && is_first(&lateness->said_redelivered))
-        log_event(LOG_WARNING, "late_redelivery",
-                  "the broker returned a message out of order, an older state may show",
-                  LOG_TEXT("queue", queue->name),
-                  LOG_TEXT("hint",
-                           "a quorum queue keeps the order under a policy with a delivery-limit"));
+        log_event(
+            LOG_WARNING, "late_redelivery",
+            "the broker returned a message out of order, an older state may show",
+            LOG_TEXT("queue", queue->name),
+            LOG_TEXT("hint",
+                     "find out who else consumes the queue, and whether connections are lost while "
+                     "messages come back"));
     if (mark != NULL && is_first(&lateness->said_marked))
         log_event(LOG_WARNING, "late_message",
                   "a message may have come behind newer ones, so its AMQP timestamp is compared",

@@ -131,6 +131,38 @@ static int fail_to_begin(const struct subscription *subscription, const char *wh
                      subscription->queue->name, "%s", why);
 }
 
+/* Messages came back so often that the broker may soon drop them: takes them later, so that whoever
+   is called has time to find out why. Returns as wait_for_predecessor(). */
+static int wait_for_returns(struct subscription *subscription, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    uint32_t returns = returns_highest(&subscription->history->returns);
+    int wait_ms = subscription->history->returns.acked ? 0 : returns_wait_ms(returns);
+    int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
+
+    if (wait_ms == 0)
+        return 0;
+    log_event(LOG_WARNING, "delivery_limit_wait",
+              "messages came back so often that the broker may soon drop them, so they are not "
+              "taken again at once",
+              LOG_TEXT("queue", queue->name), LOG_NUMBER("returns", returns),
+              LOG_NUMBER("assumed_limit", RETURNS_LIMIT), LOG_NUMBER("wait_ms", wait_ms));
+    counters_stage(&queue->counters, STAGE_RETURNS);
+    while (!queue_is_stopping(queue) && clock_left_ms(deadline_ms) > 0) {
+        const char *why = subscription_reason_to_leave(subscription);
+        int left_ms = clock_left_ms(deadline_ms);
+
+        if (why != NULL)
+            return fail_to_begin(subscription, why, err);
+        liveness_beat(&queue->counters.consumer);
+        doorbell_clear(&queue->consumer);
+        if (queue->ports.broker.idle(subscription->broker, queue->consumer.fd,
+                                     left_ms < IDLE_WAIT_MS ? left_ms : IDLE_WAIT_MS, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Waits until the broker has dropped a silent predecessor or the last connection of this instance,
    whose deliveries it may hand out again, late. Returns -1 when the connection fails or the lease
    is lost meanwhile, else 0, also when the daemon stops. */
@@ -197,6 +229,9 @@ static int subscribe(struct subscription *subscription, const struct broker_queu
     struct queue *queue = subscription->queue;
     int prefetch = prefetch_begin(&subscription->history->prefetch);
 
+    subscription->takes_one = returns_are_last(returns_highest(&subscription->history->returns));
+    if (subscription->takes_one)
+        prefetch = 1;
     subscription_apply(subscription, SUBSCRIPTION_ON_ALONE);
     /* This comes before the request, because its answer may be lost and the subscription still
        exist. */
@@ -230,6 +265,10 @@ int subscription_begin(struct subscription *subscription, struct error *err)
         return -1;
     subscription_apply(subscription, SUBSCRIPTION_ON_CONNECTED);
     writers_begin(subscription->writers, subscription->epoch);
+    returns_begin(&subscription->history->returns, queue_lease_returns(&queue->lease));
+    if (wait_for_returns(subscription, err) != 0)
+        return -1;
+    subscription->history->returns.acked = false;
     if (wait_for_predecessor(subscription, &state, err) != 0 ||
         wait_until_retracted(subscription, err) != 0)
         return -1;

@@ -72,9 +72,10 @@ struct subscription {
     struct consume_history *history; /* the consumer's */
 
     enum subscription_state state;
-    void *broker;  /* the port's consumer; NULL while there is no connection */
-    int64_t epoch; /* of the lease under which it began */
-    int prefetch;  /* messages, as asked for */
+    void *broker;   /* the port's consumer; NULL while there is no connection */
+    int64_t epoch;  /* of the lease under which it began */
+    int prefetch;   /* messages, as asked for */
+    bool takes_one; /* messages came back so often that only one at a time is put at risk */
     struct unacked unacked;
     struct redelivered redelivered;
     int64_t last_delivery_ms; /* monotonic, like those that follow: the last delivery, or the last

@@ -127,8 +127,17 @@ static int acquire(struct lease_keeper *keeper, void *session, struct queue_leas
     log_event(LOG_INFO, "lease_acquired", "this instance writes for the queue",
               LOG_TEXT("queue", mine->queue), LOG_NUMBER("epoch", lease.epoch),
               LOG_TEXT("taken_over_from", text_or_null(before.name)));
+    queue_lease_set_returns(mine, lease.returns);
     queue_lease_acquired(mine, lease.epoch, began_ms, mine->sought);
     return 0;
+}
+
+static struct freshness freshness_of(struct queue_lease *mine)
+{
+    struct freshness freshness = counters_freshness(mine->counters);
+
+    freshness.returns = queue_lease_returns(mine);
+    return freshness;
 }
 
 static int renew(const struct lease_keeper *keeper, void *session, struct queue_lease *mine,
@@ -137,7 +146,7 @@ static int renew(const struct lease_keeper *keeper, void *session, struct queue_
     const struct lease lease = { .epoch = queue_lease_view(mine).epoch,
                                  .holder = keeper->self,
                                  .state = state };
-    struct freshness freshness = counters_freshness(mine->counters);
+    struct freshness freshness = freshness_of(mine);
 
     return keeper->port.renew(session, mine->queue, &lease, &freshness, err);
 }
@@ -146,9 +155,12 @@ static int check_tables(struct lease_keeper *keeper, void *session, struct queue
                         struct error *err)
 {
     bool fit;
-    int result = queue_tables_check(&mine->tables, &keeper->port, session, mine->queue,
-                                    mine->entity, &fit, err);
+    int result;
 
+    if (atomic_exchange(&mine->tables_doubted, false))
+        queue_tables_begin(&mine->tables);
+    result = queue_tables_check(&mine->tables, &keeper->port, session, mine->queue, mine->entity,
+                                &fit, err);
     if (result > 0)
         queue_lease_set_tables_ok(mine, fit);
     return result;
@@ -236,7 +248,7 @@ static void release_all(const struct lease_keeper *keeper, void *session)
     for (size_t i = 0; i < keeper->lease_count; i++) {
         struct queue_lease *mine = keeper->leases[i];
         struct lease_view view = queue_lease_view(mine);
-        struct freshness freshness = counters_freshness(mine->counters);
+        struct freshness freshness = freshness_of(mine);
         struct error err;
         int result = 0;
 

@@ -89,6 +89,7 @@ void queue_lease_status(struct queue_lease *lease, struct queue_status *status)
     pthread_mutex_lock(&lease->lock);
     status->lease_held = lease->view.held;
     status->epoch = lease->view.epoch;
+    status->returns = queue_lease_returns(lease);
     snprintf(status->holder, sizeof(status->holder), "%s", lease->holder);
     pthread_mutex_unlock(&lease->lock);
     last_error_read(&lease->tables.error, &status->tables_error);
@@ -164,6 +165,18 @@ void queue_lease_set_database_ok(struct queue_lease *lease, bool ok)
 void queue_lease_set_tables_ok(struct queue_lease *lease, bool ok)
 {
     set_flag(lease, &lease->view.tables_ok, ok);
+}
+
+void queue_lease_write_soon(const struct queue_lease *lease)
+{
+    doorbell_ring(lease->keeper);
+}
+
+void queue_lease_doubt_tables(struct queue_lease *lease)
+{
+    queue_lease_set_tables_ok(lease, false);
+    atomic_store(&lease->tables_doubted, true);
+    doorbell_ring(lease->keeper);
 }
 
 void queue_lease_lost(struct queue_lease *lease, int64_t epoch)

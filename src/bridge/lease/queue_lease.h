@@ -75,6 +75,8 @@ struct queue_lease {
                              to acquire */
     struct silence silence; /* the lease keeper's own: of the holder, while that is another one */
     struct queue_tables tables; /* the lease keeper's own, too */
+    atomic_bool tables_doubted; /* they are to be checked anew */
+    atomic_uint returns;        /* for the row: see struct freshness */
 
     pthread_mutex_t lock; /* guards what follows */
     enum lease_phase phase;
@@ -92,6 +94,25 @@ struct lease_view queue_lease_view(struct queue_lease *lease);
 
 /* Fills in what a status says of the lease. */
 void queue_lease_status(struct queue_lease *lease, struct queue_status *status);
+
+/* How often messages came back that are unacknowledged. Set by the lease keeper before it says that
+   it acquired the lease, as the row has it; from then on by the consumer thread. */
+static inline void queue_lease_set_returns(struct queue_lease *lease, uint32_t returns)
+{
+    atomic_store(&lease->returns, returns);
+}
+
+static inline uint32_t queue_lease_returns(struct queue_lease *lease)
+{
+    return atomic_load(&lease->returns);
+}
+
+/* By the consumer thread: has the lease keeper write the row soon. */
+void queue_lease_write_soon(const struct queue_lease *lease);
+
+/* By the consumer thread: messages were taken and none could be acknowledged. The tables do not
+   count as right until the lease keeper has checked them anew. */
+void queue_lease_doubt_tables(struct queue_lease *lease);
 
 /* By the lease keeper: it acquired the lease, which has that epoch now. began_ms: boot clock,
    when it began to ask. left: what the broker may hold for the previous holder. */

@@ -177,6 +177,7 @@ static void read_consumer(struct counters *counters, struct queue_status *status
     status->stage_since_us = atomic_load(&counters->stage_since_us);
     status->last_message_us = atomic_load(&counters->last_message_us);
     status->delivered = atomic_load(&counters->delivered);
+    status->near_limit = atomic_load(&counters->near_limit);
     status->late = atomic_load(&counters->late);
     status->timestamps_out_of_range = atomic_load(&counters->timestamps_out_of_range);
     status->timestamps_missing = atomic_load(&counters->timestamps_missing);

@@ -19,7 +19,8 @@ struct counters {
     atomic_llong last_message_us; /* the same clock; 0 for never */
     atomic_llong last_message_ms; /* the same moment by the monotonic clock */
     atomic_ullong delivered;
-    atomic_ullong late; /* they may be late (bridge/consume/lateness.h) */
+    atomic_ullong near_limit; /* they came back so often that the broker may soon drop them */
+    atomic_ullong late;       /* they may be late (bridge/consume/lateness.h) */
     atomic_ullong timestamps_out_of_range;
     atomic_ullong timestamps_missing; /* of messages that may be late */
     atomic_ullong subscriptions;      /* established */

@@ -21,6 +21,7 @@
 enum consumer_stage {
     STAGE_WAITING,     /* for the lease, and for the database */
     STAGE_CONNECTING,  /* to the broker, or about to */
+    STAGE_RETURNS,     /* connected; waits because its messages came back too often */
     STAGE_PREDECESSOR, /* connected; waits until the broker has dropped the consumer before */
     STAGE_CONSUMING,
     STAGE_STOPPED,
@@ -77,7 +78,9 @@ struct queue_status {
     uint64_t committed; /* dead letters included */
     uint64_t dead_letters[REFUSAL_REASON_COUNT];
     uint64_t stale;
-    uint64_t late;                    /* messages that may have come behind newer ones */
+    uint64_t near_limit; /* messages that came back so often that the broker may soon drop them */
+    uint32_t returns;    /* how often messages came back, the highest of the unacknowledged ones */
+    uint64_t late;       /* messages that may have come behind newer ones */
     uint64_t timestamps_out_of_range; /* AMQP timestamps that count as absent */
     uint64_t timestamps_missing;      /* messages without one where it would be compared */
     uint64_t misfits;                 /* values, of committed messages */

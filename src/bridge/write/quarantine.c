@@ -242,6 +242,15 @@ bool quarantine_is_proven_since(const struct quarantine *quarantine, uint64_t st
     return statements != 0;
 }
 
+bool quarantine_has_committed(const struct quarantine *quarantine, int64_t since_ms)
+{
+    for (size_t i = 0; i < STATEMENTS_MAX; i++) {
+        if (quarantine->proven_ms[i] > since_ms)
+            return true;
+    }
+    return false;
+}
+
 bool quarantine_has_the_only_one(const struct quarantine *quarantine)
 {
     return quarantine->count == 1 && quarantine->failed_in_a_row <= 1 &&

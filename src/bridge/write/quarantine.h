@@ -114,6 +114,9 @@ bool quarantine_is_proven(const struct quarantine *quarantine, uint64_t statemen
 bool quarantine_is_proven_since(const struct quarantine *quarantine, uint64_t statements,
                                 uint64_t commit);
 
+/* Whether any transaction committed since then. */
+bool quarantine_has_committed(const struct quarantine *quarantine, int64_t since_ms);
+
 /* Whether the only quarantined entity of the queue is here, and none failed after it. */
 bool quarantine_has_the_only_one(const struct quarantine *quarantine);
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "bridge/write/breaker_gate.h"
 #include "bridge/write/commit.h"
+#include "model/returns.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,6 +95,32 @@ static bool is_at_fault(const struct trial *trial, const struct message *message
                                 message->failed_since_ms);
 }
 
+/* Whether others got through what failed. Where it is not known in which statement that was, any
+   commit counts. Asks for a witness, which counts at the next trial. */
+static bool others_get_through(const struct trial *trial, int64_t since_ms)
+{
+    const struct quarantine *quarantine = &trial->session->quarantine;
+    uint64_t statements = trial->report.statements;
+
+    if (statements == 0)
+        return quarantine_has_committed(quarantine, since_ms);
+    if (quarantine_is_proven(quarantine, statements, since_ms))
+        return true;
+    session_ask_witness(trial->session, statements);
+    return false;
+}
+
+/* It came back so often that the broker would drop it in the end. So it is judged like one at
+   fault, whatever the error: its dead letter is all that would be left of it. */
+static bool would_be_dropped(const struct trial *trial, const struct message *message)
+{
+    const struct write_settings *settings = &trial->session->shared->settings;
+
+    return returns_need_judgement(message->delivery->returns) &&
+           clock_monotonic_ms() - message->arrived_at_ms >= settings->quarantine_span_ms &&
+           others_get_through(trial, message->arrived_at_ms);
+}
+
 /* Whether a message that the database refused alone is at fault. If a whole table can raise that
    refusal, it takes proof that others got through since the first failure. Where there is none yet,
    asks for a witness, which counts when the message is refused again. Where nothing is stored that
@@ -127,7 +154,7 @@ static void decide(struct trial *trial, size_t number, enum commit_result result
         trial->kept_before += decided;
     } else if (decided && result == COMMIT_REFUSED && prove_refusal(trial, message)) {
         refuse(trial, message);
-    } else if (decided && is_at_fault(trial, message)) {
+    } else if (decided && (is_at_fault(trial, message) || would_be_dropped(trial, message))) {
         trial->faults++;
         refuse(trial, message);
     } else if (decided) {

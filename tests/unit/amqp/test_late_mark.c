@@ -75,12 +75,33 @@ static void a_count_of_deliveries_is_one_where_the_flag_is_missing(void **state)
     assert_null(mark_of(header("x-delivery-count", text), false));
 }
 
+static void the_count_of_deliveries_is_read(void **state)
+{
+    static const struct {
+        int64_t header;
+        uint32_t count;
+    } cases[] = { { 0, 0 }, { 1, 1 }, { 20, 20 }, { -1, 0 }, { INT64_MAX, UINT32_MAX } };
+    amqp_basic_properties_t properties = { 0 };
+
+    (void)state;
+    assert_int_equal(amqp_delivery_count(&properties), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        amqp_table_entry_t entries[] = { header("x-death", number(7)),
+                                         header("x-delivery-count", number(cases[i].header)) };
+
+        properties = (amqp_basic_properties_t){ ._flags = AMQP_BASIC_HEADERS_FLAG,
+                                                .headers = { 2, entries } };
+        assert_int_equal(amqp_delivery_count(&properties), cases[i].count);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_without_marks_has_none),
         cmocka_unit_test(what_brokers_add_is_a_mark),
         cmocka_unit_test(a_count_of_deliveries_is_one_where_the_flag_is_missing),
+        cmocka_unit_test(the_count_of_deliveries_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,10 +111,10 @@ static int broker_subscribe(void *consumer, const char *queue, int prefetch, str
     struct fakes *fakes = consumer;
 
     (void)queue;
-    (void)prefetch;
     (void)err;
     pthread_mutex_lock(&fakes->lock);
     fakes->subscriptions++;
+    fakes->prefetch = prefetch;
     changed(fakes);
     return 0;
 }
@@ -237,6 +237,12 @@ static int broker_longest_call_ms(const void *consumer)
 {
     (void)consumer;
     return 0;
+}
+
+static int broker_default_delivery_limit(const void *consumer)
+{
+    (void)consumer;
+    return 20;
 }
 
 static int broker_heartbeat_s(const void *consumer)
@@ -540,7 +546,8 @@ struct queue_ports fakes_ports(struct fakes *fakes)
     return (struct queue_ports){
         .broker = { fakes, broker_open, broker_close, broker_inspect, broker_subscribe, broker_next,
                     broker_idle, broker_ack, broker_ack_one, broker_cancel, broker_ask,
-                    broker_answered, broker_heartbeat_s, broker_interrupt, broker_longest_call_ms },
+                    broker_answered, broker_heartbeat_s, broker_default_delivery_limit,
+                    broker_interrupt, broker_longest_call_ms },
         .mapper = { fakes, mapper_open, ignore, map, unmatched, arena_limit },
         .store = { fakes, store_open, ignore, store_write, store_ask_witness },
     };

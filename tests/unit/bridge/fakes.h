@@ -52,6 +52,7 @@ struct fakes {
     unsigned other_consumers;
     int inspections;
     int subscriptions;
+    int prefetch;            /* as last asked for */
     uint64_t acks[FAKE_MAX]; /* as connection * 1000 + tag */
     size_t ack_count;
     size_t single_acks; /* of these, such as were of one delivery alone */

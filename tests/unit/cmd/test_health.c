@@ -206,6 +206,22 @@ static void the_reason_is_named(void **state)
     assert_not_ready("[-]queue two not consuming: the lease is not acquired yet\n");
 }
 
+static void messages_that_came_back_often_are_told(void **state)
+{
+    (void)state;
+    queues[0].returns = 10;
+    queues[1].returns = 9;
+    assert_ready("[+]daemon ok\n[+]database ok\n"
+                 "[+]queue one consuming; messages came back 10 times, and RabbitMQ 4 drops them "
+                 "after 20 by default\n"
+                 "[+]queue two consuming\nreadyz check passed\n");
+    buffer_clear(&out);
+    queues[0].stage = STAGE_RETURNS;
+    queues[0].returns = 12;
+    assert_not_ready("[-]queue one not consuming: its messages came back 12 times, and RabbitMQ 4 "
+                     "drops them after 20 by default, so they are taken later\n");
+}
+
 static void what_is_over_is_no_reason(void **state)
 {
     (void)state;
@@ -329,6 +345,7 @@ int main(void)
         TEST(the_table_of_what_is_quarantined_is_named),
         TEST(a_healthy_standby_is_ready),
         TEST(the_reason_is_named),
+        TEST(messages_that_came_back_often_are_told),
         TEST(what_is_over_is_no_reason),
         TEST(a_database_that_is_not_usable_is_named),
         TEST(what_came_earlier_is_named),

@@ -104,6 +104,38 @@ static void it_waits_until_the_predecessor_is_gone(void **state)
     assert_true(fake.fakes.inspections > 1);
 }
 
+/* The row says how often messages came back to the holder before. */
+static void it_waits_when_messages_came_back_often(void **state)
+{
+    int64_t began_ms = clock_monotonic_ms();
+
+    (void)state;
+    queue_lease_renewed(&fake.queue.lease, clock_boot_ms() + 3600000, LEASE_STATE_HELD);
+    queue_lease_set_returns(&fake.queue.lease, RETURNS_NEAR);
+    assert_int_equal(subscription_begin(&subscription, &err), 0);
+    assert_true(clock_monotonic_ms() - began_ms >= returns_wait_ms(RETURNS_NEAR));
+    assert_int_equal(fake.fakes.prefetch, SETTINGS.prefetch);
+}
+
+/* The subscription before acknowledged something, so there is no need to wait. */
+static void it_takes_one_at_a_time_shortly_before_the_limit(void **state)
+{
+    (void)state;
+    history.returns.acked = true;
+    queue_lease_set_returns(&fake.queue.lease, RETURNS_LAST);
+    assert_int_equal(subscription_begin(&subscription, &err), 0);
+    assert_int_equal(fake.fakes.prefetch, 1);
+    assert_true(subscription.takes_one);
+}
+
+static void it_takes_as_many_as_ever_beyond_the_limit(void **state)
+{
+    (void)state;
+    queue_lease_set_returns(&fake.queue.lease, RETURNS_LIMIT + 1);
+    assert_int_equal(subscription_begin(&subscription, &err), 0);
+    assert_int_equal(fake.fakes.prefetch, SETTINGS.prefetch);
+}
+
 static void it_does_not_begin_without_the_lease(void **state)
 {
     (void)state;
@@ -231,6 +263,9 @@ int main(void)
         TEST(it_begins_under_the_lease_and_is_counted),
         TEST(a_daemon_that_stops_does_not_subscribe),
         TEST(it_waits_until_the_predecessor_is_gone),
+        TEST(it_waits_when_messages_came_back_often),
+        TEST(it_takes_one_at_a_time_shortly_before_the_limit),
+        TEST(it_takes_as_many_as_ever_beyond_the_limit),
         TEST(it_does_not_begin_without_the_lease),
         TEST(another_epoch_is_another_lease),
         TEST(a_lease_that_was_not_renewed_ends_it),

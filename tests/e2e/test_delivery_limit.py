@@ -1,0 +1,250 @@
+"""Messages that came back to a quorum queue so often that the broker may soon drop them: RabbitMQ 4
+does so at the 21st return unless the queue's owner set another limit.
+"""
+
+import json
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from support.endpoint import Endpoint
+from support.rabbitmq import RabbitMQ
+
+OK = 0
+_MIB = 1 << 20
+_NEAR, _LIMIT = 10, 20
+_UNLIMITED = {"x-delivery-limit": 1000}  # so that only kopru's own care is seen
+
+
+def _body(number: int, **properties: object) -> bytes:
+    return json.dumps({"id": f"c{number}", **properties}).encode()
+
+
+@pytest.fixture
+def quorum(rabbitmq_server: RabbitMQ) -> Iterator[str]:
+    """A quorum queue."""
+    name = f"quorum-{secrets.token_hex(4)}"
+    rabbitmq_server.declare_queue(name, quorum=True, arguments=_UNLIMITED)
+    yield name
+    rabbitmq_server.delete_queue(name)
+
+
+# What kopru check says.
+
+@pytest.mark.parametrize("kind", ["classic", "quorum"])
+def test_check_warns_of_the_limit_that_the_broker_sets_unasked(rabbitmq_server, queues, check,
+                                                               kind):
+    rabbitmq_server.delete_queue(queues.customer)
+    rabbitmq_server.declare_queue(queues.customer, quorum=kind == "quorum")
+    report = check()
+    assert report.status == OK
+    warnings = [found for found in report.warnings if "came back often" in found.what]
+    if rabbitmq_server.version < (4,) or kind == "classic":
+        assert warnings == []
+        return
+    (warning,) = warnings
+    assert (warning.area, warning.subject) == ("broker", queues.customer)
+    assert f"delivery-limit of {_LIMIT}" in warning.why and "it is a quorum queue" in warning.why
+    assert "list_queues name type arguments effective_policy_definition" in warning.hint
+
+
+def test_the_memory_figure_knows_the_largest_message_of_the_broker(rabbitmq_server, check):
+    memory = check().memory
+    assert memory is not None
+    expected = 16 if rabbitmq_server.version >= (4,) else 128
+    assert memory["largest_message_bytes"] == expected * _MIB
+
+
+# What the daemon says, and shows.
+
+def test_returns_are_told_counted_and_shown(rabbitmq_server, db, quorum, kopru):
+    """Also in the row, for the next holder, before anything of the message is done."""
+    rabbitmq_server.publish_many(quorum, [_body(n) for n in range(5)])
+    rabbitmq_server.return_all(quorum, _NEAR)
+    endpoint = Endpoint()
+    with db.admin() as blocker, blocker.transaction():
+        blocker.execute("LOCK TABLE kopru.customers")
+        daemon = kopru(queues=[{"name": quorum, "entity": "customer"}], http=endpoint.settings)
+        (line,) = daemon.wait_for_event("delivery_limit_near")
+        assert (line["level"], line["queue"]) == ("warning", quorum)
+        assert (line["returns"], line["assumed_limit"]) == (_NEAR, _LIMIT)
+        assert "delivery-limit of -1" in line["hint"]
+        text = endpoint.wait_until_readyz(daemon, 200, "messages came back 10 times")
+        assert "drops them after 20" in text
+        daemon.wait_until(lambda: endpoint.metrics()[
+            "kopru_messages_near_delivery_limit_total", quorum] == 5, 10, "all to be counted")
+        assert endpoint.metrics()["kopru_unacknowledged_returns", quorum] == _NEAR
+        assert db.value("SELECT returns FROM kopru.queues WHERE queue = %s", quorum) == _NEAR
+        assert len(daemon.events("delivery_limit")) == (rabbitmq_server.version >= (4,))
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "all to be acknowledged")
+    daemon.wait_until(lambda: endpoint.metrics()["kopru_unacknowledged_returns", quorum] == 0, 10,
+                      "nothing to be near the limit any more")
+    daemon.wait_until(lambda: db.value("SELECT returns FROM kopru.queues WHERE queue = %s",
+                                       quorum) is None, 10, "the row to say so")
+    assert daemon.events("delivery_limit_near") == [line]
+    assert daemon.terminate() == 0
+
+
+def test_what_came_back_seldom_is_no_news(rabbitmq_server, db, quorum, kopru):
+    rabbitmq_server.publish_many(quorum, [_body(n) for n in range(5)])
+    rabbitmq_server.return_all(quorum, _NEAR - 1)
+    daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "all to be acknowledged")
+    assert not daemon.events("delivery_limit_near")
+
+
+def test_more_returns_than_the_limit_prove_that_it_is_another(rabbitmq_server, db, quorum, kopru):
+    rabbitmq_server.publish_many(quorum, [_body(n) for n in range(5)])
+    rabbitmq_server.return_all(quorum, _LIMIT + 1)
+    daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "all to be acknowledged")
+    assert not daemon.events("delivery_limit_near")
+    assert [line["prefetch"] for line in daemon.events("consuming")] != [1]
+
+
+# What the daemon does.
+
+def test_after_a_crash_it_waits_before_it_takes_them_again(rabbitmq_server, db, quorum, kopru):
+    """The process that was killed said in the row how often they had come back."""
+    rabbitmq_server.publish_many(quorum, [_body(n) for n in range(5)])
+    rabbitmq_server.return_all(quorum, _NEAR)
+    endpoint = Endpoint()
+    settings = {"queues": [{"name": quorum, "entity": "customer"}], "http": endpoint.settings}
+    with db.admin() as blocker, blocker.transaction():
+        blocker.execute("LOCK TABLE kopru.customers")
+        daemon = kopru(**settings)
+        daemon.wait_for_event("delivery_limit_near")
+        daemon.kill9()
+    daemon.launch()
+    (line,) = daemon.wait_for_event("delivery_limit_wait")
+    assert (line["returns"], line["wait_ms"]) == (_NEAR, 2000)
+    endpoint.wait_until_readyz(daemon, 503, f"[-]queue {quorum} not consuming: its messages came "
+                                            "back 10 times")
+    assert rabbitmq_server.depth(quorum).unacked == 0
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 60, "all to be acknowledged")
+    assert db.value("SELECT count(*) FROM kopru.customers") == 5
+    assert daemon.terminate() == 0
+
+
+@pytest.mark.full  # it waits a minute
+def test_shortly_before_the_limit_only_one_message_is_at_risk(rabbitmq_server, db, quorum, kopru):
+    """When they are committed, the prefetch is again what it was."""
+    rabbitmq_server.publish_many(quorum, [_body(n) for n in range(50)])
+    rabbitmq_server.return_all(quorum, _LIMIT - 3)
+    with db.admin() as blocker:
+        with blocker.transaction():
+            blocker.execute("LOCK TABLE kopru.customers")
+            daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
+            daemon.wait_for_event("delivery_limit_near")
+            daemon.wait_until(lambda: rabbitmq_server.depth(quorum).unacked == 50, 30,
+                              "all to be delivered")
+            daemon.kill9()
+            daemon.launch()
+            (line,) = daemon.wait_for_event("consuming", 120)
+            assert line["prefetch"] == 1
+            daemon.wait_for_event("delivery_limit_near")
+            assert rabbitmq_server.depth(quorum).unacked == 1
+        daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 60,
+                          "all to be acknowledged")
+    assert db.value("SELECT count(*) FROM kopru.customers") == 50
+    lines = daemon.wait_for_event("consuming", count=2)
+    assert lines[1]["prefetch"] > 1
+    assert daemon.terminate() == 0
+
+
+@pytest.mark.full  # it waits for ten minutes
+def test_25_kills_in_a_row_with_a_full_prefetch(rabbitmq_server, db, kopru, capsys):
+    """Three queues: with the limit of the broker, with none, with a dead-letter exchange. Each
+    daemon is killed when it has all that it asked for.
+    """
+    total, kills = 2000, 25
+    names = {kind: f"{kind}-{secrets.token_hex(4)}" for kind in ("unasked", "none", "exchange")}
+    refuge = f"refuge-{secrets.token_hex(4)}"
+    arguments = {
+        "unasked": {}, "none": {"x-delivery-limit": -1} if rabbitmq_server.version >= (4,) else {},
+        "exchange": {"x-delivery-limit": _LIMIT, "x-dead-letter-exchange": "",
+                     "x-dead-letter-routing-key": refuge}}
+    rabbitmq_server.declare_queue(refuge, quorum=True)
+    for kind, name in names.items():
+        rabbitmq_server.declare_queue(name, quorum=True, arguments=arguments[kind])
+        rabbitmq_server.publish_many(name, [
+            json.dumps({"id": f"{kind}{n}"}).encode() for n in range(total)])
+    daemons = {kind: kopru(start=False, queues=[{"name": name, "entity": "customer", "writers": 1}])
+               for kind, name in names.items()}
+    said = {kind: {"near": [], "waits": 0, "alone": 0, "limit": 0} for kind in names}
+
+    def has_all(name, prefetch):
+        depth = rabbitmq_server.depth(name)
+        return depth.unacked >= min(prefetch, depth.ready + depth.unacked)
+
+    with db.admin() as blocker, blocker.transaction():
+        blocker.execute("LOCK TABLE kopru.customers")
+        for _ in range(kills):
+            for daemon in daemons.values():
+                daemon.launch()
+            for kind, daemon in daemons.items():
+                (line,) = daemon.wait_for_event("consuming", 180)
+                daemon.wait_until(lambda name=names[kind], line=line: has_all(
+                    name, line["prefetch"]), 60, "all to be delivered")
+                daemon.kill9()
+                told = daemon.events("delivery_limit_near")
+                said[kind]["near"] += [line["returns"] for line in told]
+                said[kind]["waits"] += len(daemon.events("delivery_limit_wait"))
+                said[kind]["limit"] += len(daemon.events("delivery_limit"))
+                said[kind]["alone"] += line["prefetch"] == 1
+    for kind, daemon in daemons.items():
+        daemon.launch()
+        daemon.wait_until(lambda name=names[kind]: rabbitmq_server.depth(name).is_empty, 240,
+                          f"{kind} to be empty")
+    rows = {kind: db.value("SELECT count(*) FROM kopru.customers WHERE customer_id LIKE %s",
+                           f"{kind}%") for kind in names}
+    dead_lettered = rabbitmq_server.depth(refuge).ready
+    with capsys.disabled():
+        print("\n", rabbitmq_server.version, "rows", rows, "dead-lettered", dead_lettered, said)
+    assert rows["none"] == total
+    assert rows["exchange"] + dead_lettered == total
+    assert rows["unasked"] == total
+    assert set(range(_NEAR, _LIMIT - 2)) <= set(said["unasked"]["near"])
+    rabbitmq_server.delete_queue(refuge)
+    for name in names.values():
+        rabbitmq_server.delete_queue(name)
+
+
+def test_missing_tables_cost_one_return_however_long_they_are_missing(
+        rabbitmq_server, db, quorum, kopru, short_consumer_timeout):
+    """Messages that could not be acknowledged are not taken again before the tables are right."""
+    with db.admin() as connection:
+        daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
+        connection.execute("ALTER TABLE kopru.customers RENAME COLUMN status TO other")
+        rabbitmq_server.publish_many(quorum, [_body(n, status="x") for n in range(5)])
+        daemon.wait_for_event("broker_unavailable")
+        daemon.wait_until(lambda: rabbitmq_server.depth(quorum).ready == 5, 30, "all to be back")
+        seen = len(daemon.events("paused"))
+        daemon.wait_for_event("paused", count=seen + 2)
+        assert rabbitmq_server.depth(quorum).consumers == 0
+        connection.execute("ALTER TABLE kopru.customers RENAME COLUMN other TO status")
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 60, "all to be acknowledged")
+    assert db.value("SELECT count(*) FROM kopru.customers") == 5
+    assert len(daemon.events("broker_unavailable")) == 1
+    assert daemon.terminate() == 0
+
+
+def test_a_quarantined_message_is_judged_before_the_broker_drops_it(
+        rabbitmq_server, db, quorum, kopru):
+    """With an error for which no message is at fault otherwise, however often it fails."""
+    db.query("CREATE FUNCTION kopru.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+             " IF new.customer_id = 'c1' THEN RAISE SQLSTATE '53100'; END IF; RETURN new; END $$")
+    db.query("CREATE TRIGGER refuse BEFORE INSERT ON kopru.customers FOR EACH ROW"
+             " EXECUTE FUNCTION kopru.refuse()")
+    rabbitmq_server.publish_many(quorum, [_body(1)])
+    rabbitmq_server.return_all(quorum, _LIMIT - 5)
+    daemon = kopru(queues=[{"name": quorum, "entity": "customer"}],
+                   quarantine={"attempts": 2, "minutes": 0.01})
+    daemon.wait_for_event("quarantined")
+    assert not daemon.events("quarantine_rejected")
+    rabbitmq_server.publish_many(quorum, [_body(n) for n in range(2, 6)])
+    daemon.wait_for_event("quarantine_rejected", 60)
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "all to be acknowledged")
+    assert db.query("SELECT entity_id, reason, sqlstate FROM kopru.dead_letters") == [
+        ("c1", "rejected_by_database", "53100")]
+    assert db.value("SELECT count(*) FROM kopru.customers") == 4

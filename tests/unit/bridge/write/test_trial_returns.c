@@ -1,0 +1,135 @@
+/* Quarantined messages that the broker would drop when they come back a few times more. */
+#include "bridge/write/isolate.h"
+#include "bridge/write/trial.h"
+
+#include "base/clock.h"
+#include "model/returns.h"
+
+#include "fakes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+enum { SPAN_MS = 60, DEADLINE_MS = 20000, TRIALS = 6 };
+
+static struct fake_queue fake;
+static struct write_session *session;
+static struct message *messages[FAKE_MAX];
+static size_t count;
+
+static int set_up(void **state)
+{
+    const struct write_settings settings = { .writers = 1,
+                                             .quarantine_attempts = 2,
+                                             .quarantine_span_ms = SPAN_MS };
+
+    (void)state;
+    count = 0;
+    fake_queue_init(&fake, &settings);
+    session = &fake.writers.writers[0].session;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count; i++)
+        message_free(messages[i]);
+    fake_queue_release(&fake);
+    return 0;
+}
+
+static struct message *write_one(const char *body, uint32_t returns)
+{
+    struct message *message = fakes_message(body, count);
+
+    message->delivery->returns = returns;
+    message->arrived_at_ms = clock_monotonic_ms();
+    messages[count++] = message;
+    assert_true(isolate_write(session, &(struct message *){ message }, 1));
+    return message;
+}
+
+/* Some more trials; between them a neighbour commits or does not. */
+static void try_again(bool neighbours)
+{
+    for (int i = 0; i < TRIALS && session->quarantine.count > 0; i++) {
+        int64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
+
+        if (neighbours)
+            write_one("d", 0);
+        while (!trial_is_due(session)) {
+            assert_true(clock_left_ms(deadline_ms) > 0);
+            nanosleep(&(struct timespec){ .tv_nsec = SPAN_MS * 250000L }, NULL);
+        }
+        assert_true(trial_run_due(session));
+    }
+}
+
+/* With an error that makes no dead letter otherwise: a privilege is missing. */
+static void it_is_a_dead_letter_if_others_commit(void **state)
+{
+    struct message *message;
+
+    (void)state;
+    write_one("a", 0);
+    message = write_one("b$", RETURNS_JUDGED);
+    try_again(true);
+    assert_true(atomic_load(&message->committed) && message->refused);
+    assert_int_equal(message->refusal.reason, REFUSAL_REJECTED_BY_DATABASE);
+    assert_int_equal(atomic_load(&fake.queue.counters.quarantine_rejected), 1);
+    assert_true(clock_monotonic_ms() - message->arrived_at_ms >= SPAN_MS);
+}
+
+static void fewer_returns_leave_it_where_it_is(void **state)
+{
+    struct message *message;
+
+    (void)state;
+    write_one("a", 0);
+    message = write_one("b$", RETURNS_JUDGED - 1);
+    try_again(true);
+    assert_false(atomic_load(&message->committed));
+}
+
+/* Nothing shows that it is no outage. */
+static void without_a_commit_of_others_it_is_none(void **state)
+{
+    struct message *message;
+
+    (void)state;
+    write_one("a", 0);
+    message = write_one("b$", RETURNS_JUDGED);
+    try_again(false);
+    assert_false(atomic_load(&message->committed));
+}
+
+static void a_stored_row_speaks_for_the_others(void **state)
+{
+    struct message *message;
+
+    (void)state;
+    fake.fakes.witness = true;
+    write_one("a", 0);
+    message = write_one("b$", RETURNS_JUDGED);
+    try_again(false);
+    assert_true(atomic_load(&message->committed) && message->refused);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(it_is_a_dead_letter_if_others_commit),
+        TEST(fewer_returns_leave_it_where_it_is),
+        TEST(without_a_commit_of_others_it_is_none),
+        TEST(a_stored_row_speaks_for_the_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
