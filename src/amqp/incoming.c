@@ -12,6 +12,9 @@
  * is the common case, is copied only once, from the frame into the delivery.
  */
 
+/* The type that RabbitMQ gives a message of an AMQP 1.0 publisher whose body is no data section. */
+static const char ENCODED_TYPE[] = "amqp-1.0";
+
 void incoming_init(struct incoming *incoming)
 {
     *incoming = (struct incoming){ 0 };
@@ -86,6 +89,8 @@ static bool take_properties(struct incoming *incoming, const amqp_basic_properti
         draft->priority = properties->priority;
     draft->late_mark = amqp_late_mark(properties, draft->redelivered);
     draft->returns = draft->redelivered ? amqp_delivery_count(properties) : 0;
+    draft->is_amqp_value = (properties->_flags & AMQP_BASIC_TYPE_FLAG) != 0 &&
+                           slice_is(amqp_bytes_slice(properties->type), ENCODED_TYPE);
     return true;
 }
 

@@ -5,12 +5,26 @@
 #include "base/thread.h"
 #include "bridge/timing.h"
 
+#include <stdio.h>
+
 /*
  * One loop, woken by the socket and by the doorbell, and each turn looks at everything: what is
  * committed is acknowledged, reasons to end are looked for, and one delivery is taken if there is
  * room. There is no queue between this thread and the writers that could overflow, and no lock is
  * held while it waits: backpressure is not to read the socket, so the broker keeps the rest.
  */
+
+/* RabbitMQ passes on what an AMQP 1.0 publisher sent in that protocol's encoding, unless it is a
+   data section. */
+static void explain_amqp_value(struct refusal *refusal)
+{
+    if (refusal->reason != REFUSAL_INVALID_UNICODE && refusal->reason != REFUSAL_NOT_JSON)
+        return;
+    snprintf(
+        refusal->detail, sizeof(refusal->detail),
+        "the body is an AMQP 1.0 value in that protocol's encoding: the publisher must send the "
+        "JSON as a data section (application-data), not as an amqp-value or amqp-sequence");
+}
 
 /* Returns the mapped message, or NULL when there is no memory: the delivery is freed and comes
    back. */
@@ -32,6 +46,8 @@ static struct message *map_delivery(struct queue *queue, void *mapper, struct de
         return NULL;
     }
     message->refused = outcome == MAP_REFUSED;
+    if (message->refused && delivery->is_amqp_value)
+        explain_amqp_value(&message->refusal);
     if (message->refused)
         message->change = NULL;
     else
