@@ -1,5 +1,5 @@
-"""What a publisher of AMQP 1.0 sends, as RabbitMQ passes it on: a data section as its bytes, and any
-other body in the encoding of that protocol.
+"""What a publisher of AMQP 1.0 sends, as RabbitMQ passes it on: a data section as its bytes, and
+any other body in the encoding of that protocol.
 """
 
 import json

@@ -91,14 +91,13 @@ def test_a_killed_broker_keeps_the_order(rabbitmq_server, queue, request):
 
 
 def test_what_is_given_back_in_parts_may_come_out_of_order(rabbitmq_server, queue, request):
-    """So kopru never sends basic.nack. A classic queue keeps the order even so; a quorum queue of
-    RabbitMQ 3 without a limit puts them behind everything.
+    """So kopru never sends basic.nack. A classic queue keeps the order even so; a quorum queue puts
+    them before or behind the others, by version and delivery-limit.
     """
     _consume(rabbitmq_server, queue, 100, 100, nacks=10)
     numbers = [n for n, _ in _consume(rabbitmq_server, queue, 100, 100)]
     in_order = numbers == list(range(100))
     assert in_order == request.node.callspec.params["queue"].startswith("classic")
-    assert numbers[:50] == list(range(50))
 
 
 def test_fewer_than_came_back_go_behind_the_rest(rabbitmq_server, queue, request):

@@ -13,6 +13,7 @@ from support.rabbitmq import RabbitMQ
 OK = 0
 _MIB = 1 << 20
 _NEAR, _LIMIT = 10, 20
+_PATIENT = {"postgres": {"lock_timeout": 60, "statement_timeout": 90}, "shutdown_timeout": 120}
 _UNLIMITED = {"x-delivery-limit": 1000}  # so that only kopru's own care is seen
 
 
@@ -64,7 +65,8 @@ def test_returns_are_told_counted_and_shown(rabbitmq_server, db, quorum, kopru):
     endpoint = Endpoint()
     with db.admin() as blocker, blocker.transaction():
         blocker.execute("LOCK TABLE kopru.customers")
-        daemon = kopru(queues=[{"name": quorum, "entity": "customer"}], http=endpoint.settings)
+        daemon = kopru(queues=[{"name": quorum, "entity": "customer"}], http=endpoint.settings,
+                       **_PATIENT)
         (line,) = daemon.wait_for_event("delivery_limit_near")
         assert (line["level"], line["queue"]) == ("warning", quorum)
         assert (line["returns"], line["assumed_limit"]) == (_NEAR, _LIMIT)
@@ -107,7 +109,8 @@ def test_more_returns_than_the_limit_prove_that_it_is_another(rabbitmq_server, d
 def test_after_a_crash_it_waits_before_it_takes_them_again(rabbitmq_server, db, quorum, kopru):
     """The process that was killed said in the row how often they had come back."""
     rabbitmq_server.publish_many(quorum, [_body(n) for n in range(5)])
-    rabbitmq_server.return_all(quorum, _NEAR)
+    returns = _NEAR + 2
+    rabbitmq_server.return_all(quorum, returns)
     endpoint = Endpoint()
     settings = {"queues": [{"name": quorum, "entity": "customer"}], "http": endpoint.settings}
     with db.admin() as blocker, blocker.transaction():
@@ -117,9 +120,9 @@ def test_after_a_crash_it_waits_before_it_takes_them_again(rabbitmq_server, db, 
         daemon.kill9()
     daemon.launch()
     (line,) = daemon.wait_for_event("delivery_limit_wait")
-    assert (line["returns"], line["wait_ms"]) == (_NEAR, 2000)
+    assert (line["returns"], line["wait_ms"]) == (returns, 8000)
     endpoint.wait_until_readyz(daemon, 503, f"[-]queue {quorum} not consuming: its messages came "
-                                            "back 10 times")
+                                            "back 12 times")
     assert rabbitmq_server.depth(quorum).unacked == 0
     daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 60, "all to be acknowledged")
     assert db.value("SELECT count(*) FROM kopru.customers") == 5
