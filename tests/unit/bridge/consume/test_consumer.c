@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@ static const struct consume_settings SETTINGS = { .prefetch = 10,
 
 static struct fake_queue fake;
 static struct consumer consumer;
+static bool running; /* its threads and the writers' */
 
 static int set_up(void **state)
 {
@@ -32,6 +34,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
+    if (running) /* a test has failed, and nobody knows whether its threads would end */
+        exit(EXIT_FAILURE);
     fake_queue_release(&fake);
     return 0;
 }
@@ -47,12 +51,14 @@ static void start(void)
 
     assert_int_equal(writers_start(&fake.writers, &err), 0);
     assert_int_equal(consumer_start(&consumer, &err), 0);
+    running = true;
 }
 
 static void join(void)
 {
     consumer_join(&consumer);
     writers_end(&fake.writers);
+    running = false;
 }
 
 static void wait_for(bool (*condition)(const struct fakes *), const char *what)
