@@ -106,10 +106,19 @@ def open_probe(rabbitmq_server: RabbitMQ) -> Iterator[Callable[..., Probe]]:
 @pytest.fixture
 def probe(open_probe: Callable[..., Probe], queue: str) -> Probe:
     """One that is subscribed to the queue with a prefetch of 100 and a heartbeat of one second."""
-    subscribed = open_probe(heartbeat_s=1)
-    assert subscribed.opened == {"ok": 0}
-    assert subscribed(f"subscribe {queue} 100") == {"ok": 0}
-    return subscribed
+    return _subscribed(open_probe(heartbeat_s=1), queue)
+
+
+@pytest.fixture
+def patient_probe(open_probe: Callable[..., Probe], queue: str) -> Probe:
+    """The same for a test that does something slow before the next call, without heartbeats."""
+    return _subscribed(open_probe(heartbeat_s=60), queue)
+
+
+def _subscribed(probe: Probe, queue: str) -> Probe:
+    assert probe.opened == {"ok": 0}
+    assert probe(f"subscribe {queue} 100") == {"ok": 0}
+    return probe
 
 
 def test_what_a_message_brings(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
@@ -224,9 +233,9 @@ def test_bodies_of_one_and_of_many_frames(rabbitmq_server: RabbitMQ, probe: Prob
     assert probe("ack 2") == {"ok": 0}
 
 
-def test_many_messages(rabbitmq_server: RabbitMQ, probe: Probe, queue: str) -> None:
+def test_many_messages(rabbitmq_server: RabbitMQ, patient_probe: Probe, queue: str) -> None:
     rabbitmq_server.publish_many(queue, (b"%0200d" % number for number in range(20000)))
-    assert probe("consume 20000") == {"taken": 20000, "bytes": 4_000_000}
+    assert patient_probe("consume 20000") == {"taken": 20000, "bytes": 4_000_000}
     rabbitmq_server.wait_until_empty(queue)
 
 
@@ -359,20 +368,21 @@ def test_interrupted_by_another_thread(probe: Probe) -> None:
     assert_dead(probe)
 
 
-def test_alarm_of_the_broker_does_not_stop_a_consumer(rabbitmq_server: RabbitMQ, probe: Probe,
+def test_alarm_of_the_broker_does_not_stop_a_consumer(rabbitmq_server: RabbitMQ,
+                                                      patient_probe: Probe,
                                                       queue: str) -> None:
     with Publisher(rabbitmq_server) as publisher:
         publisher.publish(queue, b"before")
         rabbitmq_server.rabbitmqctl("set_vm_memory_high_watermark", "0.00000001")
         try:
-            assert probe.take(1)[0]["body"] == "before"
-            assert probe("next 1000") == {"ok": 0}
-            assert probe("ack 1") == {"ok": 0}
+            assert patient_probe.take(1)[0]["body"] == "before"
+            assert patient_probe("next 1000") == {"ok": 0}
+            assert patient_probe("ack 1") == {"ok": 0}
             wait_until(lambda: rabbitmq_server.depth(queue).is_empty, 30, "the acknowledgement")
         finally:
             rabbitmq_server.rabbitmqctl("set_vm_memory_high_watermark", "0.4")
         publisher.publish(queue, b"after")
-    assert probe.take(1)[0]["body"] == "after"
+    assert patient_probe.take(1)[0]["body"] == "after"
 
 
 def test_missing_queue(open_probe: Callable[..., Probe]) -> None:
