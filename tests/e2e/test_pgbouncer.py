@@ -220,6 +220,24 @@ def _wait_for_rows(daemon, db, before: int) -> None:
         "more states of rows")
 
 
+def test_pooling_by_session_is_like_a_direct_connection(postgres_server, kopru, db, queues,
+                                                        rabbitmq_server):
+    """The lease keeper and two writers: three sessions for one queue."""
+    settings = {**keeping(False), "pool_mode": "session"}
+    with PgBouncer(postgres_server, pool_size=3, settings=settings) as own:
+        daemon = kopru(postgres={"conninfo": own.daemon_dsn(db)}, queues=_only_customers(queues))
+        for name in ("first", "second"):
+            rabbitmq_server.publish_many(queues.customer,
+                                         [_body(number, name) for number in range(100)])
+            rabbitmq_server.wait_until_empty(queues.customer)
+        assert daemon.events("database_unavailable") == []
+        _assert_undisturbed(db, daemon, "second", 100)
+        own.send(signal.SIGINT)  # waits for sessions, and so for clients
+        assert own.is_running()
+        assert daemon.terminate() == 0
+        wait_until(lambda: not own.is_running(), 30, "PgBouncer to end")
+
+
 def test_pooling_by_statement_is_refused(postgres_server, kopru, db, queues, rabbitmq_server,
                                          check):
     """There is no transaction of several round trips. `check` and the daemon say what to change,
