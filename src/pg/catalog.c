@@ -12,14 +12,16 @@
  * question would be shorter to write. But a question about an object that is missing is an error in
  * SQL, and an error says nothing about the other objects. One snapshot answers all questions at
  * once, so that `kopru check` names everything that is missing and not only what it meets first.
- * The transaction takes more than one round trip, like those that follow: a pooler that takes none
- * such is found out here. Everything is cast to text, so that a cell in binary form is a string. Names are looked up by
- * value and not with to_regclass() and the like, which fail where the user may not use the schema.
+ * The transaction takes more than one round trip, like those that follow, so a pooler that allows
+ * none of these is found out here. Everything is cast to text, so that a cell in binary form is a
+ * string. Names are looked up by value and not with to_regclass() and the like, which fail where
+ * the user may not use the schema.
  */
 
 /* Until the transaction ends. A role may have a statement_timeout of its own that is too short for
-   what follows, from 17 on a transaction_timeout, too; and with other settings the server quotes the names of types, or names their
-   schema, and they would differ from what kopru expects. */
+   what follows, and from PostgreSQL 17 on a transaction_timeout; and with other settings the server
+   quotes the names of types, or names their schema, and they would differ from what kopru
+   expects. */
 static const struct pg_statement SET_UP = {
     .sql = "SELECT"
            " pg_catalog.set_config('statement_timeout', $1, true),"

@@ -7,10 +7,10 @@
 
 /* set_config(..., true) is SET LOCAL. Every statement of kopru looks rows up by key, so a plan that
    scans a table or hashes it is never right, whatever the statistics say. The idle timeout is the
-   server's way out when this process freezes inside a transaction; how long a transaction may take
-   is limited by each of its statements (transaction_timeout is new in 17). synchronous_commit: off would
-   let an acknowledged message be lost; any other setting is the DBA's. exit_on_error would make a
-   lost connection of a refused row. */
+   server's way out when this process freezes inside a transaction. transaction_timeout, new in
+   PostgreSQL 17, would end the session of a batch that each of its statements has time for.
+   synchronous_commit: off would let an acknowledged message be lost; any other setting is the
+   DBA's. exit_on_error would make a lost connection of a refused row. */
 const struct pg_statement PG_SETTINGS = {
     .name = "kopru_settings",
     .sql = "SELECT"

@@ -17,7 +17,8 @@ GRANT INSERT ON public.seen TO PUBLIC;
 CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     INSERT INTO public.seen SELECT s.name, current_setting(s.name, true) FROM unnest(ARRAY[
         'synchronous_commit', 'TimeZone', 'DateStyle', 'statement_timeout', 'lock_timeout',
-        'idle_in_transaction_session_timeout', 'transaction_timeout', 'transaction_isolation']) AS s(name);
+        'idle_in_transaction_session_timeout', 'transaction_timeout',
+        'transaction_isolation']) AS s(name);
     RETURN NULL;
 END $$;
 CREATE TRIGGER see AFTER INSERT ON kopru.customers FOR EACH STATEMENT EXECUTE FUNCTION public.see();
