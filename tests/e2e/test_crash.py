@@ -13,8 +13,6 @@ from support.marks import on_partitions_too
 from support.rabbitmq import RabbitMQ
 from support.wait import patience, wait_until
 
-pytestmark = pytest.mark.matrix
-
 _CRASHES = 20
 _BACKLOG = 4000
 _LONGEST_RUN_S = 0.2
