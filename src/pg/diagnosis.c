@@ -257,11 +257,21 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
         hint_of_state(failure);
 }
 
+/* That of a session which a pooler shared with others: it is that session's first use no more. Only
+   the function of the server's source tells it from what the server does not support. */
+static bool is_of_cached_plan(const PGresult *result)
+{
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+    return function != NULL && strcmp(function, "RevalidateCachedQuery") == 0;
+}
+
 /* The connection is given up all the same, so that the next attempt is a first use as well and
    comes to the same verdict. */
-void pg_diagnose_first_use(struct pg_failure *failure)
+void pg_diagnose_first_use(struct pg_failure *failure, const PGresult *result)
 {
-    if (!starts_with(failure->sqlstate, NOT_SUPPORTED) || !failure->session_lives)
+    if (!starts_with(failure->sqlstate, NOT_SUPPORTED) || !failure->session_lives ||
+        is_of_cached_plan(result))
         return;
     failure->class = SQLSTATE_PAUSE;
     failure->error.kind = ERROR_PROBLEMS;

@@ -129,7 +129,7 @@ static int read_answer(struct answers *answers, const struct pg_statement *state
             answers->failed = true;
             pg_conn_refused(answers->conn, answers->failure, result, statement->name);
             if (is_first_use(answers, statement))
-                pg_diagnose_first_use(answers->failure);
+                pg_diagnose_first_use(answers->failure, result);
         }
         if (keep != NULL && *keep == NULL && is_ok(result))
             *keep = result;
