@@ -62,8 +62,9 @@ class AmqpTap:
 
     kopru holds back the redelivered messages that come first after a subscription, and so shows no
     older state. They end with a full prefetch, with a long silence of a broker that answers, or
-    with a first delivery. If more redelivered messages come after that, the rows may step back for a moment, to one of the
-    messages held back or to one that follows them: this is kopru's documented exception.
+    with a first delivery. If more redelivered messages come after that, the rows may step back for
+    a moment, to one of the messages held back or to one that follows them: this is kopru's
+    documented exception.
     """
 
     def __init__(self, traffic: Traffic, prefetch: int, clock: Callable[[], float] = time.time):
