@@ -19,8 +19,8 @@ bool pg_names_are_made_up(const PGresult *result);
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why);
 
 /* The server refused a statement that this connection had not executed before. Unless its answer
-   names a cached plan, which a pooler's session may have kept, none is to blame for SQLSTATE 0A, and
-   another connection mends nothing: a person has to. Leaves every other failure as it is. */
+   names a cached plan, which a pooler's session may have kept, none is to blame for SQLSTATE 0A,
+   and another connection mends nothing: a person has to. Leaves every other failure as it is. */
 void pg_diagnose_first_use(struct pg_failure *failure, const PGresult *result);
 
 /* The server answered the statement of that name with an error, which may also have ended the
