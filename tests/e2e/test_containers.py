@@ -59,7 +59,7 @@ class Composed:
         """healthy, unhealthy or starting; and when that was asked the last time."""
         state = json.loads(self.host.run(
             f"{self.engine} inspect --format '{{{{json .State.Health}}}}' "
-            f"{self.container(service)}"))
+            f"{self.container(service)} 2>/dev/null"))
         return state["Status"], (state["Log"] or [{"Start": ""}])[-1]["Start"]
 
     def wait_for_health(self, status: str) -> None:
