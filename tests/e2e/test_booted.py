@@ -14,10 +14,9 @@ import pytest
 from support import booted, readme
 from support.booted import Machine
 from support.database import REPOSITORY
+from support.marks import needs_podman
 
-pytestmark = [pytest.mark.full, pytest.mark.no_kopru,
-              pytest.mark.skipif(booted.why_impossible() is not None,
-                                 reason=str(booted.why_impossible()))]
+pytestmark = [pytest.mark.full, pytest.mark.no_kopru, needs_podman]
 
 QUEUES = ("secom-customer-queue", "secom-subscriptions-queue")
 AMQP_PASSWORD = "erp-secret"

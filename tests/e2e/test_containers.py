@@ -9,27 +9,21 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from support.container_host import ContainerHost, why_impossible
-from support.database import REPOSITORY
+from support import readme
+from support.container_host import ContainerHost
+from support.marks import needs_podman
 from support.wait import wait_until
 
-pytestmark = [pytest.mark.full, pytest.mark.no_kopru]
+pytestmark = [pytest.mark.full, pytest.mark.no_kopru, needs_podman]
 
 FOLDER = "/root/kopru"
 SERVICES = ("broker", "database", "kopru")
 DEADLINE_S = 120
 
 
-def steps() -> list[str]:
-    """The lines that README.md prints for docker-compose.yml, without comments."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = text.partition("\n### In containers\n")[2]
-    lines = section.partition("```sh\n")[2].partition("```")[0].splitlines()
-    assert len(lines) == 6
-    return [line.partition("    #")[0] for line in lines]
-
-
-REVISION, SECRETS, UP, PUBLISH, SELECT, DOWN = steps()
+COMPOSE, ALONE = readme.blocks("In containers", "sh")
+REVISION, SECRETS, UP, PUBLISH, SELECT, DOWN = [line.partition("    #")[0]
+                                                for line in COMPOSE.splitlines()]
 
 
 class Composed:
@@ -88,9 +82,6 @@ class Composed:
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[ContainerHost]:
-    reason = why_impossible()
-    if reason is not None:
-        pytest.skip(reason)
     # The building takes longer than faulthandler_timeout; its commands have deadlines of their own.
     faulthandler.cancel_dump_traceback_later()
     with ContainerHost() as started:
@@ -172,10 +163,9 @@ def test_a_daemon_that_hangs_is_unhealthy(composed: Composed):
 
 def test_the_image_runs_alone_with_files_of_its_own(composed: Composed):
     """As README.md prints it, but on the network of these servers, and only to check them."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    line = re.search(r"^docker run (.*?)$", text.replace(" \\\n", " "), re.M)
-    assert line is not None
-    options = re.sub(" +", " ", line[1]).replace("--detach --restart=unless-stopped", "--rm")
+    words = ALONE.replace("\\\n", " ").split()
+    assert words[:4] == ["docker", "run", "--detach", "--restart=unless-stopped"]
+    options = " ".join(["--rm", *words[4:]])
     said = composed.run(f"docker run --network=kopru_default {options} check")
     assert "database" in said and "broker" in said
 

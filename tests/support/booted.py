@@ -1,6 +1,5 @@
 """A Debian that systemd has booted, in a container of podman: for the package and its unit.
 
-    reason = booted.why_impossible()
     with booted.Machine("trixie", Path("build/booted-trixie.txt")) as machine:
         machine.run("systemctl start kopru")        # and the transcript shows it
         machine.wait_for("systemctl is-active kopru", "active")
@@ -9,10 +8,7 @@ The images are made from Debian's packages alone and are kept by podman: localho
 what debootstrap makes, localhost/kopru-booted has the packages of booted.Containerfile as well.
 """
 
-import os
 import re
-import shlex
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,63 +18,25 @@ from pathlib import Path
 from secrets import token_hex
 
 from support.database import REPOSITORY
+from support.podman import Podman, make_debian, run
 from support.wait import patience, wait_until
 
 _HERE = Path(__file__).parent
-_MIRROR = os.environ.get("KOPRU_MIRROR", "http://deb.debian.org/debian")
-
-# Only for the containers of a test: whoever has a configuration of podman keeps it. A container may
-# not raise its limits above those of a CI's container; crun refuses hybrid control groups.
-_SETTINGS = """\
-[containers]
-default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
-[engine]
-runtime = "runc"
-"""
+_SETTINGS = _HERE / "booted.conf"
 
 # What dpkg writes over itself on a terminal.
 _PROGRESS = re.compile(r"^\(Reading database \.\.\. \d*%?\n|(?<=\n)\n(?=\n)", re.M)
 
 
-def why_impossible() -> str | None:
-    """What keeps this machine from booting a container; None if nothing does."""
-    if os.geteuid() != 0:
-        return "only root can boot a container"
-    if os.environ.get("KOPRU_ROOT_ENTERED") == "yes":
-        return "a container cannot be started from a root of another Debian"
-    missing = [name for name in ("podman", "runc", "debootstrap") if shutil.which(name) is None]
-    return f"not installed: {', '.join(missing)}" if missing else None
-
-
-class _Podman:
-    def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="kopru-podman-")
-        settings = Path(self._folder.name) / "containers.conf"
-        settings.write_text(_SETTINGS, encoding="utf-8")
-        self.environment = {**os.environ, "CONTAINERS_CONF": str(settings)}
-
-    def __call__(self, *words: str, stdin: str = "",
-                 check: bool = True) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(["podman", *words], input=stdin, env=self.environment, check=False,
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        assert not check or done.returncode == 0, f"podman {shlex.join(words)}\n{done.stdout}"
-        return done
-
-    def release(self) -> None:
-        self._folder.cleanup()
-
-
-def _make_base(podman: _Podman, suite: str) -> None:
+def _make_base(podman: Podman, suite: str) -> None:
     with tempfile.TemporaryDirectory(prefix="kopru-base-") as folder:
         root, archive = f"{folder}/root", f"{folder}/root.tar"
-        for command in (["debootstrap", "--variant=minbase", suite, root, _MIRROR],
-                        ["tar", "-C", root, "-cf", archive, "."]):
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+        make_debian(suite, Path(root))
+        run(["tar", "-C", root, "-cf", archive, "."])
         podman("import", archive, f"localhost/kopru-debian:{suite}")
 
 
-def _image(podman: _Podman, suite: str) -> str:
+def _image(podman: Podman, suite: str) -> str:
     """Its tag says what it was made from, so that a change makes another one."""
     recipe = _HERE / "booted.Containerfile"
     mark = sha256(recipe.read_bytes()).hexdigest()[:12]
@@ -101,7 +59,7 @@ class Machine:
     def __init__(self, suite: str, transcript: Path):
         self._suite = suite
         self._transcript = transcript
-        self._podman = _Podman()
+        self._podman = Podman(_SETTINGS)
         self._name = f"kopru-booted-{suite}-{token_hex(4)}"
 
     def __enter__(self) -> "Machine":
@@ -119,7 +77,6 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self._podman("rm", "--force", "--time=0", self._name, check=False)
-        self._podman.release()
 
     def wait_until_booted(self) -> None:
         state = wait_until(lambda: {"running", "degraded"}.intersection(
@@ -137,7 +94,7 @@ class Machine:
 
     def _execute(self, command: str, stdin: str, user: str) -> subprocess.CompletedProcess[str]:
         return self._podman("exec", "--interactive", f"--user={user}", "--workdir=/srv",
-                            self._name, "bash", "-c", command, stdin=stdin, check=False)
+                            self._name, "bash", "-c", command, input=stdin, check=False)
 
     def run(self, command: str, stdin: str = "", *, user: str = "root", status: int = 0) -> str:
         """What it prints on either stream. stdin is what the person types meanwhile."""
@@ -175,7 +132,7 @@ class Machine:
 
     def write(self, path: str, text: str, mode: str = "644") -> None:
         self._podman("exec", "--interactive", self._name, "install", "-D", f"--mode={mode}",
-                     "/dev/stdin", path, stdin=text)
+                     "/dev/stdin", path, input=text)
 
     @contextmanager
     def publisher(self, first_id: int, queue: str) -> Iterator[Callable[[], int]]:

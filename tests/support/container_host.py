@@ -13,41 +13,20 @@ official images of PostgreSQL and RabbitMQ, see tests/support/containers.
 All of it is kept in one temporary directory, storage of images included, and is removed at the end.
 """
 
-import os
-import shlex
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from support.database import REPOSITORY
-from support.wait import patience, wait_until
+from support.podman import Podman, make_debian
+from support.wait import wait_until
 
 _FILES = Path(__file__).parent / "containers"
-_MIRROR = os.environ.get("KOPRU_MIRROR", "http://deb.debian.org/debian")
-_DEADLINE_S = 1800  # of each command, such as one that builds an image on a busy machine
 
 # The images of Debian: their suites and the names in FROM.
 BASES = {"bookworm": "debian:bookworm-20250929-slim", "trixie": "debian:trixie-slim"}
 STAND_INS = {"postgres": "postgres:17.5-bookworm", "rabbitmq": "rabbitmq:3.13.7-management"}
-
-
-def why_impossible() -> str | None:
-    """What keeps this machine from having such a host; None if nothing does."""
-    if os.geteuid() != 0:
-        return "only root can boot a container"
-    if os.environ.get("KOPRU_ROOT_ENTERED") == "yes":
-        return "a container cannot be started from a root of another Debian"
-    missing = [name for name in ("podman", "runc", "debootstrap") if shutil.which(name) is None]
-    return f"not installed: {', '.join(missing)}" if missing else None
-
-
-def _checked(command: list[str], **options) -> str:
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                          timeout=_DEADLINE_S * patience(), **options)
-    text = done.stdout.decode(errors="replace")
-    assert done.returncode == 0, f"{shlex.join(command)}: status {done.returncode}\n{text[-8000:]}"
-    return text
 
 
 class ContainerHost:
@@ -55,12 +34,14 @@ class ContainerHost:
         # Not below /tmp, which may be a tmpfs.
         self._folder = Path(tempfile.mkdtemp(prefix="kopru-containers-", dir="/var/tmp"))
         self._name = self._folder.name
-        self._environment = {**os.environ, "CONTAINERS_CONF": str(_FILES / "containers.conf")}
+        self._podman = Podman(
+            _FILES / "containers.conf", f"--root={self._folder}/storage",
+            f"--runroot={self._folder}/run", f"--network-config-dir={self._folder}/networks")
 
     def __enter__(self) -> "ContainerHost":
         try:
             for suite in BASES:
-                self._make_debian(suite)
+                make_debian(suite, self._folder / suite)
             self._start()
             for suite, name in BASES.items():
                 for engine, image in (("docker", name), ("podman", f"docker.io/library/{name}")):
@@ -79,17 +60,6 @@ class ContainerHost:
             if (mounted := line.split()[4]).startswith(f"{self._folder}/"):
                 subprocess.run(["umount", "--lazy", mounted], check=False)
         shutil.rmtree(self._folder)
-
-    def _podman(self, *words: str, check: bool = True, **options) -> str:
-        command = ["podman", f"--root={self._folder}/storage", f"--runroot={self._folder}/run",
-                   f"--network-config-dir={self._folder}/networks", *words]
-        if check:
-            return _checked(command, env=self._environment, **options)
-        subprocess.run(command, env=self._environment, check=False, capture_output=True)
-        return ""
-
-    def _make_debian(self, suite: str) -> None:
-        _checked(["debootstrap", "--variant=minbase", suite, str(self._folder / suite), _MIRROR])
 
     def _tar_of(self, suite: str) -> list[str]:
         return ["tar", "-C", str(self._folder / suite), "-c", "."]
@@ -141,7 +111,7 @@ class ContainerHost:
         """What it prints, on stdout and on stderr; it must succeed."""
         return self._podman("exec", f"--workdir={folder}",
                             "--env=PODMAN_IGNORE_CGROUPSV1_WARNING=1", self._name, "bash", "-c",
-                            command)
+                            command).stdout
 
     def succeeds(self, command: str) -> bool:
         return self.run(f"{command} >/dev/null 2>&1 && echo yes || echo no") == "yes\n"
