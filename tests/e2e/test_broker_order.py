@@ -79,7 +79,7 @@ def test_what_was_not_delivered_is_not_flagged(rabbitmq_server, queue):
     assert _consume(rabbitmq_server, queue, 1000, 1000) == [[n, n < 500] for n in range(1000)]
 
 
-def test_a_killed_broker_keeps_the_order(rabbitmq_server, queue, request):
+def test_a_killed_broker_keeps_the_order(rabbitmq_server, queue):
     """A classic queue flags all that it read from disk."""
     _consume(rabbitmq_server, queue, _PREFETCH, _PREFETCH)
     rabbitmq_server.save_definitions()

@@ -6,12 +6,12 @@ import json
 from dataclasses import dataclass
 
 import pytest
-from support import database
 from support.batch import held_back
 from support.endpoint import Endpoint
+from support.marks import on_partitions_too
 from support.tables import read_dead_letters
 
-pytestmark = pytest.mark.matrix
+pytestmark = [pytest.mark.matrix, on_partitions_too]
 
 _KEEP = {"attempts": 1000, "minutes": 10}  # tried often, and never at fault
 # As its owner, because the daemon may not delete a root.
@@ -102,16 +102,6 @@ _CASES = [
                      "CONSTRAINT TRIGGER"),
           "customers", None, _customer("bad", "A"), ("A",)),
 ]
-
-
-@pytest.fixture(params=[None, 8], ids=["", "partitioned"])
-def db(request, postgres_server):
-    """As the tests' databases are, and partitioned."""
-    if request.param is not None and database.partitions_of_tests() > 0:
-        pytest.skip("KOPRU_TEST_PARTITIONS: all databases are partitioned")
-    fresh = database.create_installed(postgres_server, partitions=request.param)
-    yield fresh
-    fresh.drop()
 
 
 def _is_partitioned(db):

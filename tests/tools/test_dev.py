@@ -134,8 +134,7 @@ def started(root: Path) -> list[str]:
     "lint src", "fmt -x", "coverage --quick", "setup demo", "dmeo", "--kep",
     "test --on", "test --on sid", "test --on trixie quik", "test --on trixie --ful",
     "test --on trixie --on bookworm", "package now", "package --on", "package --on sid",
-    "package --on=",
-    "test --on trixie --on bookworm", "test --postgres", "test --postgres 12",
+    "package --on=", "test --postgres", "test --postgres 12",
     "test --postgres 18 quik", "test --on trixie --postgres 19", "test --postgres 18 --on trixie",
 ])
 def test_a_mistake_is_answered_before_anything_is_installed_or_built(bare: Path,
