@@ -22,7 +22,7 @@ PROGRAMS = {
     "build": ({"build"}, ["cmake", "gcc", "ninja", "pkg-config", "scdoc"]),
     "demo": ({"build", "demo"}, ["curl", "initdb", "psql", "python3", "rabbitmq-server", "sqitch"]),
     "chaos": ({"build", "demo", "chaos"}, ["pgbouncer", "python3"]),
-    "test": ({"build", "demo", "test"}, ["dpkg-shlibdeps", "file", "groff", "openssl",
+    "test": ({"build", "demo", "test"}, ["dpkg-shlibdeps", "file", "git", "groff", "openssl",
                                          "pgbouncer", "ps", "pytest-3", "systemd-analyze"]),
     "test quick": ({"build", "quick"}, ["ctest", "pytest-3"]),
     "test unit": ({"build", "unit"}, ["ctest", "python3"]),
