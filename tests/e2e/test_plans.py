@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import database, libconfig
 from support.daemon import default_settings, run_kopru
+from support.marks import on_partitions_too
 
 pytestmark = pytest.mark.matrix
 
@@ -69,13 +70,7 @@ def _plans(connection, statements) -> dict[str, dict]:
     return found
 
 
-@pytest.fixture(params=[None, 8], ids=["", "partitioned"])
-def db(request, postgres_server) -> Iterator[database.Database]:
-    fresh = database.create_installed(postgres_server, partitions=request.param)
-    yield fresh
-    fresh.drop()
-
-
+@on_partitions_too
 @pytest.mark.parametrize("state", ["empty", "grown", "shrunk, with the statistics of both"])
 def test_rows_are_found_by_index_in_tables_of_any_size(db, statements, state):
     with db.admin() as connection:
