@@ -23,10 +23,15 @@ _STOP_SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": si
 
 def bin_directory() -> Path:
     """The server's programs: those in KOPRU_POSTGRES_BIN, which ./dev test --postgres sets, else
-    the newest that are installed; Debian keeps them out of PATH.
+    the newest that are installed.
     """
     if "KOPRU_POSTGRES_BIN" in os.environ:
         return Path(os.environ["KOPRU_POSTGRES_BIN"])
+    return installed_bin_directory()
+
+
+def installed_bin_directory() -> Path:
+    """Those of Debian's newest package; Debian keeps them out of PATH."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"),
                       key=lambda path: int(path.parts[4]))
     if not versions:

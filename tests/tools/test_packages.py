@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.database import REPOSITORY
-from support.postgres import bin_directory
+from support.postgres import installed_bin_directory
 
 pytestmark = pytest.mark.no_kopru
 
@@ -165,7 +165,7 @@ def test_the_programs_of_a_command_are_in_its_groups(command: str) -> None:
     groups, programs = PROGRAMS[command]
     installed = closure(packages_of(groups))
     for program in programs:
-        path = shutil.which(program, path=f"/usr/sbin:/usr/bin:{bin_directory()}")
+        path = shutil.which(program, path=f"/usr/sbin:/usr/bin:{installed_bin_directory()}")
         if path is None:
             assert command not in ("test", "test quick"), f"{program} is not installed"
             pytest.skip(f"{program} is not installed")
