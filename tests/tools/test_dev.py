@@ -133,6 +133,7 @@ def started(root: Path) -> list[str]:
     "test tests/gold", "test tests/gold/test_map.py::test", "fuzz --seconds 0", "fuzz nothing",
     "lint src", "fmt -x", "coverage --quick", "setup demo", "dmeo", "--kep",
     "test --on", "test --on sid", "test --on trixie quik", "test --on trixie --ful",
+    "test --on trixie --full",
     "test --on trixie --on bookworm", "package now", "package --on", "package --on sid",
     "package --on=", "test --postgres", "test --postgres 12",
     "test --postgres 18 quik", "test --on trixie --postgres 19", "test --postgres 18 --on trixie",
