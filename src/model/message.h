@@ -29,6 +29,8 @@ struct message {
     unsigned failures;         /* how often it failed alone with an error that may be about it; kept
                                   by its writer */
     int64_t failed_since_ms;   /* monotonic: the first of these failures */
+    int64_t failed_alone_ms;   /* monotonic: the first time that it failed alone, with whatever
+                                  error; 0 if it has not */
     atomic_bool committed;     /* its rows or its dead letter are, so it may be acknowledged; set by
                                   the writer, read by the consumer thread */
     struct message *next;      /* in one list: what is held back, waits or is quarantined */

@@ -63,8 +63,12 @@ static void log_quarantined(const struct write_session *session,
 /* The message failed alone. */
 static void note_failure(struct message *message, const struct write_report *report)
 {
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (message->failed_alone_ms == 0)
+        message->failed_alone_ms = now_ms;
     if ((report->unclassified || report->unproven) && message->failures++ == 0)
-        message->failed_since_ms = clock_monotonic_ms();
+        message->failed_since_ms = now_ms;
 }
 
 bool trial_quarantine(struct write_session *session, struct message *const *messages, size_t count,
@@ -111,14 +115,15 @@ static bool others_get_through(const struct trial *trial, int64_t since_ms)
 }
 
 /* It came back so often that the broker would drop it in the end. So it is judged like one at
-   fault, whatever the error: its dead letter is all that would be left of it. */
+   fault, whatever the error: its dead letter is all that would be left of it. What others committed
+   before it failed does not count: an outage may have begun in between. */
 static bool would_be_dropped(const struct trial *trial, const struct message *message)
 {
     const struct write_settings *settings = &trial->session->shared->settings;
 
     return returns_need_judgement(message->delivery->returns) &&
-           clock_monotonic_ms() - message->arrived_at_ms >= settings->quarantine_span_ms &&
-           others_get_through(trial, message->arrived_at_ms);
+           clock_monotonic_ms() - message->failed_alone_ms >= settings->quarantine_span_ms &&
+           others_get_through(trial, message->failed_alone_ms);
 }
 
 /* Whether a message that the database refused alone is at fault. If a whole table can raise that

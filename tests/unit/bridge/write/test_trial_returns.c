@@ -43,15 +43,30 @@ static int tear_down(void **state)
     return 0;
 }
 
-static struct message *write_one(const char *body, uint32_t returns)
+static struct message *receive_one(const char *body, uint32_t returns)
 {
     struct message *message = fakes_message(body, count);
 
     message->delivery->returns = returns;
     message->arrived_at_ms = clock_monotonic_ms();
     messages[count++] = message;
+    return message;
+}
+
+static struct message *write_one(const char *body, uint32_t returns)
+{
+    struct message *message = receive_one(body, returns);
+
     assert_true(isolate_write(session, &(struct message *){ message }, 1));
     return message;
+}
+
+static void wait_for_next_millisecond(void)
+{
+    int64_t began_ms = clock_monotonic_ms();
+
+    while (clock_monotonic_ms() == began_ms)
+        nanosleep(&(struct timespec){ .tv_nsec = 200000L }, NULL);
 }
 
 /* Some more trials; between them a neighbour commits or does not. */
@@ -108,6 +123,20 @@ static void without_a_commit_of_others_it_is_none(void **state)
     assert_false(atomic_load(&message->committed));
 }
 
+/* While the message waited for its turn the outage had not begun yet. */
+static void a_commit_before_it_failed_speaks_for_nothing(void **state)
+{
+    struct message *message = receive_one("b$", RETURNS_JUDGED);
+
+    (void)state;
+    wait_for_next_millisecond();
+    write_one("a", 0);
+    wait_for_next_millisecond();
+    assert_true(isolate_write(session, &message, 1));
+    try_again(false);
+    assert_false(atomic_load(&message->committed));
+}
+
 static void a_stored_row_speaks_for_the_others(void **state)
 {
     struct message *message;
@@ -128,6 +157,7 @@ int main(void)
         TEST(it_is_a_dead_letter_if_others_commit),
         TEST(fewer_returns_leave_it_where_it_is),
         TEST(without_a_commit_of_others_it_is_none),
+        TEST(a_commit_before_it_failed_speaks_for_nothing),
         TEST(a_stored_row_speaks_for_the_others),
     };
 
