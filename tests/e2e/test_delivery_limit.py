@@ -4,6 +4,7 @@ does so at the 21st return unless the queue's owner set another limit.
 
 import json
 import secrets
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -152,6 +153,35 @@ def test_shortly_before_the_limit_only_one_message_is_at_risk(rabbitmq_server, d
     assert db.value("SELECT count(*) FROM kopru.customers") == 50
     lines = daemon.wait_for_event("consuming", count=2)
     assert lines[1]["prefetch"] > 1
+    assert daemon.terminate() == 0
+
+
+@pytest.mark.full  # it waits a minute
+def test_what_is_taken_alone_takes_no_row_back(rabbitmq_server, db, quorum, kopru):
+    """The quorum queue puts what came back alone behind the rest, and here that is the older
+    state.
+    """
+    daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
+    daemon.wait_for_event("consuming")
+    assert daemon.terminate() == 0
+    now_s = int(time.time())
+    rabbitmq_server.publish_many(quorum, [
+        (_body(1, status="old"), {"timestamp": now_s - 100}),
+        (_body(1, status="new"), {"timestamp": now_s - 50})])
+    rabbitmq_server.return_all(quorum, _LIMIT - 3)
+    with rabbitmq_server.connect() as connection:  # as if a daemon crashed with the first of them
+        channel = connection.channel()
+        channel.basic_qos(prefetch_count=1)
+        taken: list[bytes] = []
+        channel.basic_consume(quorum, lambda _c, _m, _p, body: taken.append(body))
+        while not taken:
+            connection.process_data_events(1)
+    db.query("UPDATE kopru.queues SET returns = %s WHERE queue = %s", _LIMIT - 3, quorum)
+    daemon.launch()
+    (line,) = daemon.wait_for_event("consuming", 120)
+    assert line["prefetch"] == 1
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 60, "all to be acknowledged")
+    assert db.value("SELECT status FROM kopru.customers") == "new"
     assert daemon.terminate() == 0
 
 

@@ -94,6 +94,13 @@ static int note_returns(struct subscription *subscription, const struct delivery
     return wait_until_in_row(subscription, err);
 }
 
+/* Whether redelivered messages are committed with all that came back. One at a time they are not,
+   and one of them may have gone behind the others when its connection was lost. */
+static bool are_held_together(const struct subscription *subscription)
+{
+    return subscription->redelivered.open && !subscription->takes_one;
+}
+
 /* Takes the delivery over: it is held back among the redelivered messages, or given to its
    writer. */
 static int accept(struct subscription *subscription, void *mapper, struct delivery *delivery,
@@ -113,7 +120,7 @@ static int accept(struct subscription *subscription, void *mapper, struct delive
     if (!redelivered)
         redelivered_end(&subscription->redelivered, "first_delivery");
     lateness_note(&subscription->history->lateness, subscription->queue, message,
-                  redelivered && !subscription->redelivered.open,
+                  redelivered && !are_held_together(subscription),
                   subscription->settings->order_by_timestamp);
     unacked_add(&subscription->unacked, message);
     if (subscription->redelivered.open)

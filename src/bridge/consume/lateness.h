@@ -3,7 +3,8 @@
  * state (model/change.h), and whether there is one to compare. Clocks are not asked about any other
  * message: the later delivery is the newer one. A message may be late when
  *
- *     it was redelivered, and not among the first of its subscription (redelivered.h)
+ *     it was redelivered, and not among the first of its subscription (redelivered.h), or taken
+ *     alone (returns.h)
  *     a header says that a broker did not pass it on as it came (struct delivery, late_mark)
  *     a message of a higher priority came before it, and may have overtaken it in the queue
  *     the order of the queue is by timestamp

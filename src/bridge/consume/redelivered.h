@@ -28,9 +28,10 @@
  *
  * What may have been committed before the loss is what was unacknowledged then. There is more room
  * for redelivered messages than for others (redelivered_room()), so all of it is in the first part
- * that is released; messages behind it were never read before, and come in order. There is one
- * exception, in which an older state can show until the rest is committed: a broker that was
- * killed may have forgotten acknowledgements, so that more comes back.
+ * that is released; messages behind it were never read before, and come in order. There are two
+ * exceptions, in which an older state can show until the rest is committed: a broker that was
+ * killed may have forgotten acknowledgements, so that more comes back; and messages that are taken
+ * one at a time (returns.h) are also committed so, and count as late.
  *
  * Used by the consumer thread. The messages stay among the subscription's unacknowledged ones;
  * nothing here allocates memory.

@@ -89,7 +89,7 @@ void queue_lease_status(struct queue_lease *lease, struct queue_status *status)
     pthread_mutex_lock(&lease->lock);
     status->lease_held = lease->view.held;
     status->epoch = lease->view.epoch;
-    status->returns = queue_lease_returns(lease);
+    status->returns = lease->view.held ? queue_lease_returns(lease) : 0;
     snprintf(status->holder, sizeof(status->holder), "%s", lease->holder);
     pthread_mutex_unlock(&lease->lock);
     last_error_read(&lease->tables.error, &status->tables_error);

@@ -243,6 +243,26 @@ static void a_stop_does_not_part_them_either(void **state)
     deliver_the_other();
 }
 
+/* One of them may have gone behind the others when its connection was lost. */
+static void taken_one_at_a_time_they_may_be_late(void **state)
+{
+    struct queue_status status = { 0 };
+
+    (void)state;
+    consumer.history.returns.acked = true;
+    queue_lease_set_returns(&fake.queue.lease, RETURNS_LAST);
+    fakes_deliver(&fake.fakes, "a1", true);
+    fakes_deliver(&fake.fakes, "a2", true);
+    start();
+    acquire(EPOCH);
+    wait_for(has_acked_both, "the acknowledgement of both");
+    queue_stop(&fake.queue);
+    join();
+    counters_status(&fake.queue.counters, &status);
+    assert_int_equal(fake.fakes.prefetch, 1);
+    assert_int_equal(status.late, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -255,6 +275,7 @@ int main(void)
         TEST(a_lost_connection_is_told_until_it_consumes_again),
         TEST(a_pause_does_not_part_the_redelivered_messages),
         TEST(a_stop_does_not_part_them_either),
+        TEST(taken_one_at_a_time_they_may_be_late),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,21 @@ static void the_other_holder_shows_until_the_lease_is_acquired(void **state)
     assert_int_equal(status.epoch, EPOCH);
 }
 
+/* By then its messages are the other holder's concern. */
+static void without_the_lease_nothing_came_back(void **state)
+{
+    struct queue_status status = { 0 };
+
+    (void)state;
+    acquire();
+    queue_lease_set_returns(&lease, 18);
+    queue_lease_status(&lease, &status);
+    assert_int_equal(status.returns, 18);
+    queue_lease_lost(&lease, EPOCH);
+    queue_lease_status(&lease, &status);
+    assert_int_equal(status.returns, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -197,6 +212,7 @@ int main(void)
         TEST(the_longest_handover_counts_until_it_is_cleared),
         TEST(only_a_change_of_the_database_wakes_the_consumer),
         TEST(the_other_holder_shows_until_the_lease_is_acquired),
+        TEST(without_the_lease_nothing_came_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
