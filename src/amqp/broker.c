@@ -33,10 +33,11 @@ struct amqp_broker amqp_broker_of(const amqp_table_t *server_properties)
 {
     struct slice version = text_of(server_properties, "version");
     struct amqp_broker broker = { "" };
+    const size_t max_len = sizeof(broker.version) - 1;
 
     if (slice_is(text_of(server_properties, "product"), "RabbitMQ") && is_plain(version) &&
-        version.len > 0 && version.len < sizeof(broker.version))
-        memcpy(broker.version, version.data, version.len);
+        version.len > 0)
+        memcpy(broker.version, version.data, version.len < max_len ? version.len : max_len);
     return broker;
 }
 

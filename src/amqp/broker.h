@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct amqp_broker {
-    char version[32]; /* of RabbitMQ: "4.0.5"; "" for another product, or if it does not say */
+    char version[32]; /* of RabbitMQ: "4.0.5"; "" for another product, or if it does not say. The
+                         beginning of a longer one */
 };
 
 /* server_properties: as rabbitmq-c keeps them for the connection. */

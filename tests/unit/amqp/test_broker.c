@@ -43,6 +43,8 @@ static void the_version_decides_what_is_set_unasked(void **state)
                                                                              << 20);
     }
     assert_string_equal(broker_of("RabbitMQ", "4.0.5").version, "4.0.5");
+    assert_string_equal(broker_of("RabbitMQ", "4.2.0-alpha.7+20260301.0123456789abcdef").version,
+                        "4.2.0-alpha.7+20260301.01234567");
 }
 
 static void another_product_has_versions_of_its_own(void **state)
