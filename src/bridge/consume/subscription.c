@@ -131,8 +131,25 @@ static int fail_to_begin(const struct subscription *subscription, const char *wh
                      subscription->queue->name, "%s", why);
 }
 
+/* Waits until the doorbell rings, for timeout_ms at most. Returns 0, or -1 when the connection
+   fails or there is a reason to leave. */
+static int wait_to_begin(struct subscription *subscription, int timeout_ms, struct error *err)
+{
+    struct queue *queue = subscription->queue;
+    const char *why = subscription_reason_to_leave(subscription);
+
+    if (why != NULL)
+        return fail_to_begin(subscription, why, err);
+    liveness_beat(&queue->counters.consumer);
+    if (queue->ports.broker.idle(subscription->broker, queue->consumer.fd, timeout_ms, err) != 0)
+        return -1;
+    doorbell_clear(&queue->consumer);
+    return 0;
+}
+
 /* Messages came back so often that the broker may soon drop them: takes them later, so that whoever
-   is called has time to find out why. Returns as wait_for_predecessor(). */
+   is called has time to find out why. Returns 0, also when the daemon stops, or -1 when the
+   connection fails or the lease is lost meanwhile. */
 static int wait_for_returns(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -149,23 +166,16 @@ static int wait_for_returns(struct subscription *subscription, struct error *err
               LOG_NUMBER("assumed_limit", RETURNS_LIMIT), LOG_NUMBER("wait_ms", wait_ms));
     counters_stage(&queue->counters, STAGE_RETURNS);
     while (!queue_is_stopping(queue) && clock_left_ms(deadline_ms) > 0) {
-        const char *why = subscription_reason_to_leave(subscription);
         int left_ms = clock_left_ms(deadline_ms);
 
-        if (why != NULL)
-            return fail_to_begin(subscription, why, err);
-        liveness_beat(&queue->counters.consumer);
-        doorbell_clear(&queue->consumer);
-        if (queue->ports.broker.idle(subscription->broker, queue->consumer.fd,
-                                     left_ms < IDLE_WAIT_MS ? left_ms : IDLE_WAIT_MS, err) != 0)
+        if (wait_to_begin(subscription, left_ms < IDLE_WAIT_MS ? left_ms : IDLE_WAIT_MS, err) != 0)
             return -1;
     }
     return 0;
 }
 
 /* Waits until the broker has dropped a silent predecessor or the last connection of this instance,
-   whose deliveries it may hand out again, late. Returns -1 when the connection fails or the lease
-   is lost meanwhile, else 0, also when the daemon stops. */
+   whose deliveries it may hand out again, late. Returns as above. */
 static int wait_for_predecessor(struct subscription *subscription, struct broker_queue_state *state,
                                 struct error *err)
 {
@@ -210,15 +220,8 @@ static int wait_until_retracted(struct subscription *subscription, struct error 
     struct queue *queue = subscription->queue;
 
     while (!queue_is_stopping(queue) && !queue_lease_retract(&queue->lease)) {
-        const char *why = subscription_reason_to_leave(subscription);
-
-        if (why != NULL)
-            return fail_to_begin(subscription, why, err);
-        liveness_beat(&queue->counters.consumer);
-        if (queue->ports.broker.idle(subscription->broker, queue->consumer.fd, IDLE_WAIT_MS, err) !=
-            0)
+        if (wait_to_begin(subscription, IDLE_WAIT_MS, err) != 0)
             return -1;
-        doorbell_clear(&queue->consumer);
     }
     return 0;
 }

@@ -104,9 +104,10 @@ static inline bool subscription_has_reached(const struct subscription *subscript
     return subscription->state >= state;
 }
 
-/* Connects, waits until the broker holds nothing for the previous consumer, and subscribes. Call it
-   while the lease is held. Returns 0, or -1 when a call to the broker failed or there is a reason
-   to leave; it is FINISHED when the daemon stopped meanwhile. */
+/* Connects, waits if messages came back too often (returns.h), then until the broker holds nothing
+   for the previous consumer, and subscribes. Call it while the lease is held. Returns 0, or -1 when
+   a call to the broker failed or there is a reason to leave; it is FINISHED when the daemon stopped
+   meanwhile. */
 int subscription_begin(struct subscription *subscription, struct error *err);
 
 /* How many bytes may be unacknowledged before the socket is read no further. */
