@@ -57,7 +57,8 @@ static struct message *map_delivery(struct queue *queue, void *mapper, struct de
 }
 
 /* Waits until the row of the queue holds what the lease knows by now, or nothing can be written
-   there. Returns -1 when the connection fails or there is a reason to leave. */
+   there. It looks again and again, because a renewal does not ring the doorbell. Returns -1 when
+   the connection fails or there is a reason to leave. */
 static int wait_until_in_row(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -400,12 +401,12 @@ static int look_for_more_redelivered(struct subscription *subscription, struct e
                            clock_monotonic_ms() - subscription->last_delivery_ms, err);
 }
 
-static void settle_returns(struct subscription *subscription)
+static void forget_returns(struct subscription *subscription)
 {
     struct returns *returns = &subscription->history->returns;
     const struct message *oldest = subscription->unacked.oldest;
 
-    returns_settle(returns, oldest != NULL ? oldest->delivery->tag : 0,
+    returns_forget(returns, oldest != NULL ? oldest->delivery->tag : 0,
                    subscription->redelivered.open);
     queue_lease_set_returns(&subscription->queue->lease, returns_highest(returns));
 }
@@ -429,7 +430,7 @@ static int consume_once(struct subscription *subscription, void *mapper, struct 
         check_for_better(subscription, err) != 0 ||
         look_for_more_redelivered(subscription, err) != 0)
         return -1;
-    settle_returns(subscription);
+    forget_returns(subscription);
     count_unacknowledged(subscription);
     why = subscription_reason_to_leave(subscription);
     if (why != NULL)

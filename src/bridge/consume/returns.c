@@ -60,7 +60,7 @@ bool returns_note(struct returns *returns, struct queue *queue, const struct del
     return nearer;
 }
 
-void returns_settle(struct returns *returns, uint64_t oldest_tag, bool redelivered_open)
+void returns_forget(struct returns *returns, uint64_t oldest_tag, bool redelivered_open)
 {
     if (redelivered_open)
         return;

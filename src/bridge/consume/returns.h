@@ -15,7 +15,7 @@
  *
  *     returns_begin(&returns, in_row)      // with each subscription
  *     returns_note(&returns, queue, delivery, default_limit)    // with each delivery
- *     returns_settle(&returns, oldest_tag, redelivered_open)    // in each turn
+ *     returns_forget(&returns, oldest_tag, redelivered_open)    // in each turn
  */
 #ifndef KOPRU_BRIDGE_CONSUME_RETURNS_H
 #define KOPRU_BRIDGE_CONSUME_RETURNS_H
@@ -31,8 +31,9 @@ struct returns {
     uint32_t now;      /* the highest of what is unacknowledged */
     uint64_t last_tag; /* of the last delivery that had come back */
     uint32_t told;     /* in this subscription, as last logged */
-    bool acked;        /* messages are acknowledged, so it is no loop that gives all of them back */
-    bool told_limit;   /* that the broker has a limit unasked */
+    bool acked;        /* messages were acknowledged since the last subscription began: it is no
+                          loop that gives all of them back */
+    bool told_limit;   /* it is logged that the broker has a limit unasked */
 };
 
 /* in_row: as the row of the queue says, of whoever held the lease before. */
@@ -43,9 +44,10 @@ void returns_begin(struct returns *returns, uint32_t in_row);
 bool returns_note(struct returns *returns, struct queue *queue, const struct delivery *delivery,
                   int default_limit);
 
-/* oldest_tag: of the unacknowledged messages; 0 if there are none. redelivered_open: what was
-   unacknowledged before may still come. */
-void returns_settle(struct returns *returns, uint64_t oldest_tag, bool redelivered_open);
+/* Forgets the number once all messages that had come back are acknowledged. oldest_tag: of the
+   unacknowledged messages; 0 if there are none. redelivered_open: what was unacknowledged before
+   may still come, so nothing is forgotten yet. */
+void returns_forget(struct returns *returns, uint64_t oldest_tag, bool redelivered_open);
 
 /* The highest of what is or may be unacknowledged. */
 uint32_t returns_highest(const struct returns *returns);

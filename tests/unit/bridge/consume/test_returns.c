@@ -64,12 +64,12 @@ static void what_is_acknowledged_counts_no_more(void **state)
     note(11, 1);
     note(11, 2);
     note(0, 3);
-    returns_settle(&returns, 2, false);
+    returns_forget(&returns, 2, false);
     assert_int_equal(returns_highest(&returns), 11);
-    returns_settle(&returns, 3, false);
+    returns_forget(&returns, 3, false);
     assert_int_equal(returns_highest(&returns), 0);
     note(12, 4);
-    returns_settle(&returns, 0, false);
+    returns_forget(&returns, 0, false);
     assert_int_equal(returns_highest(&returns), 0);
 }
 
@@ -79,13 +79,13 @@ static void what_may_still_come_back_counts(void **state)
     (void)state;
     returns_begin(&returns, 17);
     assert_int_equal(returns_highest(&returns), 17);
-    returns_settle(&returns, 0, true);
+    returns_forget(&returns, 0, true);
     note(18, 1);
-    returns_settle(&returns, 0, true);
+    returns_forget(&returns, 0, true);
     assert_int_equal(returns_highest(&returns), 18);
     returns_begin(&returns, 0); /* the connection was lost */
     assert_int_equal(returns_highest(&returns), 18);
-    returns_settle(&returns, 0, false);
+    returns_forget(&returns, 0, false);
     assert_int_equal(returns_highest(&returns), 0);
 }
 
