@@ -43,10 +43,11 @@ enum {
 
     /* The consumer. */
 
-    /* Without a delivery: the broker is asked whether it has more redelivered messages. */
+    /* After this long without a delivery the broker is asked whether it has more redelivered
+       messages. It is also the time from an answer to the next question. */
     REDELIVERED_SILENCE_MS = 500,
-    /* A broker that has given so many answers without a delivery, at least half a second apart,
-       does not deliver what it says is ready. */
+    /* A broker that has answered this often in a row, and delivered nothing meanwhile, does not
+       deliver what it says is ready. */
     REDELIVERED_ANSWERS = 20,
     /* One part in four of max_unacknowledged_bytes is for redelivered messages alone. */
     REDELIVERED_RESERVE = 4,
@@ -54,8 +55,7 @@ enum {
        wait for that any longer than the limit. */
     UNDER_WAY_MS = 200,
     UNDER_WAY_LIMIT_MS = 2000,
-    /* Half of RabbitMQ's consumer_timeout: messages are given back before the broker closes the
-       channel. */
+    /* Half of RabbitMQ's consumer_timeout: messages are given back before the broker takes them. */
     UNACKNOWLEDGED_LIMIT_MS = 15 * 60000,
     /* After this many heartbeats without a delivery, and with nothing unacknowledged, the broker is
        asked how many messages are ready. The time doubles with each subscription that was renewed
@@ -67,10 +67,9 @@ enum {
     PREFETCH_FULL_MS = 5000,
     /* After this long with room in max_unacknowledged_bytes the prefetch may grow again. */
     PREFETCH_GROW_MS = 10 * 60000,
-    /* Before a subscription whose messages came back often, at most; and between two looks whether
-       the row says how often. */
+    /* The longest wait before a subscription whose messages came back too often. */
     RETURNS_WAIT_MAX_MS = 60000,
-    RETURNS_NOTED_MS = 20,
+    RETURNS_NOTED_MS = 20,     /* between two looks whether the row says how often they came back */
     FUTURE_TIMESTAMP_S = 3600, /* a timestamp further in the future counts as absent */
 
     /* The writers. */
