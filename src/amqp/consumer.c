@@ -32,8 +32,8 @@ struct amqp_consumer {
     enum consumer_state state;
     char *queue; /* the consumed queue, for error texts; NULL before the first subscribe */
     struct broker_queue_state answer;
-    unsigned unanswered; /* questions */
-    bool is_answered;    /* the last question; nobody has taken the answer yet */
+    unsigned unanswered; /* how many questions of ask() the broker has not answered yet */
+    bool is_answered;    /* the last of them is answered, and nobody has taken the answer yet */
 };
 
 static const char CONSUMER_TAG[] = "kopru";

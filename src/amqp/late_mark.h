@@ -1,7 +1,8 @@
 /*
  * Headers that tell that a message did not go straight from its publisher to the queue, so that it
  * may have come behind newer ones (bridge/consume/lateness.h). Nothing but their presence is looked
- * at, because publishers can set them, too.
+ * at, because publishers can set them, too. The exception is x-delivery-count, whose number tells
+ * how often a quorum queue had the message back (model/returns.h).
  */
 #ifndef KOPRU_AMQP_LATE_MARK_H
 #define KOPRU_AMQP_LATE_MARK_H

@@ -101,7 +101,8 @@ static int check_endpoint(const struct amqp_endpoint *endpoint, struct check_sec
 }
 
 /* Each queue gets a connection of its own, because a failed inspection ends it. Returns -1 when the
-   broker cannot be asked at all. consumers: 0 unless the queue is in order. */
+   broker cannot be asked at all. consumers: 0 unless the queue is in order. said: by the broker, of
+   itself; left as it is when the broker cannot be asked. */
 static int check_queue(const struct amqp_endpoint *endpoint, const char *queue, uint32_t *consumers,
                        struct amqp_broker *said, struct check_section *section)
 {

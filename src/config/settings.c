@@ -161,7 +161,6 @@ static struct cfg open_group(struct settings_reader *reader, const char *name)
 static void read_all(struct settings_reader *reader)
 {
     struct cfg group = { reader->file, NULL };
-
     bool only_http = reader->scope == SETTINGS_HTTP;
 
     for (size_t i = 0; i < OPTION_COUNT; i++) {
