@@ -5,8 +5,8 @@
 #include "pg/store_find.h"
 #include "pg/transaction.h"
 
-/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. A trigger of the
-   site may meet new roots alone, or stored ones. */
+/* The numbers of the bits; from FIRST_CHILD on there are two for each child table. New roots and
+   stored ones have a bit each, because a trigger of the site may meet only one kind. */
 enum { FIND, LOAD, INSERT_ROOT, UPDATE_ROOT, FIRST_CHILD };
 
 static uint64_t bit(size_t number)

@@ -72,7 +72,7 @@ static const struct pg_statement READ_TABLES = {
            " CASE WHEN pg_catalog.has_table_privilege(c.oid, 'INSERT') THEN 'I' END,"
            " CASE WHEN pg_catalog.has_table_privilege(c.oid, 'UPDATE') THEN 'U' END,"
            " CASE WHEN pg_catalog.has_table_privilege(c.oid, 'DELETE') THEN 'D' END),"
-           " c.relispartition\n"
+           " CASE WHEN c.relispartition THEN 'P' END\n"
            "FROM pg_catalog.pg_class AS c"
            " JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace\n"
            "WHERE n.nspname = '" ENTITY_SCHEMA "'"

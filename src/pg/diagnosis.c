@@ -136,7 +136,6 @@ static bool quotes_nothing(const char *message)
 static const char *name_object(const struct pg_failure *failure, const PGresult *result)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-
     bool unsupported = starts_with(failure->sqlstate, NOT_SUPPORTED);
 
     if (!unsupported && !starts_with(failure->sqlstate, "42") &&
@@ -257,8 +256,9 @@ void pg_diagnose_refusal(PGconn *pg, struct pg_failure *failure, const PGresult 
         hint_of_state(failure);
 }
 
-/* That of a session which a pooler shared with others: it is that session's first use no more. Only
-   the function of the server's source tells it from what the server does not support. */
+/* A session behind a pooler may have executed the statement before, for another connection, and so
+   keep a plan of it. The SQLSTATE is the same as for what the server does not support; only the
+   name of the function in the server's source tells them apart. */
 static bool is_of_cached_plan(const PGresult *result)
 {
     const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);

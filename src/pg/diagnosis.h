@@ -18,9 +18,10 @@ bool pg_names_are_made_up(const PGresult *result);
    libpq's own words. Keeps failure->sqlstate, if the server gave one before. */
 void pg_diagnose_loss(PGconn *pg, struct pg_failure *failure, const char *what, const char *why);
 
-/* The server refused a statement that this connection had not executed before. Unless its answer
-   names a cached plan, which a pooler's session may have kept, none is to blame for SQLSTATE 0A,
-   and another connection mends nothing: a person has to. Leaves every other failure as it is. */
+/* The server refused a statement that this connection had not executed before. Then SQLSTATE 0A
+   does not come from a cached plan, unless the answer shows that a session behind a pooler has kept
+   one. A new connection would meet the same refusal, so failure->class becomes SQLSTATE_PAUSE: a
+   person has to act. Leaves every other failure as it is. */
 void pg_diagnose_first_use(struct pg_failure *failure, const PGresult *result);
 
 /* The server answered the statement of that name with an error, which may also have ended the

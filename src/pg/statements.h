@@ -1,8 +1,8 @@
 /*
  * The SQL of one entity, generated once at the start from its mapping. `kopru sql` prints it, and
  * the writers prepare it. `find`, `remove`, `seek`, `insert` and both kinds of `write` take arrays,
- * one for each column, which they unnest into rows; `load` takes one array of root keys,
- * `next` takes one key; `copy` and `foreign` take no parameters.
+ * one for each column, which they unnest into rows; `load` takes one array of root keys, `next`
+ * takes one key; `copy` and `foreign` take no parameters.
  */
 #ifndef KOPRU_PG_STATEMENTS_H
 #define KOPRU_PG_STATEMENTS_H
@@ -37,7 +37,8 @@ struct pg_statements {
                                     written, if any */
     struct pg_statement foreign; /* gives a row for each of the tables that is partitioned, or on
                                     which there is a trigger, a rule or row-level security of the
-                                    site: FOREIGN_*. A partitioned one counts as if there were */
+                                    site: FOREIGN_*. In a partitioned one it takes such a thing for
+                                    granted */
     struct pg_statement foreign_partitioned; /* the same, but looks at the partitions instead */
     struct pg_child_statements *children;    /* one for each child of the entity */
     struct arena arena;                      /* holds all texts */

@@ -33,8 +33,9 @@ struct store_transaction {
     bool conn_lost;    /* a connection was lost, and nothing committed since. Then the lease check
                           is answered at once (pg_call.flush), at a small cost, to learn whether
                           the next one is lost in a statement with rows; kept by the store */
-    bool partitioned;  /* one of the tables is, as far as the last transaction saw: kept likewise,
-                          and only for the form of statements, of which each serves any table */
+    bool partitioned;  /* one of the tables was partitioned when the last transaction asked; kept by
+                          the store. It only chooses between two forms of a statement, each of
+                          which serves any table */
     bool foreign;      /* a trigger, a rule or row-level security of the site is on the tables */
     struct pg_failure failure;
     bool gave_up; /* the rows took too much memory in this process, not in the server */

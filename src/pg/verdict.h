@@ -57,7 +57,7 @@ const struct verdict_row *verdict_table(size_t *count);
 
 /* Decides about a failed transaction. carries_rows: the statement that failed, or in which the
    session ended, carried rows of the entity; neither BEGIN, the lease check, COMMIT nor the dead
-   letters do. partition.h comes before it. Sets failure->class, and what follows from it;
+   letters do. Call pg_partition_look_up() before it. Sets failure->class, and what follows from it;
    failure->suspect, unproven, unclassified, and a hint. A session that ends in a statement with
    rows is suspect, since a trigger may have ended it, or a row may have crashed the server; but it
    is never a verdict, since an outage looks the same. */
