@@ -322,8 +322,18 @@ static int finish(struct subscription *subscription, struct error *err)
     return 0;
 }
 
+/* Whether the broker has yet to answer another question than the caller's. Only one is open at a
+   time, because an answer does not say which question it belongs to. */
+static bool another_question_is_open(const struct subscription *subscription, bool own_is_open)
+{
+    const struct consume_history *history = subscription->history;
+
+    return !own_is_open &&
+           (history->others.asked || history->stalled.asked || subscription->redelivered.asked);
+}
+
 /* Tells people when another client consumes the queue, too: its share of the messages never comes
-   here. Only one question is open at a time. */
+   here. */
 static int look_at_others(struct subscription *subscription, struct error *err)
 {
     struct queue *queue = subscription->queue;
@@ -332,7 +342,7 @@ static int look_at_others(struct subscription *subscription, struct error *err)
     int result;
 
     if (subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
-        subscription->history->stalled.asked || subscription->redelivered.asked)
+        another_question_is_open(subscription, others->asked))
         return 0;
     result = others_check(others, &queue->ports.broker, subscription->broker, &changed, err);
     if (result <= 0)
@@ -372,7 +382,7 @@ static int check_for_better(struct subscription *subscription, struct error *err
         return error_set(
             err, ERROR_UNAVAILABLE, "the subscription ends", queue->name,
             "there was room for some time, so more messages are prefetched from now on");
-    if (subscription->history->others.asked || subscription->redelivered.asked)
+    if (another_question_is_open(subscription, subscription->history->stalled.asked))
         return 0;
     stalled = stalled_check(&subscription->history->stalled, &queue->ports.broker,
                             subscription->broker, &state, err);
@@ -395,7 +405,7 @@ static int look_for_more_redelivered(struct subscription *subscription, struct e
     if (!redelivered->open || redelivered->first_expected ||
         subscription->unacked.count >= redelivered->prefetch ||
         subscription_has_reached(subscription, SUBSCRIPTION_CANCELLED) ||
-        subscription->history->others.asked || subscription->history->stalled.asked)
+        another_question_is_open(subscription, redelivered->asked))
         return 0;
     return redelivered_ask(redelivered, &subscription->queue->ports.broker, subscription->broker,
                            clock_monotonic_ms() - subscription->last_delivery_ms, err);
@@ -471,10 +481,11 @@ static int run_subscription(struct consumer *consumer, void *mapper, bool *worth
     while (result >= 0 && subscription.state != SUBSCRIPTION_FINISHED)
         result = consume_once(&subscription, mapper, err);
     *worth_it = was_worth_it(&subscription, began_ms);
-    if (result < 0 && subscription.unacked.count > 0)
+    if (result < 0 && subscription.unacked.count > 0) {
         atomic_store(&consumer->gave_up, queue_is_stopping(queue));
-    if (result < 0 && subscription.unacked.count > 0 && !subscription.useful)
-        queue_lease_doubt_tables(&queue->lease);
+        if (!subscription.useful)
+            queue_lease_doubt_tables(&queue->lease);
+    }
     counters_stage(&queue->counters, STAGE_CONNECTING);
     counters_other_consumers(&queue->counters, 0);
     subscription_release(&subscription);
