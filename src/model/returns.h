@@ -1,7 +1,7 @@
 /*
  * How often a message may come back to a quorum queue before the broker drops it, or dead-letters
- * it: the delivery-limit of the queue. RabbitMQ 4 sets one of RETURNS_LIMIT unasked. AMQP shows no
- * limit, so this one is assumed, until a message proves that it came back more often.
+ * it: the delivery-limit of the queue. RabbitMQ 4 has one of RETURNS_LIMIT by default. AMQP shows
+ * no limit, so this one is assumed, until a message proves that it came back more often.
  */
 #ifndef KOPRU_MODEL_RETURNS_H
 #define KOPRU_MODEL_RETURNS_H

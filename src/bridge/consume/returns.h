@@ -33,7 +33,7 @@ struct returns {
     uint32_t told;     /* in this subscription, as last logged */
     bool acked;        /* messages were acknowledged since the last subscription began: it is no
                           loop that gives all of them back */
-    bool told_limit;   /* it is logged that the broker has a limit unasked */
+    bool told_limit;   /* it is logged that the broker has a limit by default */
 };
 
 /* in_row: as the row of the queue says, of whoever held the lease before. */
