@@ -46,6 +46,33 @@ static int visit_one(const struct visitor *visitor, const struct pg_statement *s
     return 0;
 }
 
+/* Both forms of a statement that takes root keys. */
+static int visit_loads(const struct visitor *visitor, const struct pg_statement *plain,
+                       const struct pg_statement *partitioned, const char *purpose,
+                       const struct table *table)
+{
+    if (visit_one(visitor, plain, purpose, table, 1, none) != 0)
+        return -1;
+    return visit_one(visitor, partitioned, "the same, where the tables are partitioned", table, 1,
+                     none);
+}
+
+static int visit_root_changes(const struct visitor *visitor, const struct pg_statements *statements)
+{
+    static const char *const inserted[ROOT_INSERT_MORE + 1] = { "payload_hash", "source_time",
+                                                                NULL };
+    static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time",
+                                                              "updated_at", "touched", NULL };
+    const struct table *root = &statements->entity->root;
+
+    if (visit_one(visitor, &statements->insert,
+                  "insert the roots that are new; skips one that is there by now", root,
+                  root->column_count, inserted) != 0)
+        return -1;
+    return visit_one(visitor, &statements->write, "write the stored roots that differ", root,
+                     root->column_count, written);
+}
+
 static int visit_child_changes(const struct visitor *visitor,
                                const struct pg_child_statements *child, const struct table *table)
 {
@@ -69,10 +96,6 @@ static int visit_child_changes(const struct visitor *visitor,
 int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *visit, void *context)
 {
     static const char *const found[] = { "payload_hash", "source_time", NULL };
-    static const char *const inserted[ROOT_INSERT_MORE + 1] = { "payload_hash", "source_time",
-                                                                NULL };
-    static const char *const written[ROOT_WRITE_MORE + 1] = { "payload_hash", "source_time",
-                                                              "updated_at", "touched", NULL };
     const struct visitor visitor = { visit, context };
     const struct entity *entity = statements->entity;
     const struct table *root = &entity->root;
@@ -81,23 +104,17 @@ int pg_describe_entity(const struct pg_statements *statements, pg_describe_fn *v
             &visitor, &statements->find,
             "which of the batch's roots are there, and which payloads are the ones applied last",
             root, 1, found) != 0 ||
-        visit_one(&visitor, &statements->load,
-                  "lock and read the roots whose payload is another one", root, 1, none) != 0 ||
-        visit_one(&visitor, &statements->load_partitioned,
-                  "the same, where the tables are partitioned", root, 1, none) != 0)
+        visit_loads(&visitor, &statements->load, &statements->load_partitioned,
+                    "lock and read the roots whose payload is another one", root) != 0)
         return -1;
-    for (size_t i = 0; i < entity->child_count; i++)
-        if (visit_one(&visitor, &statements->children[i].load, "read the child rows of these roots",
-                      &entity->children[i].table, 1, none) != 0 ||
-            visit_one(&visitor, &statements->children[i].load_partitioned,
-                      "the same, where the tables are partitioned", &entity->children[i].table, 1,
-                      none) != 0)
+    for (size_t i = 0; i < entity->child_count; i++) {
+        const struct pg_child_statements *child = &statements->children[i];
+
+        if (visit_loads(&visitor, &child->load, &child->load_partitioned,
+                        "read the child rows of these roots", &entity->children[i].table) != 0)
             return -1;
-    if (visit_one(&visitor, &statements->insert,
-                  "insert the roots that are new; skips one that is there by now", root,
-                  root->column_count, inserted) != 0 ||
-        visit_one(&visitor, &statements->write, "write the stored roots that differ", root,
-                  root->column_count, written) != 0)
+    }
+    if (visit_root_changes(&visitor, statements) != 0)
         return -1;
     for (size_t i = 0; i < entity->child_count; i++)
         if (visit_child_changes(&visitor, &statements->children[i], &entity->children[i].table) !=
