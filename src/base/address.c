@@ -1,6 +1,9 @@
 #include "base/address.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char DIGITS[] = "0123456789";
 
@@ -35,6 +38,19 @@ const char *address_parse(struct address *out, const char *text)
     out->host[host.len] = '\0';
     out->port = (int)port;
     return NULL;
+}
+
+const char *address_look_up(const struct address *address, struct addrinfo **found)
+{
+    const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+    char port[8];
+    int problem;
+
+    snprintf(port, sizeof(port), "%d", address->port);
+    problem = getaddrinfo(address->host, port, &wanted, found);
+    if (problem == 0)
+        return NULL;
+    return problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem);
 }
 
 /* A host name may begin with "127." too, and belongs to whoever registered it. */

@@ -7,7 +7,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,21 +82,17 @@ static int connect_to(const struct addrinfo *found, int64_t deadline_ms)
    err. */
 static int connect_to_any(const char *address, int64_t deadline_ms, struct error *err)
 {
-    const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     struct address parsed;
     const char *why = address_parse(&parsed, address);
-    char port[8];
     int fd = -1;
     int problem;
 
     if (why != NULL)
         return error_set(err, ERROR_CONFIG, "not an address", address, "%s", why);
-    snprintf(port, sizeof(port), "%d", parsed.port);
-    problem = getaddrinfo(parsed.host, port, &wanted, &found);
-    if (problem != 0)
-        return no_answer(err, address,
-                         problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
+    why = address_look_up(&parsed, &found);
+    if (why != NULL)
+        return no_answer(err, address, why);
     for (struct addrinfo *one = found; one != NULL && fd < 0; one = one->ai_next)
         fd = connect_to(one, deadline_ms);
     problem = errno;

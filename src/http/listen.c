@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,23 +54,19 @@ static int hint_at(struct error *err, int reason)
 
 int http_listen(const char *address, struct error *err)
 {
-    const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
     struct addrinfo *found = NULL;
     struct address parsed;
     const char *why = address_parse(&parsed, address);
-    char port[8];
     int fd = -1;
-    int problem;
+    int problem = 0;
 
     if (why != NULL) {
         cannot_listen(err, address, why);
         return error_hint(err, "write \"127.0.0.1:9187\" or \"[::1]:9187\" into http.listen");
     }
-    snprintf(port, sizeof(port), "%d", parsed.port);
-    problem = getaddrinfo(parsed.host, port, &wanted, &found);
-    if (problem != 0) {
-        cannot_listen(err, address,
-                      problem == EAI_SYSTEM ? strerror(errno) : gai_strerror(problem));
+    why = address_look_up(&parsed, &found);
+    if (why != NULL) {
+        cannot_listen(err, address, why);
         return error_hint(err, "the host in http.listen is not known to this machine");
     }
     /* A name may stand for addresses that this machine does not have, and they are passed over. But
