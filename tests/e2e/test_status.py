@@ -147,6 +147,8 @@ def test_who_speaks_no_http_is_no_daemon(configure: Configure):
         def greet():
             connection, _ = server.accept()
             with connection:
+                # What is not read when it closes would make a reset of the end.
+                connection.recv(4096)
                 connection.sendall(b"220 mail.example ESMTP\r\n")
 
         thread = threading.Thread(target=greet)
