@@ -39,7 +39,8 @@ static void tell_of_returns(struct returns *returns, const struct queue *queue, 
               LOG_NUMBER("assumed_limit", RETURNS_LIMIT),
               LOG_TEXT("hint",
                        "find out why they are not acknowledged; until then, have the queue's owner "
-                       "set a policy with a delivery-limit of -1 or a dead-letter-exchange"));
+                       "set a dead-letter-exchange by policy or, with RabbitMQ 4, a "
+                       "delivery-limit of -1"));
 }
 
 bool returns_note(struct returns *returns, struct queue *queue, const struct delivery *delivery,
