@@ -39,6 +39,16 @@ struct printer {
     const char *entity;    /* NULL: common to all */
 };
 
+/* One that has no parameters, such as BEGIN, cannot be prepared. */
+static void print_as_comment(const char *sql)
+{
+    const char *end;
+
+    for (; (end = strchr(sql, '\n')) != NULL; sql = end + 1)
+        printf("-- %.*s\n", (int)(end - sql), sql);
+    printf("-- %s;\n", sql);
+}
+
 static void print_text(const struct pg_description *description)
 {
     const struct pg_statement *statement = description->statement;
@@ -46,7 +56,7 @@ static void print_text(const struct pg_description *description)
     printf("\n-- %s%s%s: %s\n", statement->name, description->table != NULL ? ", " : "",
            description->table != NULL ? description->table : "", description->purpose);
     if (statement->param_count == 0) {
-        printf("-- %s;\n", statement->sql); /* cannot be prepared */
+        print_as_comment(statement->sql);
         return;
     }
     fputs("-- parameters:", stdout);

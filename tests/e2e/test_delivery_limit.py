@@ -15,6 +15,7 @@ OK = 0
 _MIB = 1 << 20
 _NEAR, _LIMIT = 10, 20
 _PATIENT = {"postgres": {"lock_timeout": 60, "statement_timeout": 90}, "shutdown_timeout": 120}
+_RETURNS = "SELECT returns FROM kopru.queues WHERE queue = %s"
 _UNLIMITED = {"x-delivery-limit": 1000}  # so that only kopru's own care is seen
 
 
@@ -77,13 +78,12 @@ def test_returns_are_told_counted_and_shown(rabbitmq_server, db, quorum, kopru):
         daemon.wait_until(lambda: endpoint.metrics()[
             "kopru_messages_near_delivery_limit_total", quorum] == 5, 10, "all to be counted")
         assert endpoint.metrics()["kopru_unacknowledged_returns", quorum] == _NEAR
-        assert db.value("SELECT returns FROM kopru.queues WHERE queue = %s", quorum) == _NEAR
+        assert db.value(_RETURNS, quorum) == _NEAR
         assert len(daemon.events("delivery_limit")) == (rabbitmq_server.version >= (4,))
     daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "all to be acknowledged")
     daemon.wait_until(lambda: endpoint.metrics()["kopru_unacknowledged_returns", quorum] == 0, 10,
                       "nothing to be near the limit any more")
-    daemon.wait_until(lambda: db.value("SELECT returns FROM kopru.queues WHERE queue = %s",
-                                       quorum) is None, 10, "the row to say so")
+    daemon.wait_until(lambda: db.value(_RETURNS, quorum) is None, 10, "the row to say so")
     assert daemon.events("delivery_limit_near") == [line]
     assert daemon.terminate() == 0
 
@@ -118,6 +118,7 @@ def test_after_a_crash_it_waits_before_it_takes_them_again(rabbitmq_server, db, 
         blocker.execute("LOCK TABLE kopru.customers")
         daemon = kopru(**settings)
         daemon.wait_for_event("delivery_limit_near")
+        daemon.wait_until(lambda: db.value(_RETURNS, quorum) == returns, 30, "the row to say so")
         daemon.kill9()
     daemon.launch()
     (line,) = daemon.wait_for_event("delivery_limit_wait")

@@ -209,8 +209,10 @@ class RabbitMQ:
         self.start()
 
     def save_definitions(self) -> None:
-        """Write all declarations to disk: a broker that is killed soon after one may forget it."""
-        self.rabbitmqctl("eval", "mnesia:dump_log().")
+        """Write all declarations to disk: a broker that is killed soon after one may forget it. A
+        quorum queue is registered in a table of Ra as well, without which it gets no leader.
+        """
+        self.rabbitmqctl("eval", "mnesia:dump_log(), [dets:sync(T) || T <- dets:all()].")
 
     def kill9(self) -> None:
         self._child.kill9()
