@@ -16,7 +16,7 @@ from support.wait import wait_until
 
 pytestmark = [pytest.mark.full, pytest.mark.no_kopru, needs_podman]
 
-FOLDER = "/root/kopru"
+FOLDER = "/srv/kopru"
 SERVICES = ("broker", "database", "kopru")
 DEADLINE_S = 120
 
@@ -121,7 +121,7 @@ def test_no_container_has_a_privilege_or_a_root_to_write_to(composed: Composed):
         assert status["Uid"] != "0" and status["NoNewPrivs"] == "1", service
         for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
             assert int(status[name], 16) == 0, (service, name)
-        for path in ("/new", "/usr/new", "/etc/new", "/var/new", "/root/new"):
+        for path in ("/new", "/usr/new", "/etc/new", "/var/new", "/srv/new"):
             said = composed.execute(service, f"sh -c 'touch {path} 2>&1 || true'")
             assert "Read-only file system" in said or "Permission denied" in said, (service, path)
         mounted = composed.execute(service, "cat /proc/1/mounts")

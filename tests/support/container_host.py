@@ -2,8 +2,8 @@
 machine that runs the tests, neither its images, its ports nor its configuration.
 
     with ContainerHost() as host:
-        host.copy_repository("/root/kopru")
-        print(host.run("docker compose up --detach", folder="/root/kopru"))
+        host.copy_repository("/srv/kopru")
+        print(host.run("docker compose up --detach", folder="/srv/kopru"))
 
 systemd runs in it, because podman has the health checks of containers made by timers of systemd.
 The images are made from Debian's packages alone, since no registry may be reachable: debootstrap
@@ -88,10 +88,10 @@ class ContainerHost:
                  "umount --lazy /sys/fs/cgroup/systemd")
 
     def _make_stand_ins(self) -> None:
-        self._feed("mkdir /root/stand-ins && tar -x -C /root/stand-ins",
+        self._feed("mkdir /srv/stand-ins && tar -x -C /srv/stand-ins",
                    ["tar", "-C", str(_FILES), "-c", "."])
         for file, name in STAND_INS.items():
-            self.run(f"docker build --tag {name} --file {file}.Dockerfile .", "/root/stand-ins")
+            self.run(f"docker build --tag {name} --file {file}.Dockerfile .", "/srv/stand-ins")
         self.run(f"docker save {' '.join(STAND_INS.values())} | podman load")
 
     def copy_repository(self, folder: str) -> None:
