@@ -119,6 +119,7 @@ def test_rabbitmq_keeps_confirmed_messages_over_kill_and_restart_and_leaves_noth
         broker.declare_queue("kept")
         broker.publish("kept", b"one", message_id="1")
         assert broker.publish_many("kept", (str(n).encode() for n in range(2500))) == 2500
+        broker.save_definitions()
         broker.kill9()
         assert not listens("127.0.0.1", broker.port)
         broker.start()
