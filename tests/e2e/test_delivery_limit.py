@@ -9,7 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 from support.endpoint import Endpoint
+from support.preload import fatal_message, require_plain_binary
 from support.rabbitmq import RabbitMQ
+from support.wait import wait_until
 
 OK = 0
 _MIB = 1 << 20
@@ -242,6 +244,39 @@ def test_25_kills_in_a_row_with_a_full_prefetch(rabbitmq_server, db, kopru, caps
     rabbitmq_server.delete_queue(refuge)
     for name in names.values():
         rabbitmq_server.delete_queue(name)
+
+
+@pytest.mark.full  # it waits for minutes
+def test_a_message_that_ends_the_daemon_takes_no_other_with_it(rabbitmq_server, db, kopru,
+                                                               tmp_path):
+    """By a fault of kopru's: it ends in the dead-letter exchange, and alone."""
+    require_plain_binary()
+    name, refuge = f"quorum-{secrets.token_hex(4)}", f"refuge-{secrets.token_hex(4)}"
+    rabbitmq_server.declare_queue(refuge, quorum=True)
+    rabbitmq_server.declare_queue(name, quorum=True, arguments={
+        "x-delivery-limit": _LIMIT, "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": refuge})
+    rabbitmq_server.publish_many(name, [
+        _body(n, **({"status": "fatal"} if n == 25 else {})) for n in range(50)])
+    rabbitmq_server.return_all(name, _LIMIT - 5)  # the first fifteen lives
+    daemon = kopru(start=False, queues=[{"name": name, "entity": "customer"}],
+                   env=fatal_message(tmp_path, '"fatal"'))
+    lives = 0
+    while rabbitmq_server.depth(refuge).ready == 0:
+        lives += 1
+        assert lives < 10
+        daemon.launch()
+        wait_until(lambda: not daemon.is_running() or rabbitmq_server.depth(refuge).ready > 0, 180,
+                   "the daemon to take the message")
+    if not daemon.is_running():
+        daemon.launch()
+    daemon.wait_until_ready(180)
+    daemon.wait_until(lambda: rabbitmq_server.depth(name).is_empty, 60, "all others to be taken")
+    assert db.value("SELECT count(*) FROM kopru.customers") == 49
+    assert rabbitmq_server.depth(refuge).ready == 1
+    assert daemon.terminate() == 0
+    for queue in (name, refuge):
+        rabbitmq_server.delete_queue(queue)
 
 
 def test_missing_tables_cost_one_return_however_long_they_are_missing(

@@ -1,5 +1,5 @@
 """Libraries that stand before libc in a daemon under test, or in a database server: an allocation
-that fails, a wall clock that is set, a signal that comes early."""
+that fails, a wall clock that is set, a signal that comes early, a message that is fatal."""
 
 import ctypes
 import mmap
@@ -18,6 +18,14 @@ def require_plain_binary() -> None:
         pytest.skip("the sanitized program takes no library before its own")
 
 
+def _build(name: str, directory: Path) -> Path:
+    library = directory / f"{name}.so"
+    source = Path(__file__).with_name(f"{name}.c")
+    subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared", "-fno-builtin",
+                    "-o", str(library), str(source), "-ldl"], check=True)
+    return library
+
+
 class Preload:
     """One of these libraries, built, and the numbers it shares with the daemon.
 
@@ -26,11 +34,7 @@ class Preload:
     """
 
     def __init__(self, name: str, variable: str, directory: Path):
-        library = directory / f"{name}.so"
-        source = Path(__file__).with_name(f"{name}.c")
-        subprocess.run(["cc", "-std=c11", "-D_GNU_SOURCE", "-O1", "-fPIC", "-shared",
-                        "-fno-builtin", "-o", str(library), str(source), "-ldl"],
-                       check=True)
+        library = _build(name, directory)
         path = directory / f"{name}.shared"
         path.write_bytes(bytes(3 * ctypes.sizeof(ctypes.c_long)))
         descriptor = os.open(path, os.O_RDWR)
@@ -55,3 +59,8 @@ def stepping_clock(directory: Path) -> Preload:
 def early_signal(directory: Path) -> Preload:
     """numbers: the signal that comes when the configuration file is opened; how often it came."""
     return Preload("early_signal", "EARLY_SIGNAL", directory)
+
+
+def fatal_message(directory: Path, text: str) -> dict[str, str]:
+    """An environment in which a message whose body contains the text ends the daemon by SIGABRT."""
+    return {"LD_PRELOAD": str(_build("fatal_message", directory)), "FATAL_MESSAGE": text}
