@@ -34,7 +34,14 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Not for a pytest that a test runs.
+    part, _, parts = os.environ.pop("KOPRU_TEST_PART", "1/1").partition("/")
+    files = sorted({item.path for item in items})[int(part) - 1::int(parts)]
+    left_out = [item for item in items if item.path not in files]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item.path in files]
     for item in items:
         if is_platform_test(item.nodeid):
             item.add_marker("platform")

@@ -57,22 +57,27 @@ def run_beside(folder: Path, text: str, status: int) -> subprocess.CompletedProc
     script = folder / "dev"
     script.write_text("\n".join([
         functions, "output=$(mktemp -p .)", "trap end_beside EXIT",
-        f"begin_beside bash -c {shlex.quote(f'printf %s {shlex.quote(text)}; exit {status}')}",
-        "step first echo '== 2 passed =='", "step beside follow_beside", "finish", ""]))
+        f"begin_beside one bash -c {shlex.quote(f'printf %s {shlex.quote(text)}; exit {status}')}",
+        "begin_beside 'the other' bash -c 'echo == 4 passed ==; exit 0'",
+        "step first echo '== 2 passed =='", "step beside follow_beside one",
+        "step last follow_beside 'the other'", "finish", ""]))
     return subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
 
 
 def test_a_runner_beside_another_is_a_step_like_all(tmp_path: Path):
     done = run_beside(tmp_path, "noise\n===== 1 passed in 1.0s =====\n", 0)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("--- beside\nnoise\n===== 1 passed in 1.0s =====\n\n--- first\n"
-                                "== 2 passed ==\n--- beside\n===== 1 passed in 1.0s =====\n")
+    assert done.stdout.endswith(
+        "--- beside\nnoise\n===== 1 passed in 1.0s =====\n--- last\n== 4 passed ==\n\n"
+        "--- first\n== 2 passed ==\n--- beside\n===== 1 passed in 1.0s =====\n"
+        "--- last\n== 4 passed ==\n")
 
 
 def test_a_runner_that_fails_beside_another_fails_all(tmp_path: Path):
     done = run_beside(tmp_path, "===== 1 failed in 1.0s =====\n", 3)
     assert done.returncode == 1
-    assert done.stdout.endswith("--- beside\nFAILED, status 3: ===== 1 failed in 1.0s =====\n")
+    assert done.stdout.endswith("--- beside\nFAILED, status 3: ===== 1 failed in 1.0s =====\n"
+                                "--- last\n== 4 passed ==\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -81,13 +86,26 @@ def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signa
     script, pid_file = tmp_path / "dev", tmp_path / "pid"
     script.write_text("\n".join([
         functions, "trap end_beside EXIT", "trap 'exit 130' INT", "trap 'exit 143' TERM",
-        f"begin_beside bash -c 'echo $$ >{pid_file}; exec sleep 1000'",
+        f"begin_beside one bash -c 'echo $$ >{pid_file}; exec sleep 1000'",
         "while :; do read -r -t 0.1 <> <(:) || true; done", ""]))
     with subprocess.Popen(["bash", str(script)]) as running:
         wait_until(lambda: pid_file.exists() and pid_file.read_text().strip(), 30, "the runner")
         running.send_signal(number)
         assert running.wait(30) == 128 + number
     wait_until(lambda: is_gone(int(pid_file.read_text())), 10, "the runner to be gone")
+
+
+def collected(**environment: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                           "--collect-only", "tests/golden", "tests/tools"], cwd=REPOSITORY,
+                          env=os.environ | environment, capture_output=True, text=True, check=True)
+    return [line for line in done.stdout.splitlines() if "::" in line]
+
+
+def test_two_parts_have_all_tests_once():
+    first, second = (collected(KOPRU_TEST_PART=part) for part in ("1/2", "2/2"))
+    assert first and second
+    assert sorted(first + second) == sorted(collected())
 
 
 # mistakes
