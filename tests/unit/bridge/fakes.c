@@ -558,24 +558,3 @@ struct lease_port fakes_lease(struct fakes *fakes)
     return (struct lease_port){ fakes,      lease_open,    ignore,      lease_check_tables,
                                 lease_read, lease_acquire, lease_renew, lease_release };
 }
-
-void fake_queue_init(struct fake_queue *fake, const struct write_settings *settings)
-{
-    struct queue_ports ports;
-    struct error err;
-
-    memset(fake, 0, sizeof(*fake));
-    fakes_init(&fake->fakes);
-    ports = fakes_ports(&fake->fakes);
-    assert_int_equal(doorbell_init(&fake->keeper, &err), 0);
-    assert_int_equal(queue_init(&fake->queue, "q", "e", &ports, &fake->keeper, &err), 0);
-    assert_int_equal(writers_init(&fake->writers, &fake->queue, settings, &err), 0);
-}
-
-void fake_queue_release(struct fake_queue *fake)
-{
-    writers_release(&fake->writers);
-    queue_release(&fake->queue);
-    doorbell_release(&fake->keeper);
-    fakes_release(&fake->fakes);
-}

@@ -115,15 +115,4 @@ void fakes_wait(struct fakes *fakes, bool (*condition)(const struct fakes *), co
 /* A message of that body, mapped, as the consumer thread would hand it over. */
 struct message *fakes_message(const char *body, uint64_t position);
 
-/* One queue with its writers, whose threads are not started: what the rooms below them need. */
-struct fake_queue {
-    struct fakes fakes;
-    struct doorbell keeper;
-    struct queue queue;
-    struct writers writers;
-};
-
-void fake_queue_init(struct fake_queue *fake, const struct write_settings *settings);
-void fake_queue_release(struct fake_queue *fake);
-
 #endif

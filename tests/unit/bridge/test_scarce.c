@@ -3,7 +3,7 @@
 #include "bridge/write/isolate.h"
 #include "bridge/write/trial.h"
 
-#include "fakes.h"
+#include "fake_queue.h"
 #include "scarce_memory.h"
 
 #include <dirent.h>
@@ -143,14 +143,14 @@ static void a_batch_or_a_trial_waits_for_memory(void **state)
     const struct write_report report = { .unclassified = true, .statements = 1 };
     struct fake_queue fake;
     struct write_session *session;
-    struct message *messages[2];
+    struct message **messages = fake.messages;
     struct scarce scarce = { 0 };
 
     (void)state;
     fake_queue_init(&fake, &settings);
     session = &fake.writers.writers[0].session;
-    messages[0] = fakes_message("a", 0);
-    messages[1] = fakes_message("b", 1);
+    fake_queue_message(&fake, "a");
+    fake_queue_message(&fake, "b");
     assert_true(trial_quarantine(session, &messages[1], 1, &report));
     while (scarce_next(&scarce)) {
         bool written = isolate_write(session, messages, 1);
@@ -171,8 +171,6 @@ static void a_batch_or_a_trial_waits_for_memory(void **state)
         atomic_store(&session->quarantine.tried_last, false);
     }
     fake_queue_release(&fake);
-    message_free(messages[0]);
-    message_free(messages[1]);
 }
 
 int main(void)

@@ -2,7 +2,7 @@
 #include "bridge/consume/consumer.h"
 
 #include "base/clock.h"
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

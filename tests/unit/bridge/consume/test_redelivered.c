@@ -4,7 +4,7 @@
 #include "asked_broker.h"
 #include "bridge/bridge.h"
 #include "bridge/timing.h"
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,6 @@ enum { WRITERS = 3, PREFETCH = 5, MAX_BYTES = 1 << 20, SILENCE_MS = REDELIVERED_
 
 static struct fake_queue fake;
 static struct redelivered redelivered;
-static struct message *messages[FAKE_MAX];
-static size_t count;
 static struct bridge *bridge;
 
 static int set_up(void **state)
@@ -26,24 +24,19 @@ static int set_up(void **state)
     fake_queue_init(&fake, &(struct write_settings){ .writers = WRITERS });
     redelivered =
         (struct redelivered){ .writers = &fake.writers, .queue = "q", .max_messages = PREFETCH };
-    count = 0;
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < count; i++)
-        message_free(messages[i]);
     fake_queue_release(&fake);
     return 0;
 }
 
 static void hold(const char *body, size_t unacknowledged)
 {
-    messages[count] = fakes_message(body, count);
-    redelivered_hold(&redelivered, messages[count], unacknowledged);
-    count++;
+    redelivered_hold(&redelivered, fake_queue_message(&fake, body), unacknowledged);
 }
 
 /* How many messages wait for all writers: those of one id for one writer, in order. */

@@ -1,7 +1,7 @@
 #include "bridge/consume/returns.h"
 
 #include "bridge/timing.h"
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "bridge/timing.h"
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 
 #include "bridge/write/isolate.h"
 
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +15,7 @@ enum { WINDOW = 4 };
 
 static struct fake_queue fake;
 static struct breaker *breaker;
-static struct message *messages[FAKE_MAX];
-static size_t count;
+static struct message **const messages = fake.messages;
 
 static int set_up(void **state)
 {
@@ -28,7 +27,6 @@ static int set_up(void **state)
     };
 
     (void)state;
-    count = 0;
     fake_queue_init(&fake, &settings);
     breaker = &fake.writers.shared.breaker;
     return 0;
@@ -37,19 +35,17 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < count; i++)
-        message_free(messages[i]);
     fake_queue_release(&fake);
     return 0;
 }
 
 static bool write_bodies(const char *const *bodies, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        messages[count + i] = fakes_message(bodies[i], count + i);
-    }
-    count += n;
-    return isolate_write(&fake.writers.writers[0].session, messages + count - n, n);
+    struct message **batch = messages + fake.message_count;
+
+    for (size_t i = 0; i < n; i++)
+        fake_queue_message(&fake, bodies[i]);
+    return isolate_write(&fake.writers.writers[0].session, batch, n);
 }
 
 #define WRITE(...)                                                                                 \
@@ -69,7 +65,7 @@ static void what_was_held_is_judged_again(void **state)
     assert_false(breaker_is_open(breaker));
     assert_int_equal(atomic_load(&fake.queue.counters.dead_letters[REFUSAL_REJECTED_BY_DATABASE]),
                      0);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < fake.message_count; i++)
         assert_true(atomic_load(&messages[i]->committed) && !messages[i]->refused);
     assert_int_equal(fake.fakes.transaction_count, 2);
     assert_string_equal(fake.fakes.transactions[0], "probe a!");
@@ -85,7 +81,7 @@ static void a_message_that_is_too_large_by_now_proves_nothing(void **state)
     assert_true(WRITE("a!", "b!", "c!", "d!", "e!", "f!"));
     assert_int_equal(breaker->status.openings, 1);
     assert_true(fake.fakes.attempts > MENDED_AFTER);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < fake.message_count; i++)
         assert_true(atomic_load(&messages[i]->committed) && !messages[i]->refused);
 }
 
@@ -111,7 +107,7 @@ static void the_end_of_the_subscription_ends_the_wait(void **state)
     pthread_join(thread, NULL);
     assert_true(breaker_is_open(breaker));
     assert_int_equal(fake.fakes.transaction_count, 0);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < fake.message_count; i++)
         assert_false(atomic_load(&messages[i]->committed));
 }
 
@@ -143,7 +139,7 @@ static void a_message_at_fault_does_not_keep_it_open(void **state)
     assert_false(breaker_is_open(breaker));
     assert_int_equal(atomic_load(&fake.queue.counters.dead_letters[REFUSAL_REJECTED_BY_DATABASE]),
                      1);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < fake.message_count; i++)
         assert_true(atomic_load(&messages[i]->committed) && messages[i]->refused == (i == 0));
 }
 

@@ -2,7 +2,7 @@
 #include "bridge/write/commit.h"
 
 #include "base/thread.h"
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,14 +12,12 @@
 
 static struct fake_queue fake;
 static struct write_session *session;
-static struct message *messages[4];
-static size_t count;
+static struct message **const messages = fake.messages;
 static struct write_report report;
 
 static int set_up(void **state)
 {
     (void)state;
-    count = 0;
     fake_queue_init(&fake, &(struct write_settings){ .writers = 1 });
     session = &fake.writers.writers[0].session;
     return 0;
@@ -28,21 +26,20 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < count; i++)
-        message_free(messages[i]);
     fake_queue_release(&fake);
     return 0;
 }
 
 static void add(const char *body)
 {
-    messages[count] = fakes_message(body, count);
-    count++;
+    fake_queue_message(&fake, body);
 }
 
 static enum commit_result commit_all(bool probe, unsigned tries)
 {
-    const struct write_request request = { .messages = messages, .count = count, .probe = probe };
+    const struct write_request request = { .messages = messages,
+                                           .count = fake.message_count,
+                                           .probe = probe };
 
     return commit_until_decided(session, &request, tries, &report);
 }

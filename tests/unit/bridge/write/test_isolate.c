@@ -2,7 +2,7 @@
 
 #include "bridge/write/trial.h"
 
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,50 +11,40 @@
 
 #include <cmocka.h>
 
-struct fixture {
-    struct fake_queue fake;
-    struct message *messages[FAKE_MAX];
-    size_t count;
-};
-
-static struct fixture fixture;
+static struct fake_queue fake;
 
 static int set_up(void **state)
 {
     (void)state;
-    fixture.count = 0;
-    fake_queue_init(&fixture.fake, &(struct write_settings){ .writers = 1 });
+    fake_queue_init(&fake, &(struct write_settings){ .writers = 1 });
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < fixture.count; i++)
-        message_free(fixture.messages[i]);
-    fake_queue_release(&fixture.fake);
+    fake_queue_release(&fake);
     return 0;
 }
 
 static void add(const char *body)
 {
-    fixture.messages[fixture.count] = fakes_message(body, fixture.count);
-    fixture.count++;
+    fake_queue_message(&fake, body);
 }
 
 static bool write_all(void)
 {
     struct message *batch[FAKE_MAX]; /* isolation reorders what it is given */
 
-    memcpy(batch, fixture.messages, sizeof(batch));
-    return isolate_write(&fixture.fake.writers.writers[0].session, batch, fixture.count);
+    memcpy(batch, fake.messages, sizeof(batch));
+    return isolate_write(&fake.writers.writers[0].session, batch, fake.message_count);
 }
 
 static void expect_transactions(const char *const *expected, size_t count)
 {
-    assert_int_equal(fixture.fake.fakes.transaction_count, count);
+    assert_int_equal(fake.fakes.transaction_count, count);
     for (size_t i = 0; i < count; i++)
-        assert_string_equal(fixture.fake.fakes.transactions[i], expected[i]);
+        assert_string_equal(fake.fakes.transactions[i], expected[i]);
 }
 
 #define EXPECT_TRANSACTIONS(...)                                                                   \
@@ -63,8 +53,8 @@ static void expect_transactions(const char *const *expected, size_t count)
 
 static void expect_committed(void)
 {
-    for (size_t i = 0; i < fixture.count; i++)
-        assert_true(atomic_load(&fixture.messages[i]->committed));
+    for (size_t i = 0; i < fake.message_count; i++)
+        assert_true(atomic_load(&fake.messages[i]->committed));
 }
 
 static void a_good_batch_is_one_transaction(void **state)
@@ -87,9 +77,9 @@ static void a_bad_message_goes_with_its_neighbours(void **state)
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a", "dead:b! c d");
     expect_committed();
-    assert_true(fixture.messages[1]->refused);
-    assert_int_equal(fixture.messages[1]->refusal.reason, REFUSAL_REJECTED_BY_DATABASE);
-    assert_string_equal(fixture.messages[1]->refusal.sqlstate, "23514");
+    assert_true(fake.messages[1]->refused);
+    assert_int_equal(fake.messages[1]->refusal.reason, REFUSAL_REJECTED_BY_DATABASE);
+    assert_string_equal(fake.messages[1]->refusal.sqlstate, "23514");
 }
 
 static void a_unique_violation_is_tried_once_more_after_the_others(void **state)
@@ -101,7 +91,7 @@ static void a_unique_violation_is_tried_once_more_after_the_others(void **state)
     assert_true(write_all());
     EXPECT_TRANSACTIONS("b c", "a=");
     expect_committed();
-    assert_false(fixture.messages[0]->refused);
+    assert_false(fake.messages[0]->refused);
 }
 
 static void a_unique_violation_that_stays_is_a_refusal(void **state)
@@ -111,8 +101,8 @@ static void a_unique_violation_that_stays_is_a_refusal(void **state)
     assert_true(write_all());
     EXPECT_TRANSACTIONS("dead:a=");
     expect_committed();
-    assert_string_equal(fixture.messages[0]->refusal.sqlstate, "23505");
-    assert_int_equal(fixture.fake.fakes.attempts, 3);
+    assert_string_equal(fake.messages[0]->refusal.sqlstate, "23505");
+    assert_int_equal(fake.fakes.attempts, 3);
 }
 
 static void a_bad_message_at_the_end_has_its_own_transaction(void **state)
@@ -154,7 +144,7 @@ static void messages_of_one_entity_are_tried_singly_and_committed_together(void 
     assert_true(write_all());
     EXPECT_TRANSACTIONS("probe a1", "probe a1 a3", "dead:a2! a1 a3");
     expect_committed();
-    assert_true(fixture.messages[1]->refused);
+    assert_true(fake.messages[1]->refused);
 }
 
 static void all_bad_is_all_dead(void **state)
@@ -179,7 +169,7 @@ static void isolation_is_logarithmic(void **state)
         add(bodies[i]);
     }
     assert_true(write_all());
-    assert_true(fixture.fake.fakes.attempts <= 1 + 2 * 6 + 1);
+    assert_true(fake.fakes.attempts <= 1 + 2 * 6 + 1);
     expect_committed();
 }
 
@@ -187,13 +177,13 @@ static void an_outage_is_no_refusal(void **state)
 {
     (void)state;
     add("a");
-    fixture.fake.fakes.outcomes[0] = WRITE_RETRY;
-    fixture.fake.fakes.outcomes[1] = WRITE_RETRY;
-    fixture.fake.fakes.outcome_count = 2;
+    fake.fakes.outcomes[0] = WRITE_RETRY;
+    fake.fakes.outcomes[1] = WRITE_RETRY;
+    fake.fakes.outcome_count = 2;
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a");
-    assert_int_equal(fixture.fake.fakes.attempts, 3);
-    assert_false(fixture.messages[0]->refused);
+    assert_int_equal(fake.fakes.attempts, 3);
+    assert_false(fake.messages[0]->refused);
 }
 
 /* Otherwise it would be tried for ever. */
@@ -205,18 +195,18 @@ static void what_is_too_much_at_once_is_halved(void **state)
     add("b");
     add("c");
     add("d");
-    fixture.fake.fakes.capacity = 2;
+    fake.fakes.capacity = 2;
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a1 a2", "b", "c d");
     expect_committed();
-    for (size_t i = 0; i < fixture.count; i++)
-        assert_false(fixture.messages[i]->refused);
+    for (size_t i = 0; i < fake.message_count; i++)
+        assert_false(fake.messages[i]->refused);
 }
 
 /* As for a row that row security forbids: nothing but the row says so. */
 static void a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter(void **state)
 {
-    const struct quarantine *quarantine = &fixture.fake.writers.writers[0].session.quarantine;
+    const struct quarantine *quarantine = &fake.writers.writers[0].session.quarantine;
 
     (void)state;
     add("a");
@@ -226,12 +216,12 @@ static void a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter(void 
     EXPECT_TRANSACTIONS("a", "c");
     assert_int_equal(quarantine->count, 1);
     assert_int_equal(quarantine_messages(quarantine), 1);
-    assert_false(fixture.messages[1]->refused);
+    assert_false(fake.messages[1]->refused);
 }
 
 static void a_row_that_ends_its_session_is_quarantined_and_no_dead_letter(void **state)
 {
-    const struct quarantine *quarantine = &fixture.fake.writers.writers[0].session.quarantine;
+    const struct quarantine *quarantine = &fake.writers.writers[0].session.quarantine;
 
     (void)state;
     add("a");
@@ -241,7 +231,7 @@ static void a_row_that_ends_its_session_is_quarantined_and_no_dead_letter(void *
     EXPECT_TRANSACTIONS("a", "c");
     assert_int_equal(quarantine->count, 1);
     assert_string_equal(quarantine->entities[0].sqlstate, "57P01");
-    assert_false(fixture.messages[1]->refused);
+    assert_false(fake.messages[1]->refused);
 }
 
 /* The next connection is there at once, so the verdict about the neighbour waits for nothing. */
@@ -254,8 +244,8 @@ static void a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour(void
     add("d");
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a", "dead:b! d");
-    assert_true(fixture.messages[1]->refused);
-    assert_false(fixture.messages[2]->refused);
+    assert_true(fake.messages[1]->refused);
+    assert_false(fake.messages[2]->refused);
 }
 
 /* As with a server that crashes whatever is written. */
@@ -263,31 +253,31 @@ static void a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour(void
    recovers the verdict is void: it has to be written before anything else is tried. */
 static void a_row_that_crashes_the_server_keeps_no_verdict_from_being_written(void **state)
 {
-    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    const struct write_session *session = &fake.writers.writers[0].session;
 
     (void)state;
     add("o!");
     add("p+");
     add("q");
-    fixture.fake.fakes.crashes = true;
-    fixture.fake.fakes.mended_after = 24; /* or it would never end */
+    fake.fakes.crashes = true;
+    fake.fakes.mended_after = 24; /* or it would never end */
     assert_true(write_all());
-    assert_true(fixture.fake.fakes.attempts < fixture.fake.fakes.mended_after);
-    assert_true(fixture.messages[0]->refused && atomic_load(&fixture.messages[0]->committed));
-    assert_true(atomic_load(&fixture.messages[2]->committed));
+    assert_true(fake.fakes.attempts < fake.fakes.mended_after);
+    assert_true(fake.messages[0]->refused && atomic_load(&fake.messages[0]->committed));
+    assert_true(atomic_load(&fake.messages[2]->committed));
     assert_int_equal(session->quarantine.count, 1);
 }
 
 static void sessions_that_end_with_every_row_are_an_outage(void **state)
 {
-    struct write_session *session = &fixture.fake.writers.writers[0].session;
+    struct write_session *session = &fake.writers.writers[0].session;
     unsigned seed = session->retry.seed; /* each wait draws from it */
 
     (void)state;
     for (size_t i = 0; i < 8; i++)
         add((const char *[]){ "a", "b", "c", "d", "e", "f", "g", "h" }[i]);
-    fixture.fake.fakes.disturbance = '+';
-    fixture.fake.fakes.mended_after = 24;
+    fake.fakes.disturbance = '+';
+    fake.fakes.mended_after = 24;
     assert_true(write_all());
     assert_int_not_equal(session->retry.seed, seed);
     assert_true(session->quarantine.count <= 2);
@@ -296,8 +286,8 @@ static void sessions_that_end_with_every_row_are_an_outage(void **state)
         assert_true(trial_run_due(session));
     }
     expect_committed();
-    for (size_t i = 0; i < fixture.count; i++)
-        assert_false(fixture.messages[i]->refused);
+    for (size_t i = 0; i < fake.message_count; i++)
+        assert_false(fake.messages[i]->refused);
 }
 
 /* Neighbours that are committed after the first failure speak against the row. */
@@ -310,77 +300,77 @@ static void a_refusal_that_may_meet_every_row_needs_neighbours(void **state)
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a", "c", "dead:b&");
     expect_committed();
-    assert_string_equal(fixture.messages[1]->refusal.sqlstate, "P0001");
+    assert_string_equal(fake.messages[1]->refusal.sqlstate, "P0001");
 }
 
 static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
 {
-    struct write_session *session = &fixture.fake.writers.writers[0].session;
+    struct write_session *session = &fake.writers.writers[0].session;
     unsigned seed = session->retry.seed; /* each wait draws from it */
 
     (void)state;
     add("a");
     add("b");
     add("c");
-    fixture.fake.fakes.witness = true;
-    fixture.fake.fakes.disturbance = '&';
+    fake.fakes.witness = true;
+    fake.fakes.disturbance = '&';
     assert_true(write_all());
     assert_int_not_equal(session->retry.seed, seed);
-    assert_int_equal(fixture.fake.fakes.transaction_count, 0);
+    assert_int_equal(fake.fakes.transaction_count, 0);
     assert_int_equal(session->quarantine.count, 3);
-    for (size_t i = 0; i < fixture.count; i++)
-        assert_false(fixture.messages[i]->refused);
-    fixture.fake.fakes.disturbance = '\0';
+    for (size_t i = 0; i < fake.message_count; i++)
+        assert_false(fake.messages[i]->refused);
+    fake.fakes.disturbance = '\0';
     while (session->quarantine.count > 0) {
         session->quarantine.entities[0].due_ms = 0;
         assert_true(trial_run_due(session));
     }
     expect_committed();
-    assert_false(fixture.messages[0]->refused);
+    assert_false(fake.messages[0]->refused);
 }
 
 static void a_commit_before_an_outage_proves_nothing(void **state)
 {
-    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    const struct write_session *session = &fake.writers.writers[0].session;
 
     (void)state;
     add("a");
     add("b&");
     add("c");
     add("d");
-    fixture.fake.fakes.witness = true;
-    fixture.fake.fakes.disturbance = '&';
-    fixture.fake.fakes.disturbed_from = 1; /* "a" commits after the batch was refused for "b&" */
+    fake.fakes.witness = true;
+    fake.fakes.disturbance = '&';
+    fake.fakes.disturbed_from = 1; /* "a" commits after the batch was refused for "b&" */
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a");
     assert_int_equal(session->quarantine.count, 3);
-    for (size_t i = 0; i < fixture.count; i++)
-        assert_false(fixture.messages[i]->refused);
+    for (size_t i = 0; i < fake.message_count; i++)
+        assert_false(fake.messages[i]->refused);
 }
 
 /* No neighbour comes after them, and they would wait for one that may never come. */
 static void a_stored_row_stands_in_for_neighbours(void **state)
 {
-    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    const struct write_session *session = &fake.writers.writers[0].session;
     unsigned seed = session->retry.seed; /* each wait draws from it */
 
     (void)state;
     add("a");
     add("b&");
     add("c&");
-    fixture.fake.fakes.witness = true;
+    fake.fakes.witness = true;
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a", "dead:b& dead:c&");
     expect_committed();
     assert_int_equal(session->retry.seed, seed);
-    assert_int_equal(fixture.fake.fakes.witnesses_asked, 1);
+    assert_int_equal(fake.fakes.witnesses_asked, 1);
 }
 
 /* Were they quarantined, what comes behind them would never be tried. */
 static void more_bad_messages_than_the_quarantine_holds_are_refused(void **state)
 {
     static char bodies[64][4];
-    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    const struct write_session *session = &fake.writers.writers[0].session;
     unsigned seed = session->retry.seed; /* each wait draws from it */
 
     (void)state;
@@ -388,19 +378,19 @@ static void more_bad_messages_than_the_quarantine_holds_are_refused(void **state
         snprintf(bodies[i], sizeof(bodies[i]), "%c&", (char)('@' + i));
         add(bodies[i]);
     }
-    fixture.fake.fakes.witness = true;
+    fake.fakes.witness = true;
     assert_true(write_all());
     expect_committed();
     assert_int_equal(session->retry.seed, seed);
     assert_int_equal(session->quarantine.count, 0);
-    for (size_t i = 0; i < fixture.count; i++)
-        assert_true(fixture.messages[i]->refused);
+    for (size_t i = 0; i < fake.message_count; i++)
+        assert_true(fake.messages[i]->refused);
 }
 
 /* Those that come first are bad, and nothing speaks against them yet: no wait for each of them. */
 static void a_good_one_behind_bad_ones_is_found(void **state)
 {
-    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    const struct write_session *session = &fake.writers.writers[0].session;
     unsigned seed = session->retry.seed; /* each wait draws from it */
     size_t committed = 0;
 
@@ -410,10 +400,10 @@ static void a_good_one_behind_bad_ones_is_found(void **state)
                               "l" }[i]);
     assert_true(write_all());
     assert_int_equal(session->retry.seed, seed);
-    assert_true(fixture.fake.fakes.attempts < 60);
-    for (size_t i = 0; i < fixture.count; i++)
-        committed += atomic_load(&fixture.messages[i]->committed);
-    assert_int_equal(committed, fixture.count - 1);
+    assert_true(fake.fakes.attempts < 60);
+    for (size_t i = 0; i < fake.message_count; i++)
+        committed += atomic_load(&fake.messages[i]->committed);
+    assert_int_equal(committed, fake.message_count - 1);
     assert_int_equal(session->quarantine.count, 1);
 }
 
@@ -422,45 +412,45 @@ static void a_verdict_that_was_not_written_is_void(void **state)
 {
     (void)state;
     add("a!");
-    fixture.fake.fakes.outcomes[0] = WRITE_REFUSED; /* alone, in its batch of one */
-    fixture.fake.fakes.outcomes[1] = WRITE_RETRY;   /* its dead letter */
-    fixture.fake.fakes.outcome_count = 2;
-    fixture.fake.fakes.mended_after = 2;
+    fake.fakes.outcomes[0] = WRITE_REFUSED; /* alone, in its batch of one */
+    fake.fakes.outcomes[1] = WRITE_RETRY;   /* its dead letter */
+    fake.fakes.outcome_count = 2;
+    fake.fakes.mended_after = 2;
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a!");
     expect_committed();
-    assert_false(fixture.messages[0]->refused);
+    assert_false(fake.messages[0]->refused);
 }
 
 /* Whatever refuses them: no neighbour is judged for it. */
 static void dead_letters_that_are_refused_wait(void **state)
 {
-    const struct write_session *session = &fixture.fake.writers.writers[0].session;
+    const struct write_session *session = &fake.writers.writers[0].session;
     unsigned seed = session->pause.seed; /* each wait draws from it */
 
     (void)state;
     add("?");
-    fixture.fake.fakes.outcomes[0] = WRITE_REFUSED;
-    fixture.fake.fakes.outcomes[1] = WRITE_REFUSED;
-    fixture.fake.fakes.outcome_count = 2;
+    fake.fakes.outcomes[0] = WRITE_REFUSED;
+    fake.fakes.outcomes[1] = WRITE_REFUSED;
+    fake.fakes.outcome_count = 2;
     assert_true(write_all());
     EXPECT_TRANSACTIONS("dead:?");
-    assert_int_equal(fixture.fake.fakes.attempts, 3);
+    assert_int_equal(fake.fakes.attempts, 3);
     assert_int_not_equal(session->pause.seed, seed);
 }
 
 static void a_lost_lease_writes_nothing_and_says_so(void **state)
 {
-    struct queue_lease *lease = &fixture.fake.queue.lease;
+    struct queue_lease *lease = &fake.queue.lease;
 
     (void)state;
     queue_lease_acquired(lease, 0, 0, HANDOVER_NONE);
     add("a");
-    fixture.fake.fakes.outcomes[0] = WRITE_LEASE_LOST;
-    fixture.fake.fakes.outcome_count = 1;
+    fake.fakes.outcomes[0] = WRITE_LEASE_LOST;
+    fake.fakes.outcome_count = 1;
     assert_false(write_all());
-    assert_int_equal(fixture.fake.fakes.transaction_count, 0);
-    assert_false(atomic_load(&fixture.messages[0]->committed));
+    assert_int_equal(fake.fakes.transaction_count, 0);
+    assert_false(atomic_load(&fake.messages[0]->committed));
     assert_false(queue_lease_view(lease).held);
 }
 

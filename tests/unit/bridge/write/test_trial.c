@@ -6,23 +6,21 @@
 #include "bridge/write/isolate.h"
 #include "config/option.h"
 
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <time.h>
 
 #include <cmocka.h>
 
-enum { ATTEMPTS = 3, SPAN_MS = 60, DEADLINE_MS = 20000 };
+enum { ATTEMPTS = 3, SPAN_MS = 60 };
 
 static struct fake_queue fake;
 static struct write_session *session;
 static struct quarantine *quarantine;
-static struct message *messages[FAKE_MAX];
-static size_t count;
+static struct message **const messages = fake.messages;
 static bool redelivered; /* whether what is written is flagged so */
 
 static int set_up(void **state)
@@ -32,7 +30,6 @@ static int set_up(void **state)
                                              .quarantine_span_ms = SPAN_MS };
 
     (void)state;
-    count = 0;
     redelivered = false;
     fake_queue_init(&fake, &settings);
     session = &fake.writers.writers[0].session;
@@ -43,8 +40,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < count; i++)
-        message_free(messages[i]);
     fake_queue_release(&fake);
     return 0;
 }
@@ -55,9 +50,8 @@ static bool write_bodies(const char *const *bodies, size_t n)
     struct message *batch[FAKE_MAX];
 
     for (size_t i = 0; i < n; i++) {
-        messages[count] = fakes_message(bodies[i], count);
-        messages[count]->in_redelivered_batch = redelivered;
-        batch[i] = messages[count++];
+        batch[i] = fake_queue_message(&fake, bodies[i]);
+        batch[i]->in_redelivered_batch = redelivered;
     }
     n = quarantine_divert(quarantine, batch, n);
     return n == 0 || isolate_write(session, batch, n);
@@ -83,13 +77,7 @@ static bool was_written(const char *line)
 /* Waits for the next attempts. */
 static void retry(void)
 {
-    int64_t deadline = clock_monotonic_ms() + DEADLINE_MS;
-
-    while (!trial_is_due(session)) {
-        assert_true(clock_left_ms(deadline) > 0);
-        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-    }
-    assert_true(trial_run_due(session));
+    fake_queue_try_next(&fake);
 }
 
 /* More often and for longer than a message at fault may fail. */
@@ -497,12 +485,12 @@ static void an_outage_with_an_unknown_error_costs_nothing(void **state)
     fake.fakes.disturbed = true;
     assert_true(WRITE("a", "b", "c"));
     retry_beyond_the_limits();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < fake.message_count; i++)
         assert_false(is_committed(i));
     fake.fakes.disturbed = false;
     while (quarantine->count > 0)
         retry();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < fake.message_count; i++)
         assert_true(is_committed(i) && !messages[i]->refused);
 }
 
@@ -531,10 +519,8 @@ static void a_full_list_takes_no_more(void **state)
     (void)state;
     for (size_t i = 0; i <= QUARANTINE_MAX; i++) {
         bodies[i][0] = (char)('a' + i);
-        messages[count] = fakes_message(bodies[i], count);
-        assert_int_equal(trial_quarantine(session, &messages[count], 1, &report),
-                         i < QUARANTINE_MAX);
-        count++;
+        fake_queue_message(&fake, bodies[i]);
+        assert_int_equal(trial_quarantine(session, &messages[i], 1, &report), i < QUARANTINE_MAX);
     }
     writers_abandon(&fake.writers);
 }

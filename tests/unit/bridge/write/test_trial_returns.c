@@ -1,11 +1,10 @@
 /* Quarantined messages that the broker would drop when they come back a few times more. */
 #include "bridge/write/isolate.h"
-#include "bridge/write/trial.h"
 
 #include "base/clock.h"
 #include "model/returns.h"
 
-#include "fakes.h"
+#include "fake_queue.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,12 +13,10 @@
 
 #include <cmocka.h>
 
-enum { SPAN_MS = 60, DEADLINE_MS = 20000, TRIALS = 6 };
+enum { SPAN_MS = 60, TRIALS = 6 };
 
 static struct fake_queue fake;
 static struct write_session *session;
-static struct message *messages[FAKE_MAX];
-static size_t count;
 
 static int set_up(void **state)
 {
@@ -28,7 +25,6 @@ static int set_up(void **state)
                                              .quarantine_span_ms = SPAN_MS };
 
     (void)state;
-    count = 0;
     fake_queue_init(&fake, &settings);
     session = &fake.writers.writers[0].session;
     return 0;
@@ -37,19 +33,16 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < count; i++)
-        message_free(messages[i]);
     fake_queue_release(&fake);
     return 0;
 }
 
 static struct message *receive_one(const char *body, uint32_t returns)
 {
-    struct message *message = fakes_message(body, count);
+    struct message *message = fake_queue_message(&fake, body);
 
     message->delivery->returns = returns;
     message->arrived_at_ms = clock_monotonic_ms();
-    messages[count++] = message;
     return message;
 }
 
@@ -73,15 +66,9 @@ static void wait_for_next_millisecond(void)
 static void try_again(bool neighbours)
 {
     for (int i = 0; i < TRIALS && session->quarantine.count > 0; i++) {
-        int64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
-
         if (neighbours)
             write_one("d", 0);
-        while (!trial_is_due(session)) {
-            assert_true(clock_left_ms(deadline_ms) > 0);
-            nanosleep(&(struct timespec){ .tv_nsec = SPAN_MS * 250000L }, NULL);
-        }
-        assert_true(trial_run_due(session));
+        fake_queue_try_next(&fake);
     }
 }
 
