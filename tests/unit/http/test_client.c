@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { PATIENCE_MS = 30000, SHORT_MS = 200, BODY_BYTES = 4096 };
+enum { PATIENCE_MS = 30000, SHORT_MS = 200, BODY_BYTES = 4096, ADDRESS_BYTES = 32 };
 
 static void answer_alive(void *context, const struct http_request *request,
                          struct http_response *response)
@@ -130,6 +130,17 @@ static void a_long_body_is_cut(void **state)
     assert_int_equal(strlen(heard.body), BODY_BYTES);
 }
 
+/* Listens, and leaves it to the caller to accept. Returns the socket, and its address. */
+static int listen_at(char address[ADDRESS_BYTES])
+{
+    struct error err;
+    int fd = http_listen("127.0.0.1:0", &err);
+
+    assert_true(fd >= 0);
+    snprintf(address, ADDRESS_BYTES, "127.0.0.1:%d", http_listen_port(fd));
+    return fd;
+}
+
 /* A server that lets one client in, says the text, and then closes, keeps the connection, or says
    the same again and again. */
 struct scripted {
@@ -137,7 +148,6 @@ struct scripted {
     const char *text;
     enum { CLOSES, KEEPS, REPEATS } then;
     pthread_t thread;
-    char address[32];
 };
 
 static void *serve(void *argument)
@@ -162,14 +172,12 @@ static void *serve(void *argument)
 static struct heard get_from_scripted(const char *text, int then, int timeout_ms)
 {
     struct scripted server = { .text = text, .then = then };
+    char address[ADDRESS_BYTES];
     struct heard heard;
-    struct error err;
 
-    server.fd = http_listen("127.0.0.1:0", &err);
-    assert_true(server.fd >= 0);
-    snprintf(server.address, sizeof(server.address), "127.0.0.1:%d", http_listen_port(server.fd));
+    server.fd = listen_at(address);
     assert_int_equal(pthread_create(&server.thread, NULL, serve, &server), 0);
-    heard = get(server.address, "/livez", timeout_ms);
+    heard = get(address, "/livez", timeout_ms);
     pthread_join(server.thread, NULL);
     close(server.fd);
     return heard;
@@ -228,14 +236,11 @@ static void silence_ends_at_the_deadline(void **state)
 /* As a process that was stopped: its kernel accepts. */
 static void nobody_who_accepts_is_silence(void **state)
 {
-    struct heard heard;
-    struct error err;
-    int fd = http_listen("127.0.0.1:0", &err);
-    char address[32];
+    char address[ADDRESS_BYTES];
+    int fd = listen_at(address);
+    struct heard heard = get(address, "/livez", SHORT_MS);
 
     (void)state;
-    snprintf(address, sizeof(address), "127.0.0.1:%d", http_listen_port(fd));
-    heard = get(address, "/livez", SHORT_MS);
     assert_no_answer(&heard, "it accepts connections and is silent");
     close(fd);
 }
@@ -251,14 +256,11 @@ static void a_head_without_end_ends_at_the_deadline(void **state)
 
 static void nobody_who_listens_is_named(void **state)
 {
+    char address[ADDRESS_BYTES];
     struct heard heard;
-    struct error err;
-    int fd = http_listen("127.0.0.1:0", &err);
-    char address[32];
 
     (void)state;
-    snprintf(address, sizeof(address), "127.0.0.1:%d", http_listen_port(fd));
-    close(fd);
+    close(listen_at(address));
     heard = get(address, "/livez", PATIENCE_MS);
     assert_no_answer(&heard, "Connection refused");
     assert_string_equal(heard.err.subject, address);
