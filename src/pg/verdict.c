@@ -120,12 +120,6 @@ const struct verdict_row *verdict_find(const struct pg_failure *failure,
     return NULL;
 }
 
-const struct verdict_row *verdict_table(size_t *count)
-{
-    *count = sizeof(TABLE) / sizeof(TABLE[0]);
-    return TABLE;
-}
-
 /* What is on the allow-list is no refusal after all. */
 static void set_class(struct pg_failure *failure, enum sqlstate_class class, const char *hint)
 {

@@ -52,9 +52,6 @@ const struct table *verdict_own_table(const struct pg_failure *failure,
 bool verdict_fills(const struct pg_failure *failure, const struct entity *entity,
                    const char *column);
 
-/* Returns the whole table, for documentation and tests. */
-const struct verdict_row *verdict_table(size_t *count);
-
 /* Decides about a failed transaction. carries_rows: the statement that failed, or in which the
    session ended, carried rows of the entity; neither BEGIN, the lease check, COMMIT nor the dead
    letters do. Call pg_partition_look_up() before it. Sets failure->class, and what follows from it;
