@@ -3,7 +3,7 @@
 #include "base/utf8.h"
 #include "pg/binary.h"
 #include "pg/catalog_snapshot.h"
-#include "pg/round_trip.h"
+#include "pg/question.h"
 
 #include <string.h>
 
@@ -99,24 +99,22 @@ int catalog_queue_review(struct pg_conn *conn, const struct catalog *catalog, co
                          const struct entity *entity, const struct catalog_report *report,
                          struct pg_failure *failure)
 {
-    const char *values[] = { queue };
-    const int lengths[] = { (int)strlen(queue) };
-    const struct pg_params params = { 1, values, lengths };
-    struct pg_call call = { .statement = &REVIEW, .params = &params };
     struct error err;
-    int result;
+    PGresult *row;
 
     if (!may_read(catalog))
         return 0;
-    result = pg_conn_round_trip(conn, &call, 1, failure);
-    if (result == 0 && PQntuples(call.result) == 1) {
-        const char *doubt = PQgetvalue(call.result, 0, DOUBT);
+    row = pg_question_ask(conn, &REVIEW, &queue, failure);
+    if (row == NULL)
+        return -1;
+    if (PQntuples(row) == 1) {
+        const char *doubt = PQgetvalue(row, 0, DOUBT);
 
-        if (catalog_queue_check_entity(call.result, 0, queue, entity, &err) != 0)
+        if (catalog_queue_check_entity(row, 0, queue, entity, &err) != 0)
             error_list_add(report->problems, &err);
         else if (doubt[0] != '\0')
             warn_of_doubt(queue, entity->name, doubt, report);
     }
-    pg_calls_clear(&call, 1);
-    return result;
+    PQclear(row);
+    return 0;
 }

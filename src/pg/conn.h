@@ -12,10 +12,10 @@
  *     pg_conn_close(conn)
  *
  * What can be done with an open connection has headers of its own: round_trip.h sends statements,
- * copy_in.h sends many rows by COPY, transaction.h begins and ends transactions. None of them waits
- * without a deadline. When one of them fails and `failure.connection_lost` is set, the connection
- * can only be closed; otherwise it is in order, and if a transaction was begun it is aborted and
- * waits for pg_conn_rollback().
+ * question.h asks about something by its name, copy_in.h sends many rows by COPY, transaction.h
+ * begins and ends transactions. None of them waits without a deadline. When one of them fails and
+ * `failure.connection_lost` is set, the connection can only be closed; otherwise it is in order,
+ * and if a transaction was begun it is aborted and waits for pg_conn_rollback().
  */
 #ifndef KOPRU_PG_CONN_H
 #define KOPRU_PG_CONN_H

@@ -2,9 +2,7 @@
 
 #include "base/text.h"
 #include "pg/binary.h"
-#include "pg/round_trip.h"
-
-#include <string.h>
+#include "pg/question.h"
 
 /*
  * The question is asked after a rollback, so PG_SETTINGS does not hold, and names are qualified.
@@ -49,14 +47,12 @@ static void join_names(char *out, size_t size, const PGresult *rows)
 
 static void ask(struct pg_conn *conn, const char *table, char *names, size_t size)
 {
-    const struct pg_params params = { 1, (const char *[]){ table },
-                                      (const int[]){ (int)strlen(table) } };
-    struct pg_call call = { .statement = &PG_FOREIGN, .params = &params };
     struct pg_failure failure;
+    PGresult *rows = pg_question_ask(conn, &PG_FOREIGN, &table, &failure);
 
-    if (pg_conn_round_trip(conn, &call, 1, &failure) == 0)
-        join_names(names, size, call.result);
-    pg_calls_clear(&call, 1);
+    if (rows != NULL)
+        join_names(names, size, rows);
+    PQclear(rows);
 }
 
 void pg_foreign_hint(struct pg_conn *conn, const char *table, struct pg_failure *failure)

@@ -1,11 +1,10 @@
 #include "pg/partition.h"
 
 #include "pg/binary.h"
-#include "pg/round_trip.h"
+#include "pg/question.h"
 #include "pg/verdict.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /*
  * Only such a refusal costs this question, so that nothing has to be remembered of the partitions,
@@ -41,16 +40,15 @@ static void take_own(const PGresult *tables, const struct entity *entity,
 void pg_partition_look_up(struct pg_conn *conn, const struct entity *entity,
                           struct pg_failure *failure)
 {
-    const struct pg_params params = { 2, (const char *[]){ failure->schema, failure->table },
-                                      (const int[]){ (int)strlen(failure->schema),
-                                                     (int)strlen(failure->table) } };
-    struct pg_call call = { .statement = &PG_PARTITION_OF, .params = &params };
+    const char *const names[] = { failure->schema, failure->table };
     struct pg_failure unasked;
+    PGresult *tables;
 
     if (conn == NULL || failure->class != SQLSTATE_REFUSE || failure->table[0] == '\0' ||
         verdict_own_table(failure, entity) != NULL)
         return;
-    if (pg_conn_round_trip(conn, &call, 1, &unasked) == 0)
-        take_own(call.result, entity, failure);
-    pg_calls_clear(&call, 1);
+    tables = pg_question_ask(conn, &PG_PARTITION_OF, names, &unasked);
+    if (tables != NULL)
+        take_own(tables, entity, failure);
+    PQclear(tables);
 }

@@ -1,7 +1,7 @@
 #include "pg/site_key.h"
 
 #include "pg/binary.h"
-#include "pg/round_trip.h"
+#include "pg/question.h"
 #include "pg/verdict.h"
 
 #include <string.h>
@@ -47,21 +47,19 @@ static bool are_the_sites(const PGresult *columns, const struct entity *entity,
 void pg_site_key_judge(struct pg_conn *conn, const struct entity *entity,
                        struct pg_failure *failure)
 {
-    const struct pg_params params = { 2, (const char *[]){ failure->schema, failure->constraint },
-                                      (const int[]){ (int)strlen(failure->schema),
-                                                     (int)strlen(failure->constraint) } };
-    struct pg_call call = { .statement = &PG_INDEX_COLUMNS, .params = &params };
+    const char *const names[] = { failure->schema, failure->constraint };
     struct pg_failure unasked;
+    PGresult *columns;
 
     if (conn == NULL || failure->constraint[0] == '\0' || !is_unique_violation(failure))
         return;
-    if (pg_conn_round_trip(conn, &call, 1, &unasked) == 0 &&
-        are_the_sites(call.result, entity, failure)) {
+    columns = pg_question_ask(conn, &PG_INDEX_COLUMNS, names, &unasked);
+    if (columns != NULL && are_the_sites(columns, entity, failure)) {
         failure->class = SQLSTATE_PAUSE;
         failure->error.kind = ERROR_PROBLEMS;
         error_hint(&failure->error,
                    "kopru fills no column of that key: see that the column's default gives new "
                    "values, as with setval() of its sequence");
     }
-    pg_calls_clear(&call, 1);
+    PQclear(columns);
 }
