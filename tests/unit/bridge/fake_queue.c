@@ -23,6 +23,7 @@ void fake_queue_init(struct fake_queue *fake, const struct write_settings *setti
     assert_int_equal(doorbell_init(&fake->keeper, &err), 0);
     assert_int_equal(queue_init(&fake->queue, "q", "e", &ports, &fake->keeper, &err), 0);
     assert_int_equal(writers_init(&fake->writers, &fake->queue, settings, &err), 0);
+    fake->session = &fake->writers.writers[0].session;
 }
 
 void fake_queue_release(struct fake_queue *fake)
@@ -45,12 +46,11 @@ struct message *fake_queue_message(struct fake_queue *fake, const char *body)
 
 void fake_queue_try_next(struct fake_queue *fake)
 {
-    struct write_session *session = &fake->writers.writers[0].session;
     int64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
 
-    while (!trial_is_due(session)) {
+    while (!trial_is_due(fake->session)) {
         assert_true(clock_left_ms(deadline_ms) > 0);
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     }
-    assert_true(trial_run_due(session));
+    assert_true(trial_run_due(fake->session));
 }

@@ -12,6 +12,7 @@ struct fake_queue {
     struct doorbell keeper;
     struct queue queue;
     struct writers writers;
+    struct write_session *session;      /* of the first writer */
     struct message *messages[FAKE_MAX]; /* of fake_queue_message(), in that order */
     size_t message_count;
 };

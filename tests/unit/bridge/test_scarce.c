@@ -142,18 +142,16 @@ static void a_batch_or_a_trial_waits_for_memory(void **state)
                                              .quarantine_span_ms = 1 };
     const struct write_report report = { .unclassified = true, .statements = 1 };
     struct fake_queue fake;
-    struct write_session *session;
     struct message **messages = fake.messages;
     struct scarce scarce = { 0 };
 
     (void)state;
     fake_queue_init(&fake, &settings);
-    session = &fake.writers.writers[0].session;
     fake_queue_message(&fake, "a");
     fake_queue_message(&fake, "b");
-    assert_true(trial_quarantine(session, &messages[1], 1, &report));
+    assert_true(trial_quarantine(fake.session, &messages[1], 1, &report));
     while (scarce_next(&scarce)) {
-        bool written = isolate_write(session, messages, 1);
+        bool written = isolate_write(fake.session, messages, 1);
         bool failed = scarce_end(&scarce);
 
         assert_int_equal(written, !failed);
@@ -162,13 +160,13 @@ static void a_batch_or_a_trial_waits_for_memory(void **state)
     atomic_store(&fake.queue.stopping, true); /* so that a trial is due */
     scarce = (struct scarce){ 0 };
     while (scarce_next(&scarce)) {
-        bool alive = trial_run_due(session);
+        bool alive = trial_run_due(fake.session);
         bool failed = scarce_end(&scarce);
 
         assert_true(alive);
-        assert_int_equal(quarantine_messages(&session->quarantine), failed);
+        assert_int_equal(quarantine_messages(&fake.session->quarantine), failed);
         assert_int_equal(atomic_load(&messages[1]->committed), !failed);
-        atomic_store(&session->quarantine.tried_last, false);
+        atomic_store(&fake.session->quarantine.tried_last, false);
     }
     fake_queue_release(&fake);
 }

@@ -45,7 +45,7 @@ static bool write_bodies(const char *const *bodies, size_t n)
 
     for (size_t i = 0; i < n; i++)
         fake_queue_message(&fake, bodies[i]);
-    return isolate_write(&fake.writers.writers[0].session, batch, n);
+    return isolate_write(fake.session, batch, n);
 }
 
 #define WRITE(...)                                                                                 \

@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 static struct fake_queue fake;
-static struct write_session *session;
 static struct message **const messages = fake.messages;
 static struct write_report report;
 
@@ -19,7 +18,6 @@ static int set_up(void **state)
 {
     (void)state;
     fake_queue_init(&fake, &(struct write_settings){ .writers = 1 });
-    session = &fake.writers.writers[0].session;
     return 0;
 }
 
@@ -41,7 +39,7 @@ static enum commit_result commit_all(bool probe, unsigned tries)
                                            .count = fake.message_count,
                                            .probe = probe };
 
-    return commit_until_decided(session, &request, tries, &report);
+    return commit_until_decided(fake.session, &request, tries, &report);
 }
 
 static bool is_committed(size_t number)
@@ -146,12 +144,12 @@ static void waits_grow_until_something_is_committed(void **state)
     add("a*");
     assert_int_equal(commit_all(false, 2), COMMIT_SUSPECT);
     assert_int_equal(commit_all(true, 2), COMMIT_SUSPECT);
-    assert_int_equal(session->retry.attempts, 4);
+    assert_int_equal(fake.session->retry.attempts, 4);
     fake.fakes.mended = true;
     assert_int_equal(commit_all(true, 1), COMMIT_DONE); /* a probe commits nothing */
-    assert_int_equal(session->retry.attempts, 4);
+    assert_int_equal(fake.session->retry.attempts, 4);
     assert_int_equal(commit_all(false, 1), COMMIT_DONE);
-    assert_int_equal(session->retry.attempts, 0);
+    assert_int_equal(fake.session->retry.attempts, 0);
 }
 
 /* After the wait the reason may have gone. */
@@ -185,11 +183,11 @@ static void what_kopru_gave_up_is_not_the_databases_fault(void **state)
     struct queue_status status = { 0 };
 
     (void)state;
-    counters_outcome(&fake.queue.counters, &session->marks, WRITE_RETRY, &gave_up);
+    counters_outcome(&fake.queue.counters, &fake.session->marks, WRITE_RETRY, &gave_up);
     counters_status(&fake.queue.counters, &status);
     assert_string_equal(status.database_error.event, "");
     gave_up.divisible = false;
-    counters_outcome(&fake.queue.counters, &session->marks, WRITE_RETRY, &gave_up);
+    counters_outcome(&fake.queue.counters, &fake.session->marks, WRITE_RETRY, &gave_up);
     counters_status(&fake.queue.counters, &status);
     assert_string_equal(status.database_error.event, "too_much_memory");
     assert_string_equal(counters_failure(WRITE_PAUSE, &gave_up), "paused");
@@ -216,7 +214,7 @@ static void *abandon(void *argument)
         pthread_cond_wait(&fake.fakes.changed, &fake.fakes.lock);
     pthread_mutex_unlock(&fake.fakes.lock);
     atomic_store(&fake.writers.shared.abandoned, true);
-    session_wake(session);
+    session_wake(fake.session);
     return argument;
 }
 

@@ -37,7 +37,7 @@ static bool write_all(void)
     struct message *batch[FAKE_MAX]; /* isolation reorders what it is given */
 
     memcpy(batch, fake.messages, sizeof(batch));
-    return isolate_write(&fake.writers.writers[0].session, batch, fake.message_count);
+    return isolate_write(fake.session, batch, fake.message_count);
 }
 
 static void expect_transactions(const char *const *expected, size_t count)
@@ -206,7 +206,7 @@ static void what_is_too_much_at_once_is_halved(void **state)
 /* As for a row that row security forbids: nothing but the row says so. */
 static void a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter(void **state)
 {
-    const struct quarantine *quarantine = &fake.writers.writers[0].session.quarantine;
+    const struct quarantine *quarantine = &fake.session->quarantine;
 
     (void)state;
     add("a");
@@ -221,7 +221,7 @@ static void a_row_that_cannot_be_written_is_quarantined_and_no_dead_letter(void 
 
 static void a_row_that_ends_its_session_is_quarantined_and_no_dead_letter(void **state)
 {
-    const struct quarantine *quarantine = &fake.writers.writers[0].session.quarantine;
+    const struct quarantine *quarantine = &fake.session->quarantine;
 
     (void)state;
     add("a");
@@ -253,8 +253,6 @@ static void a_row_that_ends_its_session_keeps_no_verdict_from_its_neighbour(void
    recovers the verdict is void: it has to be written before anything else is tried. */
 static void a_row_that_crashes_the_server_keeps_no_verdict_from_being_written(void **state)
 {
-    const struct write_session *session = &fake.writers.writers[0].session;
-
     (void)state;
     add("o!");
     add("p+");
@@ -265,13 +263,12 @@ static void a_row_that_crashes_the_server_keeps_no_verdict_from_being_written(vo
     assert_true(fake.fakes.attempts < fake.fakes.mended_after);
     assert_true(fake.messages[0]->refused && atomic_load(&fake.messages[0]->committed));
     assert_true(atomic_load(&fake.messages[2]->committed));
-    assert_int_equal(session->quarantine.count, 1);
+    assert_int_equal(fake.session->quarantine.count, 1);
 }
 
 static void sessions_that_end_with_every_row_are_an_outage(void **state)
 {
-    struct write_session *session = &fake.writers.writers[0].session;
-    unsigned seed = session->retry.seed; /* each wait draws from it */
+    unsigned seed = fake.session->retry.seed; /* each wait draws from it */
 
     (void)state;
     for (size_t i = 0; i < 8; i++)
@@ -279,11 +276,11 @@ static void sessions_that_end_with_every_row_are_an_outage(void **state)
     fake.fakes.disturbance = '+';
     fake.fakes.mended_after = 24;
     assert_true(write_all());
-    assert_int_not_equal(session->retry.seed, seed);
-    assert_true(session->quarantine.count <= 2);
-    while (session->quarantine.count > 0) {
-        session->quarantine.entities[0].due_ms = 0;
-        assert_true(trial_run_due(session));
+    assert_int_not_equal(fake.session->retry.seed, seed);
+    assert_true(fake.session->quarantine.count <= 2);
+    while (fake.session->quarantine.count > 0) {
+        fake.session->quarantine.entities[0].due_ms = 0;
+        assert_true(trial_run_due(fake.session));
     }
     expect_committed();
     for (size_t i = 0; i < fake.message_count; i++)
@@ -305,8 +302,7 @@ static void a_refusal_that_may_meet_every_row_needs_neighbours(void **state)
 
 static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
 {
-    struct write_session *session = &fake.writers.writers[0].session;
-    unsigned seed = session->retry.seed; /* each wait draws from it */
+    unsigned seed = fake.session->retry.seed; /* each wait draws from it */
 
     (void)state;
     add("a");
@@ -315,15 +311,15 @@ static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
     fake.fakes.witness = true;
     fake.fakes.disturbance = '&';
     assert_true(write_all());
-    assert_int_not_equal(session->retry.seed, seed);
+    assert_int_not_equal(fake.session->retry.seed, seed);
     assert_int_equal(fake.fakes.transaction_count, 0);
-    assert_int_equal(session->quarantine.count, 3);
+    assert_int_equal(fake.session->quarantine.count, 3);
     for (size_t i = 0; i < fake.message_count; i++)
         assert_false(fake.messages[i]->refused);
     fake.fakes.disturbance = '\0';
-    while (session->quarantine.count > 0) {
-        session->quarantine.entities[0].due_ms = 0;
-        assert_true(trial_run_due(session));
+    while (fake.session->quarantine.count > 0) {
+        fake.session->quarantine.entities[0].due_ms = 0;
+        assert_true(trial_run_due(fake.session));
     }
     expect_committed();
     assert_false(fake.messages[0]->refused);
@@ -331,8 +327,6 @@ static void a_refusal_that_meets_every_row_is_no_verdict(void **state)
 
 static void a_commit_before_an_outage_proves_nothing(void **state)
 {
-    const struct write_session *session = &fake.writers.writers[0].session;
-
     (void)state;
     add("a");
     add("b&");
@@ -343,7 +337,7 @@ static void a_commit_before_an_outage_proves_nothing(void **state)
     fake.fakes.disturbed_from = 1; /* "a" commits after the batch was refused for "b&" */
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a");
-    assert_int_equal(session->quarantine.count, 3);
+    assert_int_equal(fake.session->quarantine.count, 3);
     for (size_t i = 0; i < fake.message_count; i++)
         assert_false(fake.messages[i]->refused);
 }
@@ -351,8 +345,7 @@ static void a_commit_before_an_outage_proves_nothing(void **state)
 /* No neighbour comes after them, and they would wait for one that may never come. */
 static void a_stored_row_stands_in_for_neighbours(void **state)
 {
-    const struct write_session *session = &fake.writers.writers[0].session;
-    unsigned seed = session->retry.seed; /* each wait draws from it */
+    unsigned seed = fake.session->retry.seed; /* each wait draws from it */
 
     (void)state;
     add("a");
@@ -362,7 +355,7 @@ static void a_stored_row_stands_in_for_neighbours(void **state)
     assert_true(write_all());
     EXPECT_TRANSACTIONS("a", "dead:b& dead:c&");
     expect_committed();
-    assert_int_equal(session->retry.seed, seed);
+    assert_int_equal(fake.session->retry.seed, seed);
     assert_int_equal(fake.fakes.witnesses_asked, 1);
 }
 
@@ -370,8 +363,7 @@ static void a_stored_row_stands_in_for_neighbours(void **state)
 static void more_bad_messages_than_the_quarantine_holds_are_refused(void **state)
 {
     static char bodies[64][4];
-    const struct write_session *session = &fake.writers.writers[0].session;
-    unsigned seed = session->retry.seed; /* each wait draws from it */
+    unsigned seed = fake.session->retry.seed; /* each wait draws from it */
 
     (void)state;
     for (size_t i = 0; i < 64; i++) {
@@ -381,8 +373,8 @@ static void more_bad_messages_than_the_quarantine_holds_are_refused(void **state
     fake.fakes.witness = true;
     assert_true(write_all());
     expect_committed();
-    assert_int_equal(session->retry.seed, seed);
-    assert_int_equal(session->quarantine.count, 0);
+    assert_int_equal(fake.session->retry.seed, seed);
+    assert_int_equal(fake.session->quarantine.count, 0);
     for (size_t i = 0; i < fake.message_count; i++)
         assert_true(fake.messages[i]->refused);
 }
@@ -390,8 +382,7 @@ static void more_bad_messages_than_the_quarantine_holds_are_refused(void **state
 /* Those that come first are bad, and nothing speaks against them yet: no wait for each of them. */
 static void a_good_one_behind_bad_ones_is_found(void **state)
 {
-    const struct write_session *session = &fake.writers.writers[0].session;
-    unsigned seed = session->retry.seed; /* each wait draws from it */
+    unsigned seed = fake.session->retry.seed; /* each wait draws from it */
     size_t committed = 0;
 
     (void)state;
@@ -399,12 +390,12 @@ static void a_good_one_behind_bad_ones_is_found(void **state)
         add((const char *[]){ "a&", "b&", "c&", "d&", "e&", "f&", "g&", "h&", "i&", "j", "k",
                               "l" }[i]);
     assert_true(write_all());
-    assert_int_equal(session->retry.seed, seed);
+    assert_int_equal(fake.session->retry.seed, seed);
     assert_true(fake.fakes.attempts < 60);
     for (size_t i = 0; i < fake.message_count; i++)
         committed += atomic_load(&fake.messages[i]->committed);
     assert_int_equal(committed, fake.message_count - 1);
-    assert_int_equal(session->quarantine.count, 1);
+    assert_int_equal(fake.session->quarantine.count, 1);
 }
 
 /* The dead letter cannot be written at once, and then the message can. */
@@ -425,8 +416,7 @@ static void a_verdict_that_was_not_written_is_void(void **state)
 /* Whatever refuses them: no neighbour is judged for it. */
 static void dead_letters_that_are_refused_wait(void **state)
 {
-    const struct write_session *session = &fake.writers.writers[0].session;
-    unsigned seed = session->pause.seed; /* each wait draws from it */
+    unsigned seed = fake.session->pause.seed; /* each wait draws from it */
 
     (void)state;
     add("?");
@@ -436,7 +426,7 @@ static void dead_letters_that_are_refused_wait(void **state)
     assert_true(write_all());
     EXPECT_TRANSACTIONS("dead:?");
     assert_int_equal(fake.fakes.attempts, 3);
-    assert_int_not_equal(session->pause.seed, seed);
+    assert_int_not_equal(fake.session->pause.seed, seed);
 }
 
 static void a_lost_lease_writes_nothing_and_says_so(void **state)

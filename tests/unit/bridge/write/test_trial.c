@@ -18,7 +18,6 @@
 enum { ATTEMPTS = 3, SPAN_MS = 60 };
 
 static struct fake_queue fake;
-static struct write_session *session;
 static struct quarantine *quarantine;
 static struct message **const messages = fake.messages;
 static bool redelivered; /* whether what is written is flagged so */
@@ -32,8 +31,7 @@ static int set_up(void **state)
     (void)state;
     redelivered = false;
     fake_queue_init(&fake, &settings);
-    session = &fake.writers.writers[0].session;
-    quarantine = &session->quarantine;
+    quarantine = &fake.session->quarantine;
     return 0;
 }
 
@@ -54,7 +52,7 @@ static bool write_bodies(const char *const *bodies, size_t n)
         batch[i]->in_redelivered_batch = redelivered;
     }
     n = quarantine_divert(quarantine, batch, n);
-    return n == 0 || isolate_write(session, batch, n);
+    return n == 0 || isolate_write(fake.session, batch, n);
 }
 
 #define WRITE(...)                                                                                 \
@@ -328,7 +326,7 @@ static void nothing_that_gets_through_shows(void **state)
 
     (void)state;
     assert_true(WRITE("b$"));
-    counters_idle(&session->marks);
+    counters_idle(&fake.session->marks);
     writers_status(&fake.writers, &before);
     assert_true(before.paused);
     assert_int_equal(before.writers_failing, 1);
@@ -452,7 +450,7 @@ static void the_end_of_a_subscription_forgets_all_that_is_quarantined(void **sta
     writers_abandon(&fake.writers);
     assert_int_equal(quarantine->count, 0);
     assert_int_equal(quarantine_messages(quarantine), 0);
-    assert_false(trial_is_due(session));
+    assert_false(trial_is_due(fake.session));
 }
 
 static void a_stop_tries_once_more(void **state)
@@ -461,8 +459,8 @@ static void a_stop_tries_once_more(void **state)
     assert_true(WRITE("a", "b*"));
     assert_int_equal(quarantine_stuck(quarantine), 0);
     queue_stop(&fake.queue);
-    assert_true(trial_is_due(session));
-    assert_true(trial_run_due(session));
+    assert_true(trial_is_due(fake.session));
+    assert_true(trial_run_due(fake.session));
     assert_int_equal(quarantine_stuck(quarantine), 1);
     assert_false(is_committed(1));
 }
@@ -473,7 +471,7 @@ static void a_stop_commits_what_is_well_again(void **state)
     assert_true(WRITE("a", "b*"));
     fake.fakes.mended = true;
     queue_stop(&fake.queue);
-    assert_true(trial_run_due(session));
+    assert_true(trial_run_due(fake.session));
     assert_true(is_committed(1));
     assert_int_equal(quarantine_stuck(quarantine), 0);
 }
@@ -520,7 +518,8 @@ static void a_full_list_takes_no_more(void **state)
     for (size_t i = 0; i <= QUARANTINE_MAX; i++) {
         bodies[i][0] = (char)('a' + i);
         fake_queue_message(&fake, bodies[i]);
-        assert_int_equal(trial_quarantine(session, &messages[i], 1, &report), i < QUARANTINE_MAX);
+        assert_int_equal(trial_quarantine(fake.session, &messages[i], 1, &report),
+                         i < QUARANTINE_MAX);
     }
     writers_abandon(&fake.writers);
 }

@@ -16,7 +16,6 @@
 enum { SPAN_MS = 60, TRIALS = 6 };
 
 static struct fake_queue fake;
-static struct write_session *session;
 
 static int set_up(void **state)
 {
@@ -26,7 +25,6 @@ static int set_up(void **state)
 
     (void)state;
     fake_queue_init(&fake, &settings);
-    session = &fake.writers.writers[0].session;
     return 0;
 }
 
@@ -50,7 +48,7 @@ static struct message *write_one(const char *body, uint32_t returns)
 {
     struct message *message = receive_one(body, returns);
 
-    assert_true(isolate_write(session, &(struct message *){ message }, 1));
+    assert_true(isolate_write(fake.session, &(struct message *){ message }, 1));
     return message;
 }
 
@@ -65,7 +63,7 @@ static void wait_for_next_millisecond(void)
 /* Some more trials; between them a neighbour commits or does not. */
 static void try_again(bool neighbours)
 {
-    for (int i = 0; i < TRIALS && session->quarantine.count > 0; i++) {
+    for (int i = 0; i < TRIALS && fake.session->quarantine.count > 0; i++) {
         if (neighbours)
             write_one("d", 0);
         fake_queue_try_next(&fake);
@@ -119,7 +117,7 @@ static void a_commit_before_it_failed_speaks_for_nothing(void **state)
     wait_for_next_millisecond();
     write_one("a", 0);
     wait_for_next_millisecond();
-    assert_true(isolate_write(session, &message, 1));
+    assert_true(isolate_write(fake.session, &message, 1));
     try_again(false);
     assert_false(atomic_load(&message->committed));
 }
