@@ -73,6 +73,13 @@ static bool has_acked_both(const struct fakes *now)
     return now->ack_count > 0 && now->acks[now->ack_count - 1] == 1002;
 }
 
+static void stop_after_both(void)
+{
+    wait_for(has_acked_both, "the acknowledgement of both");
+    queue_stop(&fake.queue);
+    join();
+}
+
 /* From the lease to the broker and back, without a keeper: the claim was never written, so nothing
    has to be retracted. */
 static void it_consumes_once_the_lease_is_held(void **state)
@@ -82,9 +89,7 @@ static void it_consumes_once_the_lease_is_held(void **state)
     fakes_deliver(&fake.fakes, "b", false);
     start();
     acquire(EPOCH);
-    wait_for(has_acked_both, "the acknowledgement of both");
-    queue_stop(&fake.queue);
-    join();
+    stop_after_both();
     assert_true(consumer_acknowledged_all(&consumer));
     assert_true(fake.fakes.cancelled);
     assert_int_equal(fake.fakes.connections, 1);
@@ -208,9 +213,7 @@ static void deliver_the_other(void)
     fake.fakes.held_back = 0;
     pthread_mutex_unlock(&fake.fakes.lock);
     fakes_deliver(&fake.fakes, "a2", true);
-    wait_for(has_acked_both, "the acknowledgement of both");
-    queue_stop(&fake.queue);
-    join();
+    stop_after_both();
     assert_int_equal(fake.fakes.transaction_count, 1);
     assert_string_equal(fake.fakes.transactions[0], "a1 a2");
     assert_true(consumer_acknowledged_all(&consumer));
@@ -255,9 +258,7 @@ static void taken_one_at_a_time_they_may_be_late(void **state)
     fakes_deliver(&fake.fakes, "a2", true);
     start();
     acquire(EPOCH);
-    wait_for(has_acked_both, "the acknowledgement of both");
-    queue_stop(&fake.queue);
-    join();
+    stop_after_both();
     counters_status(&fake.queue.counters, &status);
     assert_int_equal(fake.fakes.prefetch, 1);
     assert_int_equal(status.late, 2);
