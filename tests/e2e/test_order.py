@@ -188,7 +188,7 @@ def test_what_is_redelivered_at_once_is_in_order_and_clocks_are_not_asked(rabbit
     assert daemon.events("late_redelivery") == []
 
 
-def test_late_is_what_comes_back_after_silence(rabbitmq_server, db, queues, kopru):
+def test_late_is_what_comes_back_after_the_redelivered(rabbitmq_server, db, queues, kopru):
     """Nothing was redelivered at first, so the redelivered messages have ended when another
     consumer gives a message back.
     """

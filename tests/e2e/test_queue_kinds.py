@@ -27,11 +27,6 @@ def _declare(broker: RabbitMQ, name: str, kind: str) -> None:
         connection.channel().queue_declare(name, durable=True, arguments={"x-queue-type": kind})
 
 
-def _passive_count(broker: RabbitMQ, name: str) -> int:
-    with broker.connect() as connection:
-        return connection.channel().queue_declare(name, passive=True).method.message_count
-
-
 @contextmanager
 def _foreign_consumer(broker: RabbitMQ, queue: str, **options: object) -> Iterator[None]:
     """Somebody else who consumes the queue, and takes nothing while no message comes."""

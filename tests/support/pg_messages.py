@@ -40,11 +40,6 @@ class Message:
                    for statement in self.statements)
 
 
-def sends_begin(message: Message) -> bool:
-    return (message.is_from_client and message.kind == "B"
-            and message.statements[-1].startswith(("kopru_begin", "BEGIN")))
-
-
 def sends_epoch_check(message: Message) -> bool:
     return (message.is_from_client and message.kind == "B" and message.is_of_writer
             and len(message.statements) < 4)
