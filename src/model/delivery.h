@@ -14,7 +14,7 @@ struct delivery {
     bool redelivered;
     bool has_timestamp;
     bool is_amqp_value;    /* published by AMQP 1.0 without a data section: the body is in that
-                           protocol's encoding */
+                              protocol's encoding */
     uint8_t priority;      /* the AMQP property; 0 where it is not set, as for the broker */
     uint64_t timestamp_s;  /* the AMQP property: seconds since 1970-01-01 UTC, by the publisher */
     const char *late_mark; /* a header which shows that the message may have come behind newer ones,
