@@ -58,7 +58,9 @@ def test_an_outage_at_one_statement_is_blamed_on_no_message(rabbitmq_server, db,
                   for n in range(_NEW)]
         bodies += [_customer(f"old-{n}", sqlstate, 1 + (round_ + n) % _MEDIUMS)
                    for n in range(_ENTITIES)]
+        daemon.stop()  # a batch is what waits: a new root that is alone in it is not copied
         rabbitmq_server.publish_many(queues.customer, [*bodies, bad])
+        daemon.cont()
         daemon.wait_until(lambda: outage.raised >= before + _RAISED, 60,
                           f"{_RAISED} errors {sqlstate} at {statement!r}")
         outage.stop()
