@@ -17,14 +17,15 @@ from support.wait import wait_until
 
 pytestmark = pytest.mark.no_kopru
 
+STEPS = f"set -euo pipefail; . {REPOSITORY}/tools/steps.sh"
+
 
 def run_steps(folder: Path, *steps: tuple[str, int]) -> subprocess.CompletedProcess[str]:
     """Runners that print a text and end with a status, one step each."""
-    functions = (REPOSITORY / "dev").read_text(encoding="utf-8").partition("\ncommand=")[0]
     lines = [f"step {number} bash -c {shlex.quote(f'printf %s {shlex.quote(text)}; exit {status}')}"
              for number, (text, status) in enumerate(steps)]
     script = folder / "dev"
-    script.write_text("\n".join([functions, "output=$(mktemp -p .)", *lines, "finish", ""]))
+    script.write_text("\n".join([STEPS, "output=$(mktemp -p .)", *lines, "finish", ""]))
     return subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
 
 
@@ -53,10 +54,9 @@ def test_a_runner_without_a_verdict_has_its_last_words_repeated(tmp_path: Path):
 
 
 def run_beside(folder: Path, text: str, status: int) -> subprocess.CompletedProcess[str]:
-    functions = (REPOSITORY / "dev").read_text(encoding="utf-8").partition("\ncommand=")[0]
     script = folder / "dev"
     script.write_text("\n".join([
-        functions, "output=$(mktemp -p .)", "trap end_beside EXIT",
+        STEPS, "output=$(mktemp -p .)", "trap end_beside EXIT",
         f"begin_beside one bash -c {shlex.quote(f'printf %s {shlex.quote(text)}; exit {status}')}",
         "begin_beside 'the other' bash -c 'echo == 4 passed ==; exit 0'",
         "step first echo '== 2 passed =='", "step beside follow_beside one",
@@ -82,10 +82,9 @@ def test_a_runner_that_fails_beside_another_fails_all(tmp_path: Path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signals):
-    functions = (REPOSITORY / "dev").read_text(encoding="utf-8").partition("\ncommand=")[0]
     script, pid_file = tmp_path / "dev", tmp_path / "pid"
     script.write_text("\n".join([
-        functions, "trap end_beside EXIT", "trap 'exit 130' INT", "trap 'exit 143' TERM",
+        STEPS, "trap end_beside EXIT", "trap 'exit 130' INT", "trap 'exit 143' TERM",
         f"begin_beside one bash -c 'echo $$ >{pid_file}; exec sleep 1000'",
         "while :; do read -r -t 0.1 <> <(:) || true; done", ""]))
     with subprocess.Popen(["bash", str(script)]) as running:
