@@ -109,9 +109,16 @@ class ContainerHost:
 
     def run(self, command: str, folder: str = "/root") -> str:
         """What it prints, on stdout and on stderr; it must succeed."""
+        return self._execute(command, folder)
+
+    def output(self, command: str, folder: str = "/root") -> str:
+        """What it prints on stdout alone; it must succeed."""
+        return self._execute(command, folder, stderr=subprocess.PIPE)
+
+    def _execute(self, command: str, folder: str, **options) -> str:
         return self._podman("exec", f"--workdir={folder}",
                             "--env=PODMAN_IGNORE_CGROUPSV1_WARNING=1", self._name, "bash", "-c",
-                            command).stdout
+                            command, **options).stdout
 
     def succeeds(self, command: str) -> bool:
         return self.run(f"{command} >/dev/null 2>&1 && echo yes || echo no") == "yes\n"

@@ -28,12 +28,13 @@ def why_impossible() -> str | None:
 
 
 def run(command: list[str], *, check: bool = True, **options) -> subprocess.CompletedProcess[str]:
-    """stdout of the result has both streams. Unless check is False, the command must succeed."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors="replace", check=False, timeout=_DEADLINE_S * patience(),
-                          **options)
+    """stdout of the result has both streams, unless the options give stderr a place of its own.
+    Unless check is False, the command must succeed."""
+    done = subprocess.run(command, text=True, errors="replace", check=False,
+                          timeout=_DEADLINE_S * patience(),
+                          **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **options})
     assert not check or done.returncode == 0, \
-        f"{shlex.join(command)}: status {done.returncode}\n{done.stdout[-8000:]}"
+        f"{shlex.join(command)}: status {done.returncode}\n{done.stdout[-8000:]}{done.stderr or ''}"
     return done
 
 
