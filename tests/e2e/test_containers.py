@@ -36,19 +36,27 @@ class Composed:
 
     def run(self, step: str) -> str:
         """What a command for Docker prints by this engine, on stdout and on stderr."""
-        return self.host.run(self._command(step), self.folder)
+        command = self._by_engine(step)
+        said = self.host.run(f"{REVISION}\n{command}", self.folder)
+        print(f"$ {command}\n{said}")
+        return said
 
     def execute(self, service: str, command: str) -> str:
         """What a command in a container prints on stdout."""
-        return self.host.output(self._command(f"docker compose exec -T {service} {command}"),
-                                self.folder)
+        return self._output(f"docker compose exec -T {service} {command}")
 
     def status(self, step: str) -> int:
         """The exit status of a command for Docker by this engine."""
-        return int(self.host.output(self._command(f"{step} >&2; echo $?"), self.folder))
+        return int(self._output(f"{step} >&2; echo $?"))
 
-    def _command(self, step: str) -> str:
-        return f"{REVISION}\n" + re.sub(r"^docker ", f"{self.engine} ", step)
+    def passwords(self) -> list[str]:
+        return self._output("cat docker/secrets/*_password").split()
+
+    def _output(self, step: str) -> str:
+        return self.host.output(f"{REVISION}\n{self._by_engine(step)}", self.folder)
+
+    def _by_engine(self, step: str) -> str:
+        return re.sub(r"^docker ", f"{self.engine} ", step)
 
     def container(self, service: str) -> str:
         return f"kopru-{service}-1"
@@ -102,13 +110,13 @@ def composed(host: ContainerHost, request: pytest.FixtureRequest) -> Iterator[Co
     started = Composed(host, request.param)
     host.copy_repository(started.folder)
     if started.engine == "podman":
-        host.run(PODMAN.splitlines()[1].removeprefix("sudo "))
+        started.run(PODMAN.splitlines()[1].removeprefix("sudo "))
     started.run(SECRETS)
     try:
-        print(started.run(UP))
+        started.run(UP)
         yield started
     finally:
-        print(started.run("docker compose logs kopru"))
+        started.run("docker compose logs kopru")
         started.run(f"{DOWN} --volumes")
 
 
@@ -140,7 +148,7 @@ def test_no_container_has_a_privilege_or_a_root_to_write_to(composed: Composed):
 def test_a_password_is_in_no_environment(composed: Composed):
     for service in SERVICES:
         said = composed.host.run(f"{composed.engine} inspect {composed.container(service)}")
-        for secret in composed.run("cat docker/secrets/*_password").split():
+        for secret in composed.passwords():
             assert secret not in said, service
 
 
