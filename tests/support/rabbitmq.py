@@ -40,7 +40,7 @@ _PROBE = r"""
 Node = list_to_atom(os:getenv("PROBE_NODE")),
 Call = fun(Module, Function, Arguments) -> rpc:call(Node, Module, Function, Arguments) end,
 Count = fun(Leader, Query) ->
-    {ok, {_, Number}, _} = Call(ra, leader_query, [Leader, fun rabbit_fifo:Query/1]),
+    {ok, {_, Number}, _} = Call(ra, leader_query, [Leader, {rabbit_fifo, Query, []}]),
     Number
 end,
 Numbers = fun(Queue) ->
