@@ -34,7 +34,7 @@ def choice() -> random.Random:
 @pytest.fixture
 def short_consumer_timeout(rabbitmq_server) -> Iterator[None]:
     """The broker closes a channel that holds a delivery unacknowledged for longer than three
-    seconds, and looks every second.
+    seconds, and looks every second. From 4.3 on it cancels the consumer of a quorum queue instead.
     """
     rabbitmq_server.rabbitmqctl(
         "eval", "application:set_env(rabbit, consumer_timeout, 3000), "

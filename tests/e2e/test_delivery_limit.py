@@ -34,6 +34,68 @@ def quorum(rabbitmq_server: RabbitMQ) -> Iterator[str]:
     rabbitmq_server.delete_queue(name)
 
 
+# What the broker counts.
+
+def _time_out(broker: RabbitMQ, queue: str) -> None:
+    """One message stays unacknowledged until the broker ends the subscription."""
+    with broker.connect() as connection:
+        channel = connection.channel()
+        cancelled: list[object] = []
+        channel.add_on_cancel_callback(cancelled.append)
+        channel.basic_qos(prefetch_count=1)
+        channel.basic_consume(queue, lambda *_: None)
+        wait_until(lambda: connection.process_data_events(0.1) or cancelled or channel.is_closed,
+                   60, "the timeout")
+
+
+def _give_back(broker: RabbitMQ, queue: str, how: str) -> None:
+    """One message is taken, and comes back."""
+    if how == "consumer timeout":
+        _time_out(broker, queue)
+    else:
+        with broker.connect() as connection:
+            channel = connection.channel()
+            method, _, _ = channel.basic_get(queue)
+            if how == "basic.nack":
+                channel.basic_nack(method.delivery_tag, requeue=True)
+            if how == "closed channel":
+                channel.close()
+    wait_until(lambda: broker.depth(queue).unacked == 0, 30, "the message to be back or dropped")
+
+
+@pytest.mark.no_kopru
+@pytest.mark.parametrize("how", ["closed connection", "closed channel", "basic.nack",
+                                 "consumer timeout"])
+def test_what_a_quorum_queue_counts_as_a_return(rabbitmq_server, quorum, short_consumer_timeout,
+                                                how):
+    """The delivery-limit looks at x-delivery-count, and so does kopru."""
+    rabbitmq_server.publish(quorum, b"1")
+    for _ in range(2):
+        _give_back(rabbitmq_server, quorum, how)
+    with rabbitmq_server.connect() as connection:
+        method, properties, _ = connection.channel().basic_get(quorum, auto_ack=True)
+    assert method.redelivered
+    headers = properties.headers
+    if rabbitmq_server.version >= (4, 3):
+        assert headers["x-acquired-count"] == 2
+        counts = how.startswith("closed")
+    else:
+        counts = True
+    assert headers.get("x-delivery-count", 0) == (2 if counts else 0)
+
+
+@pytest.mark.no_kopru
+def test_the_broker_drops_at_the_21st_return_what_has_no_limit(rabbitmq_server, quorum):
+    """From 4.0 on; this is where the assumed limit comes from."""
+    unasked = f"{quorum}-unasked"
+    rabbitmq_server.declare_queue(unasked, quorum=True)
+    rabbitmq_server.publish(unasked, b"1")
+    rabbitmq_server.return_all(unasked, _LIMIT)
+    _give_back(rabbitmq_server, unasked, "closed connection")
+    assert rabbitmq_server.depth(unasked).ready == (rabbitmq_server.version < (4,))
+    rabbitmq_server.delete_queue(unasked)
+
+
 # What kopru check says.
 
 @pytest.mark.parametrize("kind", ["classic", "quorum"])
@@ -96,6 +158,17 @@ def test_what_came_back_seldom_is_no_news(rabbitmq_server, db, quorum, kopru):
     daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
     daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "all to be acknowledged")
     assert not daemon.events("delivery_limit_near")
+
+
+def test_returns_that_the_broker_does_not_count_are_none(rabbitmq_server, db, quorum, kopru):
+    """From RabbitMQ 4.3 on that is what a consumer gave back."""
+    rabbitmq_server.publish(quorum, _body(1))
+    for _ in range(_NEAR):
+        _give_back(rabbitmq_server, quorum, "basic.nack")
+    daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
+    daemon.wait_until(lambda: rabbitmq_server.depth(quorum).is_empty, 30, "it to be acknowledged")
+    told = [line["returns"] for line in daemon.events("delivery_limit_near")]
+    assert told == ([] if rabbitmq_server.version >= (4, 3) else [_NEAR])
 
 
 def test_more_returns_than_the_limit_prove_that_it_is_another(rabbitmq_server, db, quorum, kopru):

@@ -4,9 +4,11 @@ and work goes on alone.
 
 import json
 import secrets
+from collections.abc import Iterator
 
 import pika
-from support.amqp_frames import CHANNEL_CLOSE, AmqpWatch
+import pytest
+from support.amqp_frames import BASIC_CANCEL, CHANNEL_CLOSE, AmqpWatch
 from support.proxy import Proxy
 
 
@@ -22,63 +24,87 @@ def _wait_until_applied(daemon, broker, db, queue, count, deadline_s=60):
 
 
 class _Watch(AmqpWatch):
-    """Also counts the channels that the broker closes."""
+    """Also notes the subscriptions that the broker ends: the text with which it closes the channel,
+    or None where it cancels the consumer.
+    """
 
     def __init__(self):
         super().__init__()
-        self.closes = []
+        self.ends = []
         self.stop_at(self._note)
 
     def _note(self, frame):
         if not frame.is_from_client and frame.method == CHANNEL_CLOSE:
-            self.closes.append(frame.payload[7:7 + frame.payload[6]].decode())
+            self.ends.append(frame.payload[7:7 + frame.payload[6]].decode())
+        if not frame.is_from_client and frame.method == BASIC_CANCEL:
+            self.ends.append(None)
         return False
 
 
+def _cancels_at_a_timeout(broker):
+    return broker.version >= (4, 3)
+
+
+@pytest.fixture(params=["classic", "quorum"])
+def timed(rabbitmq_server, short_consumer_timeout, request) -> Iterator[str]:
+    """A queue with a short consumer timeout."""
+    if request.param == "classic" and _cancels_at_a_timeout(rabbitmq_server):
+        pytest.skip("from RabbitMQ 4.3 on a classic queue has no consumer timeout")
+    name = f"timed-{secrets.token_hex(4)}"
+    rabbitmq_server.declare_queue(name, quorum=request.param == "quorum")
+    yield name
+    rabbitmq_server.delete_queue(name)
+
+
 def test_the_database_is_away_for_longer_than_the_consumer_timeout(
-        rabbitmq_server, postgres_server, db, queues, kopru, short_consumer_timeout):
-    """The channel is closed once, and not opened again until the database is back: deliveries
-    count.
+        rabbitmq_server, postgres_server, db, timed, kopru):
+    """The broker ends the subscription once, and there is no other until the database is back:
+    deliveries count.
     """
     watch = _Watch()
     with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy:
         daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
-                       queues=[{"name": queues.customer, "entity": "customer"}])
+                       queues=[{"name": timed, "entity": "customer"}])
         postgres_server.stop()
         try:
-            rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
+            rabbitmq_server.publish_many(timed, _customers(range(20)))
             (line, *_) = daemon.wait_for_event("broker_unavailable")
-            assert "406" in line["why"]
-            daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).ready == 20, 30,
+            if _cancels_at_a_timeout(rabbitmq_server):
+                assert "basic.cancel" in line["why"] and "consumer timeout" in line["hint"], line
+            else:
+                assert "406" in line["why"] and "consumer_timeout" in line["hint"], line
+            daemon.wait_until(lambda: rabbitmq_server.depth(timed).ready == 20, 30,
                               "all to be back in the queue")
             seen = len(daemon.events("database_unavailable"))
             daemon.wait_for_event("database_unavailable", count=seen + 2)
-            assert rabbitmq_server.depth(queues.customer).consumers == 0
+            assert rabbitmq_server.depth(timed).consumers == 0
         finally:
             postgres_server.start()
-        _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 20)
-        assert len(watch.closes) == 1
+        _wait_until_applied(daemon, rabbitmq_server, db, timed, 20)
+        assert len(watch.ends) == 1
         assert len(watch.deliveries()) == 40
         assert daemon.terminate() == 0
 
 
-def test_a_channel_that_the_broker_closes(rabbitmq_server, db, queues, kopru,
-                                          short_consumer_timeout):
-    """The database answers, only a lock is in the way: each timeout closes one channel. No tag of
-    it is used on the next one.
+def test_subscriptions_that_the_broker_ends(rabbitmq_server, db, timed, kopru):
+    """The database answers, only a lock is in the way: each timeout ends one subscription. No tag
+    of it is used in the next one.
     """
     watch = _Watch()
     with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy, db.admin() as blocker:
         daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
-                       queues=[{"name": queues.customer, "entity": "customer"}],
+                       queues=[{"name": timed, "entity": "customer"}],
                        postgres={"lock_timeout": 1, "statement_timeout": 2})
         with blocker.transaction():
             blocker.execute("LOCK TABLE kopru.customers")
-            rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
-            daemon.wait_until(lambda: len(watch.closes) >= 2, 60, "two timeouts")
-        _wait_until_applied(daemon, rabbitmq_server, db, queues.customer, 20)
-        assert all("timed out" in text for text in watch.closes), watch.closes
-        assert len(watch.deliveries()) <= 20 * (len(watch.closes) + 1)
+            rabbitmq_server.publish_many(timed, _customers(range(20)))
+            daemon.wait_until(lambda: len(watch.ends) >= 2, 60, "two timeouts")
+        _wait_until_applied(daemon, rabbitmq_server, db, timed, 20)
+        if _cancels_at_a_timeout(rabbitmq_server):
+            assert set(watch.ends) == {None}
+        else:
+            assert all("timed out" in text for text in watch.ends), watch.ends
+        assert len(watch.deliveries()) <= 20 * (len(watch.ends) + 1)
         assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
 
 
