@@ -10,9 +10,12 @@ static const char *const MARKS[] = {
     "x-delay", /* a delayed message exchange */
 };
 
-/* A quorum queue counts in it how often it delivered the message before, from 0. Whoever publishes
-   such a message again may pass it on, but not the flag. */
+/* A quorum queue counts in the first how often the message came back, as its delivery-limit does,
+   from 0; and in the second, from RabbitMQ 4.3 on, how often anybody had it, which counts what its
+   consumer gave back as well. Whoever publishes such a message again may pass them on, but not the
+   flag. */
 static const char DELIVERY_COUNT[] = "x-delivery-count";
+static const char ACQUIRED_COUNT[] = "x-acquired-count";
 
 /* Returns the number, 0 if it is none or negative. */
 static uint64_t number_of(const amqp_field_value_t *field)
@@ -68,9 +71,11 @@ static const char *mark_of(const amqp_table_entry_t *entry, bool redelivered)
     for (size_t i = 0; i < sizeof(MARKS) / sizeof(MARKS[0]); i++)
         if (slice_is(name, MARKS[i]))
             return MARKS[i];
-    if (!redelivered && slice_is(name, DELIVERY_COUNT) && number_of(&entry->value) > 0)
+    if (redelivered || number_of(&entry->value) == 0)
+        return NULL;
+    if (slice_is(name, DELIVERY_COUNT))
         return DELIVERY_COUNT;
-    return NULL;
+    return slice_is(name, ACQUIRED_COUNT) ? ACQUIRED_COUNT : NULL;
 }
 
 const char *amqp_late_mark(const amqp_basic_properties_t *properties, bool redelivered)

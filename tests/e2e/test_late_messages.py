@@ -252,9 +252,11 @@ def _by_federation(broker: RabbitMQ, queue: str, body: bytes, timestamp: int) ->
 
 
 @pytest.mark.parametrize(("move", "mark"), [
-    (_by_shovel, "x-shovelled"), (_by_shovel_from_a_quorum_queue, "x-delivery-count"),
+    (_by_shovel, "x-shovelled"), (_by_shovel_from_a_quorum_queue, None),
     (_by_federation, "x-received-from")])
 def test_a_message_that_was_moved_may_be_late(movers, db, kopru, move, mark):
+    if mark is None:  # what a consumer gave back has no other count from RabbitMQ 4.3 on
+        mark = "x-acquired-count" if movers.version >= (4, 3) else "x-delivery-count"
     queue = f"customer-{secrets.token_hex(4)}"
     movers.declare_queue(queue)
     daemon = kopru(amqp={"uri": movers.uri}, queues=[{"name": queue, "entity": "customer"}])
