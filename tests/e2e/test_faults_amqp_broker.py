@@ -2,12 +2,14 @@
 and work goes on alone.
 """
 
+import itertools
 import json
 import secrets
 from collections.abc import Iterator
 
 import pika
 import pytest
+from support import history
 from support.amqp_frames import BASIC_CANCEL, CHANNEL_CLOSE, AmqpWatch
 from support.proxy import Proxy
 
@@ -106,6 +108,40 @@ def test_subscriptions_that_the_broker_ends(rabbitmq_server, db, timed, kopru):
             assert all("timed out" in text for text in watch.ends), watch.ends
         assert len(watch.deliveries()) <= 20 * (len(watch.ends) + 1)
         assert db.value("SELECT count(*) FROM kopru.dead_letters") == 0
+
+
+def test_a_timeout_while_younger_messages_are_unacknowledged(rabbitmq_server, db, timed, kopru):
+    """From 4.3 on those for which the timeout is over come back first, then the others: together
+    they are in order even so, and no older state shows.
+    """
+    history.install(db)
+    watch, number = _Watch(), itertools.count()
+
+    def publish():
+        rabbitmq_server.publish_many(timed, [
+            json.dumps({"id": f"c{n % 7}", "name": f"Customer {n}"}).encode()
+            for n in itertools.islice(number, 10)])
+
+    def ended(count):
+        publish()
+        return len(watch.ends) >= count
+
+    with Proxy(rabbitmq_server.port, tap=watch.tap) as proxy, db.admin() as blocker:
+        daemon = kopru(amqp={"uri": f"amqp://guest:guest@127.0.0.1:{proxy.port}/%2F"},
+                       queues=[{"name": timed, "entity": "customer"}],
+                       postgres={"lock_timeout": 1, "statement_timeout": 2})
+        for _ in range(3):
+            with blocker.transaction():
+                blocker.execute("LOCK TABLE kopru.customers")
+                daemon.wait_until(lambda due=len(watch.ends) + 1: ended(due), 60, "a timeout")
+                daemon.wait_for_event("consuming", count=len(watch.ends) + 1)
+            daemon.wait_until(lambda: rabbitmq_server.depth(timed).is_empty, 60,
+                              "the queue to be empty")
+    last = next(number) - 1
+    assert {name for (name,) in db.query("SELECT name FROM kopru.customers")} == {
+        f"Customer {n}" for n in range(last - 6, last + 1)}
+    assert history.steps_back(db) == []
+    assert daemon.terminate() == 0
 
 
 def test_a_purged_queue(rabbitmq_server, db, queues, kopru):

@@ -88,11 +88,16 @@ def check(db: Database, entries: list[Entry]) -> Verdict:
     verdict = Verdict(sum(entry.confirmed for entry in entries))
     _check_rows(db, entries, verdict)
     _check_dead_letters(db, entries, verdict)
-    for entity, entity_id, before, number in db.query(_STEPS_BACK):
-        verdict.stale.append(f"{entity} {entity_id} showed {before}, then {number}")
+    verdict.stale += steps_back(db)
     for entity, entity_id, number in db.query(_SHOWN_TWICE):
         verdict.duplicated.append(f"{entity} {entity_id} showed {number} twice")
     return verdict
+
+
+def steps_back(db: Database) -> list[str]:
+    """The older states that showed after newer ones."""
+    return [f"{entity} {entity_id} showed {before}, then {number}"
+            for entity, entity_id, before, number in db.query(_STEPS_BACK)]
 
 
 def expected_rows(entries: list[Entry], counts: Callable[[Entry], bool]) -> Rows:
