@@ -211,6 +211,7 @@ class RabbitMQ:
     def save_definitions(self) -> None:
         """Write all declarations to disk: a broker that is killed soon after one may forget it. A
         quorum queue is registered in a table of Ra as well, without which it gets no leader.
+        RabbitMQ 4.3 runs no Mnesia: it has written what it answered, and dump_log does nothing.
         """
         self.rabbitmqctl("eval", "mnesia:dump_log(), [dets:sync(T) || T <- dets:all()].")
 
