@@ -90,6 +90,15 @@ def test_the_numbers_of_a_holder_are_no_leak() -> None:
     assert _leak_in(f'{{"taken_over_from":"{holder}","document":"265318"}}')
 
 
+@pytest.mark.no_kopru
+def test_the_digits_of_an_epoch_are_no_leak() -> None:
+    privacy.WATCH.published(b'{"id":"1","documentNumber":"301234"}', {})
+    epoch = 1795971230123456
+    assert not _leak_in(f'{{"event":"consuming","epoch":{epoch}}}')
+    assert not _leak_in(f'kopru_lease_epoch{{queue="customer"}} {epoch}')
+    assert _leak_in(f'{{"epoch":{epoch},"bytes":{epoch}}}')
+
+
 def test_a_leaking_daemon_fails_its_test(rabbitmq_server, queues, kopru) -> None:
     """An id is logged: a secret in its place is a leak that a test must not survive."""
     daemon = kopru()

@@ -6,7 +6,8 @@ program then says outside of its data (logs, stderr, HTTP answers) passes throug
 which fails on the values, however they are spelled.
 
 Ids are no secrets: the log names them. Neither is a value that some payload has as its id, nor a
-short one. The name of a holder has numbers of its own: they are not searched.
+short one. The name of a holder and the epoch of a lease have digits of their own: they are not
+searched.
 """
 
 import base64
@@ -20,8 +21,10 @@ _PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkI
 # A string may be cut off by the end of a broken body.
 _MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode()
                      + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
-# Host and process id of a lease holder (bridge/lease/process.h), in the fields that name one.
-_HOLDER = re.compile(r'(?:taken_over_from|holder)"?[:=]"?\S+ \d+')
+# Host and process id of a lease holder (bridge/lease/process.h), and epochs, which are random, in
+# the fields that name one.
+_OWN_NUMBERS = re.compile(r'(?:taken_over_from|holder)"?[:=]"?\S+ \d+|"epoch":\d+'
+                          r'|kopru_lease_epoch\{[^}]*\} \d+')
 
 _GRAM = 6          # characters: what is shorter proves nothing
 _GRAM_OF_PROPERTIES = 9  # tests call messages "second" and the like
@@ -91,7 +94,7 @@ class Watch:
     def leaks(self, text: str) -> list[tuple[str, str]]:
         """(property, spelling) of what is found, sorted."""
         index = self._indexed()
-        folded = _HOLDER.sub("", text.lower())
+        folded = _OWN_NUMBERS.sub("", text.lower())
         found = set()
         for at in range(len(folded) - _GRAM + 1):
             for spelling, kind in index.get(folded[at:at + _GRAM], ()):
