@@ -26,7 +26,8 @@ def run_steps(folder: Path, *steps: tuple[str, int]) -> subprocess.CompletedProc
              for number, (text, status) in enumerate(steps)]
     script = folder / "dev"
     script.write_text("\n".join([STEPS, "output=$(mktemp -p .)", *lines, "finish", ""]))
-    return subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
+    return subprocess.run(["bash", str(script)], cwd=folder, capture_output=True, text=True,
+                          check=False)
 
 
 def test_verdicts_are_repeated(tmp_path: Path):
@@ -61,7 +62,8 @@ def run_beside(folder: Path, text: str, status: int) -> subprocess.CompletedProc
         "begin_beside 'the other' bash -c 'echo == 4 passed ==; exit 0'",
         "step first echo '== 2 passed =='", "step beside follow_beside one",
         "step last follow_beside 'the other'", "finish", ""]))
-    return subprocess.run(["bash", str(script)], capture_output=True, text=True, check=False)
+    return subprocess.run(["bash", str(script)], cwd=folder, capture_output=True, text=True,
+                          check=False)
 
 
 def test_a_runner_beside_another_is_a_step_like_all(tmp_path: Path):
@@ -87,7 +89,7 @@ def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signa
         STEPS, "trap end_beside EXIT", "trap 'exit 130' INT", "trap 'exit 143' TERM",
         f"begin_beside one bash -c 'echo $$ >{pid_file}; exec sleep 1000'",
         "while :; do read -r -t 0.1 <> <(:) || true; done", ""]))
-    with subprocess.Popen(["bash", str(script)]) as running:
+    with subprocess.Popen(["bash", str(script)], cwd=tmp_path) as running:
         wait_until(lambda: pid_file.exists() and pid_file.read_text().strip(), 30, "the runner")
         running.send_signal(number)
         assert running.wait(30) == 128 + number
