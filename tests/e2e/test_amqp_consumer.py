@@ -353,7 +353,7 @@ def test_frozen_broker(rabbitmq_server: RabbitMQ, probe: Probe) -> None:
 
 def test_frozen_broker_does_not_answer(rabbitmq_server: RabbitMQ, open_probe: Callable[..., Probe],
                                        queue: str) -> None:
-    probe = open_probe(rpc_timeout_ms=500)
+    probe = open_probe(rpc_timeout_ms=3000)  # enough for the login
     os.kill(rabbitmq_server.pid, signal.SIGSTOP)
     try:
         assert_lost(probe(f"inspect {queue}"), "did not answer in time")
