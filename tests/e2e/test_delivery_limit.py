@@ -130,7 +130,7 @@ def test_returns_are_told_counted_and_shown(rabbitmq_server, db, quorum, kopru):
     rabbitmq_server.return_all(quorum, _NEAR)
     endpoint = Endpoint()
     with db.admin() as blocker, blocker.transaction():
-        blocker.execute("LOCK TABLE kopru.customers")
+        blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         daemon = kopru(queues=[{"name": quorum, "entity": "customer"}], http=endpoint.settings,
                        **_PATIENT)
         (line,) = daemon.wait_for_event("delivery_limit_near")
@@ -190,7 +190,7 @@ def test_after_a_crash_it_waits_before_it_takes_them_again(rabbitmq_server, db, 
     endpoint = Endpoint()
     settings = {"queues": [{"name": quorum, "entity": "customer"}], "http": endpoint.settings}
     with db.admin() as blocker, blocker.transaction():
-        blocker.execute("LOCK TABLE kopru.customers")
+        blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         daemon = kopru(**settings)
         daemon.wait_for_event("delivery_limit_near")
         daemon.wait_until(lambda: db.value(_RETURNS, quorum) == returns, 30, "the row to say so")
@@ -213,7 +213,7 @@ def test_shortly_before_the_limit_only_one_message_is_at_risk(rabbitmq_server, d
     rabbitmq_server.return_all(quorum, _LIMIT - 3)
     with db.admin() as blocker:
         with blocker.transaction():
-            blocker.execute("LOCK TABLE kopru.customers")
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             daemon = kopru(queues=[{"name": quorum, "entity": "customer"}])
             daemon.wait_for_event("delivery_limit_near")
             daemon.wait_until(lambda: rabbitmq_server.depth(quorum).unacked == 50, 30,
@@ -287,7 +287,7 @@ def test_25_kills_in_a_row_with_a_full_prefetch(rabbitmq_server, db, kopru, caps
         return depth.unacked >= min(prefetch, depth.ready + depth.unacked)
 
     with db.admin() as blocker, blocker.transaction():
-        blocker.execute("LOCK TABLE kopru.customers")
+        blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
         for _ in range(kills):
             for daemon in daemons.values():
                 daemon.launch()

@@ -243,7 +243,7 @@ def test_large_messages_wait_unread_for_longer_than_the_broker_allows(rabbitmq_s
                        queues=[{"name": queues.customer, "entity": "customer"}],
                        postgres={"lock_timeout": 5, "statement_timeout": 10})
         with blocker.transaction():
-            blocker.execute("LOCK TABLE kopru.customers")
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             rabbitmq_server.publish_many(queues.customer, bodies)
             (reduced,) = daemon.wait_for_event("prefetch_reduced", deadline_s=120)
             assert 1 <= reduced["messages"] < 20

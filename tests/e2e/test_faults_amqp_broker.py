@@ -98,7 +98,7 @@ def test_subscriptions_that_the_broker_ends(rabbitmq_server, db, timed, kopru):
                        queues=[{"name": timed, "entity": "customer"}],
                        postgres={"lock_timeout": 1, "statement_timeout": 2})
         with blocker.transaction():
-            blocker.execute("LOCK TABLE kopru.customers")
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             rabbitmq_server.publish_many(timed, _customers(range(20)))
             daemon.wait_until(lambda: len(watch.ends) >= 2, 60, "two timeouts")
         _wait_until_applied(daemon, rabbitmq_server, db, timed, 20)
@@ -132,7 +132,7 @@ def test_a_timeout_while_younger_messages_are_unacknowledged(rabbitmq_server, db
                        postgres={"lock_timeout": 1, "statement_timeout": 2})
         for _ in range(3):
             with blocker.transaction():
-                blocker.execute("LOCK TABLE kopru.customers")
+                blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
                 daemon.wait_until(lambda due=len(watch.ends) + 1: ended(due), 60, "a timeout")
                 daemon.wait_for_event("consuming", count=len(watch.ends) + 1)
             daemon.wait_until(lambda: rabbitmq_server.depth(timed).is_empty, 60,
@@ -149,7 +149,7 @@ def test_a_purged_queue(rabbitmq_server, db, queues, kopru):
     with db.admin() as blocker:
         daemon = kopru(queues=[{"name": queues.customer, "entity": "customer", "prefetch": 5}])
         with blocker.transaction():
-            blocker.execute("LOCK TABLE kopru.customers")
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             rabbitmq_server.publish_many(queues.customer, _customers(range(20)))
             daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 5, 30,
                               "a full prefetch")
@@ -234,7 +234,7 @@ def test_a_crash_loop_against_a_delivery_limit(rabbitmq_server, db, queues, kopr
     try:
         rabbitmq_server.publish_many(queue, _customers(range(20)))
         with db.admin() as blocker, blocker.transaction():
-            blocker.execute("LOCK TABLE kopru.customers")
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             for _ in range(3):
                 daemon = kopru(queues=[{"name": queue, "entity": "customer"}])
                 daemon.wait_until(lambda: rabbitmq_server.depth(queue).unacked == 20, 30,

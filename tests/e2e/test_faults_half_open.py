@@ -23,7 +23,7 @@ def test_what_a_half_open_connection_holds_is_not_overtaken(rabbitmq_server, db,
                        postgres={"lock_timeout": 1, "statement_timeout": 2})
         with blocker.transaction():
             # so that it is unacknowledged when the connection goes
-            blocker.execute("LOCK TABLE kopru.customers")
+            blocker.execute("LOCK TABLE kopru.customers IN EXCLUSIVE MODE")
             publish("old")
             daemon.wait_until(lambda: rabbitmq_server.depth(queues.customer).unacked == 1, 30,
                               "the delivery")
