@@ -35,7 +35,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before -m looks at the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Not for a pytest that a test runs.
+    # Taken out of the environment: a pytest that a test runs collects everything.
     part, _, parts = os.environ.pop("KOPRU_TEST_PART", "1/1").partition("/")
     files = sorted({item.path for item in items})[int(part) - 1::int(parts)]
     left_out = [item for item in items if item.path not in files]

@@ -1,7 +1,8 @@
-# Runs one runner after the other, all of them even if one fails, and repeats at the end what each
-# said last. To be sourced; whoever does has end_beside called at its end.
+# Runs runners as steps, all of them even if one fails, and repeats at the end what each said last.
+# To be sourced by a script that calls end_beside when it exits.
 #
 #     output=$(mktemp)
+#     trap 'end_beside; rm "$output"' EXIT
 #     begin_beside "more tests" run_more_tests
 #     step "tests" run_tests
 #     step "more tests" follow_beside "more tests"
@@ -11,7 +12,7 @@
 failed=0
 closing=()
 output= # the file that holds what a step prints
-declare -A beside=() beside_pid=()
+declare -gA beside=() beside_pid=()
 
 # step NAME COMMAND...
 step() {
@@ -30,13 +31,14 @@ step() {
 }
 
 # begin_beside NAME COMMAND...: begins a runner. It has a process group of its own, so that it can
-# be ended with all that it started.
+# be ended with all that it started; whoever ends it waits until it has cleaned up.
 begin_beside() {
     local folder
     folder=$(mktemp -d)
     touch "$folder/output"
     set -m
     {
+        trap : TERM
         status=0
         "${@:2}" || status=$?
         echo "$status" >"$folder/status"
@@ -46,17 +48,22 @@ begin_beside() {
     set +m
 }
 
+# follow_beside NAME: prints what that runner prints, and returns its status.
 follow_beside() {
-    tail -n +1 -f --pid="${beside_pid[$1]}" "${beside[$1]}/output"
+    local follow=()
+    [[ -s ${beside[$1]}/status ]] || follow=(-f "--pid=${beside_pid[$1]}")
+    tail -n +1 "${follow[@]}" "${beside[$1]}/output"
     return "$(<"${beside[$1]}/status")"
 }
 
 end_beside() {
     local name
     for name in "${!beside[@]}"; do
-        if kill -- "-${beside_pid[$name]}" 2>/dev/null; then
-            wait "${beside_pid[$name]}" || true
-        fi
+        # The process id of one that has ended may be another's by now.
+        [[ -s ${beside[$name]}/status ]] || kill -- "-${beside_pid[$name]}" 2>/dev/null || true
+    done
+    for name in "${!beside[@]}"; do
+        wait "${beside_pid[$name]}" || true
         rm -rf "${beside[$name]}"
     done
 }

@@ -1,8 +1,9 @@
 /*
  * Headers that tell that a message did not go straight from its publisher to the queue, so that it
  * may have come behind newer ones (bridge/consume/lateness.h). Nothing but their presence is looked
- * at, because publishers can set them, too. The exception is x-delivery-count, whose number tells
- * how often a quorum queue had the message back (model/returns.h).
+ * at, because publishers can set them, too. The exceptions are two counts of quorum queues, of
+ * which only a number above 0 tells that: x-delivery-count, how often the message came back
+ * (model/returns.h), and x-acquired-count, how often anybody had it.
  */
 #ifndef KOPRU_AMQP_LATE_MARK_H
 #define KOPRU_AMQP_LATE_MARK_H

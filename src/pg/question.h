@@ -15,8 +15,9 @@
 
 enum { PG_QUESTION_MAX_TEXTS = 2 };
 
-/* Takes as many texts as the statement has parameters. Returns the rows in binary form, which the
-   caller gives to PQclear(), or NULL with *failure as pg_conn_round_trip() sets it. */
+/* Takes as many texts as the statement has parameters, PG_QUESTION_MAX_TEXTS at most. Returns the
+   rows in binary form, which the caller gives to PQclear(), or NULL with *failure as
+   pg_conn_round_trip() sets it. */
 PGresult *pg_question_ask(struct pg_conn *conn, const struct pg_statement *statement,
                           const char *const *texts, struct pg_failure *failure);
 

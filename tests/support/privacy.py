@@ -21,9 +21,9 @@ _PERSONAL = ("name", "phoneNumber", "faxNumber", "emailAddress", "socialNetworkI
 # A string may be cut off by the end of a broken body.
 _MEMBER = re.compile(rb'"(id|' + "|".join(_PERSONAL).encode()
                      + rb')"\s*:\s*(?:"((?:[^"\\]|\\.)*)|(-?[0-9][0-9.eE+-]*))')
-# Host and process id of a lease holder (bridge/lease/process.h), and epochs, which are random, in
-# the fields that name one.
-_OWN_NUMBERS = re.compile(r'(?:taken_over_from|holder)"?[:=]"?\S+ \d+|"epoch":\d+'
+# Host and process id of a lease holder (bridge/lease/process.h), and epochs, whose digits come from
+# the clock, in the fields that name one.
+_OWN_NUMBERS = re.compile(r'(?:taken_over_from|holder)"?[:=]"?\S+ \d+|epoch"?[:=]\d+'
                           r'|kopru_lease_epoch\{[^}]*\} \d+')
 
 _GRAM = 6          # characters: what is shorter proves nothing

@@ -57,13 +57,18 @@ def test_a_runner_without_a_verdict_has_its_last_words_repeated(tmp_path: Path):
 def run_beside(folder: Path, text: str, status: int) -> subprocess.CompletedProcess[str]:
     script = folder / "dev"
     script.write_text("\n".join([
-        STEPS, "output=$(mktemp -p .)", "trap end_beside EXIT",
+        "set -euo pipefail", "run() {", f". {REPOSITORY}/tools/steps.sh", "output=output",
+        "trap end_beside EXIT",
         f"begin_beside one bash -c {shlex.quote(f'printf %s {shlex.quote(text)}; exit {status}')}",
         "begin_beside 'the other' bash -c 'echo == 4 passed ==; exit 0'",
         "step first echo '== 2 passed =='", "step beside follow_beside one",
-        "step last follow_beside 'the other'", "finish", ""]))
-    return subprocess.run(["bash", str(script)], cwd=folder, capture_output=True, text=True,
-                          check=False)
+        "step last follow_beside 'the other'", "finish", "}", "run", ""]))
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    done = subprocess.run(["bash", str(script)], cwd=folder, capture_output=True, text=True,
+                          env=os.environ | {"TMPDIR": str(temporary)}, check=False)
+    assert not list(temporary.iterdir())
+    return done
 
 
 def test_a_runner_beside_another_is_a_step_like_all(tmp_path: Path):
@@ -84,16 +89,21 @@ def test_a_runner_that_fails_beside_another_fails_all(tmp_path: Path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_who_ends_dev_ends_what_runs_beside(tmp_path: Path, number: signal.Signals):
-    script, pid_file = tmp_path / "dev", tmp_path / "pid"
+    script = tmp_path / "dev"
+    runner = "trap 'echo clean >clean-$name; exit' TERM; echo $$ >pid-$name; sleep 1000 & wait"
     script.write_text("\n".join([
         STEPS, "trap end_beside EXIT", "trap 'exit 130' INT", "trap 'exit 143' TERM",
-        f"begin_beside one bash -c 'echo $$ >{pid_file}; exec sleep 1000'",
+        *(f"begin_beside {name} env name={name} bash -c {shlex.quote(runner)}"
+          for name in ("one", "two")),
         "while :; do read -r -t 0.1 <> <(:) || true; done", ""]))
+    pids = [tmp_path / f"pid-{name}" for name in ("one", "two")]
     with subprocess.Popen(["bash", str(script)], cwd=tmp_path) as running:
-        wait_until(lambda: pid_file.exists() and pid_file.read_text().strip(), 30, "the runner")
+        wait_until(lambda: all(pid.exists() and pid.read_text().strip() for pid in pids), 30,
+                   "the runners")
         running.send_signal(number)
         assert running.wait(30) == 128 + number
-    wait_until(lambda: is_gone(int(pid_file.read_text())), 10, "the runner to be gone")
+    assert all(is_gone(int(pid.read_text())) for pid in pids)
+    assert len(list(tmp_path.glob("clean-*"))) == 2
 
 
 def collected(**environment: str) -> list[str]:

@@ -1,6 +1,7 @@
 /*
- * How the consumer thread takes a delivery over: it notes how often it came back (returns.h), maps
- * it, and gives it to its writer, or holds it back among the redelivered messages (redelivered.h).
+ * How the consumer thread takes a delivery over: it notes how often the message came back
+ * (returns.h), maps it, and gives it to its writer, or holds it back among the redelivered messages
+ * (redelivered.h).
  */
 #ifndef KOPRU_BRIDGE_CONSUME_ACCEPTANCE_H
 #define KOPRU_BRIDGE_CONSUME_ACCEPTANCE_H

@@ -1,7 +1,8 @@
 /*
  * How often messages came back to the broker, and how near they are to being dropped for it
- * (model/returns.h). A quorum queue counts it in x-delivery-count: after each lost connection and
- * killed daemon, and before RabbitMQ 4.3 after each consumer timeout. From half of the limit on
+ * (model/returns.h). A quorum queue counts it in x-delivery-count: after each lost connection,
+ * killed daemon and consumer timeout, from RabbitMQ 4.3 on without the message that timed out. From
+ * half of the limit on
  *
  *     a warning names the number
  *     the row of the queue holds it before a message is mapped, so that the next process knows it,

@@ -1,6 +1,7 @@
 /*
  * One subscription (basic.consume), from its connection to its end: its state, how it begins, and
- * why it must end. What happens in between is in consumer.c. Used by the consumer thread alone.
+ * why it must end. What happens in between is in consumer.c and acceptance.c. Used by the
+ * consumer thread alone.
  *
  * It ends in one of two ways. It fails, in any state, because a call to the broker fails or there
  * is a reason to leave: then the connection is closed without basic.cancel, the broker takes back

@@ -1,4 +1,4 @@
-"""Libraries that stand before libc in a daemon under test, or in a database server: an allocation
+"""Libraries that stand before those of a daemon under test, or in a database server: an allocation
 that fails, a wall clock that is set, a signal that comes early, a message that is fatal."""
 
 import ctypes

@@ -1,5 +1,5 @@
-/* Ends the process as a wild read would when it hashes a body that contains the text which
-   FATAL_MESSAGE names: a stand-in for a fault of kopru's that one message sets off. */
+/* Ends the process by SIGABRT when it hashes a body that contains the text of FATAL_MESSAGE: a
+   stand-in for a fault of kopru's that one message sets off. */
 #include <dlfcn.h>
 #include <openssl/evp.h>
 #include <stdlib.h>

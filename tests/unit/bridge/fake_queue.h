@@ -1,6 +1,6 @@
 /*
- * One queue with its writers, whose threads are not started, between scripted ends: what the rooms
- * below them need.
+ * One queue with its writers, between the scripted ends of fakes.h, for tests of what the writers'
+ * threads call. Those threads are not started.
  */
 #ifndef KOPRU_TESTS_BRIDGE_FAKE_QUEUE_H
 #define KOPRU_TESTS_BRIDGE_FAKE_QUEUE_H

@@ -72,7 +72,6 @@ static bool was_written(const char *line)
     return false;
 }
 
-/* Waits for the next attempts. */
 static void retry(void)
 {
     fake_queue_try_next(&fake);
