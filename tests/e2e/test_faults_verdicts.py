@@ -35,7 +35,8 @@ def _raising(sqlstate):
 
 def _drop(db, *tables):
     for table in tables:
-        db.query(f"DROP TRIGGER fault ON kopru.{table}")
+        # whole, with its partitions, as the daemon goes on meanwhile
+        db.query(f"LOCK TABLE kopru.{table}; DROP TRIGGER fault ON kopru.{table}")
 
 
 def _names(db):
