@@ -14,8 +14,8 @@ from support.daemon import run_kopru
 from support.database import REPOSITORY, Database
 
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md",
-             "docs/operations.md",
-             "docs/performance.md", "docs/reliability.md", "migrations/README.md",
+             "docs/operations.md", "docs/performance.md", "docs/platforms.md",
+             "docs/reliability.md", "migrations/README.md",
              "tests/golden/README.md"]
 SOURCES = sorted((REPOSITORY / "src").rglob("*.c"))
 
